@@ -1,0 +1,1 @@
+"""Trains: from a run folder to winning tickets. Knows nothing of terminals."""

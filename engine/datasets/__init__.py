@@ -1,0 +1,1 @@
+"""Sets of images: one file each, named as in a spec."""

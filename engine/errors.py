@@ -1,0 +1,78 @@
+"""The errors a user can meet, each with the exit code it ends a program with.
+
+LthError               1   a run started and failed
+├── SpecError          2   the spec asks for something impossible; nothing was started
+├── DataError          2   images are missing, broken or inconsistent
+├── UsageError         2   a command was given something that does not exist
+├── Diverged           1   the loss became NaN or infinite
+├── Damaged            1   a checkpoint or ticket does not match its checksums
+├── StoreError         1   the MLflow store is missing, locked, full or of another version
+├── Fenced             1   a newer attempt of the same run took over
+└── Stopped           75   asked to stop; the run can be resumed
+
+Every message says what is wrong, where, and what to do next.
+"""
+
+from __future__ import annotations
+
+OK, FAILED, USAGE, RESUMABLE, INTERRUPTED = 0, 1, 2, 75, 130
+
+
+class LthError(Exception):
+    """Something that went wrong in a way the user can act on."""
+
+    exit_code = FAILED
+
+
+class SpecError(LthError):
+    """The spec asks for something impossible; `at` is the dotted field, where one is to blame."""
+
+    exit_code = USAGE
+
+    def __init__(self, message: str, at: str = "") -> None:
+        super().__init__(message)
+        self.at = at
+
+
+class DataError(LthError):
+    """Images are missing, broken or inconsistent."""
+
+    exit_code = USAGE
+
+
+class UsageError(LthError):
+    """A command was given something that does not exist."""
+
+    exit_code = USAGE
+
+
+class Diverged(LthError):
+    """The loss became NaN or infinite."""
+
+
+class Damaged(LthError):
+    """A file does not match its checksum."""
+
+
+class StoreError(LthError):
+    """The MLflow store cannot be used."""
+
+
+class Fenced(LthError):
+    """A newer attempt of this run has taken over; this one must stop writing."""
+
+
+class Stopped(LthError):
+    """The run was asked to stop and has saved a checkpoint."""
+
+    exit_code = RESUMABLE
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """Return `"; did you mean X?"`, the known words, or both, for an unknown word."""
+    import difflib
+
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean {near[0]}?"
+    return f"; known: {', '.join(known)}" if known else ""

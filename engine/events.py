@@ -1,0 +1,271 @@
+"""What happened in a run: the kinds of events, the journal that stores them, and its reader.
+
+`events.jsonl` holds one JSON object a line and is only ever appended to. Fields may be added, never
+renamed; readers skip kinds and fields that they don't know and an unterminated last line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class Event(BaseModel):
+    """What every event carries.
+
+    Attributes:
+        time: seconds since 1970, UTC; the timestamp of everything derived from the event.
+        attempt: which start of the run wrote it, from 1.
+        epoch: epochs completed in the whole run.
+        step: optimizer steps completed in the whole run.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, ser_json_inf_nan="strings")
+    once: ClassVar[bool] = False  # written once per (kind, level, epoch), however often replayed
+
+    kind: str
+    run_id: str = ""
+    time: float = 0.0
+    attempt: int = 0
+    level: int | None = None
+    epoch: int | None = None
+    step: int | None = None
+
+
+class RunStarted(Event):
+    """A worker opened the run: what it found and where it runs."""
+
+    kind: Literal["run_started"] = "run_started"
+    levels: int
+    epochs: int
+    steps_per_epoch: int
+    images: dict[str, int]
+    subset: str
+    parameters: int
+    prunable: int
+    environment: dict[str, str | int | float | bool | None]
+
+
+class LevelStarted(Event):
+    """A level's mask is in place. `epochs` and `steps` are what it plans to train."""
+
+    kind: Literal["level_started"] = "level_started"
+    once = True
+    density: float
+    kept: int
+    total: int
+    epochs: int
+    steps: int
+
+
+class EpochEnded(Event):
+    """One pass over the training images. `level_epoch` counts from 1 within the level."""
+
+    kind: Literal["epoch_ended"] = "epoch_ended"
+    once = True
+    level_epoch: int
+    train_loss: float
+    train_accuracy: float
+    learning_rate: float
+    images_per_second: float
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+
+
+class MaskChanged(Event):
+    """A mask changed during a level."""
+
+    kind: Literal["mask_changed"] = "mask_changed"
+    density: float
+    kept: int
+
+
+class LevelEnded(Event):
+    """A level is trained, saved and scored. Accuracies are fractions of 1; counts are images."""
+
+    kind: Literal["level_ended"] = "level_ended"
+    once = True
+    density: float
+    kept: int
+    total: int
+    epochs: int
+    seconds: float
+    train_loss: float | None = None
+    train_accuracy: float | None = None
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+    val_balanced_accuracy: float | None = None
+    val_correct: int | None = None
+    val_total: int | None = None
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+    test_balanced_accuracy: float | None = None
+    test_correct: int | None = None
+    test_total: int | None = None
+    scored_epoch: int | None = None
+
+
+class TicketSaved(Event):
+    """A level's ticket is on disk. `sha256` covers its tensors in the order of their names."""
+
+    kind: Literal["ticket_saved"] = "ticket_saved"
+    once = True
+    density: float
+    kept: int
+    total: int
+    sha256: str
+    path: str
+    bytes: int
+
+
+class Evaluated(Event):
+    """An evaluation of a level's ticket; `files` are paths within the run's folder."""
+
+    kind: Literal["evaluated"] = "evaluated"
+    name: str
+    metrics: dict[str, float]
+    files: tuple[str, ...] = ()
+
+
+class Sampled(Event):
+    """Load of the host and the device, named as MLflow's system metrics; `tick` counts samples."""
+
+    kind: Literal["sampled"] = "sampled"
+    tick: int
+    metrics: dict[str, float]
+
+
+class Warned(Event):
+    """Something the user should know and that did not stop the run."""
+
+    kind: Literal["warned"] = "warned"
+    message: str
+
+
+class Winning(BaseModel):
+    """The level that `select` picked; `beats_dense` on the selecting split."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    level: int
+    density: float
+    val_accuracy: float | None
+    test_accuracy: float | None
+    ticket: str | None
+    beats_dense: bool | None
+
+
+class RunEnded(Event):
+    """A worker left the run."""
+
+    kind: Literal["run_ended"] = "run_ended"
+    status: Literal["finished", "failed", "stopped"]
+    error: str | None = None
+    winning: Winning | None = None
+
+
+KINDS: dict[str, type[Event]] = {
+    "run_started": RunStarted,
+    "level_started": LevelStarted,
+    "epoch_ended": EpochEnded,
+    "mask_changed": MaskChanged,
+    "level_ended": LevelEnded,
+    "ticket_saved": TicketSaved,
+    "evaluated": Evaluated,
+    "sampled": Sampled,
+    "warned": Warned,
+    "run_ended": RunEnded,
+}
+
+
+def parse(line: bytes) -> Event | None:
+    """Read one journal line; None for a kind from the future or a line that is no event."""
+    try:
+        raw: Any = json.loads(line)
+        kind = KINDS.get(raw["kind"])
+        return kind.model_validate(raw) if kind else None
+    except (ValueError, KeyError, TypeError, ValidationError):
+        return None
+
+
+class Tail:
+    """Reads a journal from where it last stopped."""
+
+    def __init__(self, path: Path, offset: int = 0) -> None:
+        self.path, self.offset = path, offset
+
+    def read(self) -> Iterator[Event]:
+        """Yield the events that were completed since the last call."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.offset)
+                data = file.read()
+        except FileNotFoundError:
+            return
+        complete, newline, _ = data.rpartition(b"\n")
+        self.offset += len(complete) + len(newline)
+        for line in complete.split(b"\n"):
+            event = parse(line) if line else None
+            if event is not None:
+                yield event
+
+
+class Journal:
+    """Appends the events of one attempt; the worker is its only writer.
+
+    Raises:
+        OSError: the journal can't be opened or written, such as on a full disk.
+    """
+
+    def __init__(self, path: Path, run_id: str, attempt: int) -> None:
+        self._stamp = {"run_id": run_id, "attempt": attempt}
+        self._written = {_key(event) for event in Tail(path).read() if event.once}
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        os.ftruncate(self._file, _terminated(path))
+
+    def append(self, event: Event) -> bool:
+        """Write an event with run, attempt and time; False if an earlier attempt already did."""
+        event = event.model_copy(update={**self._stamp, "time": event.time or time.time()})
+        if event.once and _key(event) in self._written:
+            return False
+        line = event.model_dump_json(exclude_none=True) + "\n"
+        _write_all(self._file, line.encode())
+        if event.once:
+            self._written.add(_key(event))
+        return True
+
+    def sync(self) -> None:
+        """Put everything written so far on the disk."""
+        os.fsync(self._file)
+
+    def close(self) -> None:
+        """Sync and close."""
+        os.fsync(self._file)
+        os.close(self._file)
+
+
+def _key(event: Event) -> tuple[str, int | None, int | None]:
+    return event.kind, event.level, event.epoch
+
+
+def _terminated(path: Path) -> int:
+    """The length of a journal up to and including its last newline."""
+    return path.read_bytes().rfind(b"\n") + 1
+
+
+def _write_all(file: int, data: bytes) -> None:
+    """Write a whole line, or nothing of it, so that a full disk leaves no half line behind."""
+    end = os.lseek(file, 0, os.SEEK_END)
+    try:
+        while data:
+            data = data[os.write(file, data) :]
+    except OSError:
+        os.ftruncate(file, end)
+        raise

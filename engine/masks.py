@@ -1,0 +1,125 @@
+"""Masks: which weights live. Bool tensors held outside the network, with exact counts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from engine.errors import SpecError
+from engine.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class Mask(dict[str, "Tensor"]):
+    """Parameter name -> bool tensor of the parameter's shape; True is a weight that lives."""
+
+    @property
+    def kept(self) -> int:
+        """Number of weights that live."""
+        return sum(int(m.sum()) for m in self.values())
+
+    @property
+    def total(self) -> int:
+        """Number of prunable weights."""
+        return sum(m.numel() for m in self.values())
+
+    @property
+    def density(self) -> float:
+        """Kept fraction of the prunable weights."""
+        return self.kept / self.total if self.total else 1.0
+
+    def to(self, device: torch.device | str) -> Mask:
+        """The same mask on another device."""
+        return Mask({name: m.to(device) for name, m in self.items()})
+
+    def same(self, other: Mask) -> bool:
+        """Whether the same weights live."""
+        return self.keys() == other.keys() and all(
+            torch.equal(m, other[n]) for n, m in self.items()
+        )
+
+
+def prunable(net: nn.Module, which: str) -> dict[str, nn.Parameter]:
+    """The parameters that `which` allows to prune, in the network's order.
+
+    Args:
+        which: `conv`, `conv+linear`, `conv-no-first`, or `re:` and a regular expression that is
+            searched in the names of all parameters with at least two dimensions.
+
+    Raises:
+        SpecError: nothing matches.
+    """
+    found = {name: p for name, p in net.named_parameters() if _matches(name, p, which)}
+    if which == "conv-no-first" and found:
+        del found[next(iter(found))]
+    if not found:
+        raise SpecError(
+            f"prunable '{which}' matches no weights of this network", "sparsifier.prunable"
+        )
+    return found
+
+
+def ones(weights: Mapping[str, Tensor]) -> Mask:
+    """The mask that keeps everything."""
+    return Mask({name: torch.ones_like(p, dtype=torch.bool) for name, p in weights.items()})
+
+
+def keep_top(
+    scores: Mapping[str, Tensor],
+    kept: int,
+    within: Mask | None = None,
+    scope: Literal["global", "layer"] = "global",
+) -> Mask:
+    """The mask of the `kept` weights with the highest scores, ties going to the earlier position.
+
+    Args:
+        scores: parameter name -> score tensor.
+        kept: how many weights live, exactly.
+        within: only weights that live here may live on.
+        scope: rank over all parameters, or within each; then each keeps its share of `kept` (of
+            its weights in `within`), fractions going to the largest remainders.
+    """
+    if scope == "layer":
+        counts = share(
+            {n: int(within[n].sum()) if within else s.numel() for n, s in scores.items()}, kept
+        )
+        return keep_top_per_layer(scores, counts, within)
+    names = list(scores)
+    flat = torch.cat([scores[n].detach().flatten().float() for n in names])
+    if within is not None:
+        flat = flat.masked_fill(~torch.cat([within[n].flatten() for n in names]), float("-inf"))
+    chosen = torch.zeros_like(flat, dtype=torch.bool)
+    chosen[flat.argsort(descending=True, stable=True)[:kept]] = True
+    parts = chosen.split([scores[n].numel() for n in names])
+    return Mask({n: part.view(scores[n].shape) for n, part in zip(names, parts, strict=True)})
+
+
+def keep_top_per_layer(
+    scores: Mapping[str, Tensor], counts: Mapping[str, int], within: Mask | None = None
+) -> Mask:
+    """The mask of the `counts[name]` highest scores of each parameter."""
+    mask = Mask()
+    for name, score in scores.items():
+        inside = Mask({name: within[name]}) if within is not None else None
+        mask.update(keep_top({name: score}, counts[name], inside))
+    return mask
+
+
+def share(sizes: Mapping[str, int], kept: int) -> dict[str, int]:
+    """Split `kept` in proportion to `sizes`, exactly, the largest remainders rounded up."""
+    total = sum(sizes.values())
+    exact = {name: kept * size / total for name, size in sizes.items()}
+    counts = {name: int(value) for name, value in exact.items()}
+    by_remainder = sorted(exact, key=lambda name: counts[name] - exact[name])
+    for name in by_remainder[: kept - sum(counts.values())]:
+        counts[name] += 1
+    return counts
+
+
+def _matches(name: str, parameter: Tensor, which: str) -> bool:
+    if which.startswith("re:"):
+        return parameter.ndim >= 2 and re.search(which[3:], name) is not None
+    return parameter.ndim == 4 or (which == "conv+linear" and parameter.ndim == 2)

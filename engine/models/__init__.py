@@ -1,0 +1,1 @@
+"""Networks: one file each, named as in a spec."""

@@ -1,0 +1,134 @@
+"""What choice files build on: frozen settings that know their own name, with shared knobs by kind.
+
+Every field has bounds and a description; the description is the user's documentation in forms,
+`lthtui new`, `lthtui schema` and error messages.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic.functional_serializers import SerializerFunctionWrapHandler
+
+from engine.durations import Duration
+
+
+class Frozen(BaseModel):
+    """Settings that cannot change and refuse unknown fields."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
+    )
+
+
+class Settings(Frozen):
+    """The knobs of one choice. Its name is the name of the file it stands in."""
+
+    @property
+    def name(self) -> str:
+        """The choice's name in a spec."""
+        return type(self).__module__.rpartition(".")[2]
+
+    @model_serializer(mode="wrap")
+    def _with_name(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"name": self.name, **handler(self)}
+
+
+class DataSettings(Settings):
+    """What every set of images can be told."""
+
+    root: str = Field(
+        "data",
+        min_length=1,
+        max_length=4096,
+        description="the set's folder or its parent, relative to the current folder",
+    )
+    fraction: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="share of the official training images to train on, class by class",
+    )
+    per_class: int | None = Field(
+        None, ge=1, description="training images per class, instead of a fraction"
+    )
+    validation: Literal["official", "none"] | int | float = Field(
+        0.1,
+        description="validation images, drawn before the training images from the official"
+        " training set: a number, a share below 1, none, or official (the set's own list)",
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**32,
+        description="fixes which images are drawn, whatever the run's own seed",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        v = self.validation
+        if isinstance(v, float) and not 0 < v < 1:
+            raise ValueError(
+                f"validation {v} is no share between 0 and 1; write none for no images"
+            )
+        if isinstance(v, int) and v < 1:
+            raise ValueError("validation takes at least 1 image; write none for no images")
+        if self.per_class is not None and self.fraction != 1.0:
+            raise ValueError("give fraction or per_class, not both")
+        return self
+
+
+class PrunableSettings(Settings):
+    """What every method that prunes can be told."""
+
+    prunable: str = Field(
+        "conv",
+        max_length=200,
+        description="which weights may be pruned: conv, conv+linear, conv-no-first, or a regular"
+        " expression over parameter names such as re:layer[34]",
+    )
+    scope: Literal["global", "layer"] = Field(
+        "global", description="rank weights over the whole network, or within each layer"
+    )
+
+    @model_validator(mode="after")
+    def _prunable_form(self) -> Self:
+        if self.prunable.startswith("re:"):
+            try:
+                re.compile(self.prunable[3:])
+            except re.error as error:
+                raise ValueError(f"prunable: not a regular expression: {error}") from None
+        elif self.prunable not in PRUNABLE_PRESETS:
+            raise ValueError(
+                f"prunable '{self.prunable}' is none of {', '.join(PRUNABLE_PRESETS)} and does"
+                " not begin with re:"
+            )
+        return self
+
+
+class RewindSettings(PrunableSettings):
+    """What every method that trains again after pruning can be told."""
+
+    rewind: Duration = Field(
+        Duration(epochs=2),
+        description="the point of the first training that later levels return to: init, 2ep, 500it",
+    )
+    after: Literal["rewind", "lr_rewind", "finetune", "continue"] = Field(
+        "rewind",
+        description="what follows a pruning: rewind weights and learning rate (Frankle 2020),"
+        " rewind the learning rate only (Renda 2020), fine-tune at the last learning rate,"
+        " or continue with the whole schedule",
+    )
+    length: Literal["exact", "full"] = Field(
+        "exact",
+        description="after rewinding, train the remaining steps (exact), or the whole number of"
+        " epochs with the schedule running past its end (full, as DataEfficientLTH does)",
+    )
+    finetune: Duration = Field(
+        Duration(epochs=10), description="how long to fine-tune, with after: finetune"
+    )
+
+
+PRUNABLE_PRESETS = ("conv", "conv+linear", "conv-no-first")

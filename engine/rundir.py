@@ -1,0 +1,243 @@
+"""A run is a folder: every path in it, the files that say where it runs, and its status."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engine.errors import UsageError
+from engine.events import RunEnded, Tail, parse
+from engine.processes import Process
+from engine.spec import RunSpec
+
+T = TypeVar("T", bound=BaseModel)
+HEARTBEAT_SECONDS = 5.0
+STALE_SECONDS = 6 * HEARTBEAT_SECONDS
+
+
+class Status(StrEnum):
+    """What a run is doing. Stalled is no status: a stalled run still runs."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    LOST = "lost"
+
+
+class Launch(BaseModel):
+    """launch.json: where an attempt runs. The queue process writes it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    attempt: int
+    backend: str
+    process: Process
+    device: str
+    threads: int
+    time: float
+
+
+class Exit(BaseModel):
+    """exit.json: how an attempt ended. `code` is negative for a signal. The shim writes it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    attempt: int
+    code: int
+    time: float
+
+
+class Heartbeat(BaseModel):
+    """heartbeat: which process works here, and when it last said so. The worker writes it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    attempt: int
+    process: Process
+    time: float
+
+
+class Request(BaseModel):
+    """request.json: what a client asks a running worker to do."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    verb: Literal["stop", "pause"]
+    time: float
+
+
+class RunDirectory:
+    """The folder of one run: `<root>/runs/<run id>/`."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path).absolute()
+        self.spec_file = self.path / "spec.yaml"
+        self.launch_file = self.path / "launch.json"
+        self.exit_file = self.path / "exit.json"
+        self.heartbeat_file = self.path / "heartbeat"
+        self.request_file = self.path / "request.json"
+        self.attempt_file = self.path / "attempt"
+        self.events_file = self.path / "events.jsonl"
+        self.log_file = self.path / "log.txt"
+        self.lock_file = self.path / "worker.lock"
+        self.mlflow_file = self.path / "mlflow.json"
+        self.subset_file = self.path / "subset.json"
+        self.levels = self.path / "levels"
+        self.rewind = self.path / "rewind"
+        self.partial = self.path / "partial"
+        self.evaluations = self.path / "evaluations"
+
+    @classmethod
+    def open(cls, path: Path | str) -> RunDirectory:
+        """Open an existing run.
+
+        Raises:
+            UsageError: there is no spec in this folder.
+        """
+        directory = cls(path)
+        if not directory.spec_file.is_file():
+            raise UsageError(f"{path}: not a run folder (it has no spec.yaml)")
+        return directory
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, which is the folder's name."""
+        return self.path.name
+
+    @property
+    def root(self) -> Path:
+        """The root of all state, two folders up."""
+        return self.path.parent.parent
+
+    @property
+    def queue_file(self) -> Path:
+        """The run's entry in the queue."""
+        return self.root / "queue" / f"{self.run_id}.json"
+
+    def level(self, index: int) -> Path:
+        """The folder of one level."""
+        return self.levels / f"{index:02d}"
+
+    def spec(self) -> RunSpec:
+        """Read what was asked."""
+        return RunSpec.model_validate(yaml.safe_load(self.spec_file.read_text()))
+
+    def launch(self) -> Launch | None:
+        """Where the newest attempt was started by the queue; None if it never was."""
+        return _read(self.launch_file, Launch)
+
+    def exit(self) -> Exit | None:
+        """How the newest attempt that has ended under a shim ended."""
+        return _read(self.exit_file, Exit)
+
+    def heartbeat(self) -> Heartbeat | None:
+        """The newest sign of life."""
+        return _read(self.heartbeat_file, Heartbeat)
+
+    def request(self) -> Request | None:
+        """What a client asked last."""
+        return _read(self.request_file, Request)
+
+    def ask(self, verb: Literal["stop", "pause"]) -> None:
+        """Ask the worker to stop at the next step; the caller also sends it SIGTERM."""
+        write_json(self.request_file, Request(verb=verb, time=time.time()).model_dump())
+
+
+def run_id(spec: RunSpec, day: str) -> str:
+    """Compose an id: `<UTC date>-<spec name>-<digest6>-s<seed>`."""
+    return f"{day}-{spec.name}-{spec.digest[:6]}-s{spec.seed}"
+
+
+def status(directory: RunDirectory) -> Status:
+    """What a run is doing: a function of its files and of whether its process lives."""
+    launch, beat = directory.launch(), directory.heartbeat()
+    if (launch and launch.process.alive) or (beat and _lives(beat)):
+        return Status.RUNNING
+    if directory.queue_file.exists():
+        return Status.QUEUED
+    attempt = max(launch.attempt if launch else 0, beat.attempt if beat else 0)
+    ended = last_end(directory)
+    if ended and ended.attempt >= attempt:
+        return _ended(directory, ended)
+    left = directory.exit()
+    if left and left.attempt >= attempt:
+        return _left(directory, left)
+    return Status.LOST if attempt else Status.QUEUED
+
+
+def stalled(directory: RunDirectory, now: float) -> bool:
+    """Whether a running worker has given no sign of life for several intervals."""
+    beat = directory.heartbeat()
+    return beat is not None and now - beat.time > STALE_SECONDS
+
+
+def last_end(directory: RunDirectory) -> RunEnded | None:
+    """The newest `run_ended` near the journal's end, or None."""
+    try:
+        with directory.events_file.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 65_536))
+            lines = file.read().rpartition(b"\n")[0].split(b"\n")
+    except OSError:
+        return None
+    for line in reversed(lines):
+        if b'"run_ended"' in line:
+            event = parse(line)
+            if isinstance(event, RunEnded):
+                return event
+        elif b'"run_started"' in line:
+            return None
+    return None
+
+
+def events(directory: RunDirectory) -> Tail:
+    """A reader of the run's journal, from its beginning."""
+    return Tail(directory.events_file)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a small file whole or not at all: temporary file, fsync, rename."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w") as file:
+            json.dump(value, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _read(path: Path, model: type[T]) -> T | None:
+    """Read a small file; None if it is absent, half written or from elsewhere."""
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _lives(beat: Heartbeat) -> bool:
+    """Ask the process table here, and the clock for a worker on another host."""
+    return beat.process.alive if beat.process.here else time.time() - beat.time < STALE_SECONDS
+
+
+def _ended(directory: RunDirectory, ended: RunEnded) -> Status:
+    if ended.status == "finished":
+        return Status.FINISHED
+    return Status.FAILED if ended.status == "failed" else _asked(directory)
+
+
+def _left(directory: RunDirectory, left: Exit) -> Status:
+    if left.code == 0:
+        return Status.FINISHED
+    return _asked(directory) if left.code == 75 else Status.FAILED
+
+
+def _asked(directory: RunDirectory) -> Status:
+    request = directory.request()
+    return Status.PAUSED if request and request.verb == "pause" else Status.STOPPED

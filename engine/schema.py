@@ -1,0 +1,116 @@
+"""How a run appears in MLflow: the names of its parameters, tags and metrics, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from engine.events import EpochEnded, Evaluated, Event, LevelEnded, Sampled
+from engine.rundir import Status
+from engine.spec import RunSpec
+
+RUN_ID = "lthtui.run_id"
+GROUP = "lthtui.group"
+DIGEST = "lthtui.digest"
+FAMILY = "lthtui.family"
+SPARSIFIER = "lthtui.sparsifier"
+DATASET = "lthtui.dataset"
+MODEL = "lthtui.model"
+SEED = "lthtui.seed"
+DIRECTORY = "lthtui.directory"
+WINNING = "lthtui.winning"
+LEVELS = "lthtui.levels"
+ERROR = "lthtui.error"
+NOTE = "mlflow.note.content"
+
+EPOCH_METRICS = (
+    "train_loss",
+    "train_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "learning_rate",
+    "images_per_second",
+)
+LEVEL_METRICS = (
+    "density",
+    "kept",
+    "val_accuracy",
+    "test_accuracy",
+    "val_balanced_accuracy",
+    "test_balanced_accuracy",
+    "val_loss",
+    "test_loss",
+    "seconds",
+)
+MLFLOW_STATUS = {
+    Status.QUEUED: "SCHEDULED",
+    Status.RUNNING: "RUNNING",
+    Status.PAUSED: "KILLED",
+    Status.STOPPED: "KILLED",
+    Status.FINISHED: "FINISHED",
+    Status.FAILED: "FAILED",
+    Status.LOST: "FAILED",
+}
+
+
+def params_of(spec: RunSpec) -> dict[str, str]:
+    """Flatten a spec into MLflow parameters: `train.optimizer.lr` -> `0.1`."""
+    return dict(_flat("", spec.model_dump(mode="json", exclude={"tags", "launch"})))
+
+
+def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _flat(f"{prefix}.{key}" if prefix else key, item)
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        for index, item in enumerate(value):
+            yield from _flat(f"{prefix}.{index}", item)
+    elif isinstance(value, list):
+        yield prefix, ", ".join(map(str, value))
+    elif value is not None:
+        yield prefix, str(value)
+
+
+def tags_of(spec: RunSpec, run_id: str, directory: str) -> dict[str, str]:
+    """The tags that find a run again."""
+    return {
+        **spec.tags,
+        RUN_ID: run_id,
+        GROUP: spec.group,
+        DIGEST: spec.digest,
+        FAMILY: spec.family,
+        SPARSIFIER: spec.sparsifier.name,
+        DATASET: spec.data.name,
+        MODEL: spec.model.name,
+        SEED: str(spec.seed),
+        DIRECTORY: directory,
+    }
+
+
+def metrics_of(event: Event) -> dict[str, float]:
+    """The metrics an event becomes, by their MLflow names; empty for most kinds."""
+    if isinstance(event, EpochEnded):
+        return _named("epoch", EPOCH_METRICS, event)
+    if isinstance(event, LevelEnded):
+        return _named("level", LEVEL_METRICS, event)
+    if isinstance(event, Evaluated):
+        return {f"evaluation/{event.name}/{key}": v for key, v in event.metrics.items()}
+    if isinstance(event, Sampled):
+        return {f"system/{key}": v for key, v in event.metrics.items()}
+    return {}
+
+
+def step_of(event: Event) -> int:
+    """The MLflow step of an event's metrics: epochs of the whole run, level, or sample."""
+    if isinstance(event, EpochEnded):
+        return event.epoch or 0
+    if isinstance(event, Sampled):
+        return event.tick
+    return event.level or 0
+
+
+def _named(prefix: str, fields: tuple[str, ...], event: Event) -> dict[str, float]:
+    values = ((field, getattr(event, field)) for field in fields)
+    return {f"{prefix}/{field}": float(value) for field, value in values if value is not None}

@@ -1,0 +1,78 @@
+"""The seam every method stands behind: the moments at which it may act on a training.
+
+A method is one file in `engine/sparsifiers/` with a `Settings` and a `Sparsifier` that overrides
+the hooks it needs. Only `mask_before`, `mask_during` and `mask_after` may change a mask.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from engine.plan import Level
+from engine.plugin import Settings
+
+if TYPE_CHECKING:
+    import torch
+
+    from engine.masks import Mask
+    from engine.training import Training
+
+S = TypeVar("S", bound=Settings)
+
+
+class Sparsifier(ABC, Generic[S]):
+    """A method that decides which weights live."""
+
+    def __init__(self, settings: S) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def levels(self) -> Sequence[Level]:
+        """The nominal plan, without touching torch."""
+
+    def proceed(self, training: Training, level: Level) -> bool:
+        """Whether to train `level` after what the level before it gave."""
+        return True
+
+    def attach(self, training: Training) -> None:
+        """Prepare the network of a level before its first step, or after a resume."""
+
+    def parameter_groups(self, training: Training) -> list[dict[str, Any]]:
+        """Groups of parameters with optimizer settings of their own, besides the network's."""
+        return []
+
+    def mask_before(self, training: Training) -> Mask:
+        """The mask a level trains under; called once, before its first step."""
+        return training.mask
+
+    def mask_during(self, training: Training) -> tuple[Mask, bool] | None:
+        """A new mask after a step's backward pass, and whether it replaces the optimizer's step.
+
+        Gradients are dense here. None leaves the mask as it is.
+        """
+        return None
+
+    def penalty(self, training: Training) -> torch.Tensor | None:
+        """A scalar added to the loss of a step."""
+        return None
+
+    def examples(self, training: Training) -> torch.Tensor | None:
+        """Indices (int64, on the CPU) of the training images to use in a level; None for all."""
+        return None
+
+    def stop(self, training: Training) -> bool:
+        """Whether to end a level after the epoch that just ended."""
+        return False
+
+    def mask_after(self, training: Training) -> Mask:
+        """The mask for the next level, from a level's final weights."""
+        return training.mask
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """What a resumed run needs to go on exactly as before."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Take back what `state_dict` gave."""

@@ -1,0 +1,326 @@
+"""Everything a run can be told: `RunSpec`, its parts, and the digest that identifies it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from engine import registry
+from engine.durations import Duration
+from engine.errors import SpecError
+from engine.plugin import DataSettings, Frozen, Settings
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+def impossible(at: str, why: str) -> PydanticCustomError:
+    """An error about the field `at` (dotted) that only shows when fields are seen together."""
+    return PydanticCustomError("impossible", "{why}", {"why": why, "at": at})
+
+
+class Choice:
+    """A field whose settings are those of the `engine/<kind>/` file that it names."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def resolve(self, value: Any) -> Settings:
+        """Turn `imp` or `{name: imp, rate: 0.1}` into the settings of that choice."""
+        if isinstance(value, Settings):
+            return value
+        if isinstance(value, str):
+            value = {"name": value}
+        if not isinstance(value, dict):
+            raise PydanticCustomError("choice", "a name, or a mapping with a name")
+        knobs = dict(value)
+        name = knobs.pop("name", None)
+        if not isinstance(name, str):
+            known = ", ".join(registry.names(self.kind))
+            raise PydanticCustomError(
+                "choice", "{why}", {"why": f"name is missing; one of {known}"}
+            )
+        try:
+            module = registry.load(self.kind, name)
+        except SpecError as error:
+            raise PydanticCustomError(
+                "unknown_choice", "{why}", {"why": str(error), "at": "name"}
+            ) from None
+        settings = module.Settings.model_validate(knobs)
+        assert isinstance(settings, Settings)
+        return settings
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        dump = core_schema.plain_serializer_function_ser_schema(
+            lambda settings, info: settings.model_dump(
+                mode=info.mode, exclude_defaults=info.exclude_defaults
+            ),
+            info_arg=True,
+        )
+        return core_schema.no_info_plain_validator_function(self.resolve, serialization=dump)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        options: list[dict[str, Any]] = [{"enum": registry.names(self.kind)}]
+        for name in registry.names(self.kind):
+            option = registry.load(self.kind, name).Settings.model_json_schema()
+            option["properties"] = {"name": {"const": name}, **option.get("properties", {})}
+            option["required"] = ["name", *option.get("required", [])]
+            options.append(option)
+        return {"anyOf": options}
+
+
+class Sgd(Frozen):
+    """Stochastic gradient descent with momentum."""
+
+    name: Literal["sgd"] = "sgd"
+    lr: float = Field(0.1, gt=0, le=100, description="peak learning rate")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum; 0 for none")
+    weight_decay: float = Field(5e-4, ge=0, le=1, description="L2 penalty added to the gradient")
+    nesterov: bool = Field(False, description="Nesterov momentum")
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs momentum above 0")
+        return self
+
+
+class Adam(Frozen):
+    """Adam (Kingma & Ba 2015)."""
+
+    name: Literal["adam"] = "adam"
+    lr: float = Field(1e-3, gt=0, le=100, description="peak learning rate")
+    beta1: float = Field(0.9, ge=0, lt=1, description="decay of the mean of gradients")
+    beta2: float = Field(0.999, ge=0, lt=1, description="decay of the mean of squared gradients")
+    eps: float = Field(1e-8, gt=0, le=1, description="added to the denominator")
+    weight_decay: float = Field(0.0, ge=0, le=1, description="L2 penalty added to the gradient")
+
+
+class Cosine(Frozen):
+    """Half a cosine from the peak to zero at the end of training."""
+
+    name: Literal["cosine"] = "cosine"
+    per: Literal["epoch", "step"] = Field("epoch", description="change it every epoch or step")
+
+
+class MultiStep(Frozen):
+    """The learning rate times gamma at each milestone."""
+
+    name: Literal["multistep"] = "multistep"
+    milestones: tuple[Duration, ...] = Field(
+        (Duration(epochs=100), Duration(epochs=150)),
+        min_length=1,
+        max_length=100,
+        description="when to decay, such as [100ep, 150ep]",
+    )
+    gamma: float = Field(0.1, gt=0, le=1, description="factor at each milestone")
+
+
+class Step(Frozen):
+    """The learning rate times gamma at regular intervals."""
+
+    name: Literal["step"] = "step"
+    every: Duration = Field(Duration(epochs=30), description="interval, such as 30ep or 30000it")
+    gamma: float = Field(0.1, gt=0, le=1, description="factor at each interval")
+
+    @model_validator(mode="after")
+    def _interval(self) -> Self:
+        if self.every == Duration():
+            raise ValueError("every: the interval must last at least one step")
+        return self
+
+
+class Constant(Frozen):
+    """The learning rate stays at its peak."""
+
+    name: Literal["constant"] = "constant"
+
+
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+Optimizer = Annotated[Sgd | Adam, Field(discriminator="name"), BeforeValidator(_named)]
+Schedule = Annotated[
+    Cosine | MultiStep | Step | Constant, Field(discriminator="name"), BeforeValidator(_named)
+]
+
+
+class Cadence(Frozen):
+    """When a network in training is evaluated. Every level's end always is."""
+
+    every: int = Field(10, ge=0, le=10**6, description="every so many epochs; 0 for only the end")
+    last: int = Field(1, ge=1, le=10**6, description="and after each of the last so many epochs")
+    test: Literal["level", "epoch"] = Field(
+        "level", description="score the test images once a level, or whenever validation is scored"
+    )
+
+
+class TrainSpec(Frozen):
+    """How each level is trained."""
+
+    epochs: int = Field(200, ge=1, le=100_000, description="epochs of a whole training")
+    batch_size: int = Field(100, ge=2, le=65_536, description="images per step")
+    optimizer: Optimizer = Field(Sgd(), description="sgd or adam, with its settings")
+    schedule: Schedule = Field(Cosine(), description="cosine, multistep, step or constant")
+    warmup: Duration = Field(
+        Duration(), description="linear warm-up from 0 to the peak learning rate, step by step"
+    )
+    decay: Literal["all", "weights"] = Field(
+        "all", description="weight decay on every parameter, or not on biases and norms"
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="arithmetic of the network; auto is bf16 on CUDA and fp32 elsewhere"
+    )
+    evaluate: Cadence = Field(Cadence(), description="when to evaluate during training")
+
+
+class SelectSpec(Frozen):
+    """Which level is the winning ticket."""
+
+    split: Literal["val", "test"] = Field(
+        "val", description="images that decide; test is optimistic and only for reproductions"
+    )
+    metric: Literal["accuracy", "balanced_accuracy"] = Field(
+        "accuracy", description="what is compared"
+    )
+    level: Literal["best", "last"] | Annotated[int, Field(ge=0, le=10_000)] = Field(
+        "best", description="the best sparse level, the last one, or a number"
+    )
+    epoch: Literal["last", "best"] = Field(
+        "last", description="score and keep the last epoch's weights, or the best evaluated one's"
+    )
+
+
+class LaunchSpec(Frozen):
+    """Where and beside how many others a run may be placed. Not part of a run's identity."""
+
+    devices: Literal["auto", "cpu"] | tuple[str, ...] = Field(
+        "auto", description="auto, cpu, or a list of GPU indices or UUIDs"
+    )
+    per_device: int = Field(1, ge=1, le=64, description="runs that may share one device")
+    threads: int = Field(1, ge=1, le=1024, description="CPU threads per run, fixed at first start")
+
+
+def _plain_evaluation_list(value: tuple[Settings, ...]) -> tuple[Settings, ...]:
+    names = [one.name for one in value]
+    if len(set(names)) < len(names):
+        raise ValueError("an evaluation is listed twice")
+    return value
+
+
+class RunSpec(Frozen):
+    """One run: one seed, everything resolved. Stored as `spec.yaml` in the run's folder."""
+
+    version: Literal[1] = Field(1, description="version of the spec format")
+    name: Name = Field(description="name of the spec; letters, digits, '.', '_' and '-'")
+    experiment: Name | None = Field(
+        None, description="MLflow experiment; the spec's name unless given"
+    )
+    seed: int = Field(0, ge=0, lt=2**32, description="moves initialisation, order, augmentation")
+    data: Annotated[DataSettings, Choice("datasets")] = Field(description="the images")
+    model: Annotated[Settings, Choice("models")] = Field(description="the network")
+    augmentation: Annotated[Settings, Choice("augmentations")] = Field(
+        "basic", description="what is done to training images"
+    )
+    loss: Annotated[Settings, Choice("losses")] = Field("cross_entropy", description="objective")
+    sparsifier: Annotated[Settings, Choice("sparsifiers")] = Field(
+        "imp", description="the method that decides which weights live"
+    )
+    train: TrainSpec = Field(TrainSpec(), description="how each level is trained")
+    select: SelectSpec = Field(SelectSpec(), description="which level wins")
+    evaluate: Annotated[
+        tuple[Annotated[Settings, Choice("evaluations")], ...],
+        AfterValidator(_plain_evaluation_list),
+    ] = Field((), description="evaluations of each kept ticket")
+    keep: tuple[Literal["best", "last", "dense", "all"], ...] = Field(
+        ("best", "last", "dense"), description="levels whose weights stay on disk"
+    )
+    checkpoint: float = Field(
+        30.0, gt=0, le=86_400, description="seconds between checkpoints within a level"
+    )
+    tracking: str = Field(
+        "local",
+        pattern=r"^(local|off|https?://[^\s@]+)$",
+        max_length=500,
+        description="local (the MLflow store under the root), off, or an MLflow server's address",
+    )
+    tags: dict[Name, str] = Field({}, description="free tags, shown in MLflow")
+    launch: LaunchSpec = Field(LaunchSpec(), description="where it runs")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.select.split == "val" and self.data.validation == "none":
+            raise impossible(
+                "select.split",
+                "select.split is val, but data.validation is none; draw validation images or"
+                " select on test (optimistic)",
+            )
+        if self.train.warmup.epochs >= self.train.epochs:
+            raise impossible(
+                "train.warmup", f"warmup {self.train.warmup} takes all {self.train.epochs} epochs"
+            )
+        return self
+
+    @property
+    def experiment_name(self) -> str:
+        """The MLflow experiment this run is logged to."""
+        return self.experiment or self.name
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the non-default settings that make the result (hex)."""
+        return _sha(self._identity())
+
+    @property
+    def group(self) -> str:
+        """The digest without the seed: runs of one group differ in their seed only."""
+        return _sha({k: v for k, v in self._identity().items() if k != "seed"})
+
+    @property
+    def family(self) -> str:
+        """The group without the sparsifier: what one dense baseline serves."""
+        drop = ("seed", "sparsifier")
+        return _sha({k: v for k, v in self._identity().items() if k not in drop})
+
+    def _identity(self) -> dict[str, Any]:
+        dump = self.model_dump(mode="json", exclude_defaults=True)
+        for field in _NO_IDENTITY:
+            dump.pop(field, None)
+        dump["version"] = self.version
+        dump["data"].pop("root", None)
+        if getattr(self.data, "named_by_root", False):
+            dump["data"]["set"] = PurePath(self.data.root).name
+        return dump
+
+
+_NO_IDENTITY = (
+    "name",
+    "experiment",
+    "tags",
+    "launch",
+    "tracking",
+    "keep",
+    "evaluate",
+    "checkpoint",
+)
+
+
+def _sha(settings: dict[str, Any]) -> str:
+    text = json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

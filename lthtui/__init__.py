@@ -1,0 +1,1 @@
+"""Plans, launches and watches runs in a terminal. Never imports torch."""
