@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self
 
@@ -224,6 +225,10 @@ def _plain_evaluation_list(value: tuple[Settings, ...]) -> tuple[Settings, ...]:
     return value
 
 
+def _default(kind: str, name: str) -> Callable[[], Settings]:
+    return lambda: Choice(kind).resolve(name)
+
+
 class RunSpec(Frozen):
     """One run: one seed, everything resolved. Stored as `spec.yaml` in the run's folder."""
 
@@ -236,11 +241,15 @@ class RunSpec(Frozen):
     data: Annotated[DataSettings, Choice("datasets")] = Field(description="the images")
     model: Annotated[Settings, Choice("models")] = Field(description="the network")
     augmentation: Annotated[Settings, Choice("augmentations")] = Field(
-        "basic", description="what is done to training images"
+        default_factory=_default("augmentations", "basic"),
+        description="what is done to training images",
     )
-    loss: Annotated[Settings, Choice("losses")] = Field("cross_entropy", description="objective")
+    loss: Annotated[Settings, Choice("losses")] = Field(
+        default_factory=_default("losses", "cross_entropy"), description="objective"
+    )
     sparsifier: Annotated[Settings, Choice("sparsifiers")] = Field(
-        "imp", description="the method that decides which weights live"
+        default_factory=_default("sparsifiers", "imp"),
+        description="the method that decides which weights live",
     )
     train: TrainSpec = Field(TrainSpec(), description="how each level is trained")
     select: SelectSpec = Field(SelectSpec(), description="which level wins")
