@@ -1,0 +1,21 @@
+"""ResNet-110 for small images (He et al. 2016, https://arxiv.org/abs/1512.03385, section 4.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.models import _settings
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Settings(_settings.CifarResNet):
+    """Basic blocks, 18 to a stage."""
+
+
+def build(settings: Settings, classes: int, channels: int, size: int) -> nn.Module:
+    """The network for images of `channels` channels and any `size` (pixels)."""
+    from engine.models._resnet_cifar import CifarResNet
+
+    return CifarResNet(18, settings, classes, channels)
