@@ -22,11 +22,19 @@ from engine.durations import Duration
 
 
 class Frozen(BaseModel):
-    """Settings that cannot change and refuse unknown fields."""
+    """Settings that cannot change, refuse unknown fields and never guess a type."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=True
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_as_tuples(cls, data: Any) -> Any:
+        """Files hold lists; settings hold tuples, which cannot change either."""
+        if not isinstance(data, dict):
+            return data
+        return {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
 
 
 class Settings(Frozen):

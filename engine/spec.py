@@ -44,7 +44,7 @@ class Choice:
         if isinstance(value, str):
             value = {"name": value}
         if not isinstance(value, dict):
-            raise PydanticCustomError("choice", "a name, or a mapping with a name")
+            raise PydanticCustomError("choice", "expected a name, or a mapping with a name")
         knobs = dict(value)
         name = knobs.pop("name", None)
         if not isinstance(name, str):
@@ -235,7 +235,7 @@ class RunSpec(Frozen):
     version: Literal[1] = Field(1, description="version of the spec format")
     name: Name = Field(description="name of the spec; letters, digits, '.', '_' and '-'")
     experiment: Name | None = Field(
-        None, description="MLflow experiment; the spec's name unless given"
+        None, description="MLflow experiment; the spec file's name unless given"
     )
     seed: int = Field(0, ge=0, lt=2**32, description="moves initialisation, order, augmentation")
     data: Annotated[DataSettings, Choice("datasets")] = Field(description="the images")
@@ -276,7 +276,7 @@ class RunSpec(Frozen):
     def _consistent(self) -> Self:
         if self.select.split == "val" and self.data.validation == "none":
             raise impossible(
-                "select.split",
+                "data.validation",
                 "select.split is val, but data.validation is none; draw validation images or"
                 " select on test (optimistic)",
             )

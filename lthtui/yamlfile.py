@@ -1,0 +1,335 @@
+"""YAML read as plain data with the place of every key and value, and nothing surprising in it.
+
+Scalars follow YAML 1.2's core schema: `1e-3` is a number, `on` and `0:30` are text. Aliases,
+anchors, tags, duplicate keys, infinities, deep nesting and huge files are refused.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unicodedata import east_asian_width
+
+import yaml
+from yaml.parser import Parser
+from yaml.reader import Reader
+from yaml.scanner import Scanner
+
+from engine.errors import SpecError, UsageError
+from lthtui.text import clean_line
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 32
+MAX_VALUES = 10_000
+SHOWN_COLUMNS = 100
+
+Keys = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, order=True)
+class Mark:
+    """A place in a text, counted from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in a file, or with `mark` None in something that has no lines."""
+
+    source: str
+    message: str
+    mark: Mark | None = None
+    line: str = ""
+
+    def __str__(self) -> str:
+        """`file:line:column: message`, the line, and a caret under the column."""
+        if self.mark is None:
+            return f"{self.source}: {self.message}"
+        shown, caret = _excerpt(self.line, self.mark.column)
+        return f"{self.source}:{self.mark.line}:{self.mark.column}: {self.message}\n{shown}\n{caret}"
+
+
+class FileError(SpecError):
+    """Everything that is wrong in a file; `problems` are in the order of their lines."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        unique = dict.fromkeys(problems)
+        self.problems = sorted(unique, key=lambda p: (p.mark is None, p.mark or Mark(0, 0)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+@dataclass
+class Document:
+    """A parsed text: its data, and where in it each key and value stands.
+
+    Attributes:
+        source: the file's name, or `override a.b=c`, as messages show it.
+        data: dicts, lists, strings, numbers, booleans and None.
+        keys: the mark of a mapping's key, by the path of keys and indices that leads to it.
+        values: the mark of a value, by its path; the whole document is `()`.
+        inline: whether messages leave out the place, for a text of one line that they quote.
+    """
+
+    source: str
+    lines: list[str]
+    inline: bool = False
+    data: Any = None
+    keys: dict[Keys, Mark] = field(default_factory=dict)
+    values: dict[Keys, Mark] = field(default_factory=dict)
+
+    def problem(self, message: str, mark: Mark) -> Problem:
+        """A problem at a place of this text."""
+        if self.inline:
+            return Problem(self.source, message)
+        line = self.lines[mark.line - 1] if mark.line <= len(self.lines) else ""
+        return Problem(self.source, message, mark, line)
+
+
+def read(path: Path) -> Document:
+    """Read a YAML file.
+
+    Raises:
+        FileError: the text is no YAML, or uses what is refused; every problem is named.
+        UsageError: the file cannot be read.
+    """
+    source = clean_line(str(path))
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{source}: cannot be read: {error.strerror}") from None
+    if len(raw) > MAX_BYTES:
+        raise FileError([Problem(source, f"larger than {MAX_BYTES // 1024} kB; this is no spec")])
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode("utf-8", "replace")
+        mark = Mark(before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
+        raise FileError([Problem(source, "not UTF-8 text", mark)]) from None
+    return parse(text, source)
+
+
+def parse(text: str, source: str, inline: bool = False) -> Document:
+    """Parse a YAML text.
+
+    Raises:
+        FileError: the text is no YAML, or uses what is refused; every problem is named.
+    """
+    document = Document(source, re.split("\r\n|[\n\r\x85\u2028\u2029]", text), inline)
+    builder = _Builder(document)
+    try:
+        builder.build(text)
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        mark = Mark(before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
+        hidden = clean_line(chr(error.character) if isinstance(error.character, int) else "?")
+        builder.refuse(f"the character {hidden} is not allowed here; write it as an escape", mark)
+    except yaml.MarkedYAMLError as error:
+        builder.refuse(*_explain(error))
+    except _TooMuch:
+        pass
+    if builder.problems:
+        raise FileError(builder.problems)
+    return document
+
+
+def scalar(text: str) -> Any:
+    """The value of an unquoted scalar after YAML 1.2's core schema.
+
+    Raises:
+        ValueError: a number that is infinite, not a number, or absurdly long.
+    """
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if _INT.fullmatch(text) and len(text) <= 100:
+        return int(text, 10 if text[:2] not in ("0o", "0x") else 0)
+    if _FLOAT.fullmatch(text):
+        value = float(text)
+        if math.isfinite(value):
+            return value
+    elif not _NOT_FINITE.fullmatch(text):
+        return text
+    raise ValueError(f"{clean_line(text, 40)} is not a finite number")
+
+
+def dump(data: Any) -> str:
+    """Write plain data as YAML that this module, and readers of YAML 1.1, read back the same."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=2**31, allow_unicode=False)
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    try:
+        plain = isinstance(scalar(text), str)
+    except ValueError:
+        plain = False
+    style = None if plain else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+_CONSTANTS: dict[str, Any] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)|0[ox][0-9a-fA-F]+")
+
+
+class _TooMuch(Exception):
+    """The text is not worth reading on."""
+
+
+class _Events(Reader, Scanner, Parser):  # type: ignore[misc]  # PyYAML's loaders are such mixtures
+    """PyYAML's parser without its composer, which would recurse and resolve aliases."""
+
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+
+
+class _Builder:
+    """Turns parser events into plain data and marks."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.problems: list[Problem] = []
+
+    def refuse(self, message: str, mark: Mark) -> None:
+        self.problems.append(self.document.problem(message, mark))
+
+    def build(self, text: str) -> None:
+        self.events = _Events(text)
+        self.events.get_event()
+        if not self.events.check_event(yaml.StreamEndEvent):
+            self.events.get_event()
+            self.document.data = self.value(self.events.get_event(), ())
+            self.events.get_event()
+        if not self.events.check_event(yaml.StreamEndEvent):
+            mark = _mark(self.events.peek_event().start_mark)
+            self.refuse("a second document begins here; a file holds one", mark)
+
+    def value(self, event: Any, path: Keys) -> Any:
+        mark = _mark(event.start_mark)
+        self.document.values[path] = mark
+        self._refuse_references(event, mark)
+        if len(path) > MAX_DEPTH or len(self.document.values) > MAX_VALUES:
+            what = f"nested deeper than {MAX_DEPTH}" if len(path) > MAX_DEPTH else "too many values"
+            self.refuse(f"{what}; this is no spec", mark)
+            raise _TooMuch
+        if isinstance(event, yaml.MappingStartEvent):
+            return self.mapping(path)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self.sequence(path)
+        return self.scalar(event, mark)
+
+    def mapping(self, path: Keys) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while not isinstance(event := self.events.get_event(), yaml.MappingEndEvent):
+            mark = _mark(event.start_mark)
+            self._refuse_references(event, mark)
+            key = self.key(event, mark)
+            if key in found:
+                first = self.document.keys[*path, key].line
+                self.refuse(f"'{clean_line(key)}' is given twice; first in line {first}", mark)
+            self.document.keys[*path, key] = mark
+            found[key] = self.value(self.events.get_event(), (*path, key))
+        return found
+
+    def key(self, event: Any, mark: Mark) -> str:
+        if not isinstance(event, yaml.ScalarEvent):
+            self.refuse("a field's name must be text", mark)
+            raise _TooMuch
+        if event.style is None and not isinstance(self.scalar(event, mark), str):
+            self.refuse(f"a field's name must be text; put {event.value!r} in quotes", mark)
+        return str(event.value)
+
+    def sequence(self, path: Keys) -> list[Any]:
+        found: list[Any] = []
+        while not isinstance(event := self.events.get_event(), yaml.SequenceEndEvent):
+            found.append(self.value(event, (*path, len(found))))
+        return found
+
+    def scalar(self, event: Any, mark: Mark) -> Any:
+        if not isinstance(event, yaml.ScalarEvent):
+            return None
+        if event.style is not None:
+            return event.value
+        try:
+            return scalar(event.value)
+        except ValueError as error:
+            self.refuse(str(error), mark)
+            return None
+
+    def _refuse_references(self, event: Any, mark: Mark) -> None:
+        if isinstance(event, yaml.AliasEvent):
+            self.refuse("aliases (*name) are not read; repeat the value, or quote a text", mark)
+        elif event.anchor is not None:
+            self.refuse("anchors (&name) are not read; leave it out, or quote a text", mark)
+        elif event.tag is not None:
+            self.refuse("tags (!name) are not read; leave it out, or quote a text", mark)
+
+
+def _mark(mark: Any) -> Mark:
+    return Mark(mark.line + 1, mark.column + 1)
+
+
+_WORDS = (
+    (r"found character '\\t'", "a tab cannot begin a value or indent a line; use spaces"),
+    (
+        r"found character '(.)' that cannot start any token",
+        r"a value cannot begin with '\1'; put it in quotes",
+    ),
+    (
+        r"mapping values are not allowed",
+        "unexpected ':'; check the indentation, look for a ':' missing above, or put the text in"
+        " quotes",
+    ),
+    (r"could not find expected ':'", "expected ':' after a field's name"),
+    (r"expected ',' or '([\]}])'", r"expected ',' or '\1'"),
+    (r"unknown escape character '(.)'", r"'\\\1' is no escape; write text in single quotes as it is"),
+    (
+        r"expected <block end>, but found '(<block|\?|<scalar|-)",
+        "the indentation of this line fits no line above",
+    ),
+    (r"expected <block end>, but found '(.*?)'", r"unexpected '\1'"),
+    (r"expected the node content, but found '(.*?)'", r"expected a value, found '\1'"),
+    (r"expected alphabetic or numeric character", "a name must follow; put a text in quotes"),
+)
+
+
+def _explain(error: yaml.MarkedYAMLError) -> tuple[str, Mark]:
+    """Say in plain words what PyYAML found, and where: at what was opened and never closed."""
+    problem, context = str(error.problem or error.context), str(error.context)
+    found, opened = error.problem_mark or error.context_mark, error.context_mark
+    if opened is not None and ("quoted" in context or "flow" in context):
+        if "end of stream" in problem or "<stream end>" in problem or found.line > opened.line:
+            char = opened.buffer[opened.pointer] if opened.buffer else "bracket"
+            return f"this {char} is never closed", _mark(opened)
+    for pattern, words in _WORDS:
+        if match := re.search(pattern, problem):
+            return clean_line(match.expand(words)), _mark(found)
+    return clean_line(problem), _mark(found)
+
+
+def _excerpt(line: str, column: int) -> tuple[str, str]:
+    """A line as it may be shown, cut around a column if it is long, and a caret below it."""
+    start = max(0, column - SHOWN_COLUMNS // 2) if len(line) > SHOWN_COLUMNS else 0
+    before = ("…" if start else "") + clean_line(line[start : column - 1], SHOWN_COLUMNS)
+    after = line[max(column - 1, 0) : start + SHOWN_COLUMNS]
+    cells = sum(2 if east_asian_width(char) in "WF" else 1 for char in before)
+    return before + clean_line(after, SHOWN_COLUMNS), " " * cells + "^"
