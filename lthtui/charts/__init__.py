@@ -1,0 +1,21 @@
+"""Line charts in text: arrays in, rows of styled cells out; no terminal, no application."""
+
+from lthtui.charts.canvas import Row
+from lthtui.charts.curves import Curve, accuracy_chart, accuracy_curve
+from lthtui.charts.model import ASCII, PLAIN, Chart, Look, Series
+from lthtui.charts.render import render, to_rich, to_text
+
+__all__ = [
+    "ASCII",
+    "PLAIN",
+    "Chart",
+    "Curve",
+    "Look",
+    "Row",
+    "Series",
+    "accuracy_chart",
+    "accuracy_curve",
+    "render",
+    "to_rich",
+    "to_text",
+]

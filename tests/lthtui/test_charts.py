@@ -1,0 +1,276 @@
+"""The chart renderer, read as text."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from rich.cells import cell_len
+
+from lthtui.charts import (
+    ASCII,
+    PLAIN,
+    Chart,
+    Curve,
+    Look,
+    Series,
+    accuracy_chart,
+    accuracy_curve,
+    render,
+    to_rich,
+    to_text,
+)
+from lthtui.charts.axes import Axis, fit
+from lthtui.charts.canvas import packed, style
+from lthtui.charts.colours import PALETTE, colours
+from lthtui.charts.curves import spread
+from lthtui.charts.raster import polyline
+
+BLUE, ORANGE = "#56b4e9", "#e69f00"
+
+
+def plot(rows):
+    """The cells right of the y axis, as text."""
+    lines = to_text(rows).split("\n")
+    return [line.partition("┤")[2] or line.partition("│")[2] for line in lines[1:-1]]
+
+
+def cells(row):
+    """Each cell of a row with its style."""
+    return [(character, one) for text, one in row for character in text]
+
+
+def bits(character):
+    code = ord(character) - 0x2800
+    return code if 0 < code < 256 else 0
+
+
+def labels(row):
+    return "".join(text for text, _ in row).replace("└", " ").split()
+
+
+class TestAxes:
+    def test_linear_ticks_are_round_and_inside(self):
+        assert Axis(0.3, 97).ticks(5) == [(20, "20"), (40, "40"), (60, "60"), (80, "80")]
+        assert [label for _, label in Axis(-0.11, 0.1).ticks(5)] == [
+            "-0.10",
+            "-0.05",
+            "0.00",
+            "0.05",
+            "0.10",
+        ]
+
+    def test_density_ticks_read_as_percentages(self):
+        ticks = Axis(0.04, 1.0, "log", "percent").ticks(9)
+        assert [label for _, label in ticks] == ["5%", "10%", "20%", "50%", "100%"]
+        assert [value for value, _ in ticks] == pytest.approx([0.05, 0.1, 0.2, 0.5, 1.0])
+
+    def test_log_ticks_thin_out_over_many_decades(self):
+        ticks = Axis(1e-6, 1e6, "log").ticks(5)
+        assert len(ticks) <= 5
+        ratios = {round(b[0] / a[0]) for a, b in itertools.pairwise(ticks)}
+        assert len(ratios) == 1
+
+    def test_narrow_log_range_still_has_ticks(self):
+        assert len(Axis(0.81, 0.97, "log", "percent").ticks(4)) >= 2
+
+    def test_falling_density_axis_runs_from_dense_to_sparse(self):
+        axis = Axis(0.01, 1.0, "log", falls=True)
+        np.testing.assert_allclose(axis.place(np.array([1.0, 0.1, 0.01])), [0, 0.5, 1], atol=1e-12)
+
+    def test_log_scale_has_no_place_for_zero(self):
+        assert np.isnan(Axis(0.1, 1, "log").place(np.array([0.0, -1.0, np.nan]))).all()
+
+    def test_percentages_are_not_widened_beyond_one(self):
+        axis = fit(np.array([0.9, 1.0]), unit="percent", pad=0.5)
+        assert (axis.low, axis.high) == (pytest.approx(0.85), 1.0)
+
+    @pytest.mark.parametrize("values", [[], [np.nan], [5.0], [0.0, 0.0], [-1e308, 1e308], [5e-324]])
+    @pytest.mark.parametrize("scale", ["linear", "log"])
+    def test_degenerate_ranges_make_an_axis(self, values, scale):
+        axis = fit(np.array(values), scale, pad=0.04)
+        assert axis.low < axis.high
+        assert np.isfinite([tick for tick, _ in axis.ticks(5)]).all()
+
+    def test_ticks_at_the_limit_of_floating_point(self):
+        assert 0 < len(Axis(1e16, 1e16 + 4).ticks(6)) < 30
+
+    def test_large_numbers_are_short(self):
+        assert [label for _, label in Axis(0, 40000).ticks(4)] == ["0", "10k", "20k", "30k", "40k"]
+
+
+class TestRaster:
+    def test_diagonal_touches_both_corners(self):
+        dots = polyline(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 10, 5)
+        assert dots[4, 0] & 0x40 and dots[0, 9] & 0x08
+        assert (dots > 0).any(axis=0).all() and (dots > 0).any(axis=1).all()
+
+    def test_spike_between_columns_survives(self):
+        x = np.linspace(0, 1, 100_001)
+        y = np.zeros(x.size)
+        y[50_003] = 1.0
+        assert polyline(x, y, 40, 10)[0].any()
+
+    def test_nan_is_a_gap(self):
+        y = np.full(101, 0.5)
+        y[40:60] = np.nan
+        drawn = (polyline(np.linspace(0, 1, 101), y, 50, 4) > 0).any(axis=0)
+        assert drawn[:19].all() and drawn[31:].all() and not drawn[21:29].any()
+
+    def test_points_may_come_in_any_order(self):
+        x, y = np.linspace(0, 1, 20), np.random.default_rng(1).random(20)
+        order = np.random.default_rng(2).permutation(20)
+        straight = polyline(x, y, 30, 8)
+        np.testing.assert_array_equal(polyline(x[order], y[order], 30, 8), straight)
+        np.testing.assert_array_equal(polyline(x[::-1], y[::-1], 30, 8), straight)
+
+    def test_steep_line_has_no_holes(self):
+        y = np.array([0.0, 1.0, 0.0, 1.0])
+        dots = polyline(np.linspace(0, 1, 4), y, 6, 20)
+        assert (dots > 0).any(axis=1).all()
+
+
+class TestRender:
+    @pytest.mark.parametrize("look", [Look(), PLAIN, ASCII])
+    @pytest.mark.parametrize(
+        "size", [(20, 5), (12, 4), (11, 3), (1, 1), (0, 0), (33, 14), (120, 40)]
+    )
+    def test_rows_fill_the_asked_size_exactly(self, size, look):
+        curve = Curve(
+            "a group with a long name, 日本",
+            [[(1.0, 0.6), (0.5, 0.7)], [(1.0, 0.62)]],
+            [(0.5, 0.7)],
+        )
+        rows = accuracy_curve([curve, curve], *size, look, title="title")
+        assert len(rows) == size[1]
+        assert {sum(cell_len(text) for text, _ in row) for row in rows} <= {size[0]}
+
+    def test_shared_cell_keeps_the_dots_of_both_and_the_front_colour(self):
+        flat = Series("a", [0, 1], [0.0, 0.0], BLUE)
+        rising = Series("b", [0, 1], [0.0, 1.0], ORANGE)
+        alone = render(Chart(series=[rising], guides=False), 30, 8)
+        both = render(Chart(series=[flat, rising], guides=False), 30, 8)
+        (single, _), (character, one) = cells(alone[-2])[6], cells(both[-2])[6]
+        assert bits(character) & bits(single) == bits(single) != 0
+        assert bits(character) != bits(single)
+        assert one.color == style(packed(ORANGE)).color
+
+    def test_band_ends_with_its_data(self):
+        short = Series("a", [0, 1, 2], [1, 1, 1], BLUE, low=[0, 0, 0], high=[2, 2, 2])
+        long = Series("b", [0, 8], [1, 1], ORANGE)
+        rows = render(Chart(series=[short, long]), 60, 10)
+        tinted = [at for at, (_, one) in enumerate(cells(rows[3])) if one.bgcolor]
+        assert tinted
+        width = 60 - min(tinted)
+        assert (max(tinted) - min(tinted)) / width == pytest.approx(0.25, abs=0.03)
+
+    def test_band_is_shaded_without_colour(self):
+        band = Series("a", [0, 1], [1, 1], low=[0, 0], high=[2, 2])
+        assert to_text(render(Chart(series=[band]), 40, 10, PLAIN)).count("░") > 100
+
+    def test_not_a_number_leaves_a_gap_with_markers(self):
+        y = np.linspace(1, 2, 60)
+        y[20:30], y[40], y[50] = np.nan, np.inf, -np.inf
+        rows = plot(render(Chart(series=[Series("a", np.arange(60), y)]), 80, 12, PLAIN))
+        assert "✗" in rows[-1] and "▼" in rows[-1] and "▲" in rows[0]
+        start, end = rows[-1].index("✗"), rows[-1].rindex("✗")
+        assert not any(
+            bits(row[at]) for row in rows for at in range(start + 1, end) if at < len(row)
+        )
+
+    def test_only_nans_is_a_chart_of_markers(self):
+        rows = render(Chart(series=[Series("a", [0, 1], [np.nan, np.nan])]), 40, 8, PLAIN)
+        assert to_text(rows).count("✗") == 2
+
+    def test_zero_on_a_log_axis_is_marked_below(self):
+        chart = Chart(series=[Series("a", [0, 1, 2], [1, 0, 0.1])], y_scale="log")
+        assert "▼" in plot(render(chart, 40, 10, PLAIN))[-1]
+
+    def test_single_point_is_a_dot_in_the_middle(self):
+        rows = plot(render(Chart(series=[Series("a", [3], [2.5])]), 41, 9, PLAIN))
+        assert [row for row, line in enumerate(rows) if "●" in line] == [3]
+
+    def test_constant_series_is_a_line_in_the_middle(self):
+        rows = render(Chart(series=[Series("a", range(9), [0.25] * 9)]), 40, 9, PLAIN)
+        assert [row for row, line in enumerate(plot(rows)) if any(map(bits, line))] == [3]
+        ticks = [line.partition("┤")[0] for line in to_text(rows).split("\n") if "┤" in line]
+        assert [float(tick) for tick in ticks] == [0.26, 0.24]
+
+    def test_empty_chart_says_so(self):
+        assert "nothing to draw yet" in to_text(render(Chart(), 40, 8, PLAIN))
+
+    def test_legend_is_above_the_plot_and_counts_what_has_no_room(self):
+        series = [Series(f"series {index}", [0, 1], [0, index]) for index in range(12)]
+        lines = to_text(render(Chart("loss", series), 40, 12, PLAIN)).split("\n")
+        assert lines[0].startswith("loss  ━● series 0")
+        assert "more" in lines[1] and "series" not in "".join(lines[2:])
+
+    def test_lines_differ_without_colour(self):
+        series = [Series("a", [0, 1], [0, 1]), Series("b", [0, 1], [1, 0])]
+        text = to_text(render(Chart(series=series), 40, 12, PLAIN))
+        assert "━● a" in text and "━■ b" in text
+        assert text.count("●") > 1 and text.count("■") > 1
+
+    def test_ascii_look_is_ascii(self):
+        curve = Curve("é", [[(1.0, 0.6), (0.5, 0.7)], [(1.0, 0.62), (0.5, 0.6)]], [(0.5, 0.7)])
+        text = to_text(accuracy_curve([curve], 60, 16, ASCII, title="✗ ●"))
+        assert text.isascii() and "@" in text and "**" in text
+
+    def test_faint_lines_are_behind_and_not_in_the_legend(self):
+        faint = Series("old", [0, 1], [0, 1], BLUE, faint=True)
+        bright = Series("new", [0, 1], [0, 1], ORANGE)
+        rows = render(Chart(series=[bright, faint]), 40, 10)
+        inks = {one.color for row in rows[1:-1] for text, one in row if any(map(bits, text))}
+        assert inks == {style(packed(ORANGE)).color}
+        assert "old" not in to_text(rows)
+
+    def test_rich_text_is_the_plain_text(self):
+        rows = render(Chart("t", [Series("a", [0, 1], [0, 1])]), 40, 8)
+        assert [line.rstrip() for line in to_rich(rows).plain.split("\n")] == to_text(rows).split(
+            "\n"
+        )
+
+
+class TestAccuracyCurve:
+    seeds = ([(1.0, 0.60), (0.5, 0.70), (0.1, 0.64)], [(1.0, 0.64), (0.5, 0.68)])
+
+    def test_mean_and_sample_deviation_over_seeds(self):
+        (series,) = accuracy_chart([Curve("imp", self.seeds)]).series
+        np.testing.assert_allclose(series.y, [0.62, 0.69, 0.64])
+        np.testing.assert_allclose(series.high - series.y, [0.02 * 2**0.5, 0.01 * 2**0.5, 0])
+        assert series.label == "imp (n=2)"
+
+    def test_dense_baseline_is_the_mean_of_the_dense_levels(self):
+        assert accuracy_chart([Curve("imp", self.seeds)]).baseline == pytest.approx(0.62)
+        assert accuracy_chart([Curve("imp", self.seeds)], dense=0.5).baseline == 0.5
+        assert accuracy_chart([Curve("r", [[(0.2, 0.5)]])]).baseline is None
+
+    def test_winning_ticket_stands_at_its_density(self):
+        rows = accuracy_curve([Curve("imp", self.seeds[:1], [(0.1, 0.64)])], 70, 18, PLAIN)
+        assert [row.rstrip()[-1] for row in plot(rows) if "◆" in row] == ["◆"]
+        assert "◆ winning ticket" in to_text(rows)
+
+    def test_ticks_run_from_dense_to_sparse(self):
+        rows = accuracy_curve([Curve("imp", self.seeds)], 70, 13, PLAIN)
+        assert labels(rows[-1]) == ["100%", "50%", "20%", "10%"]
+
+    def test_no_runs_and_runs_without_levels(self):
+        for curves in ([], [Curve("imp", [])], [Curve("imp", [[]])]):
+            assert "no level has ended yet" in to_text(accuracy_curve(curves, 60, 10, PLAIN))
+
+    def test_spread_of_unequal_rows(self):
+        mean, deviation = spread([[1.0, 2.0], [3.0]])
+        np.testing.assert_allclose(mean, [2, 2])
+        np.testing.assert_allclose(deviation, [2**0.5, 0])
+
+
+class TestColours:
+    def test_a_new_group_moves_no_colour(self):
+        ids = [f"group {index}" for index in range(20)]
+        before = colours(ids[:5])
+        assert {name: colours(ids)[name] for name in ids[:5]} == before
+
+    def test_groups_differ_while_there_are_colours(self):
+        ids = [str(index) for index in range(len(PALETTE))]
+        assert set(colours(ids).values()) == set(PALETTE)
