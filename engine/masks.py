@@ -93,7 +93,7 @@ def keep_top(
         flat = flat.masked_fill(~torch.cat([within[n].flatten() for n in names]), float("-inf"))
     chosen = torch.zeros_like(flat, dtype=torch.bool)
     chosen[flat.argsort(descending=True, stable=True)[:kept]] = True
-    parts = chosen.split([scores[n].numel() for n in names])
+    parts = chosen.split([scores[n].numel() for n in names])  # type: ignore[no-untyped-call]
     return Mask({n: part.view(scores[n].shape) for n, part in zip(names, parts, strict=True)})
 
 
@@ -123,3 +123,10 @@ def _matches(name: str, parameter: Tensor, which: str) -> bool:
     if which.startswith("re:"):
         return parameter.ndim >= 2 and re.search(which[3:], name) is not None
     return parameter.ndim == 4 or (which == "conv+linear" and parameter.ndim == 2)
+
+
+def layout(tensor: Tensor) -> torch.memory_format:
+    """The memory format a tensor is stored in."""
+    if tensor.ndim == 4 and tensor.is_contiguous(memory_format=torch.channels_last):
+        return torch.channels_last
+    return torch.contiguous_format

@@ -55,11 +55,11 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """All levels of a run, and the point of level 0 whose weights are kept for rewinding."""
+    """All levels of a run, and the steps of level 0 whose weights later levels start from."""
 
     levels: tuple[Planned, ...]
     steps_per_epoch: int
-    rewind: int | None
+    rewinds: tuple[int, ...]
 
     @property
     def steps(self) -> int:
@@ -95,13 +95,15 @@ def plan(spec: RunSpec, images: int) -> Plan:
         registry.load("sparsifiers", spec.sparsifier.name).Sparsifier(spec.sparsifier).levels()
     )
     whole = spec.train.epochs * per_epoch
-    planned = tuple(_in_steps(level, per_epoch, whole) for level in levels)
-    starts = [level.start.in_steps(per_epoch) for level in levels[1:] if level.start is not None]
     _check(spec, levels, per_epoch, whole)
-    return Plan(planned, per_epoch, max(starts) if starts else None)
+    planned = tuple(in_steps(level, per_epoch, spec.train.epochs) for level in levels)
+    starts = {level.start.in_steps(per_epoch) for level in levels[1:] if level.start is not None}
+    return Plan(planned, per_epoch, tuple(sorted(starts)))
 
 
-def _in_steps(level: Level, per_epoch: int, whole: int) -> Planned:
+def in_steps(level: Level, per_epoch: int, epochs: int) -> Planned:
+    """Turn a level's durations into schedule positions, for epochs of `per_epoch` steps."""
+    whole = epochs * per_epoch
     first = level.at.in_steps(per_epoch)
     if level.lasts == "rest":
         return Planned(level, first, whole)

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from engine.events import LevelEnded
 from engine.plan import Level
 from engine.plugin import Settings
 
@@ -32,8 +33,8 @@ class Sparsifier(ABC, Generic[S]):
     def levels(self) -> Sequence[Level]:
         """The nominal plan, without touching torch."""
 
-    def proceed(self, training: Training, level: Level) -> bool:
-        """Whether to train `level` after what the level before it gave."""
+    def proceed(self, history: Sequence[LevelEnded], level: Level) -> bool:
+        """Whether to train `level`, after the levels in `history`."""
         return True
 
     def attach(self, training: Training) -> None:

@@ -1,0 +1,63 @@
+"""Scoring a network on a split of images, in exact counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from engine import images
+from engine.images import Images
+
+PIXELS_PER_BATCH = 3_072_000  # 1,000 images of 3 x 32 x 32: full speed on two cores and on a GPU
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a network does on a split. `balanced` is the mean accuracy of the classes."""
+
+    loss: float
+    accuracy: float
+    balanced: float
+    correct: int
+    total: int
+
+
+def score(
+    net: nn.Module,
+    split: Images,
+    geometry: images.Geometry,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    autocast: Callable[[], torch.autocast],
+) -> Score:
+    """Score `net` on all images of a split, in evaluation mode; the network is left unchanged.
+
+    Args:
+        loss: mean objective of a batch from logits [B, classes] and targets [B].
+    """
+    was_training = net.training
+    net.eval()
+    per_batch = max(1, PIXELS_PER_BATCH // split.x[0].numel())
+    total = torch.zeros((), dtype=torch.float64, device=split.x.device)
+    right = []
+    with torch.inference_mode(), autocast():
+        for begin in range(0, len(split), per_batch):
+            x, y = split.x[begin : begin + per_batch], split.y[begin : begin + per_batch]
+            x = images.normalise(x, geometry)
+            logits = net(x)
+            total += loss(logits, y) * len(y)
+            right.append(logits.argmax(1) == y)
+    net.train(was_training)
+    return _score(torch.cat(right), split.y, len(split.classes), total.item())
+
+
+def _score(right: Tensor, targets: Tensor, classes: int, loss: float) -> Score:
+    per_class = torch.zeros(classes, dtype=torch.int64, device=targets.device)
+    hits = per_class.scatter_add(0, targets, right.long()).double()
+    sizes = torch.bincount(targets, minlength=classes)
+    present = sizes > 0
+    correct = int(right.sum())
+    balanced = (hits[present] / sizes[present]).mean().item()
+    return Score(loss / len(targets), correct / len(targets), balanced, correct, len(targets))

@@ -1,0 +1,25 @@
+"""Kept fraction of every prunable layer (Figure 6 of the data-efficient tickets paper)."""
+
+from __future__ import annotations
+
+from engine import plugin
+from engine.context import Context, Result
+
+
+class Settings(plugin.Settings):
+    """Nothing to set."""
+
+
+def evaluate(settings: Settings, context: Context) -> Result:
+    """Counts per layer, and the lowest and highest density as metrics."""
+    layers = {
+        name: {
+            "kept": int(mask.sum()),
+            "total": mask.numel(),
+            "density": mask.float().mean().item(),
+        }
+        for name, mask in context.mask.items()
+    }
+    densities = [layer["density"] for layer in layers.values()]
+    metrics = {"lowest": min(densities), "highest": max(densities)}
+    return Result(metrics, {"layer_density.json": layers})

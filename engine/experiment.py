@@ -1,0 +1,149 @@
+"""A whole run: its levels one after another, resumed where an earlier attempt left off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+import torch
+
+from engine import evaluating, levels, partials, selection
+from engine.checkpoints import clean
+from engine.events import Event, RunStarted, Warned, Winning
+from engine.images import Splits
+from engine.levelrun import LevelRun, Setup
+from engine.levels import Finished
+from engine.masks import ones
+from engine.plan import plan
+from engine.registry import load
+from engine.rundir import RunDirectory
+from engine.spec import RunSpec
+
+Environment = Mapping[str, str | int | float | bool | None]
+ON_A_CARD = ("torch", "device", "threads", "capability")
+
+
+class Experiment:
+    """One run in one process.
+
+    Args:
+        directory: the run's folder.
+        device: where it trains.
+        emit: writes an event to the journal.
+        sync: puts the journal on the disk.
+        stopping: asked after every step; True to save a checkpoint and stop.
+        environment: what the run should remember about the machine.
+    """
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        spec: RunSpec,
+        device: torch.device,
+        emit: Callable[[Event], object],
+        sync: Callable[[], None],
+        stopping: Callable[[], bool],
+        environment: Environment,
+    ) -> None:
+        self.directory, self.spec, self.emit = directory, spec, emit
+        self.done: list[Finished] = []
+        for folder in (directory.path, directory.levels, directory.rewind, directory.partial):
+            clean(folder)
+        data = self._load()
+        kind = load("sparsifiers", spec.sparsifier.name)
+        self.setup = Setup(
+            directory,
+            spec,
+            data.to(device),
+            plan(spec, len(data.train)),
+            kind.Sparsifier(spec.sparsifier),
+            device,
+            emit,
+            sync,
+            stopping,
+            {key: environment[key] for key in ON_A_CARD if key in environment},
+        )
+        self._announce(environment)
+
+    def run(self) -> Winning | None:
+        """Train every level that is not done, and pick the winning one.
+
+        Raises:
+            Stopped: `stopping` said so; a checkpoint was saved.
+            Diverged: a loss became NaN or infinite.
+        """
+        self.done = levels.finished(self.directory, self.setup.warn)
+        for finished in self.done:
+            self._report(finished)
+        planned = self.setup.plan.levels
+        for level in planned[len(self.done) :]:
+            history = [finished.ended for finished in self.done]
+            if history and not self.setup.sparsifier.proceed(history, level.level):
+                break
+            self._train(LevelRun(self.setup, level, self.done[-1] if self.done else None))
+        return self._winning()
+
+    def _load(self) -> Splits:
+        data: Splits = load("datasets", self.spec.data.name).load(self.spec.data)
+        for warning in data.warnings:
+            self.emit(Warned(message=warning))
+        subset = {"train": data.subset.train, "val": data.subset.val, "sha256": data.subset.hash}
+        self.directory.subset_file.write_text(json.dumps(subset))
+        return data
+
+    def _announce(self, environment: Environment) -> None:
+        data, plan = self.setup.data, self.setup.plan
+        net = self.setup.build()
+        splits = {"train": data.train, "val": data.val, "test": data.test}
+        self.emit(
+            RunStarted(
+                levels=len(plan.levels),
+                epochs=round(plan.epochs),
+                steps_per_epoch=plan.steps_per_epoch,
+                images={name: len(split.y) for name, split in splits.items() if split is not None},
+                subset=data.subset.hash,
+                parameters=sum(p.numel() for p in net.parameters()),
+                prunable=ones(self.setup.prunable(net)).total,
+                environment=dict(environment),
+            )
+        )
+
+    def _train(self, level: LevelRun) -> None:
+        finished = level.train(last=level.index + 1 == len(self.setup.plan.levels))
+        self.done.append(finished)
+        self._report(finished)
+        for event in evaluating.evaluate(self.directory, self.spec, level.context()):
+            self.emit(event)
+        self._retain()
+        partials.clear(self.directory)
+
+    def _report(self, finished: Finished) -> None:
+        self.emit(finished.ended)
+        self.emit(finished.saved)
+
+    def _retain(self) -> None:
+        """Keep the weights of the levels that `keep` names.
+
+        While the run goes on, also those of the newest two: one to start from, one to fall back on.
+        """
+        history = [finished.ended for finished in self.done]
+        best = selection.winner(self.spec.select, history)
+        count = len(history)
+        named = {
+            "best": {best.level or 0} if best else set(),
+            "last": {count - 1},
+            "dense": {index for index, ended in enumerate(history) if ended.kept == ended.total},
+            "all": set(range(count)),
+        }
+        keep = {level for word in self.spec.keep for level in named[word]}
+        newest = set() if count == len(self.setup.plan.levels) else {count - 1, count - 2}
+        levels.retain(self.directory, range(count), keep | newest)
+
+    def _winning(self) -> Winning | None:
+        history = [finished.ended for finished in self.done]
+        kept = {
+            index: finished.saved.path
+            for index, finished in enumerate(self.done)
+            if levels.ticket_path(self.directory, index)
+        }
+        return selection.winning(self.spec.select, history, kept)

@@ -1,0 +1,355 @@
+"""One level in one process: from its start, or its last checkpoint, to its saved ticket."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine import checkpoints, levels, masks, partials, seeds, tickets
+from engine.checkpoints import Checkpoint
+from engine.context import Context
+from engine.errors import Stopped
+from engine.evaluation import Score, score
+from engine.events import EpochEnded, Event, LevelEnded, LevelStarted, Warned
+from engine.images import Images, Splits
+from engine.levels import Carry, Finished
+from engine.plan import Plan, Planned
+from engine.registry import load
+from engine.rundir import RunDirectory
+from engine.sparsifier import Sparsifier
+from engine.spec import RunSpec
+from engine.tickets import State, Ticket
+from engine.training import EpochResult, Training, train_level
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all levels of a run share.
+
+    Attributes:
+        emit: writes an event to the journal.
+        sync: puts the journal on the disk; called before every checkpoint.
+        stopping: asked after every step; True to save a checkpoint and stop.
+        environment: what a ticket remembers about the machine.
+    """
+
+    directory: RunDirectory
+    spec: RunSpec
+    data: Splits
+    plan: Plan
+    sparsifier: Sparsifier[Any]
+    device: torch.device
+    emit: Callable[[Event], object]
+    sync: Callable[[], None]
+    stopping: Callable[[], bool]
+    environment: dict[str, str | int | float | bool | None]
+
+    def build(self) -> nn.Module:
+        """The network with its initial weights, the same in every process."""
+        return build(self.spec, self.data, self.device)
+
+    def prunable(self, net: nn.Module) -> dict[str, nn.Parameter]:
+        """The weights of a network that may be pruned."""
+        return masks.prunable(net, getattr(self.spec.sparsifier, "prunable", "conv"))
+
+    def warn(self, message: str) -> None:
+        """Report what did not stop the run."""
+        self.emit(Warned(message=message))
+
+
+def build(spec: RunSpec, data: Splits, device: torch.device) -> nn.Module:
+    """The network of a spec with its initial weights, the same in every process."""
+    channels = data.train.x.shape[1]
+    net = _initial(spec, len(data.train.classes), channels, data.geometry.size)
+    return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def build_for(spec: RunSpec) -> nn.Module:
+    """The network of a spec on the CPU, made from the data set's description alone."""
+    about = load("datasets", spec.data.name).describe(spec.data)
+    return _initial(spec, len(about.classes), about.channels, about.size)
+
+
+def _initial(spec: RunSpec, classes: int, channels: int, size: int) -> nn.Module:
+    module = load("models", spec.model.name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.number(spec.seed, "init"))
+        net = module.build(spec.model, classes, channels, size)
+    assert isinstance(net, nn.Module)
+    return net
+
+
+@dataclass
+class Best:
+    """The best evaluated epoch of a level so far, with its weights."""
+
+    metric: float
+    epoch: int
+    state: State
+
+
+class LevelRun:
+    """The live state of one level and what happens around its steps."""
+
+    def __init__(self, setup: Setup, planned: Planned, before: Finished | None) -> None:
+        self.setup, self.spec, self.index = setup, setup.spec, planned.level.index
+        self.epochs, self.steps = (before.epochs, before.steps) if before else (0, 0)
+        self.began, self.saved_at = time.monotonic(), time.monotonic()
+        self.best: Best | None = None
+        self.result: EpochResult | None = None
+        net = setup.build()
+        self.start = self._start(planned, net)
+        net.load_state_dict(self.start)
+        self.training = self._training(planned, net)
+        self._announce()
+
+    def train(self, last: bool) -> Finished:
+        """Train to the end, save the ticket, and return what was saved.
+
+        Args:
+            last: whether no level follows, so that no mask is needed for one.
+        """
+        train_level(self.training, self.setup.sparsifier, self._tick, self._epoch_ended)
+        sparsifier = self.setup.sparsifier
+        mask = self.training.mask if last else sparsifier.mask_after(self.training)
+        carry = Carry(mask, sparsifier.state_dict())
+        ended = self._ended()
+        self.setup.sync()
+        ticket = self._ticket(ended)
+        return levels.save(self.setup.directory, ticket, carry, ended, self.epochs, self._steps())
+
+    def context(self) -> Context:
+        """What evaluations of this level's ticket may use."""
+        training = self.training
+
+        def net() -> nn.Module:
+            fresh = self.setup.build()
+            fresh.load_state_dict(training.net.state_dict())
+            return fresh.eval()
+
+        return Context(self.index, training.mask, net, self.setup.data, training.rng)
+
+    def _start(self, planned: Planned, net: nn.Module) -> State:
+        """The state dict that the level starts from, before its mask."""
+        point = planned.level.start
+        if point is None:
+            return levels.ticket(self.setup.directory, self.index - 1).trained
+        step = point.in_steps(self.setup.plan.steps_per_epoch)
+        if step == 0 or self.index == 0:
+            return {name: t.detach().clone() for name, t in net.state_dict().items()}
+        return checkpoints.load(self._rewind(step)).tensors["net"]
+
+    def _training(self, planned: Planned, net: nn.Module) -> Training:
+        """The level at its start, or where its newest checkpoint left it."""
+        setup, sparsifier = self.setup, self.setup.sparsifier
+        mask = masks.ones(setup.prunable(net))
+        if self.index > 0:
+            handed = levels.carry(setup.directory, self.index - 1)
+            mask = handed.mask
+            sparsifier.load_state_dict(handed.sparsifier)
+        training = Training(setup.spec, planned.level, setup.data, net, mask, setup.device)
+        sparsifier.attach(training)
+        saved = partials.newest(setup.directory, self.index, setup.warn)
+        if saved is None:
+            training.set_mask(sparsifier.mask_before(training))
+            training.use(sparsifier.examples(training))
+            training.start_optimizer(sparsifier)
+        else:
+            self._resume(training, saved)
+        return training
+
+    def _resume(self, training: Training, saved: Checkpoint) -> None:
+        sparsifier, meta = self.setup.sparsifier, saved.meta
+        sparsifier.load_state_dict(saved.tensors["sparsifier"])
+        training.use(sparsifier.examples(training))
+        training.start_optimizer(sparsifier)
+        training.set_mask(tickets.unpack_mask(saved.tensors["mask"]))
+        training.load_state(saved.tensors, meta["position"], meta["seen"], meta["epoch_seconds"])
+        self.epochs = meta["epochs"]
+        self.began = time.monotonic() - meta["seconds"]
+        if meta["best"]:
+            self.best = Best(meta["best"][0], meta["best"][1], saved.tensors["best"])
+
+    def _save(self) -> None:
+        """Write a checkpoint from which this very state can be taken up again."""
+        training, best = self.training, self.best
+        tensors = {
+            **training.state(),
+            "mask": tickets.pack_mask(training.mask),
+            "sparsifier": self.setup.sparsifier.state_dict(),
+            "best": best.state if best else {},
+        }
+        meta = {
+            "position": training.position,
+            "seen": training.tally.seen,
+            "epoch_seconds": training.tally.seconds,
+            "epochs": self.epochs,
+            "seconds": time.monotonic() - self.began,
+            "best": [best.metric, best.epoch] if best else None,
+        }
+        self.setup.sync()
+        partials.save(self.setup.directory, self.index, training.position, tensors, meta)
+        self.saved_at = time.monotonic()
+
+    def _tick(self) -> None:
+        """After every step: keep a rewind point, save now and then, stop when asked."""
+        training = self.training
+        if self.index == 0 and training.position in self.setup.plan.rewinds:
+            state = {name: t.detach() for name, t in training.net.state_dict().items()}
+            checkpoints.save(self._rewind(training.position), {"net": state}, {})
+        stopping = self.setup.stopping()
+        if stopping or time.monotonic() - self.saved_at > self.spec.checkpoint:
+            self._save()
+        if stopping:
+            raise Stopped(
+                f"stopped in level {self.index} before step {training.position} of"
+                f" {training.planned.end}; a checkpoint was saved"
+            )
+
+    def _rewind(self, step: int) -> Path:
+        return self.setup.directory.rewind / f"{step:09d}"
+
+    def _epoch_ended(self, result: EpochResult) -> None:
+        """Score what is due and report; at a level's end save first, so that nothing is lost."""
+        if result.last:
+            self._save()
+        self.result = result
+        self.epochs += 1
+        val, test = self._scores_due(result)
+        self._remember_best(result, test if self.spec.select.split == "test" else val)
+        self.setup.emit(
+            EpochEnded(
+                level=self.index,
+                epoch=self.epochs,
+                step=self._steps(),
+                level_epoch=result.epoch,
+                train_loss=result.loss,
+                train_accuracy=result.accuracy,
+                learning_rate=result.learning_rate,
+                images_per_second=result.images_per_second,
+                val_loss=val.loss if val else None,
+                val_accuracy=val.accuracy if val else None,
+                test_loss=test.loss if test else None,
+                test_accuracy=test.accuracy if test else None,
+            )
+        )
+
+    def _scores_due(self, result: EpochResult) -> tuple[Score | None, Score | None]:
+        """Validation and test scores of an epoch, where the cadence asks for them."""
+        cadence = self.spec.train.evaluate
+        due = cadence.every > 0 and result.epoch % cadence.every == 0
+        due = due or result.last or result.epoch > self._epochs_planned() - cadence.last
+        val = self._score(self.setup.data.val) if due else None
+        test = self._score(self.setup.data.test) if due and self._tests_epochs() else None
+        return val, test
+
+    def _tests_epochs(self) -> bool:
+        """Whether test images are scored along the way: on request, or to pick an epoch on them."""
+        select = self.spec.select
+        return self.spec.train.evaluate.test == "epoch" or (
+            select.split == "test" and select.epoch == "best"
+        )
+
+    def _remember_best(self, result: EpochResult, decisive: Score | None) -> None:
+        if self.spec.select.epoch != "best" or decisive is None:
+            return
+        balanced = self.spec.select.metric == "balanced_accuracy"
+        metric = decisive.balanced if balanced else decisive.accuracy
+        if self.best is None or metric > self.best.metric:
+            state = {n: t.detach().clone() for n, t in self.training.net.state_dict().items()}
+            self.best = Best(metric, result.epoch, state)
+
+    def _score(self, split: Images | None) -> Score | None:
+        if split is None:
+            return None
+        training = self.training
+        geometry = self.setup.data.geometry
+        return score(training.net, split, geometry, training.loss, training.autocast)
+
+    def _ended(self) -> LevelEnded:
+        """Score the weights that the ticket keeps, which are loaded into the network."""
+        assert self.result is not None
+        if self.best is not None:
+            self.training.net.load_state_dict(self.best.state)
+        val, test = self._score(self.setup.data.val), self._score(self.setup.data.test)
+        mask = self.training.mask
+        return LevelEnded(
+            level=self.index,
+            epoch=self.epochs,
+            step=self._steps(),
+            density=mask.density,
+            kept=mask.kept,
+            total=mask.total,
+            epochs=self.result.epoch,
+            seconds=time.monotonic() - self.began,
+            train_loss=self.result.loss,
+            train_accuracy=self.result.accuracy,
+            scored_epoch=self.best.epoch if self.best else self.result.epoch,
+            **_scores("val", val),
+            **_scores("test", test),
+        )
+
+    def _ticket(self, ended: LevelEnded) -> Ticket:
+        mask = self.training.mask.to("cpu")
+        trained = {n: t.detach().cpu() for n, t in self.training.net.state_dict().items()}
+        start = {name: t.cpu() for name, t in self.start.items()}
+        card = {
+            "level": self.index,
+            "density": ended.density,
+            "digest": self.spec.digest,
+            "seed": self.spec.seed,
+            "spec": self.spec.model_dump(mode="json", exclude=NOT_ON_A_CARD),
+            "subset": self.setup.data.subset.hash,
+            "classes": list(self.setup.data.train.classes),
+            "environment": self.setup.environment,
+            "epoch": ended.scored_epoch,
+            **{name: getattr(ended, name) for name in SCORES},
+        }
+        return Ticket(mask, tickets.masked(start, mask), tickets.masked(trained, mask), card)
+
+    def _announce(self) -> None:
+        mask, planned = self.training.mask, self.training.planned
+        self.setup.emit(
+            LevelStarted(
+                level=self.index,
+                density=mask.density,
+                kept=mask.kept,
+                total=mask.total,
+                epochs=self._epochs_planned(),
+                steps=planned.steps,
+            )
+        )
+
+    def _epochs_planned(self) -> int:
+        planned, per_epoch = self.training.planned, self.training.steps_per_epoch
+        return -(-planned.end // per_epoch) - planned.first // per_epoch
+
+    def _steps(self) -> int:
+        """Optimizer steps of the whole run so far."""
+        return self.steps + self.training.position - self.training.planned.first
+
+
+SCORES = tuple(
+    f"{split}_{field}"
+    for split in ("val", "test")
+    for field in ("accuracy", "balanced_accuracy", "loss", "correct", "total")
+)
+NOT_ON_A_CARD = {"launch", "tracking", "tags", "keep", "checkpoint"}
+
+
+def _scores(split: str, found: Score | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    return {
+        f"{split}_accuracy": found.accuracy,
+        f"{split}_balanced_accuracy": found.balanced,
+        f"{split}_loss": found.loss,
+        f"{split}_correct": found.correct,
+        f"{split}_total": found.total,
+    }

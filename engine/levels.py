@@ -1,0 +1,161 @@
+"""The finished levels of a run on disk: what each left behind, and what the next one starts from.
+
+`levels/NN/` is a checkpoint with `ticket.safetensors` and its card `ticket.json` (while the level
+is kept), `mask.safetensors` and `next.safetensors` (the next level's mask and the sparsifier's
+state), so that a run that starts again skips what is done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine import checkpoints, tickets
+from engine.errors import Damaged
+from engine.events import LevelEnded, TicketSaved
+from engine.masks import Mask
+from engine.rundir import RunDirectory
+from engine.tickets import Ticket
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+TICKET, CARD = "ticket.safetensors", "ticket.json"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished level, and the epochs and steps of the whole run up to its end."""
+
+    ended: LevelEnded
+    saved: TicketSaved
+    epochs: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Carry:
+    """What a level hands to the next: its mask, and the sparsifier's state."""
+
+    mask: Mask
+    sparsifier: dict[str, Tensor]
+
+
+def save(
+    directory: RunDirectory,
+    ticket: Ticket,
+    carry: Carry,
+    ended: LevelEnded,
+    epochs: int,
+    steps: int,
+) -> Finished:
+    """Write a finished level and return what was written."""
+    assert ended.level is not None
+    folder = directory.level(ended.level)
+    data, card = tickets.serialise(ticket)
+    saved = TicketSaved(
+        level=ended.level,
+        epoch=ended.epoch,
+        step=ended.step,
+        density=ended.density,
+        kept=ended.kept,
+        total=ended.total,
+        sha256=card["sha256"],
+        path=str((folder / TICKET).relative_to(directory.path)),
+        bytes=len(data),
+    )
+    state = {f"state/{name}": tensor for name, tensor in carry.sparsifier.items()}
+    files = {
+        TICKET: data,
+        CARD: json.dumps(card, sort_keys=True, indent=1).encode(),
+        "mask.safetensors": checkpoints.pack(tickets.pack_mask(ticket.mask)),
+        "next.safetensors": checkpoints.pack(
+            state | {f"mask/{n}": t for n, t in tickets.pack_mask(carry.mask).items()}
+        ),
+    }
+    finished = Finished(ended, saved, epochs, steps)
+    checkpoints.write(folder, files, _meta(finished))
+    return finished
+
+
+def finished(directory: RunDirectory, warn: Callable[[str], None]) -> list[Finished]:
+    """The levels that are done, from 0; a damaged one ends the list and is said to `warn`."""
+    done: list[Finished] = []
+    while directory.level(len(done)).is_dir():
+        try:
+            done.append(_finished(directory.level(len(done))))
+        except Damaged as error:
+            warn(f"{error}; level {len(done)} is trained again")
+            break
+    return done
+
+
+def carry(directory: RunDirectory, level: int) -> Carry:
+    """What finished level `level` hands to the next.
+
+    Raises:
+        Damaged: the file is missing or broken.
+    """
+    from safetensors.torch import load as unpack
+
+    files, _ = checkpoints.read(directory.level(level), only="next.safetensors")
+    tensors = unpack(files["next.safetensors"])
+    parts = {
+        part: {n.removeprefix(part): t for n, t in tensors.items() if n.startswith(part)}
+        for part in ("mask/", "state/")
+    }
+    return Carry(tickets.unpack_mask(parts["mask/"]), parts["state/"])
+
+
+def mask(directory: RunDirectory, level: int) -> Mask:
+    """The mask that finished level `level` was trained under."""
+    from safetensors.torch import load as unpack
+
+    files, _ = checkpoints.read(directory.level(level), only="mask.safetensors")
+    return tickets.unpack_mask(unpack(files["mask.safetensors"]))
+
+
+def ticket(directory: RunDirectory, level: int) -> Ticket:
+    """The ticket of a kept level.
+
+    Raises:
+        Damaged: it is broken, or the level's weights were not kept.
+    """
+    files, _ = checkpoints.read(directory.level(level), only=TICKET)
+    return tickets.parse(files[TICKET])
+
+
+def ticket_path(directory: RunDirectory, level: int) -> Path | None:
+    """Where the ticket of a level is; None if its weights were not kept."""
+    path = directory.level(level) / TICKET
+    return path if path.is_file() else None
+
+
+def retain(directory: RunDirectory, levels: Iterable[int], keep: set[int]) -> None:
+    """Drop the weights, not the masks, of the levels that are not to be kept."""
+    for level in set(levels) - keep:
+        if ticket_path(directory, level):
+            checkpoints.drop(directory.level(level), TICKET)
+
+
+def _meta(finished: Finished) -> dict[str, object]:
+    return {
+        "ended": finished.ended.model_dump(mode="json"),
+        "saved": finished.saved.model_dump(mode="json"),
+        "epochs": finished.epochs,
+        "steps": finished.steps,
+    }
+
+
+def _finished(folder: Path) -> Finished:
+    """Read a level's record, checking every file of it."""
+    _, meta = checkpoints.read(folder)
+    return Finished(
+        LevelEnded.model_validate(meta["ended"]),
+        TicketSaved.model_validate(meta["saved"]),
+        meta["epochs"],
+        meta["steps"],
+    )

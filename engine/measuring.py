@@ -1,0 +1,92 @@
+"""What a run will cost: a few real steps on this machine, before anything is started."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from engine import masks, tickets
+from engine.evaluation import score
+from engine.levelrun import build
+from engine.plan import plan
+from engine.registry import load
+from engine.sparsifier import Sparsifier
+from engine.spec import RunSpec
+from engine.tickets import Ticket
+from engine.training import Training
+
+STEPS = 3
+
+
+def measure(spec: RunSpec, device: torch.device) -> dict[str, Any]:
+    """Time steps and evaluations of a spec, and size its files. Writes nothing.
+
+    Returns:
+        parameters, prunable and kept counts, seconds per step and per evaluation (of validation
+        and test images), seconds to load, bytes of a ticket, of a mask, and of a run at its peak.
+    """
+    began = time.perf_counter()
+    torch.set_num_threads(spec.launch.threads)
+    data = load("datasets", spec.data.name).load(spec.data).to(device)
+    laid_out = plan(spec, len(data.train))
+    sparsifier: Sparsifier[Any] = load("sparsifiers", spec.sparsifier.name).Sparsifier(
+        spec.sparsifier
+    )
+    net = build(spec, data, device)
+    which = str(getattr(spec.sparsifier, "prunable", "conv"))
+    mask = masks.ones(masks.prunable(net, which))
+    training = Training(spec, laid_out.levels[0].level, data, net, mask, device)
+    sparsifier.attach(training)
+    training.start_optimizer(sparsifier)
+    ready = time.perf_counter() - began
+    ids = torch.arange(min(spec.train.batch_size, len(data.train)), device=device)
+    training.take_step(ids, sparsifier)  # the first step warms caches up
+    steps = _seconds(lambda: training.take_step(ids, sparsifier), STEPS, device)
+
+    def evaluate(split: Any) -> float:
+        judge = (data.geometry, training.loss, training.autocast)
+        return _seconds(lambda: score(net, split, *judge), 1, device)
+
+    state = {name: t.detach().cpu() for name, t in net.state_dict().items()}
+    ticket = len(tickets.serialise(Ticket(mask.to("cpu"), state, state, {}))[0])
+    tensors = sum(t.numel() * t.element_size() for t in state.values())
+    kept = 3 if "all" not in spec.keep else len(laid_out.levels)
+    packed = mask.total // 8 * 2 * len(laid_out.levels)
+    return {
+        "parameters": sum(p.numel() for p in net.parameters()),
+        "prunable": mask.total,
+        "kept": _kept(laid_out, mask.total),
+        "seconds_per_step": steps,
+        "seconds_per_validation": evaluate(data.val) if data.val is not None else 0.0,
+        "seconds_per_test": evaluate(data.test),
+        "seconds_to_start": ready,
+        "ticket_bytes": ticket,
+        "peak_bytes": ticket * (kept + 2) + packed + 3 * 3 * tensors,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _kept(laid_out: Any, total: int) -> list[int]:
+    """Kept weights per level as the rules of the levels give them."""
+    counts = [round(laid_out.levels[0].level.density * total)]
+    for planned in laid_out.levels[:-1]:
+        level, kept = planned.level, counts[-1]
+        if level.rate is not None:
+            kept -= round(level.rate * kept)
+        elif level.target is not None:
+            kept = min(kept, max(1, round(level.target * total)))
+        counts.append(kept)
+    return counts
+
+
+def _seconds(action: Callable[[], object], times: int, device: torch.device) -> float:
+    began = time.perf_counter()
+    for _ in range(times):
+        action()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return (time.perf_counter() - began) / times

@@ -1,0 +1,45 @@
+"""Checkpoints within a level: the newest two are kept, so that a damaged one costs little."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from engine import checkpoints
+from engine.checkpoints import Checkpoint
+from engine.errors import Damaged
+from engine.rundir import RunDirectory
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def save(
+    directory: RunDirectory,
+    level: int,
+    position: int,
+    tensors: Mapping[str, Mapping[str, Tensor]],
+    meta: Mapping[str, Any],
+) -> None:
+    """Write a checkpoint of level `level` before schedule position `position`."""
+    folder = directory.partial / f"{level:03d}-{position:09d}"
+    checkpoints.save(folder, tensors, meta)
+    for older in sorted(directory.partial.glob("[0-9]*"))[:-2]:
+        shutil.rmtree(older)
+
+
+def newest(directory: RunDirectory, level: int, warn: Callable[[str], None]) -> Checkpoint | None:
+    """The newest intact checkpoint of a level; None if there is none. Damaged ones are removed."""
+    for folder in sorted(directory.partial.glob(f"{level:03d}-[0-9]*"), reverse=True):
+        try:
+            return checkpoints.load(folder)
+        except Damaged as error:
+            warn(f"{error}; going back to the checkpoint before")
+            shutil.rmtree(folder)
+    return None
+
+
+def clear(directory: RunDirectory) -> None:
+    """Remove the checkpoints of a level that is finished."""
+    shutil.rmtree(directory.partial, ignore_errors=True)

@@ -1,0 +1,51 @@
+"""Which level is the winning ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.events import LevelEnded, Winning
+from engine.spec import SelectSpec
+
+
+def metric(select: SelectSpec, ended: LevelEnded) -> float:
+    """What a level scores on the split and by the measure that decide."""
+    value = getattr(ended, f"{select.split}_{select.metric}")
+    return float("-inf") if value is None else float(value)
+
+
+def winner(select: SelectSpec, levels: Sequence[LevelEnded]) -> LevelEnded | None:
+    """The winning level so far: among the sparse ones if there are any; ties go to the sparser."""
+    candidates = [ended for ended in levels if ended.kept < ended.total] or list(levels)
+    if not candidates:
+        return None
+    if select.level == "last":
+        return candidates[-1]
+    if isinstance(select.level, int):
+        return next((ended for ended in levels if ended.level == select.level), None)
+    return max(candidates, key=lambda ended: (metric(select, ended), -ended.kept, ended.level))
+
+
+def winning(
+    select: SelectSpec, levels: Sequence[LevelEnded], tickets: dict[int, str]
+) -> Winning | None:
+    """Describe the winning level; `beats_dense` compares it with the dense level on `split`.
+
+    Args:
+        tickets: level -> path of its ticket within the run's folder, where it is kept.
+    """
+    won = winner(select, levels)
+    if won is None or won.level is None:
+        return None
+    dense = next((ended for ended in levels if ended.kept == ended.total), None)
+    beats = None
+    if dense is not None and dense.level != won.level:
+        beats = metric(select, won) > metric(select, dense)
+    return Winning(
+        level=won.level,
+        density=won.density,
+        val_accuracy=won.val_accuracy,
+        test_accuracy=won.test_accuracy,
+        ticket=tickets.get(won.level),
+        beats_dense=beats,
+    )

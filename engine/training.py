@@ -1,0 +1,278 @@
+"""Training one level: the live state, the step, and the loop over epochs."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine import images, masks, seeds
+from engine.errors import Diverged
+from engine.images import Splits
+from engine.masks import Mask
+from engine.optim import Optimizer, last_learning_rate, learning_rate
+from engine.plan import Level, in_steps, steps_per_epoch
+from engine.registry import load
+from engine.sparsifier import Sparsifier
+from engine.spec import RunSpec
+
+
+@dataclass
+class Tally:
+    """Sums over the part of an epoch that is trained, kept on the device to avoid waiting for it.
+
+    Attributes:
+        loss: sum over images of the objective, float64.
+        correct: images whose class was predicted while training, int64.
+        seen: images.
+        seconds: time spent training them.
+    """
+
+    loss: Tensor
+    correct: Tensor
+    seen: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def empty(cls, device: torch.device) -> Tally:
+        """Nothing trained yet."""
+        zero = torch.zeros((), dtype=torch.float64, device=device)
+        return cls(zero, torch.zeros((), dtype=torch.int64, device=device))
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """A finished epoch of a level; `epoch` counts from 1 within the level."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    learning_rate: float
+    images_per_second: float
+    last: bool
+
+
+class Training:
+    """The live state of one level.
+
+    Attributes:
+        net: the network, a plain module; pruned weights are exactly zero between steps.
+        mask: which weights live, on the network's device.
+        level: the level that is trained.
+        planned: the level in steps.
+        position: schedule position of the next step, from `planned.first` to `planned.end`.
+        data: images on the device.
+        examples: indices of the training images in use; None for all.
+    """
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        level: Level,
+        data: Splits,
+        net: nn.Module,
+        mask: Mask,
+        device: torch.device,
+    ) -> None:
+        self.spec, self.level, self.data, self.net, self.device = spec, level, data, net, device
+        self.use(None)
+        self.tally = Tally.empty(device)
+        self._augment: ModuleType = load("augmentations", spec.augmentation.name)
+        self._loss: ModuleType = load("losses", spec.loss.name)
+        self._bf16 = spec.train.precision == "bf16" or (
+            spec.train.precision == "auto" and device.type == "cuda"
+        )
+        self._prunable = masks.prunable(net, getattr(spec.sparsifier, "prunable", "conv"))
+        self.set_mask(mask)
+
+    def use(self, examples: Tensor | None) -> None:
+        """Train on these images (int64 indices on the CPU) only, in as many epochs; None for all.
+
+        Epochs get shorter with fewer images, so the level's positions are counted anew.
+        """
+        self.examples = examples
+        count = len(self.data.train) if examples is None else len(examples)
+        self.steps_per_epoch = steps_per_epoch(count, self.spec.train.batch_size)
+        self.planned = in_steps(self.level, self.steps_per_epoch, self.spec.train.epochs)
+        self.position = self.planned.first
+
+    def prunable(self) -> dict[str, nn.Parameter]:
+        """The parameters that the sparsifier may prune, by name."""
+        return self._prunable
+
+    def rng(self, *key: str | int) -> torch.Generator:
+        """A CPU generator for a stream of this level; the same numbers in any process."""
+        return seeds.rng(self.spec.seed, *key, self.level.index)
+
+    def set_mask(self, mask: Mask) -> None:
+        """Put a mask in place: pruned weights become zero, and stay so."""
+        self.mask = mask.to(self.device)
+        self._masked = [
+            (p, self.mask[name]) for name, p in self._prunable.items() if not self.mask[name].all()
+        ]
+        with torch.no_grad():
+            for parameter, alive in self._masked:
+                parameter.mul_(alive)
+        self._factors = [
+            alive.to(p.dtype).contiguous(memory_format=masks.layout(p)) for p, alive in self._masked
+        ]
+        if hasattr(self, "optimizer"):
+            self.optimizer.mask_(self.mask)
+
+    def start_optimizer(self, sparsifier: Sparsifier[Any]) -> None:
+        """A new optimizer, with nothing remembered."""
+        extra = sparsifier.parameter_groups(self)
+        self.optimizer = Optimizer(self.spec.train, self.net.named_parameters(), extra)
+
+    def learning_rate(self, position: int) -> float:
+        """The learning rate of the step at a schedule position."""
+        if self.level.learning_rate == "last":
+            return last_learning_rate(self.spec.train, self.steps_per_epoch)
+        return learning_rate(self.spec.train, position, self.steps_per_epoch)
+
+    def autocast(self) -> torch.autocast:
+        """The arithmetic that the spec asks for on this device."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16)
+
+    def inputs(self, ids: Tensor) -> Tensor:
+        """Augmented, normalised images [B, C, size, size] for the next step, channels last."""
+        batch = self.data.train.batch(ids, self.data.geometry)
+        rng = self.rng("augment", self.position)
+        batch = self._augment.augment(self.spec.augmentation, batch, rng)
+        return images.normalise(batch.x, self.data.geometry)
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The objective, a scalar averaged over the batch."""
+        loss: Tensor = self._loss.loss(self.spec.loss, logits, targets)
+        return loss
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [B, classes]."""
+        with self.autocast():
+            logits: Tensor = self.net(x)
+        return logits
+
+    def take_step(self, ids: Tensor, sparsifier: Sparsifier[Any]) -> None:
+        """One optimizer step on the training images `ids` (int64, on the CPU)."""
+        targets = self.data.train.y[ids.to(self.device, non_blocking=True)]
+        logits = self.forward(self.inputs(ids))
+        loss = self.loss(logits, targets)
+        penalty = sparsifier.penalty(self)
+        (loss if penalty is None else loss + penalty).backward()  # type: ignore[no-untyped-call]
+        changed = sparsifier.mask_during(self)
+        if changed is not None:
+            self.set_mask(changed[0])
+        if changed is None or not changed[1]:
+            self._mask_gradients()
+            self.optimizer.step(self.learning_rate(self.position))
+        self.optimizer.zero_grad()
+        self.tally.loss += loss.detach() * len(ids)
+        self.tally.correct += (logits.detach().argmax(1) == targets).sum()
+        self.tally.seen += len(ids)
+        self.position += 1
+
+    def _mask_gradients(self) -> None:
+        """Zero the gradients of pruned weights.
+
+        Pruned weights and their momentum are zero when a mask is set; with zero gradients, weight
+        decay and momentum keep them exactly zero, so that one pass per step is enough.
+        """
+        if self._factors:
+            gradients = [p.grad for p, _ in self._masked if p.grad is not None]
+            torch._foreach_mul_(gradients, self._factors)
+
+    def state(self) -> dict[str, dict[str, Tensor]]:
+        """All tensors that resuming needs, on any device."""
+        tally = {"loss": self.tally.loss, "correct": self.tally.correct}
+        return {
+            "net": dict(self.net.state_dict()),
+            "optimizer": self.optimizer.state_dict(),
+            "tally": tally,
+        }
+
+    def load_state(
+        self, state: dict[str, dict[str, Tensor]], position: int, seen: int, seconds: float
+    ) -> None:
+        """Take back what `state` gave, and go on from `position`."""
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.position = position
+        loss, correct = (state["tally"][k].to(self.device) for k in ("loss", "correct"))
+        self.tally = Tally(loss, correct, seen, seconds)
+
+
+def train_level(
+    training: Training,
+    sparsifier: Sparsifier[Any],
+    tick: Callable[[], None],
+    epoch_ended: Callable[[EpochResult], None],
+) -> None:
+    """Train a level from its position to its end.
+
+    Args:
+        tick: called after every step; may save a checkpoint, or raise to stop.
+        epoch_ended: called after every epoch with its result.
+
+    Raises:
+        Diverged: the training loss is NaN or infinite.
+    """
+    end, per_epoch = training.planned.end, training.steps_per_epoch
+    first = training.planned.first // per_epoch
+    while training.position < end or training.tally.seen:
+        # a checkpoint may lie between the last step of an epoch and its result
+        epoch = (training.position - bool(training.tally.seen)) // per_epoch
+        stop = min((epoch + 1) * per_epoch, end)
+        rate = training.learning_rate(epoch * per_epoch)
+        _train_epoch(training, sparsifier, _batches(training, epoch), stop, tick)
+        ended = sparsifier.stop(training)
+        epoch_ended(_result(training, epoch - first + 1, rate, last=ended or stop == end))
+        training.tally = Tally.empty(training.device)
+        if ended:
+            return
+
+
+def _batches(training: Training, epoch: int) -> list[Tensor]:
+    """The batches of an epoch, in the order that this level and epoch always have."""
+    chosen = training.examples
+    count = len(training.data.train) if chosen is None else len(chosen)
+    order = torch.randperm(count, generator=training.rng("order", epoch))
+    if chosen is not None:
+        order = chosen[order]
+    size = training.spec.train.batch_size
+    return [order[i * size : (i + 1) * size] for i in range(training.steps_per_epoch)]
+
+
+def _train_epoch(
+    training: Training,
+    sparsifier: Sparsifier[Any],
+    batches: list[Tensor],
+    stop: int,
+    tick: Callable[[], None],
+) -> None:
+    training.net.train()
+    while training.position < stop:
+        began = time.perf_counter()
+        training.take_step(batches[training.position % training.steps_per_epoch], sparsifier)
+        training.tally.seconds += time.perf_counter() - began
+        tick()
+
+
+def _result(training: Training, epoch: int, rate: float, last: bool) -> EpochResult:
+    began = time.perf_counter()
+    tally = training.tally
+    loss = tally.loss.item() / tally.seen  # waits for the device
+    tally.seconds += time.perf_counter() - began
+    if not math.isfinite(loss):
+        raise Diverged(
+            f"the training loss became {loss} in epoch {epoch} of level {training.level.index}"
+            f" (learning rate {rate:g}); lower train.optimizer.lr or add train.warmup"
+        )
+    accuracy = tally.correct.item() / tally.seen
+    speed = tally.seen / max(tally.seconds, 1e-9)
+    return EpochResult(epoch, loss, accuracy, rate, speed, last)

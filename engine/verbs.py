@@ -1,0 +1,123 @@
+"""The verbs of the worker program: what lthtui has done in a process that may import torch."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import LthError, UsageError
+
+if TYPE_CHECKING:
+    from engine.spec import RunSpec
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the arguments say; JSON on stdout, one line on stderr for an error.
+
+    `RUN_DIR` alone trains the run in it. The verbs: ensure-store, sync, verify, export, import and
+    measure.
+    """
+    try:
+        if len(arguments) == 1 and arguments[0] not in VERBS and not arguments[0].startswith("-"):
+            from engine import worker
+
+            return worker.main(arguments[0])
+        options = _parser().parse_args(arguments)
+        report = VERBS[options.verb](options)
+    except LthError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    json.dump(report, sys.stdout)
+    print()
+    return 0 if report.get("verified", True) else 1
+
+
+def _ensure_store(options: argparse.Namespace) -> dict[str, Any]:
+    from engine.tracking import ensure_store
+
+    return {"tracking_uri": ensure_store(options.root)}
+
+
+def _sync(options: argparse.Namespace) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from engine.rundir import RunDirectory
+    from engine.tracking import sync
+
+    return asdict(sync(RunDirectory.open(options.run)))
+
+
+def _verify(options: argparse.Namespace) -> dict[str, Any]:
+    import torch
+
+    from engine import verifying
+
+    kind = "cuda" if torch.cuda.is_available() else "cpu"
+    return verifying.verify(options.ticket, options.data_root, torch.device(kind))
+
+
+def _export(options: argparse.Namespace) -> dict[str, Any]:
+    from engine import exporting
+    from engine.rundir import RunDirectory
+
+    directory = RunDirectory.open(options.run)
+    return exporting.export(directory, options.level, options.output, options.format)
+
+
+def _import(options: argparse.Namespace) -> dict[str, Any]:
+    from engine import exporting
+
+    return exporting.bring(options.checkpoint, _spec(options.spec), options.output)
+
+
+def _measure(options: argparse.Namespace) -> dict[str, Any]:
+    from engine import machine, measuring
+
+    spec = _spec(options.spec)
+    return measuring.measure(spec, machine.device(spec))
+
+
+VERBS = {
+    "ensure-store": _ensure_store,
+    "sync": _sync,
+    "verify": _verify,
+    "export": _export,
+    "import": _import,
+    "measure": _measure,
+}
+
+
+def _spec(path: Path) -> RunSpec:
+    """Read a resolved spec, as lthtui writes it."""
+    import yaml
+
+    from engine.spec import RunSpec
+
+    try:
+        return RunSpec.model_validate(yaml.safe_load(path.read_text()))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UsageError(f"{path}: not a resolved spec: {error}") from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -P -m engine")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("ensure-store").add_argument("root", type=Path)
+    verbs.add_parser("sync").add_argument("run", type=Path)
+    verify = verbs.add_parser("verify")
+    verify.add_argument("ticket", type=Path)
+    verify.add_argument("--data-root")
+    export = verbs.add_parser("export")
+    export.add_argument("run", type=Path)
+    export.add_argument("--level", default="best")
+    export.add_argument("--format", choices=["ticket", "state_dict"], default="ticket")
+    bring = verbs.add_parser("import")
+    bring.add_argument("checkpoint", type=Path)
+    bring.add_argument("--spec", type=Path, required=True)
+    for verb in (export, bring):
+        verb.add_argument("-o", "--output", type=Path, required=True)
+    verbs.add_parser("measure").add_argument("spec", type=Path)
+    return parser

@@ -1,0 +1,170 @@
+"""The worker program's main verb: train the run in a folder, and leave with an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from engine.attempts import Attempt
+from engine.errors import FAILED, OK, Fenced, LthError, Stopped
+from engine.events import EpochEnded, Event, Journal, LevelEnded, RunEnded, Tail, Warned, Winning
+from engine.rundir import RunDirectory
+
+if TYPE_CHECKING:
+    from engine.tracking import Sink
+
+
+class Worker:
+    """One attempt at a run: the claim, the journal, the sink and the signals around training."""
+
+    def __init__(self, directory: RunDirectory, attempt: Attempt) -> None:
+        self.directory, self.attempt, self.spec = directory, attempt, directory.spec()
+        self.journal = Journal(directory.events_file, directory.run_id, attempt.number)
+        self.stopping = False
+        self._appending = threading.Lock()
+        self.sink = self._open_sink()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+            signal.signal(number, self._stop)
+
+    def train(self) -> int:
+        """Train to the end; returns the exit code."""
+        try:
+            winning = self._train()
+        except Fenced as error:
+            say(str(error))
+            return error.exit_code
+        except Stopped as error:
+            return self._end("stopped", error.exit_code, str(error))
+        except LthError as error:
+            return self._end("failed", error.exit_code, str(error))
+        except OSError as error:
+            return self._end("failed", FAILED, _io_message(error))
+        except Exception as error:
+            traceback.print_exc()
+            return self._end("failed", FAILED, _message(error))
+        return self._end("finished", OK, None, winning)
+
+    def emit(self, event: Event) -> None:
+        """Write an event to the journal and the log, and wake the sink."""
+        self.attempt.check()
+        with self._appending:
+            new = self.journal.append(event)
+        if new:
+            narrate(event)
+        if self.sink is not None:
+            self.sink.wake()
+
+    def _train(self) -> Winning | None:
+        from engine import machine, sampling
+        from engine.experiment import Experiment
+
+        device = machine.device(self.spec)
+        threads = machine.settle(self.directory, self.spec)
+        sampled = sum(event.kind == "sampled" for event in Tail(self.directory.events_file).read())
+        sampler = sampling.Sampler(self.emit, self.directory.path, sampled)
+        try:
+            return Experiment(
+                self.directory,
+                self.spec,
+                device,
+                self.emit,
+                self._sync,
+                lambda: self.stopping,
+                machine.environment(device, threads),
+            ).run()
+        finally:
+            sampler.close()
+
+    def _sync(self) -> None:
+        self.attempt.check()
+        self.journal.sync()
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.stopping = True
+
+    def _open_sink(self) -> Sink | None:
+        if self.spec.tracking == "off":
+            return None
+        from engine.tracking import Sink
+
+        sink = Sink(self.directory, self.spec)
+        sink.start()
+        return sink
+
+    def _end(
+        self, status: str, code: int, error: str | None, winning: Winning | None = None
+    ) -> int:
+        """Report how it ended, as far as the disk and the store allow."""
+        if error:
+            say(error)
+        try:
+            self.emit(RunEnded(status=status, error=error, winning=winning))
+            self.journal.sync()
+        except (OSError, Fenced) as problem:
+            say(f"the end of the run could not be written to the journal: {problem}")
+        if self.sink is not None and not self.sink.close(timeout=30.0):
+            say(f"MLflow does not have everything; later: lthtui sync {self.directory.run_id}")
+        return code
+
+
+def main(run_dir: str) -> int:
+    """Train the run in `run_dir`; see `engine.errors` for exit codes."""
+    os.umask(0o077)
+    directory = RunDirectory.open(run_dir)
+    number = os.environ.get("LTHTUI_ATTEMPT")
+    attempt = Attempt(directory, int(number) if number else None)
+    try:
+        return Worker(directory, attempt).train()
+    finally:
+        attempt.close()
+
+
+def narrate(event: Event) -> None:
+    """Write what a person wants to read of an event to the run's log."""
+    if isinstance(event, EpochEnded):
+        val = "" if event.val_accuracy is None else f"  val {event.val_accuracy:.2%}"
+        say(
+            f"level {event.level}  epoch {event.level_epoch}  loss {event.train_loss:.4f}"
+            f"  train {event.train_accuracy:.2%}{val}  lr {event.learning_rate:.4g}"
+            f"  {event.images_per_second:.0f} img/s"
+        )
+    elif isinstance(event, LevelEnded):
+        test = "" if event.test_accuracy is None else f"  test {event.test_accuracy:.2%}"
+        val = "" if event.val_accuracy is None else f"  val {event.val_accuracy:.2%}"
+        say(
+            f"level {event.level} done  density {event.density:.2%}"
+            f" ({event.kept:,}/{event.total:,}){val}{test}  {event.seconds:.1f} s"
+        )
+    elif isinstance(event, Warned):
+        say(f"warning: {event.message}")
+    elif isinstance(event, RunEnded):
+        say(event.status)
+
+
+def say(message: str) -> None:
+    """One line in the run's log."""
+    print(f"{time.strftime('%H:%M:%S')} {message}", file=sys.stdout, flush=True)
+
+
+def _io_message(error: OSError) -> str:
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return (
+            f"the disk is full{where}; free some space, then `lthtui resume` goes on from the"
+            " last checkpoint"
+        )
+    return f"{error.strerror or error}{where}"
+
+
+def _message(error: Exception) -> str:
+    text = f"{type(error).__name__}: {error}".splitlines()[0]
+    if "out of memory" in text.lower():
+        return f"{text}; lower train.batch_size or launch.per_device"
+    return text
