@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import runpy
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+
+from engine.rundir import RunDirectory
+from engine.spec import RunSpec
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -24,3 +30,34 @@ def real_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     finally:
         sys.argv = arguments
     return folder
+
+
+@pytest.fixture
+def tiny() -> Callable[..., RunSpec]:
+    """Makes specs of a few seconds on digits; keyword arguments replace whole fields."""
+
+    def make(**fields: Any) -> RunSpec:
+        whole: dict[str, Any] = {
+            "name": "tiny",
+            "data": {"name": "digits", "per_class": 10, "validation": 100},
+            "model": {"name": "resnet20", "width": 4, "shortcut": "B"},
+            "sparsifier": {"name": "imp", "levels": 2, "rewind": "1ep"},
+            "train": {"epochs": 3, "batch_size": 25, "evaluate": {"every": 1}},
+            "tracking": "off",
+        }
+        return RunSpec.model_validate({**whole, **fields})
+
+    return make
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Callable[..., RunDirectory]:
+    """Makes run folders, as the launcher does, under `tmp_path/<root>/runs/`."""
+
+    def make(spec: RunSpec, root: str = "mlruns", run_id: str = "run-s0") -> RunDirectory:
+        directory = RunDirectory(tmp_path / root / "runs" / run_id)
+        directory.path.mkdir(parents=True)
+        directory.spec_file.write_text(yaml.safe_dump(spec.model_dump(mode="json")))
+        return directory
+
+    return make

@@ -1,0 +1,69 @@
+"""Masks: exact counts, ties by position, layer shares, and the reference's golden counts."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine import masks
+from engine.errors import SpecError
+from engine.masks import Mask
+
+# Remaining conv weights of ResNet-18 (cifar stem, 10 classes) over 15 prunings of 20 %.
+RESNET18 = [
+    11159232, 8927386, 7141909, 5713527, 4570822, 3656658, 2925326, 2340261,
+    1872209, 1497767, 1198214, 958571, 766857, 613486, 490789, 392631,
+]  # fmt: skip
+
+
+def test_keeps_the_highest_scores_and_breaks_ties_by_position() -> None:
+    scores = {"a": torch.tensor([[1.0, 2.0], [2.0, 2.0]]), "b": torch.tensor([2.0, 3.0])}
+    mask = masks.keep_top(scores, 3)
+    assert mask["a"].tolist() == [[False, True], [True, False]]
+    assert mask["b"].tolist() == [False, True]
+
+
+def test_keeps_only_what_lives_within() -> None:
+    within = Mask({"a": torch.tensor([True, False, True, False])})
+    mask = masks.keep_top({"a": torch.tensor([1.0, 9.0, 2.0, 8.0])}, 1, within)
+    assert mask["a"].tolist() == [False, False, True, False]
+
+
+def test_layer_scope_gives_each_layer_its_share_of_the_living() -> None:
+    scores = {"a": torch.arange(10.0), "b": torch.arange(100.0, 130.0)}
+    mask = masks.keep_top(scores, 20, scope="layer")
+    # 20 * 10/40 = 5 and 20 * 30/40 = 15, though every score of b is higher
+    assert mask["a"].tolist() == [False] * 5 + [True] * 5
+    assert int(mask["b"].sum()) == 15
+
+
+def test_shares_add_up_with_the_largest_remainders_rounded_up() -> None:
+    assert masks.share({"a": 1, "b": 1, "c": 1}, 2) == {"a": 1, "b": 1, "c": 0}
+    assert masks.share({"a": 7, "b": 2, "c": 1}, 5) == {"a": 4, "b": 1, "c": 0}
+    assert sum(masks.share({str(i): i * i + 1 for i in range(50)}, 12_345).values()) == 12_345
+
+
+def test_counts_of_the_reference_for_resnet18() -> None:
+    shapes = [1728] + [36864] * 4 + [73728, 147456, 8192, 147456, 147456]
+    shapes += [294912, 589824, 32768, 589824, 589824]
+    shapes += [1179648, 2359296, 131072, 2359296, 2359296]
+    rng = torch.Generator().manual_seed(0)
+    scores = {str(i): torch.rand(n, generator=rng) for i, n in enumerate(shapes)}
+    mask, counts = masks.ones(scores), []
+    for _ in RESNET18:
+        counts.append(mask.kept)
+        mask = masks.keep_top(scores, mask.kept - round(0.2 * mask.kept), mask)
+    assert counts == RESNET18
+
+
+def test_prunable_presets() -> None:
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Conv2d(4, 4, 1),
+        torch.nn.Linear(4, 2),
+    )  # fmt: skip
+    assert list(masks.prunable(net, "conv")) == ["0.weight", "2.weight"]
+    assert list(masks.prunable(net, "conv-no-first")) == ["2.weight"]
+    assert list(masks.prunable(net, "conv+linear")) == ["0.weight", "2.weight", "3.weight"]
+    assert list(masks.prunable(net, "re:^[23]")) == ["2.weight", "3.weight"]
+    with pytest.raises(SpecError, match="matches no weights"):
+        masks.prunable(net, "re:layer9")
