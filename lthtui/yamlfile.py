@@ -52,7 +52,9 @@ class Problem:
         if self.mark is None:
             return f"{self.source}: {self.message}"
         shown, caret = _excerpt(self.line, self.mark.column)
-        return f"{self.source}:{self.mark.line}:{self.mark.column}: {self.message}\n{shown}\n{caret}"
+        return (
+            f"{self.source}:{self.mark.line}:{self.mark.column}: {self.message}\n{shown}\n{caret}"
+        )
 
 
 class FileError(SpecError):
@@ -301,7 +303,10 @@ _WORDS = (
     ),
     (r"could not find expected ':'", "expected ':' after a field's name"),
     (r"expected ',' or '([\]}])'", r"expected ',' or '\1'"),
-    (r"unknown escape character '(.)'", r"'\\\1' is no escape; write text in single quotes as it is"),
+    (
+        r"unknown escape character '(.)'",
+        r"'\\\1' is no escape; write text in single quotes as it is",
+    ),
     (
         r"expected <block end>, but found '(<block|\?|<scalar|-)",
         "the indentation of this line fits no line above",

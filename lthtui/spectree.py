@@ -1,0 +1,97 @@
+"""A spec as plain data in which every value remembers the file or override it was written in."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lthtui.specerrors import Finding
+from lthtui.specfields import default_name
+from lthtui.yamlfile import Document, Keys, Mark, Problem
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a value was written: a text, and the value's path in it."""
+
+    document: Document
+    path: Keys = ()
+
+
+class Tree:
+    """Data that grows from a file by setting fields, and finds its problems' places."""
+
+    def __init__(self, document: Document) -> None:
+        self.data: dict[str, Any] = dict(document.data)
+        self._origins: dict[Keys, Origin] = {(): Origin(document)}
+
+    def copy(self) -> Tree:
+        """An independent copy."""
+        tree = copy.copy(self)
+        tree.data, tree._origins = copy.deepcopy(self.data), dict(self._origins)
+        return tree
+
+    def set(self, path: Keys, value: Any, origin: Origin) -> None:
+        """Set a field; blocks on the way are made, with the name that a spec has by default."""
+        node = self.data
+        for end in range(1, len(path)):
+            node = self._block(node, path[:end], origin)
+        node[str(path[-1])] = copy.deepcopy(value)
+        self._forget(path)
+        self._origins[path] = origin
+
+    def problem(self, finding: Finding) -> Problem:
+        """Place a finding where it was written, or at the block that it is missing from."""
+        path = finding.path
+        while (origin := self.origin(path)).path not in origin.document.values:
+            path = path[:-1]
+        by_key = finding.at == "key" or self._is_block(path)
+        mark = _mark(origin.document, origin.path, by_key)
+        return origin.document.problem(finding.message, mark)
+
+    def origin(self, path: Keys) -> Origin:
+        """Where the value at `path` was written, or would have been."""
+        for end in range(len(path), -1, -1):
+            if (known := self._origins.get(path[:end])) is not None:
+                return Origin(known.document, (*known.path, *path[end:]))
+        raise KeyError(path)
+
+    def _block(self, node: dict[str, Any], path: Keys, origin: Origin) -> dict[str, Any]:
+        key = str(path[-1])
+        block = node.get(key)
+        if isinstance(block, str):
+            self._origins[*path, "name"] = self.origin(path)
+            node[key] = {"name": block}
+        elif not isinstance(block, dict):
+            self._forget(path)
+            self._origins[path] = origin
+            name = default_name(path) if block is None else None
+            node[key] = {} if name is None else {"name": name}
+        made: dict[str, Any] = node[key]
+        return made
+
+    def _forget(self, path: Keys) -> None:
+        for known in [one for one in self._origins if one[: len(path)] == path]:
+            del self._origins[known]
+
+    def _is_block(self, path: Keys) -> bool:
+        node: Any = self.data
+        for key in path:
+            if isinstance(node, Mapping) and key in node:
+                node = node[str(key)]
+            elif isinstance(node, list) and isinstance(key, int) and key < len(node):
+                node = node[key]
+            else:
+                return False
+        return isinstance(node, Mapping)
+
+
+def _mark(document: Document, path: Keys, key: bool) -> Mark:
+    """The mark of a value or of its key; a value of `vary` is named by the field that varies."""
+    if key and path in document.keys:
+        return document.keys[path]
+    if key and path[:-1] in document.keys and path[0] == "vary":
+        return document.keys[path[:-1]]
+    return document.values[path]
