@@ -201,8 +201,8 @@ class Tail:
     def __init__(self, path: Path, offset: int = 0) -> None:
         self.path, self.offset = path, offset
 
-    def read(self) -> Iterator[Event]:
-        """Yield the events that were completed since the last call."""
+    def lines(self) -> Iterator[bytes]:
+        """Yield the lines that were completed since the last call, without their ends."""
         try:
             with self.path.open("rb") as file:
                 file.seek(self.offset)
@@ -211,8 +211,12 @@ class Tail:
             return
         complete, newline, _ = data.rpartition(b"\n")
         self.offset += len(complete) + len(newline)
-        for line in complete.split(b"\n"):
-            event = parse(line) if line else None
+        yield from filter(None, complete.split(b"\n"))
+
+    def read(self) -> Iterator[Event]:
+        """Yield the events that were completed since the last call."""
+        for line in self.lines():
+            event = parse(line)
             if event is not None:
                 yield event
 

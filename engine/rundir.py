@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.errors import UsageError
+from engine.errors import RESUMABLE, UsageError
 from engine.events import RunEnded, Tail, parse
 from engine.processes import Process
-from engine.spec import RunSpec
+
+if TYPE_CHECKING:
+    from engine.spec import RunSpec
 
 T = TypeVar("T", bound=BaseModel)
 HEARTBEAT_SECONDS = 5.0
@@ -126,6 +128,10 @@ class RunDirectory:
 
     def spec(self) -> RunSpec:
         """Read what was asked."""
+        import yaml  # here, because the queue process starts workers without reading a spec
+
+        from engine.spec import RunSpec
+
         return RunSpec.model_validate(yaml.safe_load(self.spec_file.read_text()))
 
     def launch(self) -> Launch | None:
@@ -155,20 +161,23 @@ def run_id(spec: RunSpec, day: str) -> str:
 
 
 def status(directory: RunDirectory) -> Status:
-    """What a run is doing: a function of its files and of whether its process lives."""
+    """What a run is doing: a function of its files and of whether its process lives.
+
+    Order of trust: a living process, a place in the queue, the newest attempt's own last word, its
+    exit code. An attempt that left none of these is lost; a run without attempts is stopped.
+    """
     launch, beat = directory.launch(), directory.heartbeat()
-    if (launch and launch.process.alive) or (beat and _lives(beat)):
+    if (launch and _lives(launch)) or (beat and _lives(beat)):
         return Status.RUNNING
     if directory.queue_file.exists():
         return Status.QUEUED
     attempt = max(launch.attempt if launch else 0, beat.attempt if beat else 0)
-    ended = last_end(directory)
+    ended, left = last_end(directory), directory.exit()
     if ended and ended.attempt >= attempt:
-        return _ended(directory, ended)
-    left = directory.exit()
+        return _ended(ended.status, directory)
     if left and left.attempt >= attempt:
-        return _left(directory, left)
-    return Status.LOST if attempt else Status.QUEUED
+        return _left(left.code, directory)
+    return Status.LOST if attempt and not _request(directory) else _asked(directory)
 
 
 def stalled(directory: RunDirectory, now: float) -> bool:
@@ -221,23 +230,30 @@ def _read(path: Path, model: type[T]) -> T | None:
         return None
 
 
-def _lives(beat: Heartbeat) -> bool:
+def _lives(sign: Launch | Heartbeat) -> bool:
     """Ask the process table here, and the clock for a worker on another host."""
-    return beat.process.alive if beat.process.here else time.time() - beat.time < STALE_SECONDS
+    return sign.process.alive if sign.process.here else time.time() - sign.time < STALE_SECONDS
 
 
-def _ended(directory: RunDirectory, ended: RunEnded) -> Status:
-    if ended.status == "finished":
+def _ended(status: str, directory: RunDirectory) -> Status:
+    return _asked(directory) if status == "stopped" else Status(status)
+
+
+def _left(code: int, directory: RunDirectory) -> Status:
+    """What an exit code means where the worker could not say how it ended."""
+    if code == 0:
         return Status.FINISHED
-    return Status.FAILED if ended.status == "failed" else _asked(directory)
-
-
-def _left(directory: RunDirectory, left: Exit) -> Status:
-    if left.code == 0:
-        return Status.FINISHED
-    return _asked(directory) if left.code == 75 else Status.FAILED
+    stopped = code in (RESUMABLE, -signal.SIGTERM, -signal.SIGINT)
+    killed = code < 0 and _request(directory) is not None  # it did not stop in time when asked
+    return _asked(directory) if stopped or killed else Status.FAILED
 
 
 def _asked(directory: RunDirectory) -> Status:
-    request = directory.request()
+    request = _request(directory)
     return Status.PAUSED if request and request.verb == "pause" else Status.STOPPED
+
+
+def _request(directory: RunDirectory) -> Request | None:
+    """What a client asked of the newest attempt; older requests are spent."""
+    request, launch = directory.request(), directory.launch()
+    return request if request and (launch is None or request.time >= launch.time) else None

@@ -1,0 +1,74 @@
+"""What a run is called and compared by; kept beside its spec so that listing reads no YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engine.rundir import RunDirectory, write_json
+from engine.spec import RunSpec
+
+FILE = "identity.json"
+
+
+class Identity(BaseModel):
+    """The facts of a spec that lists, groups and names show.
+
+    Attributes:
+        experiment: the MLflow experiment.
+        digest: of everything that makes the result; `group` leaves out the seed, `family` the seed
+            and the sparsifier.
+        split: the images that select the winning ticket.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    name: str
+    experiment: str
+    group: str
+    family: str
+    digest: str
+    seed: int
+    sparsifier: str
+    dataset: str
+    model: str
+    split: Literal["val", "test"] = "val"
+
+    @classmethod
+    def of(cls, spec: RunSpec) -> Identity:
+        """Compute it."""
+        return cls(
+            name=spec.name,
+            experiment=spec.experiment_name,
+            group=spec.group,
+            family=spec.family,
+            digest=spec.digest,
+            seed=spec.seed,
+            sparsifier=spec.sparsifier.name,
+            dataset=spec.data.name,
+            model=spec.model.name,
+            split=spec.select.split,
+        )
+
+
+def store(directory: RunDirectory, spec: RunSpec) -> None:
+    """Keep it beside the spec."""
+    write_json(_file(directory), Identity.of(spec).model_dump())
+
+
+def read(directory: RunDirectory) -> Identity:
+    """Read it, from the spec where it is missing.
+
+    Raises:
+        OSError: the folder has no spec.
+        ValueError: the spec can't be read, as with one of an older format.
+    """
+    try:
+        return Identity.model_validate_json(_file(directory).read_bytes())
+    except (OSError, ValidationError):
+        return Identity.of(directory.spec())
+
+
+def _file(directory: RunDirectory) -> Path:
+    return directory.path / FILE

@@ -1,0 +1,1 @@
+"""Queues runs, gives them devices and starts their workers."""

@@ -1,0 +1,121 @@
+"""Runs workers on this machine, each under a shim that outlives whoever started it.
+
+The environment variable LTHTUI_WORKER replaces `python -P -m engine` (shell words, to which the run
+folder is added), so that tests can play a worker's part.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from engine.processes import Process
+from engine.rundir import Launch, RunDirectory
+from lthtui.launch import devices
+from lthtui.launch.slots import Taken
+
+NAME = "local"
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGQUIT, signal.SIGHUP)
+SHIM = Path(__file__).parent.parent / "shim.py"
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+}
+
+
+class LocalWorker:
+    """A shim on this machine, and through it a worker."""
+
+    def __init__(self, process: Process, child: subprocess.Popen[bytes] | None, go: int) -> None:
+        self.process, self._child, self._go = process, child, go
+        self._handle = os.pidfd_open(process.pid)
+
+    def release(self) -> None:
+        """Let the shim start the worker."""
+        os.write(self._go, b"g")
+        os.close(self._go)
+        self._go = -1
+
+    def fileno(self) -> int:
+        """A pidfd: readable once the shim has ended."""
+        return self._handle
+
+    def ended(self) -> bool:
+        """Whether the shim has ended, and with it the worker and all that it started."""
+        if self._child is not None and self._child.poll() is not None:
+            return True
+        return not self.process.alive
+
+    def close(self) -> None:
+        """Close what this process holds open; a shim that was not released ends."""
+        os.close(self._handle)
+        if self._go >= 0:
+            os.close(self._go)
+
+
+def worker_command(*arguments: str) -> list[str]:
+    """The command line of the worker program."""
+    replaced = os.environ.get("LTHTUI_WORKER")
+    program = shlex.split(replaced) if replaced else [sys.executable, "-P", "-m", "engine"]
+    return [*program, *arguments]
+
+
+def start(directory: RunDirectory, attempt: int, threads: int, taken: Taken) -> LocalWorker:
+    """Start a shim that waits for `release`, and leave the place on the device to it.
+
+    Raises:
+        OSError: no process can be started.
+    """
+    wait, go = os.pipe()
+    shim = [sys.executable, "-S", "-E", str(SHIM), str(directory.path), str(attempt), str(wait)]
+    held_back = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until the shim waits for them
+    try:
+        child = subprocess.Popen(
+            [*shim, "--", *worker_command(str(directory.path))],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **_environment(attempt, threads, taken.device)},
+            pass_fds=(wait, taken.file),
+            start_new_session=True,
+        )
+    except OSError:
+        os.close(go)
+        raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
+        os.close(wait)
+    return LocalWorker(Process.of(child.pid), child, go)
+
+
+def adopt(launch: Launch) -> LocalWorker | None:
+    """Watch a shim that another process started; None if it is gone or runs elsewhere."""
+    if not launch.process.alive:
+        return None
+    try:
+        return LocalWorker(launch.process, None, -1)
+    except ProcessLookupError:
+        return None
+
+
+def _environment(attempt: int, threads: int, device: str) -> dict[str, str]:
+    return {
+        **QUIET,
+        **devices.environment(device),
+        "PYTHONUNBUFFERED": "1",
+        "LTHTUI_ATTEMPT": str(attempt),
+        "OMP_NUM_THREADS": str(threads),
+    }
+
+
+def sync(directory: RunDirectory) -> subprocess.Popen[bytes]:
+    """Start bringing MLflow up to date with the journal of a run whose worker is gone."""
+    return subprocess.Popen(
+        worker_command("sync", str(directory.path)),
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **QUIET, **devices.environment(devices.CPU)},
+        start_new_session=True,
+    )

@@ -1,0 +1,69 @@
+"""Who dispatches a root's runs: one queue process at a time, started and woken by its clients."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+
+_started: list[int] = []  # pids of queue processes of this process, not yet reaped
+
+
+def ensure(root: Path) -> None:
+    """Make sure that one queue process looks after this root, and wake it."""
+    for pid in [*_started]:
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            _started.remove(pid)
+    if lease := take(root, fcntl.LOCK_SH):
+        os.close(lease)
+        _started.append(_spawn(root))
+    else:
+        _wake(root)
+
+
+def take(root: Path, kind: int = fcntl.LOCK_EX) -> int | None:
+    """Lock the root's lease; a file descriptor that holds it, or None if somebody else does."""
+    lease = os.open(root / "queue" / "lease", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lease, kind | fcntl.LOCK_NB)
+        return lease
+    except BlockingIOError:
+        os.close(lease)
+        return None
+
+
+def wake_file(root: Path) -> Path:
+    """The named pipe whose reader is the queue process."""
+    return root / "queue" / "wake"
+
+
+def _wake(root: Path) -> None:
+    try:
+        pipe = os.open(wake_file(root), os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:  # it is only just starting, or ending: it looks at the queue by itself
+        return
+    try:
+        os.write(pipe, b"w")
+    except BlockingIOError:
+        pass  # it has been woken often enough
+    finally:
+        os.close(pipe)
+
+
+def _spawn(root: Path) -> int:
+    """Start a queue process in a session of its own; return its pid."""
+    command = [sys.executable, "-P", "-m", "lthtui.launch.dispatcher", str(root)]
+    log = str(root / "queue" / "dispatcher.log")
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return os.posix_spawn(
+        command[0],
+        command,
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, log, append, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )

@@ -1,0 +1,271 @@
+"""What clients do with runs: submit, cancel, pause and resume them. Many may do so at once."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import select
+import signal
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engine.errors import UsageError
+from engine.processes import Process
+from engine.rundir import RunDirectory, Status, run_id, status, write_json
+from engine.spec import LaunchSpec, RunSpec
+from lthtui import identity
+from lthtui.launch import devices, lease
+
+GRACE = 30.0  # seconds a worker gets to finish its step and write a checkpoint
+
+
+class Entry(BaseModel):
+    """queue/<run id>.json: a run that waits, and what its place in the order depends on.
+
+    Attributes:
+        order: earlier first (nanoseconds since 1970 when it was queued).
+        priority: higher before lower, whatever the order.
+        visible: CUDA_VISIBLE_DEVICES of who queued it; None if it was not set.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    run_id: str
+    order: int
+    priority: int = 0
+    visible: str | None = None
+    launch: LaunchSpec
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What became of one submitted spec.
+
+    Attributes:
+        action: `new` and `resumed` runs were queued; an `active` one already waits or runs; a
+            `finished` one is left as it is.
+    """
+
+    directory: RunDirectory
+    action: Literal["new", "resumed", "active", "finished"]
+
+    @property
+    def queued(self) -> bool:
+        """Whether this submission queued it."""
+        return self.action in ("new", "resumed")
+
+
+def submit(
+    root: Path, specs: Sequence[RunSpec], *, again: bool = False, priority: int = 0
+) -> list[Submitted]:
+    """Queue runs in the order of `specs`, and make sure that somebody dispatches them.
+
+    The same settings and seed are the same run: it is resumed in its own folder, or left alone if
+    it is finished, unless `again` asks for a new one.
+
+    Raises:
+        UsageError: a run asks for a GPU that this machine does not have.
+    """
+    root = root.absolute()
+    for spec in specs:
+        devices.eligible(spec.launch.devices, _visible())
+    done = []
+    with locked(root):
+        known = os.listdir(root / "runs")
+        for spec in specs:
+            submitted = _place(root, known, _anchored(spec), again)
+            if submitted.queued:
+                _enqueue(submitted.directory, spec.launch, priority)
+            done.append(submitted)
+            known.append(submitted.directory.run_id)
+        if any(submitted.queued for submitted in done):
+            lease.ensure(root)
+    return done
+
+
+def resume(runs: Sequence[RunDirectory], *, priority: int = 0) -> list[Submitted]:
+    """Queue runs again, each in its own folder, from its last checkpoint.
+
+    A finished run, and one that waits or runs already, is left alone.
+    """
+    done = []
+    for directory in runs:
+        with locked(directory.root):
+            submitted = Submitted(directory, _action(directory))
+            if submitted.queued:
+                _enqueue(directory, directory.spec().launch, priority)
+                lease.ensure(directory.root)
+        done.append(submitted)
+    return done
+
+
+def cancel(runs: Sequence[RunDirectory], *, grace: float = GRACE) -> None:
+    """Stop runs, and return once all have ended: waiting ones at once, others at a checkpoint.
+
+    A worker that is still there after `grace` seconds is killed with everything it started.
+
+    Raises:
+        UsageError: a run is on another machine.
+    """
+    _stop(runs, "stop", grace)
+
+
+def pause(runs: Sequence[RunDirectory], *, grace: float = GRACE) -> None:
+    """As `cancel`, but the runs count as paused."""
+    _stop(runs, "pause", grace)
+
+
+def entries(root: Path) -> list[Entry]:
+    """Runs that wait, in the order in which they will start."""
+    found = [_entry(path) for path in (root / "queue").glob("*.json")]
+    return sorted(
+        (entry for entry in found if entry), key=lambda entry: (-entry.priority, entry.order)
+    )
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Hold the lock under which the queue is changed."""
+    for folder in (root / "runs", root / "queue"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = os.open(root / "queue" / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
+
+
+def _place(root: Path, known: list[str], spec: RunSpec, again: bool) -> Submitted:
+    """Find the folder of a spec's run, or make one."""
+    found = None if again else _same(root, known, spec)
+    if found:
+        return Submitted(found, _action(found))
+    day = time.strftime("%Y%m%d", time.gmtime())
+    name = run_id(spec, day)
+    taken = {other for other in known if (root / "runs" / other / "spec.yaml").exists()}
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{run_id(spec, day)}-{number}"
+    directory = RunDirectory(root / "runs" / name)
+    directory.path.mkdir(mode=0o700, exist_ok=True)
+    identity.store(directory, spec)
+    _write_spec(directory, spec)
+    return Submitted(directory, "new")
+
+
+def _same(root: Path, known: list[str], spec: RunSpec) -> RunDirectory | None:
+    """The newest run with the same settings and seed."""
+    form = re.compile(rf".*-{spec.digest[:6]}-s{spec.seed}(-\d+)?")
+    candidates = [RunDirectory(root / "runs" / name) for name in known if form.fullmatch(name)]
+    same = [one for one in candidates if _digest(one) == spec.digest]
+    return max(same, key=lambda one: one.spec_file.stat().st_mtime_ns, default=None)
+
+
+def _digest(directory: RunDirectory) -> str | None:
+    """The digest of a stored spec; None if it can't be read, as with an older format."""
+    try:
+        return directory.spec().digest
+    except (OSError, ValueError):
+        return None
+
+
+def _write_spec(directory: RunDirectory, spec: RunSpec) -> None:
+    from lthtui import specfiles
+
+    temporary = directory.path / ".spec.yaml.tmp"
+    with open(temporary, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.write(specfiles.write(spec))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(directory.spec_file)
+
+
+def _anchored(spec: RunSpec) -> RunSpec:
+    """The spec with `data.root` relative to nothing: the worker runs in no particular folder."""
+    root = os.path.abspath(spec.data.root)
+    return spec.model_copy(update={"data": spec.data.model_copy(update={"root": root})})
+
+
+def _action(directory: RunDirectory) -> Literal["resumed", "active", "finished"]:
+    match status(directory):
+        case Status.QUEUED | Status.RUNNING:
+            return "active"
+        case Status.FINISHED:
+            return "finished"
+        case _:
+            return "resumed"
+
+
+def _enqueue(directory: RunDirectory, launch: LaunchSpec, priority: int) -> None:
+    directory.request_file.unlink(missing_ok=True)
+    entry = Entry(
+        run_id=directory.run_id,
+        order=time.time_ns(),
+        priority=priority,
+        visible=_visible(),
+        launch=launch,
+    )
+    write_json(directory.queue_file, entry.model_dump(mode="json"))
+
+
+def _entry(path: Path) -> Entry | None:
+    try:
+        return Entry.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):  # started meanwhile, or not ours
+        return None
+
+
+def _visible() -> str | None:
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def _stop(runs: Sequence[RunDirectory], verb: Literal["stop", "pause"], grace: float) -> None:
+    for directory in runs:
+        _refuse_elsewhere(directory)
+    workers = [worker for directory in runs for worker in _dequeue(directory, verb)]
+    _signal_and_wait(workers, signal.SIGTERM, grace)
+    _signal_and_wait(workers, signal.SIGQUIT, 30.0)  # a shim kills all that its worker started
+    _signal_and_wait(workers, signal.SIGKILL, 5.0)  # and its worker dies with it
+
+
+def _refuse_elsewhere(directory: RunDirectory) -> None:
+    sign = directory.heartbeat() or directory.launch()
+    if sign and not sign.process.here and status(directory) == Status.RUNNING:
+        host = sign.process.host
+        raise UsageError(f"{directory.run_id} runs on {host}; give the command on that machine")
+
+
+def _dequeue(directory: RunDirectory, verb: Literal["stop", "pause"]) -> Iterator[Process]:
+    """Take a run out of the queue for good, and yield what runs of it already."""
+    with locked(directory.root):
+        state = status(directory)
+        if state in (Status.QUEUED, Status.RUNNING):
+            directory.ask(verb)
+        directory.queue_file.unlink(missing_ok=True)
+    sign = directory.launch() if state == Status.RUNNING else None
+    if sign and sign.process.alive:
+        yield sign.process
+
+
+def _signal_and_wait(workers: Iterable[Process], number: int, seconds: float) -> None:
+    """Send a signal to those that live, and wait until they have ended or time is up."""
+    alive = [worker for worker in workers if worker.signal(number)]
+    deadline = time.monotonic() + seconds
+    for worker in alive:
+        try:
+            handle = os.pidfd_open(worker.pid)
+        except ProcessLookupError:
+            continue
+        try:
+            if worker.alive:
+                select.select([handle], [], [], max(0.0, deadline - time.monotonic()))
+        finally:
+            os.close(handle)

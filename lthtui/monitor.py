@@ -1,0 +1,219 @@
+"""What runs are doing: a cheap watch over their folders, and the JSON object that shows one run."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from engine.events import Tail, parse
+from engine.rundir import RunDirectory, Status, stalled, status
+from lthtui import identity
+from lthtui.identity import Identity
+from lthtui.progress import LevelProgress, RunProgress
+from lthtui.text import clean_line
+
+
+class Watched:
+    """One run's folder, of which only what is new is read again. Safe to share among threads.
+
+    Attributes:
+        status: what it was doing at the last `refresh`.
+        stalled: it runs, but has given no sign of life for a while.
+    """
+
+    def __init__(self, directory: RunDirectory, *, curves: bool = True) -> None:
+        self.directory = directory
+        self.status = Status.QUEUED
+        self.stalled = False
+        self._curves = curves
+        self._seen: tuple[Any, ...] | None = None
+        self._identity: Identity | None = None
+        self._progress = RunProgress()
+        self._tail = Tail(directory.events_file)
+        self._lock = threading.Lock()
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.directory.run_id
+
+    @property
+    def identity(self) -> Identity:
+        """What it is called and compared by."""
+        if self._identity is None:
+            self._identity = identity.read(self.directory)
+        return self._identity
+
+    @property
+    def progress(self) -> RunProgress:
+        """What its journal tells so far. The first call reads the whole journal."""
+        with self._lock:
+            for line in self._tail.lines():
+                if self._curves or b'"epoch_ended"' not in line:
+                    event = parse(line)
+                    if event:
+                        self._progress.apply(event)
+            return self._progress
+
+    @property
+    def active(self) -> bool:
+        """Whether it waits or runs."""
+        return self.status in (Status.QUEUED, Status.RUNNING)
+
+    def refresh(self) -> bool:
+        """Look at the folder again; whether anything that shows has changed."""
+        seen = self._look()
+        if seen == self._seen and not self.active:
+            return False
+        state = status(self.directory)
+        late = state == Status.RUNNING and stalled(self.directory, time.time())
+        changed = (seen, state, late) != (self._seen, self.status, self.stalled)
+        self._seen, self.status, self.stalled = seen, state, late
+        return changed
+
+    def error(self) -> str | None:
+        """Why it failed or was lost, in one line; None if it was not."""
+        if self.status == Status.LOST:
+            return "the worker vanished: it was killed together with its shim, or the machine went"
+        if self.status != Status.FAILED:
+            return None
+        if self.progress.error:
+            return clean_line(" ".join(self.progress.error.split()), 2000)
+        left = self.directory.exit()
+        return _reason(left.code) if left else "the worker ended without a word; see its log"
+
+    def mlflow_run_id(self) -> str | None:
+        """Its run in the MLflow store; None before it is logged there."""
+        try:
+            value = json.loads(self.directory.mlflow_file.read_bytes())["mlflow_run_id"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return str(value)
+
+    def describe(self) -> dict[str, Any]:
+        """The JSON object that stands for a run everywhere."""
+        facts, progress = self.identity, self.progress
+        return {
+            "run_id": self.run_id,
+            "name": facts.name,
+            "experiment": facts.experiment,
+            "group": facts.group,
+            "family": facts.family,
+            "digest": facts.digest,
+            "seed": facts.seed,
+            "status": self.status.value,
+            "stalled": self.stalled,
+            "directory": str(self.directory.path),
+            "mlflow_run_id": self.mlflow_run_id(),
+            "sparsifier": facts.sparsifier,
+            "dataset": facts.dataset,
+            "model": facts.model,
+            "levels": [_level(level) for level in progress.finished_levels],
+            "winning": progress.winning.model_dump() if progress.winning else None,
+            "error": self.error(),
+        }
+
+    def _look(self) -> tuple[Any, ...]:
+        one = self.directory
+        files = (one.events_file, one.launch_file, one.exit_file, one.request_file, one.queue_file)
+        return tuple(_stamp(path) for path in (*files, one.mlflow_file))
+
+
+class Monitor:
+    """Watches all runs of a root, or only some of them."""
+
+    def __init__(self, root: Path, only: Iterable[str] | None = None) -> None:
+        self.root = root.absolute()
+        self.runs: dict[str, Watched] = {}
+        self._only = None if only is None else frozenset(only)
+        self._folders: dict[str, int] = {}
+
+    def poll(self) -> list[Watched]:
+        """Look again; the runs that changed since the last call, new ones included.
+
+        Runs whose folder has vanished are dropped from `runs` silently.
+        """
+        folders = self._list()
+        for gone in self.runs.keys() - folders.keys():
+            del self.runs[gone]
+        queued = _names(self.root / "queue")
+        changed = []
+        for run, stamp in folders.items():
+            watched = self.runs.get(run)
+            known = watched is not None and stamp == self._folders.get(run)
+            if known and watched and not watched.active and f"{run}.json" not in queued:
+                continue  # workers, shims and the queue all create files in a run's folder
+            if watched is None:
+                watched = self.runs[run] = Watched(RunDirectory(self.root / "runs" / run))
+            if watched.refresh():
+                changed.append(watched)
+        self._folders = folders
+        return changed
+
+    def _list(self) -> dict[str, int]:
+        """Run folders, and when an entry of each was last made or replaced (nanoseconds)."""
+        try:
+            with os.scandir(self.root / "runs") as found:
+                return {
+                    one.name: one.stat().st_mtime_ns
+                    for one in found
+                    if (self._only is None or one.name in self._only)
+                    and os.path.exists(os.path.join(one.path, "spec.yaml"))
+                }
+        except FileNotFoundError:
+            return {}
+
+
+def describe(directory: RunDirectory) -> dict[str, Any]:
+    """The JSON object that stands for a run everywhere (design, section 8).
+
+    Raises:
+        OSError, ValueError: the folder has no spec that can be read.
+    """
+    watched = Watched(directory, curves=False)
+    watched.refresh()
+    return watched.describe()
+
+
+def _level(level: LevelProgress) -> dict[str, Any]:
+    return {
+        "level": level.level,
+        "density": level.density,
+        "kept": level.kept,
+        "total": level.total,
+        "epochs": level.epochs,
+        "val_accuracy": level.val_accuracy,
+        "test_accuracy": level.test_accuracy,
+        "val_balanced_accuracy": level.val_balanced_accuracy,
+        "test_balanced_accuracy": level.test_balanced_accuracy,
+        "seconds": level.seconds,
+        "ticket": level.ticket,
+    }
+
+
+def _reason(code: int) -> str:
+    if code == -9:
+        return "the worker was killed (signal 9); often the machine ran out of memory"
+    if code < 0:
+        return f"the worker was ended by signal {-code}"
+    return f"the worker ended with exit code {code} and no word; see its log"
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return set(os.listdir(folder))
+    except FileNotFoundError:
+        return set()

@@ -1,0 +1,180 @@
+"""A run as its journal tells it: events folded, one after another, into a read model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.events import (
+    EpochEnded,
+    Evaluated,
+    Event,
+    LevelEnded,
+    LevelStarted,
+    MaskChanged,
+    RunEnded,
+    RunStarted,
+    TicketSaved,
+    Warned,
+    Winning,
+)
+
+
+@dataclass
+class LevelProgress:
+    """One level as far as the journal tells. Accuracies are fractions of 1, times in seconds.
+
+    The curve lists run in parallel, one item per epoch of the level; `val_accuracies` and
+    `val_losses` hold None where the epoch was not evaluated.
+
+    Attributes:
+        planned: epochs that it is to train.
+        epochs: epochs that it has trained.
+        ended: whether it is trained, saved and scored.
+    """
+
+    level: int
+    density: float
+    kept: int
+    total: int
+    planned: int = 0
+    epochs: int = 0
+    ended: bool = False
+    val_accuracy: float | None = None
+    test_accuracy: float | None = None
+    val_balanced_accuracy: float | None = None
+    test_balanced_accuracy: float | None = None
+    seconds: float | None = None
+    ticket: str | None = None
+    train_losses: list[float] = field(default_factory=list)
+    train_accuracies: list[float] = field(default_factory=list)
+    val_losses: list[float | None] = field(default_factory=list)
+    val_accuracies: list[float | None] = field(default_factory=list)
+
+    @property
+    def sparsity(self) -> float:
+        """Pruned fraction of the prunable weights."""
+        return 1.0 - self.density
+
+
+@dataclass
+class RunProgress:
+    """A run as far as its journal tells; only `apply` changes it.
+
+    Attributes:
+        planned_levels, planned_epochs: of the whole run, as planned when it started.
+        level, level_epoch, epoch, step: where it is; epoch and step count the whole run.
+        time: of the newest event (seconds since 1970); 0 before the first.
+        started: when its first attempt started.
+        warning, error: the newest, as written by the worker.
+        ended: how the newest attempt ended, by its own word; None while it has not.
+    """
+
+    levels: dict[int, LevelProgress] = field(default_factory=dict)
+    planned_levels: int = 0
+    planned_epochs: int = 0
+    steps_per_epoch: int = 0
+    attempt: int = 0
+    level: int | None = None
+    level_epoch: int = 0
+    epoch: int = 0
+    step: int = 0
+    train_loss: float | None = None
+    val_accuracy: float | None = None
+    images_per_second: float | None = None
+    time: float = 0.0
+    started: float = 0.0
+    images: dict[str, int] = field(default_factory=dict)
+    evaluations: list[Evaluated] = field(default_factory=list)
+    warning: str | None = None
+    error: str | None = None
+    ended: str | None = None
+    winning: Winning | None = None
+    _began: tuple[float, int] = (0.0, 0)  # time and epoch at which the newest attempt started
+    _latest: tuple[float, int] = (0.0, 0)  # the same of its newest epoch's end
+
+    def apply(self, event: Event) -> None:
+        """Take in the journal's next event; unknown kinds change nothing but the time."""
+        self.time = event.time or self.time
+        self.step = event.step if event.step is not None else self.step
+        match event:
+            case RunStarted():
+                self._run_started(event)
+            case LevelStarted():
+                self._level_started(event)
+            case EpochEnded():
+                self._epoch_ended(event)
+            case MaskChanged() if event.level in self.levels:
+                self.levels[event.level].density = event.density
+                self.levels[event.level].kept = event.kept
+            case LevelEnded():
+                self._level_ended(event)
+            case TicketSaved() if event.level in self.levels:
+                self.levels[event.level].ticket = event.path
+            case Evaluated():
+                self.evaluations.append(event)
+            case Warned():
+                self.warning = event.message
+            case RunEnded():
+                self.ended, self.error, self.winning = event.status, event.error, event.winning
+
+    @property
+    def finished_levels(self) -> list[LevelProgress]:
+        """Levels that are trained and scored, in order."""
+        return [self.levels[index] for index in sorted(self.levels) if self.levels[index].ended]
+
+    @property
+    def seconds_per_epoch(self) -> float | None:
+        """Measured over the newest attempt; None before its first epoch has ended."""
+        seconds, epochs = (
+            end - start for end, start in zip(self._latest, self._began, strict=True)
+        )
+        return seconds / epochs if epochs > 0 and seconds > 0 else None
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds from the newest event until all planned epochs are trained."""
+        pace = self.seconds_per_epoch
+        return None if pace is None else pace * max(0, self.planned_epochs - self.epoch)
+
+    def _run_started(self, event: RunStarted) -> None:
+        self.planned_levels, self.planned_epochs = event.levels, event.epochs
+        self.steps_per_epoch, self.images = event.steps_per_epoch, event.images
+        self.attempt = event.attempt
+        self.started = self.started or event.time
+        self._began = self._latest = (event.time, self.epoch)
+        self.ended = self.error = None
+
+    def _level_started(self, event: LevelStarted) -> None:
+        index = event.level or 0
+        self.level, self.level_epoch = index, 0
+        self.levels[index] = LevelProgress(
+            index, event.density, event.kept, event.total, planned=event.epochs
+        )
+
+    def _epoch_ended(self, event: EpochEnded) -> None:
+        index = event.level or 0
+        self.level, self.level_epoch = index, event.level_epoch
+        self.epoch = event.epoch if event.epoch is not None else self.epoch
+        self._latest = (event.time, self.epoch)
+        self.train_loss, self.images_per_second = event.train_loss, event.images_per_second
+        if event.val_accuracy is not None:
+            self.val_accuracy = event.val_accuracy
+        level = self.levels.get(index)
+        if level:
+            level.epochs = event.level_epoch
+            level.train_losses.append(event.train_loss)
+            level.train_accuracies.append(event.train_accuracy)
+            level.val_losses.append(event.val_loss)
+            level.val_accuracies.append(event.val_accuracy)
+
+    def _level_ended(self, event: LevelEnded) -> None:
+        index = event.level or 0
+        self.level = index
+        level = self.levels.setdefault(
+            index, LevelProgress(index, event.density, event.kept, event.total)
+        )
+        level.density, level.kept, level.total = event.density, event.kept, event.total
+        level.epochs, level.seconds, level.ended = event.epochs, event.seconds, True
+        level.val_accuracy, level.test_accuracy = event.val_accuracy, event.test_accuracy
+        level.val_balanced_accuracy = event.val_balanced_accuracy
+        level.test_balanced_accuracy = event.test_balanced_accuracy

@@ -1,0 +1,110 @@
+"""Plays a worker's part from a script, so that queue, monitor and app tests need no torch.
+
+`fake_worker.py SCRIPT RUN_DIR`, or `fake_worker.py SCRIPT sync RUN_DIR`, which leaves a file
+`synced` in the run's folder. SCRIPT is a JSON file with a list of steps, or the same per run:
+`{"<part of a run id>": [...], "": [...]}`. Steps, one key each:
+
+    {"emit": {"kind": "warned", ...}}   append an event
+    {"raw": "text"}                     append bytes to the journal as they are
+    {"print": "text"}                   write a line to the log
+    {"sleep": 0.1}                      wait, ending early when asked to stop
+    {"wait": "name"}                    wait for a file of that name beside the script
+    {"ignore": "TERM"}                  from now on ignore a signal
+    {"spawn": "group" | "session"}      leave a sleeping grandchild in this or its own session
+    {"kill": 9}                         be ended by a signal
+    {"exit": 3}                         end
+
+As a real worker it writes the fence, a heartbeat, run_started and run_ended, and exits with 75 when
+it gets SIGTERM between or during steps.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from engine import events
+from engine.processes import Process
+from engine.rundir import Heartbeat, RunDirectory, write_json
+
+
+class Stopped(Exception):
+    """SIGTERM came."""
+
+
+def stop(*_):
+    raise Stopped
+
+
+def main(arguments):
+    script, *verb, folder = arguments
+    directory = RunDirectory(folder)
+    if verb:
+        (directory.path / "synced").write_text(verb[0])
+        return 0
+    signal.signal(signal.SIGTERM, stop)
+    attempt = int(os.environ["LTHTUI_ATTEMPT"])
+    directory.attempt_file.write_text(str(attempt))
+    beat = Heartbeat(attempt=attempt, process=Process.of(os.getpid()), time=time.time())
+    write_json(directory.heartbeat_file, beat.model_dump())
+    journal = events.Journal(directory.events_file, directory.run_id, attempt)
+    keep_environment(directory)
+    try:
+        return play(steps(Path(script), directory.run_id), Path(script).parent, directory, journal)
+    except Stopped:
+        journal.append(events.RunEnded(status="stopped"))
+        return 75
+
+
+def keep_environment(directory):
+    names = ("LTHTUI_ATTEMPT", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
+    seen = {name: os.environ.get(name) for name in names} | {"cwd": os.getcwd()}
+    (directory.path / "environment.json").write_text(json.dumps(seen))
+
+
+def steps(script, run_id):
+    written = json.loads(script.read_text())
+    if isinstance(written, list):
+        return written
+    return next(found for part, found in written.items() if part in run_id)
+
+
+def play(script, folder, directory, journal):
+    for step in script:
+        ((verb, value),) = step.items()
+        match verb:
+            case "emit":
+                journal.append(events.KINDS[value["kind"]].model_validate(value))
+            case "raw":
+                with directory.events_file.open("a") as file:
+                    file.write(value)
+            case "print":
+                print(value, flush=True)
+            case "sleep":
+                time.sleep(value)
+            case "wait":
+                while not (folder / value).exists():
+                    time.sleep(0.01)
+            case "ignore":
+                signal.signal(getattr(signal, f"SIG{value}"), signal.SIG_IGN)
+            case "spawn":
+                child = subprocess.Popen(
+                    [sys.executable, "-S", "-c", "import time; time.sleep(600)"],
+                    start_new_session=value == "session",
+                )
+                (directory.path / "spawned").write_text(str(child.pid))
+                child.returncode = 0  # left behind on purpose
+            case "kill":
+                os.kill(os.getpid(), value)
+            case "exit":
+                return value
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
