@@ -1,0 +1,239 @@
+"""A run's journal brought over into MLflow: what each kind of event becomes there.
+
+Whatever is done here may be done again: rows carry the journal's own times and are then the same
+rows, records are looked for before they are made, files are replaced whole. The offset kept in
+`mlflow.json` only spares work.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from engine import schema
+from engine.events import (
+    Evaluated,
+    Event,
+    LevelEnded,
+    RunEnded,
+    RunStarted,
+    Tail,
+    TicketSaved,
+    parse,
+)
+from engine.filing import Cabinet
+from engine.mlrun import MlflowRun, Row
+from engine.mlstore import STORE, ensure_store
+from engine.rundir import RunDirectory, Status, write_json
+from engine.spec import RunSpec
+
+_LINES_AT_ONCE = 500
+
+
+class Mirror:
+    """Keeps the MLflow run of one run folder equal to its journal.
+
+    Args:
+        directory: the run's folder.
+        spec: what the run was asked.
+        whole: begin at the journal's start, not where an earlier mirror left off.
+
+    Raises:
+        StoreError: the store, the experiment or the run cannot be used.
+    """
+
+    def __init__(self, directory: RunDirectory, spec: RunSpec, whole: bool = False) -> None:
+        self._directory, self._spec = directory, spec
+        self._journal = directory.events_file
+        self.uri = tracking_uri(directory, spec)
+        self._store = self._identity()
+        first, _ = read(self._journal, 0, 1)
+        self.run = MlflowRun(directory, spec, self.uri, _ms(first[0].time) if first else 0)
+        self._cabinet = Cabinet(directory.path)
+        self._status: tuple[str, int] | None = None
+        self._offset = 0 if whole else self._remembered()
+        self.rows = 0
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the store is still the file that it was."""
+        return self._store == self._identity()
+
+    def catch_up(self) -> None:
+        """Send everything that the journal has gained, files apart.
+
+        Raises:
+            Exception: MLflow's, SQLAlchemy's or the system's; calling again goes on.
+        """
+        while True:
+            events, offset = read(self._journal, self._offset, _LINES_AT_ONCE)
+            if offset == self._offset:
+                break
+            self._send(events)
+            self._offset = offset
+
+    def settle(self, status: str = "", end: float = 0.0, error: str | None = None) -> None:
+        """Set MLflow's status: the one given, or else what the journal's last word was.
+
+        Args:
+            end: when the run ended, in seconds since 1970.
+            error: why it failed, where the journal doesn't say.
+        """
+        if error:
+            self.run.set_tags({schema.ERROR: error})
+        if status:
+            self.run.set_status(status, _ms(end))
+        elif self._status is not None:
+            self.run.set_status(*self._status)
+
+    def file(self) -> None:
+        """File what `catch_up` found to file, and remember how far the mirror got.
+
+        Raises:
+            Exception: MLflow's or the system's; calling again goes on.
+        """
+        self._cabinet.empty()
+        link = {
+            "experiment_id": self.run.experiment_id,
+            "mlflow_run_id": self.run.run_id,
+            "tracking_uri": self.uri,
+            "offset": self._offset,
+        }
+        write_json(self._directory.mlflow_file, link)
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Which file the local store is."""
+        if not self.uri.startswith("sqlite:"):
+            return None
+        try:
+            found = (self._directory.root / STORE).stat()
+        except OSError:
+            return (0, 0)
+        return found.st_dev, found.st_ino
+
+    def _remembered(self) -> int:
+        try:
+            link = json.loads(self._directory.mlflow_file.read_bytes())
+            same = (link["tracking_uri"], link["mlflow_run_id"]) == (self.uri, self.run.run_id)
+            offset = int(link["offset"])
+            return offset if same and offset <= self._journal.stat().st_size else 0
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0
+
+    def _send(self, events: list[Event]) -> None:
+        rows: list[Row] = []
+        for event in events:
+            if isinstance(event, LevelEnded):
+                self.run.log_level(event.level or 0, _facts(event), _rows(event))
+            else:
+                rows += _rows(event)
+            self._follow(event)
+            self.rows += len(_rows(event))
+        self.run.log(rows)
+
+    def _follow(self, event: Event) -> None:
+        """Do what an event asks for besides rows."""
+        if isinstance(event, RunStarted):
+            self._started(event)
+        elif isinstance(event, TicketSaved):
+            self._saved(event)
+        elif isinstance(event, Evaluated):
+            for file in event.files:
+                self._cabinet.add(self.run.drawer, file, str(Path(file).parent))
+        elif isinstance(event, RunEnded):
+            self._finished(event)
+
+    def _started(self, event: RunStarted) -> None:
+        self._status = ("RUNNING", 0)
+        self.run.set_params(schema.params_of(self._spec))
+        self.run.set_data(event.subset, event.images)
+        self.run.set_tags(
+            {schema.LEVELS: str(event.levels), schema.ERROR: "", **_environment(event)}
+        )
+        for file in (self._directory.spec_file, self._directory.subset_file):
+            self._cabinet.add(self.run.drawer, file.name)
+
+    def _saved(self, event: TicketSaved) -> None:
+        self.run.set_sha256(self.run.record(event.level or 0, _facts(event)), event.sha256)
+        self._file_ticket(event, Path(event.path).with_suffix(".json"))
+
+    def _finished(self, event: RunEnded) -> None:
+        """A worker left. Tickets are filed only now: until then `keep` may drop them again."""
+        self._status = (schema.MLFLOW_STATUS[Status(event.status)], _ms(event.time))
+        if event.error:
+            self.run.set_tags({schema.ERROR: event.error})
+        if event.winning:
+            self.run.set_tags({schema.WINNING: str(event.winning.level)})
+            self.run.set_winning(event.winning.level)
+        if event.status != "stopped":
+            for saved in Tail(self._journal).read():
+                if isinstance(saved, TicketSaved):
+                    self._file_ticket(saved, Path(saved.path))
+        self._cabinet.add(self.run.drawer, self._directory.log_file.name)
+
+    def _file_ticket(self, event: TicketSaved, file: Path) -> None:
+        """Put a file of a ticket with its level's record, and among the run's artifacts."""
+        level = event.level or 0
+        self._cabinet.add(self.run.record(level, _facts(event)).drawer, str(file))
+        self._cabinet.add(self.run.drawer, str(file), f"tickets/level-{level:02d}")
+
+
+def tracking_uri(directory: RunDirectory, spec: RunSpec) -> str:
+    """Where a run is logged: its server, or the local store, which is created if need be.
+
+    Raises:
+        StoreError: the local store cannot be used.
+    """
+    return spec.tracking if "://" in spec.tracking else ensure_store(directory.root)
+
+
+def read(journal: Path, offset: int, limit: int) -> tuple[list[Event], int]:
+    """Up to `limit` lines of a journal from `offset` as events, and where the next line starts.
+
+    What is read is on the disk: a power cut must not take back what MLflow has been told.
+    """
+    events: list[Event] = []
+    try:
+        with journal.open("rb") as file:
+            os.fsync(file.fileno())
+            file.seek(offset)
+            for line, _ in zip(file, range(limit), strict=False):
+                if not line.endswith(b"\n"):
+                    break
+                offset += len(line)
+                event = parse(line)
+                if event is not None:
+                    events.append(event)
+    except FileNotFoundError:
+        pass
+    return events, offset
+
+
+def _rows(event: Event) -> list[Row]:
+    time, step = _ms(event.time), schema.step_of(event)
+    return [Row(key, value, time, step) for key, value in schema.metrics_of(event).items()]
+
+
+def _facts(event: LevelEnded | TicketSaved) -> dict[str, str]:
+    return {
+        "density": f"{event.density:.6g}",
+        "kept": str(event.kept),
+        "total": str(event.total),
+    }
+
+
+def _environment(event: RunStarted) -> dict[str, str]:
+    """Tags for the commit, as MLflow names it, and for the rest of the environment."""
+    names = {"git_commit": "mlflow.source.git.commit", "git_dirty": "mlflow.source.git.dirty"}
+    return {
+        names.get(key, f"lthtui.environment.{key}"): str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+        for key, value in event.environment.items()
+        if value is not None
+    }
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,288 @@
+"""A run in MLflow, found or made: rows, tags and records that may be sent again without harm."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import math
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine import schema
+from engine.errors import StoreError
+from engine.filing import Drawer
+from engine.mlstore import ARTIFACTS, load_mlflow
+from engine.rundir import RunDirectory
+from engine.spec import RunSpec
+
+MODEL_TYPE = "ticket"
+_ROWS_AT_ONCE, _ENTRIES_AT_ONCE = 1000, 100
+
+
+@dataclass(frozen=True)
+class Row:
+    """One value of a metric. `time` is in milliseconds since 1970."""
+
+    key: str
+    value: float
+    time: int
+    step: int
+
+
+@dataclass
+class Record:
+    """A level as MLflow's LoggedModel."""
+
+    model_id: str
+    drawer: Drawer
+    sha256: str | None
+    winning: bool
+
+
+class MlflowRun:
+    """The MLflow run of one run folder.
+
+    Args:
+        uri: the tracking address; a local store must exist.
+        started: when the run began, in milliseconds since 1970, should it have to be made.
+
+    Raises:
+        StoreError: the experiment or the run was deleted in MLflow, or MLflow is not installed.
+    """
+
+    def __init__(self, directory: RunDirectory, spec: RunSpec, uri: str, started: int) -> None:
+        load_mlflow()
+        from mlflow import MlflowClient
+
+        self._directory, self._spec, self._uri = directory, spec, uri
+        self._client: Any = MlflowClient(uri)
+        self.experiment_id = self._open_experiment()
+        run = self._open_run(started)
+        self.run_id: str = run.info.run_id
+        self.status: str = run.info.status
+        self._params: set[str] = set(run.data.params)
+        self._tags: dict[str, str] = dict(run.data.tags)
+        self._records: dict[int, Record] | None = None
+        self.drawer = self._drawer(run.info.artifact_uri, self._client.log_artifact, self.run_id)
+        self.set_tags({k: v for k, v in self._own_tags().items() if k.startswith("lthtui.")})
+
+    def log(self, rows: Iterable[Row]) -> None:
+        """Send values."""
+        self._send([_metric(row) for row in rows])
+
+    def log_level(self, level: int, facts: Mapping[str, str], rows: Iterable[Row]) -> None:
+        """Send values of a level: the run's, and its record's. NaN would be 0 in a record."""
+        model = self.record(level, facts).model_id
+        self._send([_metric(row, model if math.isfinite(row.value) else None) for row in rows])
+
+    def set_params(self, params: Mapping[str, str]) -> None:
+        """Set the parameters that are not set yet: MLflow never lets one change."""
+        from mlflow.entities import Param
+
+        clean = {_key(name): _text(value) for name, value in params.items()}
+        new = [Param(name, value) for name, value in clean.items() if name not in self._params]
+        for start in range(0, len(new), _ENTRIES_AT_ONCE):
+            self._client.log_batch(self.run_id, params=new[start : start + _ENTRIES_AT_ONCE])
+        self._params.update(clean)
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags; an empty one is set only where there was a value."""
+        from mlflow.entities import RunTag
+
+        clean = {_key(name): _text(value) for name, value in tags.items()}
+        new = {name: v for name, v in clean.items() if self._tags.get(name, "") != v}
+        entries = [RunTag(name, value) for name, value in new.items()]
+        for start in range(0, len(entries), _ENTRIES_AT_ONCE):
+            self._client.log_batch(self.run_id, tags=entries[start : start + _ENTRIES_AT_ONCE])
+        self._tags.update(new)
+
+    def set_data(self, digest: str, images: Mapping[str, int]) -> None:
+        """Log the images it trains on as its input."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        data = Dataset(
+            name=self._spec.data.name,
+            digest=digest[:16] or "none",
+            source_type="local",
+            source=json.dumps({"uri": str(Path(self._spec.data.root).absolute())}),
+            profile=json.dumps({f"{split}_images": count for split, count in images.items()}),
+        )
+        entry = DatasetInput(data, [InputTag("mlflow.data.context", "training")])
+        self._client.log_inputs(self.run_id, [entry])
+
+    def set_status(self, status: str, end: int) -> None:
+        """Set MLflow's status; `end` is in milliseconds since 1970."""
+        if status == self.status:
+            return
+        if status in ("RUNNING", "SCHEDULED"):
+            self._client.update_run(self.run_id, status)
+        else:
+            self._client.set_terminated(self.run_id, status, end or None)
+        self.status = status
+
+    def record(self, level: int, facts: Mapping[str, str]) -> Record:
+        """The record of a level, made with `facts` as its parameters if there is none."""
+        records = self._known_records()
+        if level not in records:
+            self._records = None  # should making it fail half way, look before making another
+            made = self._make_record(level, facts)
+            self._records = {**records, level: made}
+        return self._known_records()[level]
+
+    def set_sha256(self, record: Record, sha256: str) -> None:
+        """Note the checksum of a level's ticket."""
+        if record.sha256 is None:
+            self._client.log_model_params(record.model_id, {"sha256": sha256})
+            record.sha256 = sha256
+
+    def set_winning(self, level: int) -> None:
+        """Tag the record of the winning level, and no other."""
+        for index, record in self._known_records().items():
+            if record.winning != (index == level):
+                tag = {"winning": str(index == level).lower()}
+                self._client.set_logged_model_tags(record.model_id, tag)
+                record.winning = index == level
+
+    def _open_experiment(self) -> str:
+        name = self._spec.experiment_name
+        found = self._client.get_experiment_by_name(name) or self._make_experiment(name)
+        if found.lifecycle_stage != "active":
+            raise StoreError(
+                f"experiment {name} was deleted in MLflow; `mlflow experiments restore"
+                f" --experiment-id {found.experiment_id}`, or choose another `experiment`"
+            )
+        return str(found.experiment_id)
+
+    def _make_experiment(self, name: str) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        place = self._directory.root / ARTIFACTS / name
+        try:
+            local = self._uri.startswith("sqlite:")
+            self._client.create_experiment(name, place.as_uri() if local else None)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another run was faster
+                raise
+        return self._client.get_experiment_by_name(name)
+
+    def _open_run(self, started: int) -> Any:
+        from mlflow.entities import ViewType
+
+        run_id = self._directory.run_id
+        match = f"tags.`{schema.RUN_ID}` = '{run_id}'"
+        found = self._client.search_runs([self.experiment_id], match, ViewType.ALL)
+        if not found:
+            return self._client.create_run(
+                self.experiment_id,
+                start_time=started or None,
+                run_name=display_name(run_id),
+                tags={**self._own_tags(), **_about(self._directory, self._spec)},
+            )
+        if found[0].info.lifecycle_stage != "active":
+            raise StoreError(
+                f"run {run_id} was deleted in MLflow; `mlflow runs restore --run-id"
+                f" {found[0].info.run_id}` brings it back"
+            )
+        return found[0]
+
+    def _own_tags(self) -> dict[str, str]:
+        directory = self._directory
+        tags = schema.tags_of(self._spec, directory.run_id, str(directory.path))
+        return {_key(name): _text(value) for name, value in tags.items()}
+
+    def _known_records(self) -> dict[int, Record]:
+        if self._records is None:
+            self._records = self._find_records()
+        return self._records
+
+    def _find_records(self) -> dict[int, Record]:
+        found = self._client.search_logged_models(
+            [self.experiment_id], f"source_run_id = '{self.run_id}'", max_results=1000
+        )
+        levels = [model for model in found if "level" in model.params]
+        self._complete(levels)
+        return {int(model.params["level"]): self._as_record(model) for model in levels}
+
+    def _make_record(self, level: int, facts: Mapping[str, str]) -> Record:
+        name = display_name(self._directory.run_id).replace(".", "-")
+        model = self._client.create_logged_model(
+            self.experiment_id,
+            name=f"{name}-level-{level:02d}",
+            source_run_id=self.run_id,
+            model_type=MODEL_TYPE,
+            params={"level": str(level), "run_id": self._directory.run_id, **facts},
+        )
+        self._complete([model])
+        return self._as_record(model)
+
+    def _complete(self, models: list[Any]) -> None:
+        """Mark records as ready and as what the run put out: steps of making one."""
+        from mlflow.entities import LoggedModelOutput
+
+        outputs = self._client.get_run(self.run_id).outputs
+        linked = {output.model_id for output in outputs.model_outputs} if outputs else set()
+        for model in models:
+            if str(model.status) != "READY":
+                self._client.finalize_logged_model(model.model_id, "READY")
+            if model.model_id not in linked:
+                output = LoggedModelOutput(model.model_id, int(model.params["level"]))
+                self._client.log_outputs(self.run_id, [output])
+
+    def _as_record(self, model: Any) -> Record:
+        upload, model_id = self._client.log_model_artifact, model.model_id
+        return Record(
+            model_id=model_id,
+            drawer=self._drawer(model.artifact_location, upload, model_id),
+            sha256=model.params.get("sha256"),
+            winning=model.tags.get("winning") == "true",
+        )
+
+    def _drawer(self, uri: str, upload: Any, owner: str) -> Drawer:
+        return Drawer(uri, lambda file, folder: upload(owner, file, folder))
+
+    def _send(self, metrics: list[Any]) -> None:
+        for start in range(0, len(metrics), _ROWS_AT_ONCE):
+            self._client.log_batch(self.run_id, metrics=metrics[start : start + _ROWS_AT_ONCE])
+
+
+def display_name(run_id: str) -> str:
+    """A run's name in MLflow: its id without the date, which still names it on our command line."""
+    return re.sub(r"^\d{8}-", "", run_id)
+
+
+def _about(directory: RunDirectory, spec: RunSpec) -> dict[str, str]:
+    """What a new run says of itself; later it is the user's to change."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = "unknown"
+    return {
+        "mlflow.user": user,
+        "mlflow.source.name": "lthtui",
+        "mlflow.source.type": "LOCAL",
+        schema.NOTE: (
+            f"**{spec.sparsifier.name}** on **{spec.data.name}** with **{spec.model.name}**,"
+            f" seed {spec.seed}.\n\nRun again: `lthtui run {directory.spec_file}`\n"
+        ),
+    }
+
+
+def _metric(row: Row, model: str | None = None) -> Any:
+    from mlflow.entities import Metric
+
+    return Metric(_key(row.key), row.value, row.time, row.step, model_id=model)
+
+
+def _key(name: str) -> str:
+    """A name as MLflow takes it: word characters and `.:/ -`, no `..`, at most 250 long."""
+    clean = re.sub(r"[^\w.:/ -]", "_", name)
+    return posixpath.normpath("/" + clean)[1:251] or "_"
+
+
+def _text(value: str) -> str:
+    """A value that every database stores: no lone surrogates, no NUL."""
+    return value.encode("utf-8", "replace").decode().replace("\0", "�")
