@@ -1,0 +1,242 @@
+"""The worker program as it is run: killed at any moment, stopped, diverged, out of disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.events import EpochEnded, Event, LevelEnded, LevelStarted, RunEnded, RunStarted, Tail
+from engine.rundir import RunDirectory, Status, status
+from engine.spec import RunSpec
+
+Folders = Callable[..., RunDirectory]
+Specs = Callable[..., RunSpec]
+
+
+def _start(directory: RunDirectory, **how: Any) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **how.pop("environment", {})}
+    command = [sys.executable, "-P", "-m", "engine", str(directory.path)]
+    with directory.log_file.open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, env=environment, **how)
+
+
+def _run(directory: RunDirectory, **how: Any) -> int:
+    return _start(directory, **how).wait(timeout=120)
+
+
+def _events(directory: RunDirectory) -> list[Event]:
+    return list(Tail(directory.events_file).read())
+
+
+def _wait(directory: RunDirectory, happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < end, directory.log_file.read_text()
+        time.sleep(0.002)
+
+
+def _numbers(directory: RunDirectory) -> list[dict[str, Any]]:
+    """What a run measured, without times, speeds and attempts."""
+    drop = {"time", "attempt", "seconds", "images_per_second"}
+    kinds = (EpochEnded, LevelStarted, LevelEnded)
+    return [e.model_dump(exclude=drop) for e in _events(directory) if isinstance(e, kinds)]
+
+
+def _tickets(directory: RunDirectory) -> dict[str, bytes]:
+    found = sorted(directory.levels.glob("*/ticket.safetensors"))
+    return {path.parent.name: path.read_bytes() for path in found}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """An uninterrupted run."""
+    directory = RunDirectory(tmp_path_factory.mktemp("whole") / "runs" / "run-s0")
+    directory.path.mkdir(parents=True)
+    directory.spec_file.write_text(json.dumps(_long()))
+    assert _run(directory) == 0, directory.log_file.read_text()
+    return directory
+
+
+def _long() -> dict[str, Any]:
+    return {
+        "name": "long",
+        "data": {"name": "digits", "per_class": 20, "validation": 100},
+        "model": {"name": "resnet20", "width": 8, "shortcut": "B"},
+        "sparsifier": {"name": "imp", "levels": 2, "rewind": "2ep"},
+        "train": {"epochs": 12, "batch_size": 20, "evaluate": {"every": 3}},
+        "checkpoint": 0.05,
+        "keep": ["all"],
+        "tracking": "off",
+    }
+
+
+def test_a_finished_run(whole: RunDirectory) -> None:
+    events = _events(whole)
+    started, ended = events[0], events[-1]
+    assert isinstance(started, RunStarted) and started.images == {
+        "train": 200, "val": 100, "test": 797,
+    }  # fmt: skip
+    assert isinstance(ended, RunEnded) and ended.status == "finished" and ended.winning
+    epochs = [e for e in events if isinstance(e, EpochEnded)]
+    # level 0 trains 12 epochs, the levels after it the 10 beyond the rewind point
+    assert [e.epoch for e in epochs] == list(range(1, 33))
+    assert [e.level_epoch for e in epochs] == [*range(1, 13), *range(1, 11), *range(1, 11)]
+    assert epochs[-1].step == 320
+    assert [e.level_epoch for e in epochs if e.val_accuracy is not None][:4] == [3, 6, 9, 12]
+    assert status(whole) == Status.FINISHED
+
+
+MOMENTS = ["mid-epoch", "rewind point", "checkpoint", "level end", "between levels"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_and_resumed_equals_uninterrupted(
+    moment: str, whole: RunDirectory, run_folder: Folders
+) -> None:
+    directory = run_folder(RunSpec.model_validate(_long()))
+    process = _start(directory)
+    happened = {
+        "mid-epoch": lambda: any(directory.partial.glob("000-00000007*")),
+        "rewind point": lambda: directory.rewind.is_dir(),
+        "checkpoint": lambda: any(directory.partial.glob(".*.tmp/manifest.json")),
+        "level end": lambda: any(directory.levels.glob(".00.*.tmp")) or directory.level(0).exists(),
+        "between levels": lambda: directory.level(1).exists(),
+    }[moment]
+    _wait(directory, happened)
+    process.kill()
+    process.wait()
+    assert status(directory) == Status.LOST
+    for _ in range(2):  # and again, at whatever moment this is
+        process = _start(directory)
+        time.sleep(2.5)
+        process.kill()
+        process.wait()
+    assert _run(directory) == 0, directory.log_file.read_text()
+    assert _tickets(directory) == _tickets(whole)
+    assert _numbers(directory) == _numbers(whole)
+    assert not list(directory.path.rglob(".*.tmp"))
+
+
+def test_sigterm_saves_a_checkpoint_and_exits_75(whole: RunDirectory, run_folder: Folders) -> None:
+    directory = run_folder(RunSpec.model_validate({**_long(), "checkpoint": 1000}))
+    process = _start(directory)
+    _wait(directory, lambda: any(isinstance(e, EpochEnded) for e in _events(directory)))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 75
+    ended = _events(directory)[-1]
+    assert isinstance(ended, RunEnded) and ended.status == "stopped"
+    assert status(directory) == Status.STOPPED
+    assert any(directory.partial.iterdir())
+    assert _run(directory) == 0
+    assert _tickets(directory) == _tickets(whole) and _numbers(directory) == _numbers(whole)
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(
+    whole: RunDirectory, run_folder: Folders
+) -> None:
+    directory = run_folder(RunSpec.model_validate(_long()))
+    process = _start(directory)
+    _wait(directory, lambda: len(list(directory.partial.glob("000-0000000[3-9]*"))) == 2)
+    process.kill()
+    process.wait()
+    newest = sorted(directory.partial.glob("[0-9]*"))[-1] / "net.safetensors"
+    data = bytearray(newest.read_bytes())
+    data[-9] ^= 1
+    newest.write_bytes(data)
+    assert _run(directory) == 0
+    assert "going back to the checkpoint before" in directory.log_file.read_text()
+    assert _tickets(directory) == _tickets(whole)
+
+
+def test_a_damaged_level_is_trained_again(whole: RunDirectory, run_folder: Folders) -> None:
+    directory = run_folder(RunSpec.model_validate(_long()))
+    shutil.copytree(whole.path, directory.path, dirs_exist_ok=True)
+    shutil.rmtree(directory.level(2))
+    ticket = directory.level(1) / "ticket.safetensors"
+    ticket.write_bytes(ticket.read_bytes()[:-1])
+    assert _run(directory) == 0
+    assert "level 1 is trained again" in directory.log_file.read_text()
+    assert _tickets(directory) == _tickets(whole)
+
+
+def test_a_finished_run_started_again_trains_nothing(
+    whole: RunDirectory, run_folder: Folders
+) -> None:
+    directory = run_folder(RunSpec.model_validate(_long()))
+    shutil.copytree(whole.path, directory.path, dirs_exist_ok=True)
+    assert _run(directory) == 0
+    assert _numbers(directory) == _numbers(whole)
+
+
+def test_divergence_fails_the_run_with_its_reason(tiny: Specs, run_folder: Folders) -> None:
+    optimizer = {"name": "sgd", "lr": 100.0, "weight_decay": 1.0}
+    spec = tiny(train={"epochs": 200, "batch_size": 25, "optimizer": optimizer})
+    directory = run_folder(spec)
+    assert _run(directory) == 1
+    ended = _events(directory)[-1]
+    assert isinstance(ended, RunEnded) and ended.status == "failed" and ended.error
+    assert "loss became" in ended.error and "lower train.optimizer.lr" in ended.error
+    assert status(directory) == Status.FAILED
+
+
+def test_a_full_disk_loses_nothing_that_was_saved(whole: RunDirectory, run_folder: Folders) -> None:
+    directory = run_folder(RunSpec.model_validate(_long()))
+    limit = 300_000  # a checkpoint is larger; the journal is not
+
+    def small() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    assert _run(directory, preexec_fn=small) == 1
+    ended = _events(directory)[-1]
+    assert isinstance(ended, RunEnded) and ended.status == "failed" and ended.error
+    assert "Traceback" not in directory.log_file.read_text()
+    assert _run(directory) == 0
+    assert _tickets(directory) == _tickets(whole)
+
+
+def test_a_second_worker_is_refused_and_a_replaced_one_stops(
+    run_folder: Folders, tiny: Specs
+) -> None:
+    directory = run_folder(tiny(train={"epochs": 2000, "batch_size": 25, "evaluate": {"every": 0}}))
+    first = _start(directory)
+    _wait(directory, lambda: any(isinstance(e, EpochEnded) for e in _events(directory)))
+    assert _run(directory) == 2
+    assert "another worker is on this run" in directory.log_file.read_text()
+    assert status(directory) == Status.RUNNING
+    directory.attempt_file.write_text("9")  # a newer attempt, on another host
+    assert first.wait(timeout=20) == 1
+    assert not isinstance(_events(directory)[-1], RunEnded)
+
+
+def test_missing_images_are_said_before_anything_starts(
+    tiny: Specs, run_folder: Folders, tmp_path: Path
+) -> None:
+    directory = run_folder(tiny(data={"name": "cifar10", "root": str(tmp_path / "nowhere")}))
+    assert _run(directory) == 2
+    ended = _events(directory)[-1]
+    assert isinstance(ended, RunEnded) and ended.error and "nowhere" in ended.error
+    assert not directory.levels.exists()
+
+
+def test_the_way_to_the_first_step_imports_nothing_slow(tiny: Specs, run_folder: Folders) -> None:
+    directory = run_folder(tiny())
+    code = (
+        "import sys\nfrom engine import worker\n"
+        f"code = worker.main({str(directory.path)!r})\n"
+        "slow = {'torchvision', 'sklearn', 'mlflow', 'torch._dynamo', 'pandas', 'matplotlib'}\n"
+        "print(code, sorted(slow & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "0 []"
