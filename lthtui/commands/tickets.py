@@ -1,0 +1,157 @@
+"""Commands about tickets: list, export, verify, import."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from engine.errors import FAILED, LthError, UsageError
+from lthtui import runnames, settings, specfiles
+from lthtui.commands import Json, Root
+from lthtui.launch.backends.local import worker_command
+from lthtui.monitor import describe
+from lthtui.text import clean, clean_line
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="Any unique part of a run's id, or @last.")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="The file to write.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the app."""
+    group = typer.Typer(help="Take tickets away, check them, bring masks in.", no_args_is_help=True)
+    group.command("list")(list_)
+    group.command()(export)
+    group.command()(verify)
+    group.command("import")(import_)
+    app.add_typer(group, name="ticket")
+
+
+def list_(root: Root = None, as_json: Json = False) -> None:
+    """Show the picked ticket of every run that has one."""
+    described = [describe(run) for run in runnames.every(settings.root(root))]
+    rows = [run for run in described if run["winning"] and run["winning"]["ticket"]]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        typer.echo("no tickets yet; `lthtui run SPEC` finds some", err=True)
+    for run in rows:
+        won = run["winning"]
+        beats = {True: "beats dense", False: "does not beat dense", None: ""}[won["beats_dense"]]
+        typer.echo(
+            clean(
+                f"{run['run_id']}  level {won['level']}  density {won['density']:.2%}"
+                f"  val {_percent(won['val_accuracy'])}  test {_percent(won['test_accuracy'])}"
+                f"  {beats}"
+            ).rstrip()
+        )
+
+
+def export(
+    run: Run,
+    output: Output,
+    level: Annotated[str, typer.Option(help="best (the picked one), last, or a number.")] = "best",
+    form: Annotated[
+        str,
+        typer.Option("--format", help="ticket (safetensors) or state_dict (a plain masked .pt)."),
+    ] = "ticket",
+    root: Root = None,
+    as_json: Json = False,
+) -> None:
+    """Write a ticket to a file, with its card beside it as .json."""
+    if form not in ("ticket", "state_dict"):
+        raise UsageError(f"no format '{form}'; ticket or state_dict")
+    [directory] = runnames.find(settings.root(root), [run])
+    where = ["-o", str(output.absolute())]
+    card = ask(["export", str(directory.path), "--level", level, "--format", form, *where])
+    _tell(card, output, as_json)
+
+
+def verify(
+    ticket: Annotated[Path, typer.Argument(help="A ticket file.")],
+    data_root: Annotated[
+        str | None, typer.Option("--data-root", help="Where the images are, if not as on the card.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Reload a ticket into a fresh network and score the same images again."""
+    where = ["--data-root", data_root] if data_root else []
+    report = ask(["verify", str(ticket.absolute()), *where])
+    if as_json:
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        for line in _findings(report):
+            typer.echo(clean(line))
+    if not report["verified"]:
+        raise typer.Exit(FAILED)
+
+
+def import_(
+    checkpoint: Annotated[Path, typer.Argument(help="A file that torch.nn.utils.prune wrote.")],
+    spec: Annotated[str, typer.Option(help="A spec whose model and data the file belongs to.")],
+    output: Output,
+    as_json: Json = False,
+) -> None:
+    """Turn a checkpoint pruned with torch.nn.utils.prune into a ticket file."""
+    resolved = specfiles.load(spec)[0]
+    with tempfile.TemporaryDirectory(prefix="lthtui-") as folder:
+        file = Path(folder) / "spec.yaml"
+        file.write_text(specfiles.write(resolved))
+        where = ["--spec", str(file), "-o", str(output.absolute())]
+        card = ask(["import", str(checkpoint.absolute()), *where])
+    _tell(card, output, as_json)
+
+
+def ask(arguments: Sequence[str]) -> dict[str, Any]:
+    """Have the worker program carry out a verb, and return what it reports.
+
+    Raises:
+        LthError: it failed; message and exit code are the worker's.
+    """
+    done = subprocess.run(
+        [*worker_command(), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    try:
+        report = json.loads(done.stdout)
+    except ValueError:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        error = LthError(clean_line(lines[-1], 1000))
+        error.exit_code = done.returncode if done.returncode > 0 else FAILED
+        raise error from None
+    assert isinstance(report, dict)
+    return report
+
+
+def _tell(card: dict[str, Any], output: Path, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(card, indent=2))
+        return
+    typer.echo(f"{clean_line(str(output))}")
+    level = "" if card["level"] is None else f"level {card['level']}, "
+    typer.echo(
+        f"{level}{card['kept']:,} of {card['total']:,} weights ({card['density']:.2%}),"
+        f" sha256 {card['sha256'][:16]}",
+        err=True,
+    )
+
+
+def _findings(report: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{split}: {found['correct']}/{found['total']} correct,"
+        f" the card says {found['claimed_correct']}/{found['claimed_total']}"
+        for split, found in report["splits"].items()
+    ]
+    if not report["same_images"]:
+        lines.append("the images drawn here are not those of the card; is it the same data set?")
+    verdict = "verified" if report["verified"] else "NOT verified"
+    return [*lines, f"{verdict}: {report['density']:.2%} of the prunable weights live"]
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2%}"
