@@ -51,7 +51,8 @@ def measure(spec: RunSpec, device: torch.device) -> dict[str, Any]:
         return _seconds(lambda: score(net, split, *judge), 1, device)
 
     state = {name: t.detach().cpu() for name, t in net.state_dict().items()}
-    ticket = len(tickets.serialise(Ticket(mask.to("cpu"), state, state, {}))[0])
+    rewind = {name: t.clone() for name, t in state.items()}
+    ticket = len(tickets.serialise(Ticket(mask.to("cpu"), rewind, state, {}))[0])
     tensors = sum(t.numel() * t.element_size() for t in state.values())
     kept = 3 if "all" not in spec.keep else len(laid_out.levels)
     packed = mask.total // 8 * 2 * len(laid_out.levels)

@@ -115,6 +115,10 @@ def _missing(location: tuple[str | int, ...], path: Keys, tree: Any) -> str:
     return f"field '{name}' is missing{about}"
 
 
+def _number(limit: float) -> str:
+    return str(int(limit)) if limit == int(limit) else str(limit)
+
+
 def _length(word: str) -> Callable[[dict[str, Any], Any], str]:
     def say(context: dict[str, Any], value: Any) -> str:
         limit = context.get("min_length", context.get("max_length"))
@@ -124,10 +128,10 @@ def _length(word: str) -> Callable[[dict[str, Any], Any], str]:
 
 
 _BOUNDS: dict[str, Callable[[dict[str, Any], Any], str]] = {
-    "greater_than": lambda c, v: f"must be above {c['gt']:g}, found {found(v)}",
-    "greater_than_equal": lambda c, v: f"must be at least {c['ge']:g}, found {found(v)}",
-    "less_than": lambda c, v: f"must be below {c['lt']:g}, found {found(v)}",
-    "less_than_equal": lambda c, v: f"must be at most {c['le']:g}, found {found(v)}",
+    "greater_than": lambda c, v: f"must be above {_number(c['gt'])}, found {found(v)}",
+    "greater_than_equal": lambda c, v: f"must be at least {_number(c['ge'])}, found {found(v)}",
+    "less_than": lambda c, v: f"must be below {_number(c['lt'])}, found {found(v)}",
+    "less_than_equal": lambda c, v: f"must be at most {_number(c['le'])}, found {found(v)}",
     "too_short": _length("at least"),
     "too_long": _length("at most"),
     "string_too_short": lambda c, v: "must not be empty",

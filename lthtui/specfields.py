@@ -49,7 +49,8 @@ def field_at(tree: Any, path: Keys) -> FieldInfo | None:
 def tags_at(tree: Any, path: Keys) -> list[str]:
     """The names that a block which is one of several may have, such as sgd and adam."""
     field = field_at(tree, path)
-    return [str(_tag(model)) for model in _models(field.annotation)] if field else []
+    models = _models(field.annotation) if field else ()
+    return [str(_tag(model)) for model in models if _tag(model) is not None]
 
 
 def is_choice(model: type[BaseModel]) -> bool:
@@ -65,7 +66,7 @@ def choice_of(field: FieldInfo) -> Choice | None:
 def default_name(path: Keys) -> str | None:
     """The choice that a spec gets where it says nothing, such as `sgd` at train.optimizer."""
     field = RunSpec.model_fields.get(str(path[0])) if path else None
-    value = field.get_default(call_default_factory=True) if field else None  # type: ignore[call-arg]
+    value = field.get_default(call_default_factory=True) if field else None
     for key in path[1:]:
         value = getattr(value, str(key), None)
     name = None if value is PydanticUndefined else getattr(value, "name", None)
@@ -97,11 +98,12 @@ def _settings(annotation: Any, metadata: Iterable[Any], value: Any) -> type[Base
     models = list(_models(annotation))
     if len(models) == 1:
         return models[0]
-    return next((m for m in models if "name" in m.model_fields and _tag(m) == name), None)
+    return next((model for model in models if _tag(model) == name), None)
 
 
 def _tag(model: type[BaseModel]) -> Any:
-    return model.model_fields["name"].default
+    field = model.model_fields.get("name")
+    return field.default if field else None
 
 
 def _models(annotation: Any) -> Iterable[type[BaseModel]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from engine import registry
@@ -49,6 +49,21 @@ def _once(seeds: tuple[int, ...]) -> tuple[int, ...]:
 
 
 _Seed = Annotated[int, Field(ge=0, lt=2**32)]
+_Seeds = Annotated[
+    tuple[_Seed, ...],
+    Field(min_length=1, max_length=MAX_RUNS),
+    BeforeValidator(_seeds),
+    AfterValidator(_once),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
+                {"type": "string", "pattern": r"^\d+\.\.\d+$"},
+            ]
+        }
+    ),
+]
 _Dotted = Annotated[str, Field(pattern=r"^[A-Za-z_][\w-]*(\.[\w-]+)*$")]
 _Values = Annotated[list[Any], Field(min_length=1, max_length=1000)]
 
@@ -56,9 +71,7 @@ _Values = Annotated[list[Any], Field(min_length=1, max_length=1000)]
 class SpecFile(Frozen):
     """What a spec file may say besides the fields of a run: which runs to make of it."""
 
-    seeds: Annotated[
-        tuple[_Seed, ...], BeforeValidator(_seeds), Field(min_length=1, max_length=MAX_RUNS)
-    ] = Field((0,), description="one run per seed: a number, a list, or 0..4")
+    seeds: _Seeds = Field((0,), description="one run per seed: a number, a list, or 0..4")
     vary: dict[_Dotted, _Values] = Field(
         {},
         description="runs with every combination of these values, by dotted field:"

@@ -165,6 +165,12 @@ def dump(data: Any) -> str:
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=2**31, allow_unicode=False)
 
 
+def dump_inline(data: Any) -> str:
+    """As `dump`, on one line, to stand behind a key."""
+    text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=2**31, default_flow_style=True)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
 class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -195,13 +201,17 @@ class _TooMuch(Exception):
     """The text is not worth reading on."""
 
 
-class _Events(Reader, Scanner, Parser):  # type: ignore[misc]  # PyYAML's loaders are such mixtures
+class _Events(Reader, Scanner, Parser):
     """PyYAML's parser without its composer, which would recurse and resolve aliases."""
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
         Scanner.__init__(self)
         Parser.__init__(self)
+
+    def take(self) -> Any:
+        """The next event."""
+        return self.get_event()  # type: ignore[no-untyped-call]
 
 
 class _Builder:
@@ -216,13 +226,13 @@ class _Builder:
 
     def build(self, text: str) -> None:
         self.events = _Events(text)
-        self.events.get_event()
+        self.events.take()
         if not self.events.check_event(yaml.StreamEndEvent):
-            self.events.get_event()
-            self.document.data = self.value(self.events.get_event(), ())
-            self.events.get_event()
+            self.events.take()
+            self.document.data = self.value(self.events.take(), ())
+            self.events.take()
         if not self.events.check_event(yaml.StreamEndEvent):
-            mark = _mark(self.events.peek_event().start_mark)
+            mark = _mark(self.events.take().start_mark)
             self.refuse("a second document begins here; a file holds one", mark)
 
     def value(self, event: Any, path: Keys) -> Any:
@@ -241,7 +251,7 @@ class _Builder:
 
     def mapping(self, path: Keys) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        while not isinstance(event := self.events.get_event(), yaml.MappingEndEvent):
+        while not isinstance(event := self.events.take(), yaml.MappingEndEvent):
             mark = _mark(event.start_mark)
             self._refuse_references(event, mark)
             key = self.key(event, mark)
@@ -249,7 +259,7 @@ class _Builder:
                 first = self.document.keys[*path, key].line
                 self.refuse(f"'{clean_line(key)}' is given twice; first in line {first}", mark)
             self.document.keys[*path, key] = mark
-            found[key] = self.value(self.events.get_event(), (*path, key))
+            found[key] = self.value(self.events.take(), (*path, key))
         return found
 
     def key(self, event: Any, mark: Mark) -> str:
@@ -262,7 +272,7 @@ class _Builder:
 
     def sequence(self, path: Keys) -> list[Any]:
         found: list[Any] = []
-        while not isinstance(event := self.events.get_event(), yaml.SequenceEndEvent):
+        while not isinstance(event := self.events.take(), yaml.SequenceEndEvent):
             found.append(self.value(event, (*path, len(found))))
         return found
 
@@ -321,7 +331,7 @@ def _explain(error: yaml.MarkedYAMLError) -> tuple[str, Mark]:
     """Say in plain words what PyYAML found, and where: at what was opened and never closed."""
     problem, context = str(error.problem or error.context), str(error.context)
     found, opened = error.problem_mark or error.context_mark, error.context_mark
-    if opened is not None and ("quoted" in context or "flow" in context):
+    if opened and found and ("quoted" in context or "flow" in context):
         if "end of stream" in problem or "<stream end>" in problem or found.line > opened.line:
             char = opened.buffer[opened.pointer] if opened.buffer else "bracket"
             return f"this {char} is never closed", _mark(opened)

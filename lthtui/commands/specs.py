@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated, Any
 
 import typer
 
 from engine.errors import USAGE, LthError, UsageError
-from lthtui import overrides, specfiles
+from lthtui import costs, overrides, planning, specfiles
 from lthtui.commands import Json, Specs
+from lthtui.costs import Cost, Measurement
+from lthtui.planning import Group
+from lthtui.specschema import json_schema
+from lthtui.template import template
 from lthtui.text import clean
 from lthtui.yamlfile import FileError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the app."""
-    app.command()(check)
+    for command in (check, plan, new, schema):
+        app.command()(command)
 
 
 def check(arguments: Specs, as_json: Json = False) -> None:
@@ -34,6 +44,117 @@ def check(arguments: Specs, as_json: Json = False) -> None:
             typer.echo(clean(report["text"]), err=not report["ok"])
     if not all(report["ok"] for report in reports):
         raise typer.Exit(USAGE)
+
+
+def plan(
+    arguments: Specs,
+    quick: Annotated[bool, typer.Option("--quick", help="Don't measure time and disk.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the runs of a spec: levels, densities, steps, and what they cost on this machine."""
+    names, changes = overrides.separate(arguments)
+    if len(names) != 1:
+        raise UsageError(f"plan takes one spec; {len(names)} given")
+    found = specfiles.expand(names[0], changes)
+    groups = planning.groups(found.runs)
+    for note in found.notes:
+        typer.echo(clean(note), err=True)
+    if not quick:
+        groups = [_measured(group, index, len(groups)) for index, group in enumerate(groups)]
+    if as_json:
+        runs = [planning.describe(group) for group in groups]
+        typer.echo(
+            json.dumps({"source": found.source, "groups": runs, **_totals(groups)}, indent=2)
+        )
+        return
+    for line in _lines(found, groups):
+        typer.echo(clean(line))
+
+
+def new(
+    arguments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME [FIELD=CHOICE]...",
+            help="The spec's name, and choices such as data=cifar10 or train.optimizer=adam.",
+        ),
+    ],
+) -> None:
+    """Write a commented spec to start from into specs/."""
+    names, changes = overrides.separate(arguments)
+    if len(names) != 1 or not _NAME.fullmatch(names[0]):
+        raise UsageError("new takes one name of letters, digits, '.', '_' and '-'")
+    text = template(dict(change.split("=", 1) for change in changes))
+    file = specfiles.FOLDER / f"{names[0].removesuffix('.yaml')}.yaml"
+    file.parent.mkdir(exist_ok=True)
+    try:
+        with file.open("x") as handle:
+            handle.write(text)
+    except FileExistsError:
+        raise UsageError(f"{file} exists already; it was left as it is") from None
+    typer.echo(str(file))
+    typer.echo(f"Edit it, then: lthtui check {file}", err=True)
+
+
+def schema() -> None:
+    """Print the JSON Schema of a spec file, for editors that complete and check YAML.
+
+    Save it as specs/schema.json, and begin a spec with the line
+    "# yaml-language-server: $schema=schema.json".
+    """
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+def _measured(group: Group, index: int, count: int) -> Group:
+    typer.echo(f"measuring {index + 1} of {count} ...", err=True)
+    spec = group.first.spec
+    measured = costs.measure(spec)
+    return replace(group, measured=measured, cost=costs.estimate(spec, group.first.plan, measured))
+
+
+def _totals(groups: list[Group]) -> dict[str, Any]:
+    """Runs of all groups, and what they cost one after another; None where not measured."""
+    both = [(group.cost, len(group.runs)) for group in groups]
+    seconds = [cost.seconds * count for cost, count in both if cost is not None]
+    disk = [cost.disk_bytes * count for cost, count in both if cost is not None]
+    measured = len(seconds) == len(groups)
+    return {
+        "runs": sum(count for _, count in both),
+        "seconds": sum(seconds) if measured else None,
+        "disk_bytes": sum(disk) if measured else None,
+    }
+
+
+def _lines(found: specfiles.Expansion, groups: list[Group]) -> Iterator[str]:
+    total = _totals(groups)
+    yield f"{found.source}: {_count(total['runs'], 'run')}; {_images(found)}"
+    for group in groups:
+        spec, laid_out = group.first.spec, group.first.plan
+        yield ""
+        varied = "".join(f"  {key}={value}" for key, value in group.differs.items())
+        seeds = ", ".join(str(run.spec.seed) for run in group.runs)
+        yield f"{spec.name} {spec.group[:6]}  seeds {seeds}{varied}"
+        yield from planning.table(group)
+        trainings = _count(len(laid_out.levels), "training")
+        yield f"{trainings}, {laid_out.epochs:g} epochs, {laid_out.steps:,} steps a run"
+        if group.cost and group.measured:
+            yield from _cost_lines(group.cost, group.measured)
+    if total["seconds"] is not None:
+        yield ""
+        time, disk = planning.duration(total["seconds"]), planning.size(total["disk_bytes"])
+        yield f"all runs one after another: about {time}, {disk} kept"
+
+
+def _cost_lines(cost: Cost, measured: Measurement) -> Iterator[str]:
+    kept, peak = planning.size(cost.disk_bytes), planning.size(cost.peak_bytes)
+    yield f"about {planning.duration(cost.seconds)} a run; disk {kept} kept, {peak} at the peak"
+    threads = "" if measured.device != "cpu" else f", {_count(measured.threads, 'thread')}"
+    yield (
+        f"  measured on {measured.device}{threads}: {1000 * measured.seconds_per_step:.3g} ms a"
+        f" step, {1000 * measured.seconds_per_validation:.3g} ms to validate,"
+        f" {1000 * measured.seconds_per_test:.3g} ms to test; {measured.prunable:,} of"
+        f" {measured.parameters:,} parameters prunable"
+    )
 
 
 def _checked(name: str, changes: list[str]) -> dict[str, Any]:
