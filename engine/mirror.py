@@ -7,11 +7,14 @@ rows, records are looked for before they are made, files are replaced whole. The
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from engine import schema
+from engine.errors import StoreError
 from engine.events import (
     Evaluated,
     Event,
@@ -24,7 +27,7 @@ from engine.events import (
 )
 from engine.filing import Cabinet
 from engine.mlrun import MlflowRun, Row
-from engine.mlstore import STORE, ensure_store
+from engine.mlstore import STORE, ensure_store, locked
 from engine.rundir import RunDirectory, Status, write_json
 from engine.spec import RunSpec
 
@@ -177,6 +180,24 @@ class Mirror:
         level = event.level or 0
         self._cabinet.add(self.run.record(level, _facts(event)).drawer, str(file))
         self._cabinet.add(self.run.drawer, str(file), f"tickets/level-{level:02d}")
+
+
+@contextlib.contextmanager
+def only_mirror(directory: RunDirectory) -> Iterator[None]:
+    """Hold a run's mirror lock: two processes that make its MLflow run at once make it twice.
+
+    Raises:
+        StoreError: another process holds it.
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locked(directory.path / "mlflow.lock", wait=False))
+        except BlockingIOError:
+            raise StoreError(
+                f"{directory.run_id} is being written to MLflow by another process, its own worker"
+                " or another sync; nothing to do"
+            ) from None
+        yield
 
 
 def tracking_uri(directory: RunDirectory, spec: RunSpec) -> str:

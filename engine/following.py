@@ -1,0 +1,119 @@
+"""The process beside a worker that follows its run's journal into MLflow.
+
+`python -P -m engine.following RUN_DIR`, started by `tracking.Sink`. It is a process and not a
+thread because importing and driving MLflow in the worker stops training for seconds (they share
+one interpreter lock). A byte on its standard input means news; the end of the input, that the
+worker has left. Exit code 0: everything in the journal has been delivered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import time
+
+from engine.errors import FAILED, OK, StoreError
+from engine.events import EpochEnded, RunEnded, Tail
+from engine.mirror import Mirror, only_mirror
+from engine.rundir import RunDirectory
+
+PATIENCE_SECONDS = 60.0
+GATHER_SECONDS = 0.7
+BACK_OFF_SECONDS = (0.25, 5.0)
+NICENESS = 5
+
+
+class Wire:
+    """The worker's word: news, or that it has left."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+        self.closed = False
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait for news or the end; False if the time ran out first."""
+        if self.closed or not select.select([self._file], [], [], timeout)[0]:
+            return self.closed
+        self.closed = not os.read(self._file, 65_536)
+        return True
+
+
+class Follower:
+    """Delivers a journal while it grows, and goes on trying when that fails."""
+
+    def __init__(self, directory: RunDirectory, wire: Wire) -> None:
+        self._directory, self._wire = directory, wire
+        self._mirror: Mirror | None = None
+        self._lock = contextlib.ExitStack()
+
+    def run(self) -> Exception | None:
+        """Follow until the worker has left and everything is delivered; returns what prevents it.
+
+        Only an error that needs a person ends it early: the caller limits the time.
+        """
+        self._await_first_epoch()
+        shortest, longest = BACK_OFF_SECONDS
+        delay = 0.0
+        with self._lock:
+            while True:
+                last = self._wire.closed
+                failure = self._attempt()
+                if last and (failure is None or isinstance(failure, StoreError)):
+                    return failure
+                delay = min(max(2 * delay, shortest), longest) if failure else 0.0
+                self._rest(delay)
+
+    def _attempt(self) -> Exception | None:
+        """Deliver what there is; returns what prevented it."""
+        try:
+            if self._mirror is None or not self._mirror.fresh:
+                self._lock.close()
+                self._lock.enter_context(only_mirror(self._directory))
+                self._mirror = Mirror(self._directory, self._directory.spec())
+            self._mirror.catch_up()
+            self._mirror.settle()
+            self._mirror.file()
+        except Exception as error:  # MLflow, SQLAlchemy and the system each raise their own
+            return error
+        return None
+
+    def _rest(self, delay: float) -> None:
+        """Wait for news and what comes with it; after a failure, for a while or for the end."""
+        if not delay:
+            self._wire.wait(None)
+        deadline = time.monotonic() + (delay or GATHER_SECONDS)
+        while (left := deadline - time.monotonic()) > 0:
+            if self._wire.closed:
+                time.sleep(left if delay else 0)
+                return
+            self._wire.wait(left)
+
+    def _await_first_epoch(self) -> None:
+        """Keep out of the way until training has got going: importing MLflow takes seconds."""
+        journal = self._directory.events_file
+        tail = Tail(journal, journal.stat().st_size if journal.exists() else 0)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self._wire.closed and (left := deadline - time.monotonic()) > 0:
+            if any(isinstance(event, EpochEnded | RunEnded) for event in tail.read()):
+                return
+            self._wire.wait(left)
+
+
+def main(run_dir: str) -> int:
+    """Follow one run; signals to the worker's process group are the worker's business."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    os.umask(0o077)
+    os.nice(NICENESS)
+    failure = Follower(RunDirectory(run_dir), Wire(sys.stdin.fileno())).run()
+    if failure is None:
+        return OK
+    print(f"MLflow: {failure}", file=sys.stderr, flush=True)
+    return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
