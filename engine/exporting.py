@@ -51,9 +51,9 @@ def export(directory: RunDirectory, level: str, output: Path, form: Format) -> d
 def bring(checkpoint: Path, spec: RunSpec, output: Path) -> dict[str, Any]:
     """Turn a checkpoint written with `torch.nn.utils.prune` into a ticket; returns its card.
 
-    Takes `<p>_orig` and `<p>_mask` (DataEfficientLTH, PrAC), or plain masks by parameter name, in
-    the file's mapping or one level below. Names that differ from the model's are matched by order
-    when all shapes agree.
+    Takes `<p>_mask` with or without the weights `<p>_orig` (DataEfficientLTH, PrAC), in the file's
+    mapping or one level below. Names that differ from the model's are matched by order when all
+    shapes agree. Weights that the file lacks are the spec's initial ones.
 
     Args:
         spec: names the model the checkpoint belongs to.
@@ -71,7 +71,8 @@ def bring(checkpoint: Path, spec: RunSpec, output: Path) -> dict[str, Any]:
     shapes = {name: tuple(p.shape) for name, p in prunable(net, spec_prunable(spec)).items()}
     mask = Mask(_fitted(_masks(pruned), shapes, checkpoint))
     state = {name: t.detach().clone() for name, t in net.state_dict().items()}
-    trained = _fitted_state(_plain(pruned), state, checkpoint)
+    weights = _plain(pruned)
+    trained = _fitted_state(weights, state, checkpoint) if weights else state
     start = next((found[key] for key in START_KEYS if key in found), None)
     rewind = state if start is None else _fitted_state(_plain(start), state, checkpoint)
     card = {
@@ -82,6 +83,7 @@ def bring(checkpoint: Path, spec: RunSpec, output: Path) -> dict[str, Any]:
         "spec": spec.model_dump(mode="json"),
         "imported": True,
         "rewind_known": start is not None,
+        "trained_known": bool(weights),
     }
     ticket = Ticket(mask, tickets.masked(rewind, mask), tickets.masked(trained, mask), card)
     data, card = tickets.serialise(ticket)
@@ -157,12 +159,7 @@ def _tensors(group: Mapping[str, Any]) -> dict[str, Tensor]:
 
 def _masks(group: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The masks of a mapping by parameter name, as bool tensors."""
-    named = {k.removesuffix("_mask"): v != 0 for k, v in group.items() if k.endswith("_mask")}
-    if named:
-        return named
-    plain = {k: v for k, v in group.items() if k.endswith("weight") and v.ndim > 1}
-    binary = all(bool(((v == 0) | (v == 1)).all()) for v in plain.values())
-    return {k: v != 0 for k, v in plain.items()} if plain and binary else {}
+    return {k.removesuffix("_mask"): v != 0 for k, v in group.items() if k.endswith("_mask")}
 
 
 def _plain(group: Mapping[str, Tensor]) -> State:
