@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Scale = Literal["linear", "log"]
-Unit = Literal["number", "percent"]
+Unit = Literal["number", "percent", "count"]
 HUGE = 1e300  # beyond it, and below its inverse, the width of a range could not be computed
 
 
@@ -21,7 +21,7 @@ class Axis:
     Attributes:
         low, high: ends of the range, low < high; above 0 on a log scale.
         scale: linear or log.
-        unit: percent shows fractions of 1 as percentages.
+        unit: percent shows fractions of 1 as percentages; count has ticks at whole numbers only.
         falls: whether the high end comes first (density runs from dense to sparse).
     """
 
@@ -46,7 +46,8 @@ class Axis:
             values = _log_ticks(low, high, most)
             labels = [_short(value) for value in values]
         else:
-            values, step = _linear_ticks(low, high, most)
+            least = 1.0 if self.unit == "count" else 0.0
+            values, step = _linear_ticks(low, high, most, least)
             labels = [_in_steps(value, step) for value in values]
         sign = "%" if self.unit == "percent" else ""
         return [(value / factor, label + sign) for value, label in zip(values, labels, strict=True)]
@@ -97,9 +98,11 @@ def _scaled(values: Floats, scale: Scale) -> Floats:
     return scaled
 
 
-def _linear_ticks(low: float, high: float, most: int) -> tuple[list[float], float]:
-    """Multiples of 1, 2 or 5 times a power of ten, and their distance."""
-    rough = (high - low) / max(most, 1)
+def _linear_ticks(
+    low: float, high: float, most: int, least: float = 0.0
+) -> tuple[list[float], float]:
+    """Multiples of 1, 2 or 5 times a power of ten, and their distance, at least `least`."""
+    rough = max((high - low) / max(most, 1), least)
     power = 10.0 ** np.floor(np.log10(rough))
     step = float(next(power * k for k in (1, 2, 5, 10) if power * k >= rough * (1 - 1e-9)))
     first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
@@ -109,16 +112,24 @@ def _linear_ticks(low: float, high: float, most: int) -> tuple[list[float], floa
 
 
 def _log_ticks(low: float, high: float, most: int) -> list[float]:
-    """The densest of 1-2-5, 1-3 or whole decades that is not too dense, or round values."""
-    decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    """Steps of 1-2-5, finer ones in a narrow range and coarser ones in a wide one."""
     for factors in ((1, 2, 5), (1, 3), (1,)):
-        ticks = [float(f"{k}e{int(decade)}") for decade in decades for k in factors]
-        ticks = [tick for tick in ticks if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
-        if len(ticks) <= most or factors == (1,):
+        ticks = _decades(low, high, factors)
+        if len(ticks) <= most:
             break
+    for factors in ((1, 2, 3, 5, 7), tuple(range(1, 10))):
+        if len(ticks) < 4 and len(_decades(low, high, factors)) <= most:
+            ticks = _decades(low, high, factors)
     if len(ticks) < 2:
         return _linear_ticks(low, high, most)[0]
     return ticks[:: max(1, -(-len(ticks) // max(most, 1)))]
+
+
+def _decades(low: float, high: float, factors: tuple[int, ...]) -> list[float]:
+    """These multiples of the powers of ten in a range."""
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    ticks = [float(f"{factor}e{power}") for power in powers for factor in factors]
+    return [tick for tick in ticks if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
 
 
 def _in_steps(value: float, step: float) -> str:

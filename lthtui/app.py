@@ -1,0 +1,222 @@
+"""The terminal app: it wires screens, messages and the desk that does the work in threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+from textual import work
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.theme import Theme
+from textual.worker import Worker, WorkerState
+
+from lthtui import messages
+from lthtui.board import Board
+from lthtui.desk import Desk
+from lthtui.screens.base import RunsScreen
+from lthtui.screens.main import MainScreen
+from lthtui.text import clean
+
+POLL = 0.5  # seconds between two looks at the runs
+THEME = Theme(
+    name="lthtui",
+    primary="#7aa2f7",
+    secondary="#bb9af7",
+    accent="#7dcfff",
+    success="#9ece6a",
+    warning="#e0af68",
+    error="#f7768e",
+    foreground="#c8cee4",
+    background="#16161e",
+    surface="#16161e",
+    panel="#24283b",
+    dark=True,
+    variables={"border": "#3b4261", "border-blurred": "#3b4261"},
+)
+
+
+class LthApp(App[int], inherit_bindings=False):
+    """Shows the runs of a root. Quitting it stops no run."""
+
+    TITLE = "lthtui"
+    CSS_PATH = "styles/lthtui.tcss"
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS = [
+        Binding("q", "quit", "Quit", id="app.quit"),
+        Binding("question_mark", "help", "Help", id="app.help"),
+        Binding("colon", "command_palette", "Palette", show=False, id="app.palette"),
+        Binding("ctrl+c", "help_quit", "How to quit", show=False, id="app.interrupt"),
+    ]
+
+    def __init__(self, desk: Desk, specs: Path, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self.desk, self.specs, self.clock = desk, specs, clock
+        self.board = Board()
+        self._followed: tuple[str, Screen[object]] | None = None
+        self._said = ""
+
+    def on_mount(self) -> None:
+        """Show the first screen at once; look at the runs only after it is painted."""
+        self.register_theme(THEME)
+        self.theme = THEME.name
+        self.push_screen(MainScreen(self.desk.root, self.clock))
+        self.call_after_refresh(self._watch)
+
+    def _watch(self) -> None:
+        self._look()
+        self.set_interval(POLL, self._look)
+
+    def _look(self) -> None:
+        """Look at the runs and the log, unless the last look still lasts."""
+        busy = {worker.group for worker in self.workers if not worker.is_finished}
+        if "poll" not in busy:
+            self._poll()
+        if self._followed and "log" not in busy:
+            self._read_log(*self._followed)
+
+    # ---- work, in threads: it reports by messages and touches no widget
+
+    @work(thread=True, group="poll", exit_on_error=False)
+    def _poll(self) -> None:
+        if board := self.desk.poll():
+            self.post_message(messages.RunsChanged(board))
+
+    @work(thread=True, group="log", exit_on_error=False)
+    def _read_log(self, run_id: str, asker: Screen[object]) -> None:
+        if chunk := self.desk.log(run_id):
+            asker.post_message(messages.LogGrew(run_id, chunk))
+
+    @work(thread=True, group="spec", exclusive=True, exit_on_error=False)
+    def _read_spec(self, run_id: str, asker: Screen[object]) -> None:
+        asker.post_message(messages.SpecText(run_id, self.desk.spec(run_id)))
+
+    @work(thread=True, group="specs", exclusive=True, exit_on_error=False)
+    def _list_specs(self, asker: Screen[object]) -> None:
+        asker.post_message(messages.SpecsListed(self.desk.specs()))
+
+    @work(thread=True, group="check", exclusive=True, exit_on_error=False)
+    def _check(self, path: str, asker: Screen[object]) -> None:
+        asker.post_message(messages.SpecChecked(path, self.desk.check(path)))
+
+    @work(thread=True, group="action", exit_on_error=False)
+    def _act(self, action: Callable[[], str]) -> None:
+        self.post_message(messages.Done(action()))
+
+    # ---- requests, each answered to the screen that asks
+
+    def on_log_wanted(self, message: messages.LogWanted) -> None:
+        """Follow another log, from its beginning."""
+        self._followed = (message.run_id, self.screen) if message.run_id else None
+        self.desk.follow(message.run_id)
+        self._look()
+
+    def on_spec_text_wanted(self, message: messages.SpecTextWanted) -> None:
+        """Read a run's spec."""
+        self._read_spec(message.run_id, self.screen)
+
+    def on_specs_wanted(self) -> None:
+        """List the specs."""
+        self._list_specs(self.screen)
+
+    def on_check_wanted(self, message: messages.CheckWanted) -> None:
+        """Read and plan a spec."""
+        self._check(message.path, self.screen)
+
+    def on_submit_wanted(self, message: messages.SubmitWanted) -> None:
+        """Queue a spec's runs."""
+        self._act(partial(self.desk.submit, message.path))
+
+    def on_stop_wanted(self, message: messages.StopWanted) -> None:
+        """Stop runs; the table shows when they have ended."""
+        self._act(partial(self.desk.stop, message.run_ids))
+
+    def on_resume_wanted(self, message: messages.ResumeWanted) -> None:
+        """Queue runs again."""
+        self._act(partial(self.desk.resume, message.run_ids))
+
+    def on_copy_wanted(self, message: messages.CopyWanted) -> None:
+        """Send a text to the terminal's clipboard, and to a file for terminals that have none."""
+        self.copy_to_clipboard(message.text)
+        self._act(partial(self.desk.keep_clip, message.text))
+
+    # ---- reports
+
+    def on_runs_changed(self, message: messages.RunsChanged) -> None:
+        """Show the runs as they are now on every screen that shows runs."""
+        self.board = message.board
+        for screen in self.screen_stack:
+            if isinstance(screen, RunsScreen):
+                screen.show_board(self.board)
+
+    def on_done(self, message: messages.Done) -> None:
+        """Say what an action did, and show it without waiting for the next look."""
+        self.notify(message.text, markup=False)
+        self._look()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Say what went wrong in a thread; one error again and again is said once."""
+        if event.state == WorkerState.ERROR:
+            said = clean(str(event.worker.error) or repr(event.worker.error))
+            if event.worker.group == "action" or said != self._said:
+                self.notify(said, severity="error", timeout=10, markup=False)
+            self._said = said
+
+    # ---- keys that work everywhere
+
+    def action_new(self) -> None:
+        """Choose a spec to run."""
+        from lthtui.screens.launch import LaunchScreen
+
+        self.push_screen(LaunchScreen(str(self.specs)))
+
+    def action_help(self) -> None:
+        """Show the keys that work on this screen."""
+        from lthtui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(self._keys()))
+
+    async def action_quit(self) -> None:
+        """Quit; runs go on."""
+        active = self.board.counts["running"] + self.board.counts["queued"]
+        runs = f"{active} run{' goes' if active == 1 else 's go'} on"
+        self.exit(0, message=f"{runs}; `lthtui` shows them again" if active else None)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every action that has a key on this screen, and the themes, for the palette."""
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.id and binding.description and active.enabled:
+                act = partial(self.run_action, binding.action, active.node)
+                key = self.get_key_display(binding)
+                yield SystemCommand(binding.description, f"key {key}", act)
+        yield SystemCommand("Theme", "choose colours", self.action_change_theme)
+
+    def _keys(self) -> list[tuple[str, str]]:
+        """Keys of the screen in view with what they do; keys of one action are joined."""
+        keys: dict[str, list[str]] = {}
+        for active in self.screen.active_bindings.values():
+            if active.binding.id and active.binding.description:
+                shown = self.get_key_display(active.binding)
+                keys.setdefault(active.binding.description, []).append(shown)
+        return [(" ".join(dict.fromkeys(names)), what) for what, names in keys.items()]
+
+
+def build_app(
+    root: Path,
+    specs: Path = Path("specs"),
+    *,
+    desk: Desk | None = None,
+    clock: Callable[[], float] = time.time,
+) -> LthApp:
+    """Make the app for a root of runs and a folder of specs; the one way for command and tests."""
+    return LthApp(desk or Desk(root, specs), specs, clock)
+
+
+def run_app(root: Path) -> int:
+    """Run the app on this terminal until it is quit; return the exit code."""
+    app = build_app(root)
+    return app.run() or app.return_code or 0

@@ -1,0 +1,268 @@
+"""All runs as a table: grouped by everything but the seed, mean and spread over seeds first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from statistics import mean, stdev
+
+from lthtui.runview import LevelView, RunView
+from lthtui.table import Cell, Column, Row
+
+GLYPHS = {
+    "running": "●",
+    "queued": "◌",
+    "finished": "✓",
+    "failed": "✗",
+    "stopped": "■",
+    "paused": "‖",
+    "lost": "?",
+}
+COLUMNS = (
+    Column("run", rank=0),
+    Column("status", rank=1),
+    Column("level", rank=3, right=True),
+    Column("kept", rank=4, right=True),
+    Column("val", rank=2, right=True),
+    Column("test", rank=5, right=True),
+    Column("gain", rank=6, right=True),
+    Column("eta", rank=7, right=True),
+)
+GROUP = "group:"  # begins the key of a group's row
+NOTHING = Cell("–", "dim")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ in their seed only, by seed; `label` tells it from others of its name."""
+
+    id: str
+    label: str
+    runs: tuple[RunView, ...]
+    dense: float | None = None  # test accuracy of the family's dense runs, where runs have none
+
+    @property
+    def key(self) -> str:
+        """The key of its row; a single run stands for its group."""
+        return GROUP + self.id if len(self.runs) > 1 else self.runs[0].run_id
+
+    @property
+    def created(self) -> float:
+        """When its newest run was queued."""
+        return max(run.created for run in self.runs)
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """The group's row and those of its runs, or the only run's."""
+        if len(self.runs) == 1:
+            return (Row(self.key, (Cell(self.label), *_cells(self.runs[0], self.dense))),)
+        children = (
+            Row(run.run_id, (Cell(f"s{run.seed}", "dim"), *_cells(run, self.dense)), depth=1)
+            for run in self.runs
+        )
+        name = Cell(f"{self.label}  n={len(self.runs)}")
+        return (Row(self.key, (name, *_summary(self))), *children)
+
+
+@dataclass(frozen=True)
+class Board:
+    """Everything that the screens show about runs.
+
+    Attributes:
+        runs: by id.
+        groups: newest first.
+        colours: of each group's id, `#rrggbb`.
+    """
+
+    runs: Mapping[str, RunView] = field(default_factory=dict)
+    groups: tuple[Group, ...] = ()
+    colours: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many runs there are of each status."""
+        return Counter(run.status for run in self.runs.values())
+
+    def members(self, key: str | None) -> tuple[RunView, ...]:
+        """The runs that a row stands for."""
+        if key in self.runs:
+            return (self.runs[key or ""],)
+        return next((group.runs for group in self.groups if group.key == key), ())
+
+    def group_of(self, key: str | None) -> Group | None:
+        """The group of a row."""
+        members = self.members(key)
+        wanted = members[0].group if members else None
+        return next((group for group in self.groups if group.id == wanted), None)
+
+    def rows(self, folded: Collection[str] = (), words: str = "") -> list[Row]:
+        """The table: runs that have all `words`, without the children of folded groups.
+
+        Hiding a run changes no figure of its group.
+        """
+        shown = []
+        wanted = words.lower().split()
+        for group in self.groups:
+            found = [run for run in group.runs if _has(run, group.label, wanted)]
+            if len(group.runs) == 1 and found:
+                shown.append(_tinted(group.rows[0], self.colours.get(group.id, "")))
+            elif found:
+                head = _tinted(group.rows[0], self.colours.get(group.id, ""))
+                shown.append(replace(head, fold="▸" if group.key in folded else "▾"))
+                if group.key not in folded:
+                    ids = {run.run_id for run in found}
+                    shown += [row for row in group.rows[1:] if row.key in ids]
+        return shown
+
+
+def board(
+    runs: Mapping[str, RunView], labels: Mapping[str, str], colours: Mapping[str, str]
+) -> Board:
+    """Group runs; `labels` names groups (by id) whose runs' name does not do."""
+    members: dict[str, list[RunView]] = {}
+    for run in runs.values():
+        members.setdefault(run.group, []).append(run)
+    dense = _dense(runs.values())
+    groups = [
+        Group(
+            id,
+            labels.get(id) or found[0].name,
+            tuple(sorted(found, key=lambda run: (run.seed, run.run_id))),
+            dense.get(found[0].family),
+        )
+        for id, found in members.items()
+    ]
+    groups.sort(key=lambda group: (-group.created, group.id))
+    return Board(runs, tuple(groups), colours)
+
+
+def gain(run: RunView, dense: float | None = None) -> float | None:
+    """What the winning level has over dense: on test images, or where unknown on validation's.
+
+    Args:
+        dense: test accuracy of dense runs of the same family, for runs without a dense level.
+    """
+    if run.winning is None:
+        return None
+    if run.dense is None:
+        return None if dense is None or run.winning.test is None else run.winning.test - dense
+    if run.dense is run.winning:
+        return None
+    for before, after in ((run.dense.test, run.winning.test), (run.dense.val, run.winning.val)):
+        if before is not None and after is not None:
+            return after - before
+    return None
+
+
+def status_cell(run: RunView) -> Cell:
+    """Glyph, word and colour of what a run is doing."""
+    if run.stalled and run.status == "running":
+        return Cell("● stalled", "lost")
+    return Cell(f"{GLYPHS.get(run.status, '?')} {run.status}", run.status)
+
+
+def percent(fraction: float | None) -> str:
+    """A density: two significant digits, as `6.9%`."""
+    if fraction is None:
+        return "–"
+    value = 100 * fraction
+    return f"{value:.0f}%" if value >= 10 else f"{value:.2g}%"
+
+
+def accuracy(fraction: float | None) -> str:
+    """An accuracy in percent with one decimal, without the sign."""
+    return "–" if fraction is None else f"{100 * fraction:.1f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as `m:ss` or `h:mm:ss`."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _cells(run: RunView, dense: float | None) -> tuple[Cell, ...]:
+    current, won = run.current, run.winning
+    return (
+        status_cell(run),
+        _at(run.level, run.planned_levels),
+        Cell(percent(current.density)) if current else NOTHING,
+        Cell(f"{accuracy(won.val)} @{won.index}") if won and won.val is not None else NOTHING,
+        Cell(accuracy(won.test)) if won and won.test is not None else NOTHING,
+        _gain_cell([gain(run, dense)]),
+        Cell(duration(run.eta)) if run.eta is not None else NOTHING,
+    )
+
+
+def _summary(group: Group) -> tuple[Cell, ...]:
+    """The cells of a group: ranges and mean ± sample deviation over those seeds that have one."""
+    runs = group.runs
+    levels = [run.level for run in runs if run.level is not None]
+    densities = [run.current.density for run in runs if run.current]
+    winners = [run.winning for run in runs if run.winning]
+    etas = [run.eta for run in runs if run.eta is not None]
+    return (
+        _statuses(runs),
+        _at(min(levels, default=None), max(run.planned_levels for run in runs)),
+        Cell(percent(max(densities))) if densities else NOTHING,
+        spread_cell([won.val for won in winners], len(runs)),
+        spread_cell([won.test for won in winners], len(runs)),
+        _gain_cell([gain(run, group.dense) for run in runs]),
+        Cell(duration(max(etas))) if etas else NOTHING,
+    )
+
+
+def _statuses(runs: Sequence[RunView]) -> Cell:
+    counts = Counter(run.status for run in runs)
+    if len(counts) == 1:
+        return status_cell(runs[0])
+    first = next(status for status in GLYPHS if counts[status])
+    return Cell(" ".join(f"{GLYPHS[one]}{counts[one]}" for one in GLYPHS if counts[one]), first)
+
+
+def spread_cell(values: Iterable[float | None], whole: int) -> Cell:
+    """Mean ± sample deviation of accuracies, with their number if it is not `whole`."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return NOTHING
+    text = accuracy(mean(known))
+    if len(known) > 1:
+        text += f"±{100 * stdev(known):.1f}"
+    return Cell(text if len(known) == whole else f"{text} ({len(known)})")
+
+
+def _gain_cell(values: Iterable[float | None]) -> Cell:
+    known = [value for value in values if value is not None]
+    if not known:
+        return NOTHING
+    value = round(100 * mean(known), 1)
+    return Cell(f"{value:+.1f}".replace("-", "−"), "finished" if value > 0 else "failed")
+
+
+def _at(level: int | None, planned: int) -> Cell:
+    return NOTHING if level is None else Cell(f"{level}/{max(planned - 1, 0)}")
+
+
+def _dense(runs: Iterable[RunView]) -> dict[str, float]:
+    """By family, the mean test accuracy of its dense levels."""
+    found: dict[str, list[float]] = {}
+    for run in runs:
+        level: LevelView | None = run.dense
+        if level is not None and level.test is not None:
+            found.setdefault(run.family, []).append(level.test)
+    return {family: mean(values) for family, values in found.items()}
+
+
+def _has(run: RunView, label: str, words: Sequence[str]) -> bool:
+    facts = (run.run_id, label, run.experiment, run.status, run.sparsifier, run.dataset, run.model)
+    text = " ".join((*facts, f"s{run.seed}")).lower()
+    return all(word in text for word in words)
+
+
+def _tinted(row: Row, colour: str) -> Row:
+    """The row with its name in its group's colour."""
+    return replace(row, cells=(replace(row.cells[0], tone=colour), *row.cells[1:]))

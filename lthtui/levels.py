@@ -1,0 +1,71 @@
+"""The levels of a run as a table, or those of a group with mean and deviation over its seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import mean
+
+from lthtui.board import NOTHING, duration, percent, spread_cell
+from lthtui.runview import LevelView, RunView
+from lthtui.table import Cell, Column, Row
+
+COLUMNS = (
+    Column("level", rank=0),
+    Column("kept", rank=1, right=True),
+    Column("weights", rank=4, right=True),
+    Column("epochs", rank=5, right=True),
+    Column("val", rank=2, right=True),
+    Column("test", rank=3, right=True),
+    Column("time", rank=6, right=True),
+    Column("ticket", rank=7),
+)
+
+
+def rows(runs: Sequence[RunView]) -> list[Row]:
+    """One row per level that has started; the winning level carries a mark."""
+    indices = sorted({level.index for run in runs for level in run.levels})
+    return [_row(index, runs) for index in indices]
+
+
+def _row(index: int, runs: Sequence[RunView]) -> Row:
+    levels = [level for run in runs for level in run.levels if level.index == index]
+    wins = sum(run.winner == index for run in runs)
+    name = f"{index}" + (" ◆" if wins else "") + (f" ×{wins}" if wins and len(runs) > 1 else "")
+    tone = "winning" if wins else ""
+    cells = (
+        Cell(name, tone),
+        Cell(percent(mean(level.density for level in levels)), tone),
+        _weights(levels),
+        _epochs(levels),
+        spread_cell([level.val for level in levels], len(runs)),
+        spread_cell([level.test for level in levels], len(runs)),
+        _seconds(levels),
+        _ticket(levels),
+    )
+    return Row(str(index), cells)
+
+
+def _weights(levels: Sequence[LevelView]) -> Cell:
+    kept = {level.kept for level in levels}
+    if len(kept) > 1:
+        return Cell(f"≈{round(mean(kept)):,}")
+    return Cell(f"{levels[0].kept:,}/{levels[0].total:,}")
+
+
+def _epochs(levels: Sequence[LevelView]) -> Cell:
+    if len(levels) == 1:
+        planned = max(levels[0].planned, levels[0].epochs)
+        return Cell(f"{levels[0].epochs}/{planned}")
+    return Cell(f"{mean(level.epochs for level in levels):.4g}")
+
+
+def _seconds(levels: Sequence[LevelView]) -> Cell:
+    known = [level.seconds for level in levels if level.seconds is not None]
+    return Cell(duration(mean(known))) if known else NOTHING
+
+
+def _ticket(levels: Sequence[LevelView]) -> Cell:
+    kept = [level.ticket for level in levels if level.ticket]
+    if not kept:
+        return NOTHING
+    return Cell(kept[0] if len(levels) == 1 else f"{len(kept)} kept", "dim")

@@ -1,0 +1,78 @@
+"""The charts of runs: accuracy against density, and training curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from lthtui.charts import Chart, Curve, Series, accuracy_chart
+from lthtui.charts.colours import colours
+from lthtui.runview import LevelView, RunView, scored
+
+Quantity = Literal["accuracy", "loss"]
+
+
+def density_curve(runs: Sequence[RunView], label: str, colour: str) -> Chart:
+    """Accuracy on the selecting images against weights kept, over the seeds of one group."""
+    split = runs[0].split if runs else "val"
+    curve = Curve(
+        label,
+        [_points(run) for run in runs],
+        [point for run in runs for point in _winning(run)],
+        colour,
+    )
+    name = "test accuracy" if split == "test" else "validation accuracy"
+    return accuracy_chart([curve], y_label=name)
+
+
+def training_curve(runs: Sequence[RunView], colour: str, quantity: Quantity) -> Chart:
+    """Each epoch of a level: the current level bright over the earlier ones, or one per seed."""
+    seeds = colours(run.run_id for run in runs)
+    series = [
+        _training(
+            run,
+            level,
+            colour if len(runs) == 1 else seeds[run.run_id],
+            quantity,
+            faint=level is not run.current,
+        )
+        for run in runs
+        for level in (run.levels if len(runs) == 1 else run.levels[-1:])
+    ]
+    if len(runs) == 1 and runs[0].current:
+        what = f"level {runs[0].current.index}"
+    else:
+        what = f"newest level of {len(runs)} seeds"
+    return Chart(
+        title=what if series else "",
+        series=[one for one in series if len(one.x)],
+        x_label="epoch",
+        x_unit="count",
+        y_label="validation accuracy" if quantity == "accuracy" else "training loss",
+        y_unit="percent" if quantity == "accuracy" else "number",
+        y_scale="linear" if quantity == "accuracy" else "log",
+        empty="no epoch has ended yet",
+    )
+
+
+def _points(run: RunView) -> list[tuple[float, float]]:
+    scores = [(level.density, scored(level, run.split)) for level in run.ended_levels]
+    return [(density, score) for density, score in scores if score is not None]
+
+
+def _winning(run: RunView) -> list[tuple[float, float]]:
+    won = run.winning
+    score = scored(won, run.split) if won else None
+    return [(won.density, score)] if won and score is not None else []
+
+
+def _training(
+    run: RunView, level: LevelView, colour: str, quantity: Quantity, faint: bool
+) -> Series:
+    if quantity == "loss":
+        points = list(enumerate(level.losses, start=1))
+    else:
+        points = list(level.validations)
+    label = f"s{run.seed}" if not faint else ""
+    x, y = [point[0] for point in points], [point[1] for point in points]
+    return Series(label, x, y, colour, faint=faint)

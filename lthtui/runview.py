@@ -1,0 +1,182 @@
+"""A run as the screens show it: values that never change, made in a thread and read in another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lthtui.text import clean_line
+
+if TYPE_CHECKING:
+    from lthtui.monitor import Watched
+    from lthtui.progress import LevelProgress
+
+
+@dataclass(frozen=True)
+class LevelView:
+    """One level. Accuracies are fractions of 1.
+
+    Attributes:
+        losses: training loss of each of its epochs.
+        validations: (epoch, validation accuracy) where it was measured; epochs count from 1.
+    """
+
+    index: int
+    density: float
+    kept: int
+    total: int
+    planned: int
+    epochs: int
+    ended: bool
+    val: float | None
+    test: float | None
+    seconds: float | None
+    ticket: str | None
+    losses: tuple[float, ...] = ()
+    validations: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One run.
+
+    Attributes:
+        created: when it was queued (seconds since 1970).
+        planned_levels: levels of the whole run; 0 before it started.
+        eta: seconds that it will still take; None while nobody can tell.
+        split: the images that select the winning ticket.
+        winner: index of the winning level, or of the best one so far.
+        final: whether the run has named its winner.
+        beats_dense: whether the winner is better than dense on `split`; None where unknown.
+        directory: its folder; empty for a run that only the store knows.
+    """
+
+    run_id: str
+    name: str
+    experiment: str
+    group: str
+    family: str
+    seed: int
+    sparsifier: str
+    dataset: str
+    model: str
+    status: str
+    stalled: bool = False
+    created: float = 0.0
+    levels: tuple[LevelView, ...] = ()
+    planned_levels: int = 0
+    level: int | None = None
+    epoch: int = 0
+    planned_epochs: int = 0
+    pace: float | None = None
+    eta: float | None = None
+    split: str = "val"
+    winner: int | None = None
+    final: bool = False
+    beats_dense: bool | None = None
+    error: str = ""
+    warning: str = ""
+    directory: str = ""
+
+    @property
+    def active(self) -> bool:
+        """Whether it waits or runs."""
+        return self.status in ("queued", "running")
+
+    @property
+    def current(self) -> LevelView | None:
+        """The level that it trains, or trained last."""
+        return self.levels[-1] if self.levels else None
+
+    @property
+    def winning(self) -> LevelView | None:
+        """The winning level, or the best so far."""
+        return next((level for level in self.levels if level.index == self.winner), None)
+
+    @property
+    def dense(self) -> LevelView | None:
+        """The ended level that had all weights."""
+        return next((one for one in self.levels if one.ended and one.kept == one.total), None)
+
+    @property
+    def ended_levels(self) -> list[LevelView]:
+        """Levels that are trained and scored."""
+        return [level for level in self.levels if level.ended]
+
+
+def scored(level: LevelView, split: str) -> float | None:
+    """A level's accuracy on the images that select."""
+    return level.test if split == "test" else level.val
+
+
+def best(levels: Sequence[LevelView], split: str) -> int | None:
+    """The level that would win now: the best ended sparse one; ties go to the sparser."""
+    ended = [level for level in levels if level.ended and scored(level, split) is not None]
+    candidates = [level for level in ended if level.kept < level.total] or ended
+    if not candidates:
+        return None
+    return max(candidates, key=lambda one: (scored(one, split) or 0.0, -one.kept)).index
+
+
+def view(watched: Watched, before: RunView | None = None) -> RunView:
+    """Take a picture of a run; ended levels of the picture before need not be copied again.
+
+    Raises:
+        OSError, ValueError: its spec can't be read.
+    """
+    facts, progress = watched.identity, watched.progress
+    known = {level.index: level for level in before.ended_levels} if before else {}
+    levels = tuple(
+        _level(progress.levels[index], known.get(index)) for index in sorted(progress.levels)
+    )
+    named = progress.winning
+    return RunView(
+        run_id=clean_line(watched.run_id),
+        name=clean_line(facts.name),
+        experiment=clean_line(facts.experiment),
+        group=facts.group,
+        family=facts.family,
+        seed=facts.seed,
+        sparsifier=facts.sparsifier,
+        dataset=facts.dataset,
+        model=facts.model,
+        status=watched.status.value,
+        stalled=watched.stalled,
+        created=watched.directory.spec_file.stat().st_mtime,
+        levels=levels,
+        planned_levels=progress.planned_levels,
+        level=progress.level,
+        epoch=progress.epoch,
+        planned_epochs=progress.planned_epochs,
+        pace=progress.images_per_second,
+        eta=progress.eta if watched.status == "running" else None,
+        split=facts.split,
+        winner=named.level if named else best(levels, facts.split),
+        final=named is not None,
+        beats_dense=named.beats_dense if named else None,
+        error=clean_line(watched.error() or "", 500),
+        warning=clean_line(progress.warning or "", 500),
+        directory=str(watched.directory.path),
+    )
+
+
+def _level(level: LevelProgress, known: LevelView | None) -> LevelView:
+    if known is not None and known.ticket == level.ticket:
+        return known
+    measured = enumerate(level.val_accuracies, start=1)
+    return LevelView(
+        index=level.level,
+        density=level.density,
+        kept=level.kept,
+        total=level.total,
+        planned=level.planned,
+        epochs=level.epochs,
+        ended=level.ended,
+        val=level.val_accuracy,
+        test=level.test_accuracy,
+        seconds=level.seconds,
+        ticket=level.ticket,
+        losses=tuple(level.train_losses),
+        validations=tuple((epoch, value) for epoch, value in measured if value is not None),
+    )

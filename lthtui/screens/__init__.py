@@ -1,0 +1,1 @@
+"""Screens: each lays out widgets and turns keys and messages into calls on them."""

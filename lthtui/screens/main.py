@@ -1,0 +1,190 @@
+"""The first screen: all runs, and beside or below them the chosen one's curves and log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Footer, Input
+
+from lthtui.board import COLUMNS, Board
+from lthtui.messages import Folded, Highlighted, LogGrew, Opened
+from lthtui.runview import RunView
+from lthtui.screens.base import RunsScreen
+from lthtui.widgets.chart import ChartView
+from lthtui.widgets.grid import Grid
+from lthtui.widgets.log import LogView
+from lthtui.widgets.topbar import TopBar
+
+PANES = ("curve", "training", "log")
+
+
+class MainScreen(RunsScreen):
+    """A table of runs by group; narrow terminals show one pane of details, wide ones all."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (160, "-huge")]
+    BINDINGS = [
+        Binding("n", "app.new", "New", id="main.new"),
+        Binding("slash", "filter", "Filter", id="main.filter"),
+        Binding("right_square_bracket", "pane(1)", "Next pane", id="main.next_pane"),
+        Binding(
+            "left_square_bracket", "pane(-1)", "Pane before", show=False, id="main.pane_before"
+        ),
+        Binding("m", "metric", "Loss/accuracy", show=False, id="main.metric"),
+        Binding("escape", "clear", "Clear filter", show=False, id="main.clear"),
+    ]
+
+    def __init__(self, root: Path, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._root, self._clock = root, clock
+        self._quantity: Literal["accuracy", "loss"] = "accuracy"
+        self._folded: set[str] = set()
+        self._met: set[str] = set()
+        self._words = ""
+        self._shown: tuple[object, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """Header, table and panes, keys."""
+        yield TopBar(str(self._root), self._clock)
+        with Horizontal(id="body"):
+            with Vertical(id="runs"):
+                yield Grid(COLUMNS, "reading runs…", id="table")
+                yield Input(placeholder="words that a run must have", id="filter", compact=True)
+            with Vertical(id="details"):
+                yield ChartView(id="curve")
+                yield ChartView(id="training")
+                yield LogView(id="log")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Start with the table in focus and the first pane in view."""
+        self.query_one("#runs").border_title = "runs"
+        self.query_one("#filter").display = False
+        self.query_one("#curve").add_class("-shown")
+        self.query_one("#table").focus()
+
+    def on_screen_resume(self) -> None:
+        """Another screen may have followed another log."""
+        if self.board.runs:
+            self.follow()
+
+    def show_board(self, board: Board) -> None:
+        """Show the runs as they are now."""
+        super().show_board(board)
+        self._fold_done(board)
+        self.query_one(TopBar).show(board.counts)
+        self.query_one(Grid).empty = "no runs yet: press n to start one"
+        self._fill()
+        self._show_details()
+
+    def on_log_grew(self, message: LogGrew) -> None:
+        """Show more of the log that is followed."""
+        self.query_one(LogView).show(message.chunk)
+
+    def chosen(self) -> tuple[RunView, ...]:
+        """The run or the group under the cursor."""
+        return self.board.members(self.query_one(Grid).cursor)
+
+    def on_highlighted(self, message: Highlighted) -> None:
+        """Show the details of another row."""
+        self._show_details()
+        self.follow()
+        self.refresh_bindings()
+
+    def on_folded(self, message: Folded) -> None:
+        """Show or hide the runs of a group."""
+        group = self.board.group_of(message.key)
+        if group is None or len(group.runs) == 1:
+            return
+        unfold = group.key in self._folded if message.unfold is None else message.unfold
+        (self._folded.discard if unfold else self._folded.add)(group.key)
+        if not unfold:
+            self.query_one(Grid).select(group.key)
+        self._fill()
+
+    def on_opened(self, message: Opened) -> None:
+        """Open a run, or a group, on a screen of its own."""
+        from lthtui.screens.run import RunScreen
+
+        screen = RunScreen(message.key, self._quantity)
+        self.app.push_screen(screen)
+        screen.show_board(self.board)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while typing."""
+        self._words = event.value
+        self._fill()
+
+    def on_input_submitted(self) -> None:
+        """Keep the filter and go back to the table."""
+        self.query_one("#filter").display = bool(self._words.strip())
+        self.query_one(Grid).focus()
+
+    def action_filter(self) -> None:
+        """Open the line of words to filter by."""
+        line = self.query_one("#filter")
+        line.display = True
+        line.focus()
+
+    def action_clear(self) -> None:
+        """Show all runs again."""
+        line = self.query_one("#filter", Input)
+        line.value, line.display = "", False
+        self.query_one(Grid).focus()
+
+    def action_pane(self, by: int) -> None:
+        """Show the next pane where there is room for one only; give it the focus elsewhere."""
+        panes = [self.query_one(f"#{name}") for name in PANES]
+        at = next(index for index, pane in enumerate(panes) if pane.has_class("-shown"))
+        for index, pane in enumerate(panes):
+            pane.set_class(index == (at + by) % len(panes), "-shown")
+        if self.has_class("-wide") or self.has_class("-huge"):
+            panes[(at + by) % len(panes)].focus()
+
+    def action_metric(self) -> None:
+        """Switch the training curve between accuracy and loss."""
+        self._quantity = "loss" if self._quantity == "accuracy" else "accuracy"
+        self._show_details()
+
+    def _fold_done(self, board: Board) -> None:
+        """Groups are first met unfolded if something happens in them, folded otherwise."""
+        for group in board.groups:
+            if group.key not in self._met:
+                self._met.add(group.key)
+                if not any(run.active for run in group.runs):
+                    self._folded.add(group.key)
+
+    def _fill(self) -> None:
+        rows = self.board.rows(self._folded, self._words)
+        self.query_one(Grid).show(rows)
+        title = f"runs  {len(self.board.groups)} groups, {len(self.board.runs)} runs"
+        if words := self._words.strip():
+            title += f"  /{words}"
+        self.query_one("#runs").border_title = Content(title)
+
+    def _show_details(self) -> None:
+        """Draw the chosen runs; what is the same as before is left as it is."""
+        group, runs = self.board.group_of(self.query_one(Grid).cursor), self.chosen()
+        shown = (runs, group and group.label, self._quantity)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        from lthtui.plots import density_curve, training_curve
+
+        label = group.label if group else ""
+        colour = self.board.colours.get(group.id, "#56b4e9") if group else "#56b4e9"
+        name = f"{label} s{runs[0].seed}" if len(runs) == 1 else label
+        curve, training = (
+            self.query_one("#curve", ChartView),
+            self.query_one("#training", ChartView),
+        )
+        curve.show(density_curve(runs, label, colour) if runs else None)
+        training.show(training_curve(runs, colour, self._quantity) if runs else None)
+        curve.border_title = Content(f"accuracy by weights kept  {name}")
+        training.border_title = Content(f"training  {name}")
+        self.query_one("#log").border_title = Content(f"log  {name}")

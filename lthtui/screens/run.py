@@ -1,0 +1,138 @@
+"""One run, or the runs of one group: curves, levels, log and spec on tabs."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.widgets import Footer, Static, TabbedContent, TabPane
+
+from lthtui import levels, plots
+from lthtui.board import Board, accuracy, duration, percent, status_cell
+from lthtui.logtail import Chunk
+from lthtui.messages import LogGrew, SpecText, SpecTextWanted
+from lthtui.runview import RunView
+from lthtui.screens.base import RunsScreen
+from lthtui.widgets.chart import ChartView
+from lthtui.widgets.grid import Grid
+from lthtui.widgets.log import LogView
+
+TABS = ("curve", "training", "levels", "log", "spec")
+
+
+class RunScreen(RunsScreen):
+    """Shows what the row of a key stands for."""
+
+    BINDINGS = [
+        Binding("escape,backspace", "app.pop_screen", "Back", id="view.back"),
+        Binding("right_square_bracket", "tab(1)", "Next tab", id="view.next_tab"),
+        Binding("left_square_bracket", "tab(-1)", "Tab before", show=False, id="view.tab_before"),
+        Binding("m", "metric", "Loss/accuracy", id="view.metric"),
+    ]
+
+    def __init__(self, key: str, quantity: plots.Quantity) -> None:
+        super().__init__()
+        self._key, self._quantity = key, quantity
+
+    def compose(self) -> ComposeResult:
+        """Two lines of facts, tabs, keys."""
+        yield Static(id="facts", markup=False)
+        with TabbedContent(id="tabs"):
+            with TabPane("curve", id="tab-curve"):
+                yield ChartView(id="curve")
+            with TabPane("training", id="tab-training"):
+                yield ChartView(id="training")
+            with TabPane("levels", id="tab-levels"):
+                yield Grid(levels.COLUMNS, "no level has started yet", id="levels")
+            with TabPane("log", id="tab-log"):
+                yield LogView(id="log")
+            with TabPane("spec", id="tab-spec"):
+                yield LogView(follow=False, id="spec")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Fill everything in."""
+        self._draw()
+        self.follow()
+        if runs := self.chosen():
+            self.post_message(SpecTextWanted(runs[0].run_id))
+
+    def show_board(self, board: Board) -> None:
+        """Show the runs as they are now."""
+        before = self.chosen()
+        super().show_board(board)
+        if self.is_mounted and self.chosen() != before:
+            self._draw()
+
+    def on_log_grew(self, message: LogGrew) -> None:
+        """Show more of the log that is followed."""
+        self.query_one("#log", LogView).show(message.chunk)
+
+    def on_spec_text(self, message: SpecText) -> None:
+        """Show the run's spec."""
+        chunk = Chunk(tuple(message.text.splitlines()), fresh=True)
+        self.query_one("#spec", LogView).show(chunk)
+
+    def chosen(self) -> tuple[RunView, ...]:
+        """The runs that the screen is about."""
+        return self.board.members(self._key)
+
+    def action_tab(self, by: int) -> None:
+        """Go to another tab."""
+        tabs = self.query_one(TabbedContent)
+        at = TABS.index(tabs.active.removeprefix("tab-"))
+        tabs.active = f"tab-{TABS[(at + by) % len(TABS)]}"
+
+    def action_metric(self) -> None:
+        """Switch the training curve between accuracy and loss, and go to it."""
+        self._quantity = "loss" if self._quantity == "accuracy" else "accuracy"
+        self.query_one(TabbedContent).active = "tab-training"
+        self._draw()
+
+    def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
+        """Give the focus to what the tab shows."""
+        self.query_one(f"#{(event.pane.id or '').removeprefix('tab-')}").focus()
+
+    def _draw(self) -> None:
+        runs, group = self.chosen(), self.board.group_of(self._key)
+        if group is None or not runs:
+            return
+        colour = self.board.colours[group.id]
+        self.query_one("#facts", Static).update(_facts(runs, group.label))
+        self.query_one("#curve", ChartView).show(plots.density_curve(runs, group.label, colour))
+        self.query_one("#training", ChartView).show(
+            plots.training_curve(runs, colour, self._quantity)
+        )
+        self.query_one("#levels", Grid).show(levels.rows(runs))
+
+
+def _facts(runs: tuple[RunView, ...], label: str) -> str:
+    """What there is to say about runs in two lines."""
+    first = runs[0]
+    what = f"{first.sparsifier} on {first.dataset} with {first.model}"
+    if len(runs) > 1:
+        seeds = ", ".join(str(run.seed) for run in runs)
+        return f"{label}  seeds {seeds}\n{what}"
+    parts = [first.run_id, status_cell(first).text, what]
+    if first.current:
+        parts.append(f"level {first.level}/{first.planned_levels - 1}")
+        parts.append(f"epoch {first.epoch}/{first.planned_epochs}")
+    if first.eta is not None:
+        parts.append(f"eta {duration(first.eta)}")
+    return "  ".join(parts) + "\n" + (first.error or _verdict(first) or first.warning)
+
+
+def _verdict(run: RunView) -> str:
+    """What the winning ticket is worth, in one line."""
+    won = run.winning
+    if won is None:
+        return ""
+    name = "◆ winning ticket" if run.final else "◆ best so far"
+    text = f"{name}: level {won.index}, {percent(won.density)} of the weights"
+    text += "".join(
+        f", {name} {accuracy(value)}"
+        for name, value in (("validation", won.val), ("test", won.test))
+        if value is not None
+    )
+    if run.dense and run.dense is not won and run.dense.test is not None:
+        text += f" (dense: test {accuracy(run.dense.test)})"
+    return text + ("; no level beats dense" if run.beats_dense is False else "")

@@ -1,0 +1,35 @@
+"""What a table on screen is made of: columns, rows and cells, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: `rank` says how early it gives way in a narrow table, 0 never does.
+
+    The column of rank 0 takes the width that the others leave.
+    """
+
+    title: str
+    rank: int
+    right: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A text for the screen, already cleaned, and its tone: a status, `dim`, or `#rrggbb`."""
+
+    text: str
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row known by its key; `fold` is `▾`, `▸` or empty, `depth` its indentation."""
+
+    key: str
+    cells: tuple[Cell, ...]
+    depth: int = 0
+    fold: str = ""

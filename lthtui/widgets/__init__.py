@@ -1,0 +1,1 @@
+"""Parts of screens: each draws one kind of thing and asks nobody for data."""

@@ -1,0 +1,60 @@
+"""Text that grows, such as a log: it follows what is written until somebody scrolls up."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.binding import Binding
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from lthtui.logtail import Chunk
+
+MOST = 5000  # lines kept
+
+
+class LogView(ScrollView, can_focus=True):
+    """Lines of text as they are; with `follow`, the newest is kept in view."""
+
+    BINDINGS = [
+        Binding("up,k", "scroll_up", "Up", show=False, id="log.up"),
+        Binding("down,j", "scroll_down", "Down", show=False, id="log.down"),
+        Binding("left,h", "scroll_left", "Left", show=False, id="log.left"),
+        Binding("right,l", "scroll_right", "Right", show=False, id="log.right"),
+        Binding("pageup", "page_up", "Page up", show=False, id="log.page_up"),
+        Binding("pagedown", "page_down", "Page down", show=False, id="log.page_down"),
+        Binding("home,g", "scroll_home", "First line", show=False, id="log.first"),
+        Binding("end,G", "scroll_end", "Last line, follow", show=False, id="log.last"),
+    ]
+
+    def __init__(self, follow: bool = True, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._follow = follow
+        self._lines: list[str] = []
+
+    @property
+    def following(self) -> bool:
+        """Whether the newest line is in view."""
+        return self.scroll_offset.y >= self.max_scroll_y
+
+    def show(self, chunk: Chunk) -> None:
+        """Add lines, or begin anew; the last line may replace one that was not complete."""
+        end = self._follow and (self.following or chunk.fresh)
+        kept = [] if chunk.fresh else self._lines[: len(self._lines) - chunk.replaces]
+        self._lines = [*kept, *chunk.lines][-MOST:]
+        width = max(map(cell_len, self._lines), default=0)
+        self.virtual_size = Size(width, len(self._lines))
+        if end or chunk.fresh:
+            bottom = len(self._lines) if end else 0
+            self.scroll_to(y=bottom, animate=False, force=True, immediate=True)
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line."""
+        left, top = self.scroll_offset
+        width = self.size.width
+        lines = self._lines[y + top : y + top + 1]
+        strip = Strip([Segment(line.expandtabs(4)) for line in lines])
+        strip = strip.crop_extend(left, left + width, self.rich_style)
+        return strip.apply_style(self.rich_style)
