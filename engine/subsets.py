@@ -21,19 +21,17 @@ class Listing:
         source: the file it comes from, for messages.
         ids: one stable name per image.
         labels: class indices, one per image.
-        lines: the line of each image in the file; empty where the file has no lines.
+        places: where each image is listed, such as `train.txt:12`; empty where files have no lines.
     """
 
     source: str
     ids: Sequence[str]
     labels: Sequence[int]
-    lines: Sequence[int] = ()
+    places: Sequence[str] = ()
 
     def at(self, position: int) -> str:
-        """Where an image is listed: `train.txt:12`, or its number in a file without lines."""
-        if self.lines:
-            return f"{self.source}:{self.lines[position]}"
-        return f"{self.source}, image {position}"
+        """Where an image is listed."""
+        return self.places[position] if self.places else f"{self.source}, image {position}"
 
 
 @dataclass(frozen=True)

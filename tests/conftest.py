@@ -6,6 +6,7 @@ import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -61,3 +62,9 @@ def run_folder(tmp_path: Path) -> Callable[..., RunDirectory]:
         return directory
 
     return make
+
+
+@pytest.fixture(scope="session")
+def image_sets() -> SimpleNamespace:
+    """The makers of `fakes/image_sets.py`: tiny data sets in every layout."""
+    return SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "fakes/image_sets.py")))

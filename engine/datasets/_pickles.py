@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def read(path: Path) -> Any:
-    """Load a pickle of dicts, lists, numbers, text (as bytes) and numpy arrays (as `Array`).
+    """Load a pickle of dicts, lists, numbers, text and numpy arrays (as `Array`).
 
     Raises:
         DataError: the file cannot be read, is damaged, or names anything else to construct.

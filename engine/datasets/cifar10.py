@@ -169,8 +169,7 @@ def _pickled(path: Path) -> Bytes:
     content = _pickles.read(path)
     content = content if isinstance(content, dict) else {}
     data, labels = (content.get(key, content.get(key.encode())) for key in ("data", "labels"))
-    pixels: np.ndarray[Any, Any]
-    pixels = data.values if isinstance(data, _pickles.Array) else np.empty(0)
+    pixels: np.ndarray[Any, Any] = data.values if isinstance(data, _pickles.Array) else np.empty(0)
     labels = labels.values.tolist() if isinstance(labels, _pickles.Array) else labels
     if pixels.dtype != np.uint8 or pixels.ndim != 2 or pixels.shape[1] != PIXELS:
         raise DataError(f"{path} has no 'data' of 8-bit values, 3,072 to an image. {HOW}")

@@ -130,10 +130,26 @@ def test_the_hash_ignores_order_and_tells_the_splits_apart() -> None:
 @pytest.mark.parametrize(
     ("train", "test", "message"),
     [
-        (Listing("train.txt", ["x", "x"], [0, 1], [4, 9]), None, "train.txt:9.*'x'.*train.txt:4"),
-        (None, Listing("test.txt", ["0"], [0], [1]), "test.txt:1.*already.*train.txt, image 0"),
-        (Listing("train.txt", ["x", "y"], [0, 2], [4, 9]), None, "train.txt:9: label 2 .*2 class"),
-        (Listing("train.txt", ["x", "y"], [0, -1], [4, 9]), None, "train.txt:9: label -1"),
+        (
+            Listing("train.txt", ["x", "x"], [0, 1], ["train.txt:4", "train.txt:9"]),
+            None,
+            "train.txt:9.*'x'.*train.txt:4",
+        ),
+        (
+            None,
+            Listing("test.txt", ["0"], [0], ["test.txt:1"]),
+            "test.txt:1.*already.*train.txt, image 0",
+        ),
+        (
+            Listing("train.txt", ["x", "y"], [0, 2], ["train.txt:4", "train.txt:9"]),
+            None,
+            "train.txt:9: label 2 .*2 class",
+        ),
+        (
+            Listing("train.txt", ["x", "y"], [0, -1], ["train.txt:4", "train.txt:9"]),
+            None,
+            "train.txt:9: label -1",
+        ),
         (Listing("train.txt", ["x", "y"], [0, 0]), None, r"no image of class 1 \(b\)"),
         (None, Listing("test.txt", [], []), "test.txt lists no image"),
     ],

@@ -1,0 +1,141 @@
+"""What every data set must do, on a tiny copy of it in the layout users have on disk."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from engine import registry
+from engine.augmentations import basic
+from engine.errors import DataError
+from engine.images import Splits, normalise
+from engine.seeds import rng
+from engine.subsets import Subset
+
+NAMES = registry.names("datasets")
+
+
+class Set:
+    """A data set on disk, to be described and loaded under any settings."""
+
+    def __init__(self, name: str, knobs: dict) -> None:
+        self.name, self.knobs, self.module = name, knobs, registry.load("datasets", name)
+
+    def settings(self, **knobs: object):
+        return self.module.Settings(**{**self.knobs, **knobs})
+
+    def load(self, **knobs: object) -> Splits:
+        return self.module.load(self.settings(**knobs))
+
+    def describe(self, **knobs: object):
+        return self.module.describe(self.settings(**knobs))
+
+
+@pytest.fixture(params=NAMES, scope="module")
+def images(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    image_sets: SimpleNamespace,
+) -> Set:
+    root = tmp_path_factory.mktemp(request.param)
+    return Set(request.param, image_sets.make(request.param, root))
+
+
+def parts(splits: Splits) -> dict:
+    return {k: getattr(splits, k) for k in ("train", "val", "test") if getattr(splits, k)}
+
+
+def test_splits_are_plain_tensors_and_share_no_image(images: Set) -> None:
+    splits = images.load(validation=30)
+    size, channels = splits.geometry.size, len(splits.geometry.mean)
+    seen: Counter = Counter()
+    for name, part in parts(splits).items():
+        assert part.x.dtype == torch.uint8 and part.x.is_contiguous()
+        assert part.y.dtype == torch.int64 and part.y.device.type == "cpu"
+        assert part.x.shape[:2] == (len(part), channels)
+        assert part.y.shape == (len(part),)
+        assert 0 <= part.y.min() and part.y.max() < len(part.classes)
+        assert part.classes == splits.train.classes
+        if name != "train":
+            assert part.x.shape[2:] == (size, size) and part.boxes is None
+        seen.update(part.ids)
+    assert max(seen.values()) == 1
+
+
+@pytest.mark.parametrize(
+    "knobs", [{}, {"per_class": 3, "validation": 14}, {"fraction": 0.5, "validation": "none"}]
+)
+def test_describe_says_what_load_gives(images: Set, knobs: dict) -> None:
+    about, splits = images.describe(**knobs), images.load(**knobs)
+    assert about.classes == splits.train.classes
+    assert (about.channels, about.size) == (splits.train.x.shape[1], splits.geometry.size)
+    assert (about.train, about.test) == (len(splits.train), len(splits.test))
+    assert about.val == (len(splits.val) if splits.val else 0)
+    assert (splits.val is None) == (knobs.get("validation") == "none")
+    assert about.bytes == sum(part.x.numel() for part in parts(splits).values())
+    assert set(about.warnings) <= set(splits.warnings)
+
+
+def test_subsets_are_balanced_nested_and_named(images: Set) -> None:
+    two, five = (images.load(per_class=n, validation=0.1) for n in (2, 5))
+    classes = len(two.train.classes)
+    assert torch.bincount(two.train.y, minlength=classes).tolist() == [2] * classes
+    assert set(two.train.ids) < set(five.train.ids)
+    assert two.val is not None and five.val is not None
+    assert two.val.ids == five.val.ids
+    assert two.subset == Subset(two.train.ids, two.val.ids)
+    assert two.subset.hash != five.subset.hash
+    where = [five.train.ids.index(name) for name in two.train.ids]
+    again = five.train.subset(where)
+    assert torch.equal(again.x, two.train.x) and torch.equal(again.y, two.train.y)
+
+
+def test_the_data_seed_alone_decides(images: Set) -> None:
+    one, same, other = (images.load(per_class=4, validation=20, seed=s) for s in (1, 1, 2))
+    assert one.subset == same.subset
+    assert torch.equal(one.train.x, same.train.x) and torch.equal(one.test.x, same.test.x)
+    assert one.subset.hash != other.subset.hash
+    assert one.test.ids == other.test.ids
+
+
+def test_training_images_become_what_the_network_sees(images: Set) -> None:
+    splits = images.load(per_class=2, validation="none")
+    batch = splits.train.batch(torch.arange(4), splits.geometry)
+    seen = normalise(basic.augment(basic.Settings(), batch, rng(0)).x, splits.geometry)
+    size = splits.geometry.size
+    assert seen.shape == (4, len(splits.geometry.mean), size, size)
+    assert seen.abs().max() < 10
+
+
+def test_settings_survive_a_round_trip(images: Set) -> None:
+    settings = images.settings(per_class=3, seed=5)
+    dumped = settings.model_dump(mode="json", exclude_defaults=True)
+    assert dumped.pop("name") == images.name
+    assert images.module.Settings.model_validate(dumped) == settings
+
+
+def test_describing_needs_no_torch(images: Set) -> None:
+    code = (
+        "import sys; from engine import registry;"
+        f"module = registry.load('datasets', {images.name!r});"
+        "assert 'numpy' not in sys.modules;"
+        f"module.describe(module.Settings(**{images.knobs!r}));"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_missing_folder_says_where_and_how(images: Set, tmp_path: Path) -> None:
+    if images.name == "digits":
+        pytest.skip("the digits lie in no folder of the user's")
+    for act in (images.describe, images.load):
+        with pytest.raises(DataError) as error:
+            act(root=str(tmp_path / "nowhere"))
+        assert f"{tmp_path / 'nowhere'} is no folder; looked for" in str(error.value)
+        assert "https://" in str(error.value) or "imgs/** with trainval.txt" in str(error.value)
