@@ -184,8 +184,7 @@ class Training:
         decay and momentum keep them exactly zero, so that one pass per step is enough.
         """
         if self._factors:
-            gradients = [p.grad for p, _ in self._masked if p.grad is not None]
-            torch._foreach_mul_(gradients, self._factors)
+            torch._foreach_mul_([p.grad for p, _ in self._masked], self._factors)
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         """All tensors that resuming needs, on any device."""
