@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.rundir import RunDirectory, write_json
+from engine.rundir import RunDirectory
 from engine.spec import RunSpec
 
 FILE = "identity.json"
@@ -53,8 +53,8 @@ class Identity(BaseModel):
 
 
 def store(directory: RunDirectory, spec: RunSpec) -> None:
-    """Keep it beside the spec."""
-    write_json(_file(directory), Identity.of(spec).model_dump())
+    """Keep it beside the spec, from which it can be made again."""
+    _file(directory).write_text(Identity.of(spec).model_dump_json())
 
 
 def read(directory: RunDirectory) -> Identity:

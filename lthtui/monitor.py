@@ -98,6 +98,7 @@ class Watched:
     def describe(self) -> dict[str, Any]:
         """The JSON object that stands for a run everywhere."""
         facts, progress = self.identity, self.progress
+        won = progress.winning
         return {
             "run_id": self.run_id,
             "name": facts.name,
@@ -113,10 +114,29 @@ class Watched:
             "sparsifier": facts.sparsifier,
             "dataset": facts.dataset,
             "model": facts.model,
-            "levels": [_level(level) for level in progress.finished_levels],
-            "winning": progress.winning.model_dump() if progress.winning else None,
+            "levels": [self._level(level) for level in progress.finished_levels],
+            "winning": {**won.model_dump(), "ticket": self._path(won.ticket)} if won else None,
             "error": self.error(),
         }
+
+    def _level(self, level: LevelProgress) -> dict[str, Any]:
+        return {
+            "level": level.level,
+            "density": level.density,
+            "kept": level.kept,
+            "total": level.total,
+            "epochs": level.epochs,
+            "val_accuracy": level.val_accuracy,
+            "test_accuracy": level.test_accuracy,
+            "val_balanced_accuracy": level.val_balanced_accuracy,
+            "test_balanced_accuracy": level.test_balanced_accuracy,
+            "seconds": level.seconds,
+            "ticket": self._path(level.ticket),
+        }
+
+    def _path(self, within: str | None) -> str | None:
+        """The absolute path of a file that the journal names within the run's folder."""
+        return str(self.directory.path / within) if within else None
 
     def _look(self) -> tuple[Any, ...]:
         one = self.directory
@@ -178,22 +198,6 @@ def describe(directory: RunDirectory) -> dict[str, Any]:
     watched = Watched(directory, curves=False)
     watched.refresh()
     return watched.describe()
-
-
-def _level(level: LevelProgress) -> dict[str, Any]:
-    return {
-        "level": level.level,
-        "density": level.density,
-        "kept": level.kept,
-        "total": level.total,
-        "epochs": level.epochs,
-        "val_accuracy": level.val_accuracy,
-        "test_accuracy": level.test_accuracy,
-        "val_balanced_accuracy": level.val_balanced_accuracy,
-        "test_balanced_accuracy": level.test_balanced_accuracy,
-        "seconds": level.seconds,
-        "ticket": level.ticket,
-    }
 
 
 def _reason(code: int) -> str:

@@ -8,9 +8,11 @@ import re
 import select
 import signal
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +25,7 @@ from engine.spec import LaunchSpec, RunSpec
 from lthtui import identity
 from lthtui.launch import devices, lease
 
+_ALIKE = re.compile(r"-([0-9a-f]{6}-s\d+)(?:-\d+)?$")  # what ids of the same settings share
 GRACE = 30.0  # seconds a worker gets to finish its step and write a checkpoint
 
 
@@ -75,18 +78,24 @@ def submit(
     root = root.absolute()
     for spec in specs:
         devices.eligible(spec.launch.devices, _visible())
-    done = []
     with locked(root):
-        known = os.listdir(root / "runs")
-        for spec in specs:
-            submitted = _place(root, known, _anchored(spec), again)
+        anchored = [_anchored(spec) for spec in specs]
+        done = [*_choose(root, anchored, again)]
+        for submitted, spec in zip(done, anchored, strict=True):
+            if submitted.action == "new":
+                _make(submitted.directory, spec)
             if submitted.queued:
                 _enqueue(submitted.directory, spec.launch, priority)
-            done.append(submitted)
-            known.append(submitted.directory.run_id)
         if any(submitted.queued for submitted in done):
             lease.ensure(root)
     return done
+
+
+def preview(root: Path, specs: Sequence[RunSpec], *, again: bool = False) -> list[Submitted]:
+    """What `submit` would do, without doing it."""
+    for spec in specs:
+        devices.eligible(spec.launch.devices, _visible())
+    return [*_choose(root.absolute(), [_anchored(spec) for spec in specs], again)]
 
 
 def resume(runs: Sequence[RunDirectory], *, priority: int = 0) -> list[Submitted]:
@@ -142,31 +151,49 @@ def locked(root: Path) -> Iterator[None]:
         os.close(file)
 
 
-def _place(root: Path, known: list[str], spec: RunSpec, again: bool) -> Submitted:
-    """Find the folder of a spec's run, or make one."""
-    found = None if again else _same(root, known, spec)
-    if found:
-        return Submitted(found, _action(found))
-    day = time.strftime("%Y%m%d", time.gmtime())
-    name = run_id(spec, day)
-    taken = {other for other in known if (root / "runs" / other / "spec.yaml").exists()}
-    number = 1
-    while name in taken:
-        number += 1
-        name = f"{run_id(spec, day)}-{number}"
-    directory = RunDirectory(root / "runs" / name)
+def _choose(root: Path, specs: Sequence[RunSpec], again: bool) -> Iterator[Submitted]:
+    """Find the folder of each spec's run, or a free name for a new one."""
+    try:
+        known = os.listdir(root / "runs")
+    except FileNotFoundError:
+        known = []
+    used = {name for name in known if (root / "runs" / name / "spec.yaml").exists()}
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in used:
+        if match := _ALIKE.search(name):
+            alike[match[1]].append(name)
+    chosen: dict[str, Submitted] = {}
+    for spec in specs:
+        if spec.digest in chosen and not again:
+            yield Submitted(chosen[spec.digest].directory, "active")
+            continue
+        names = [] if again else alike[f"{spec.digest[:6]}-s{spec.seed}"]
+        found = _newest([RunDirectory(root / "runs" / name) for name in names], spec.digest)
+        if found is None:
+            found = Submitted(RunDirectory(root / "runs" / _free(spec, used)), "new")
+            used.add(found.directory.run_id)
+        chosen[spec.digest] = found
+        yield found
+
+
+def _free(spec: RunSpec, used: Collection[str]) -> str:
+    """An id for a new run."""
+    first = run_id(spec, time.strftime("%Y%m%d", time.gmtime()))
+    numbered = (f"{first}-{number}" for number in count(2))
+    return next(name for name in chain([first], numbered) if name not in used)
+
+
+def _make(directory: RunDirectory, spec: RunSpec) -> None:
     directory.path.mkdir(mode=0o700, exist_ok=True)
     identity.store(directory, spec)
     _write_spec(directory, spec)
-    return Submitted(directory, "new")
 
 
-def _same(root: Path, known: list[str], spec: RunSpec) -> RunDirectory | None:
-    """The newest run with the same settings and seed."""
-    form = re.compile(rf".*-{spec.digest[:6]}-s{spec.seed}(-\d+)?")
-    candidates = [RunDirectory(root / "runs" / name) for name in known if form.fullmatch(name)]
-    same = [one for one in candidates if _digest(one) == spec.digest]
-    return max(same, key=lambda one: one.spec_file.stat().st_mtime_ns, default=None)
+def _newest(alike: Sequence[RunDirectory], digest: str) -> Submitted | None:
+    """The newest run of a digest, and what is to be done with it."""
+    same = [directory for directory in alike if _digest(directory) == digest]
+    newest = max(same, key=lambda one: one.spec_file.stat().st_mtime_ns, default=None)
+    return Submitted(newest, _action(newest)) if newest else None
 
 
 def _digest(directory: RunDirectory) -> str | None:

@@ -1,0 +1,321 @@
+"""Commands about runs: run, list, show, logs, cancel, pause, resume, retry."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.errors import UsageError
+from engine.rundir import RunDirectory, Status, status
+from lthtui import overrides, runnames, settings
+from lthtui.commands import Json, Root, Specs
+from lthtui.text import clean, clean_line
+
+if TYPE_CHECKING:
+    from lthtui.headless import Display
+    from lthtui.launch.queue import Submitted
+    from lthtui.specfiles import Ready
+
+Runs = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN...", help="Any unique part of a run's id, NAME-s0, or @last."),
+]
+Run = Annotated[
+    str, typer.Argument(metavar="RUN", help="Any unique part of a run's id, NAME-s0, or @last.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the app."""
+    for command in (run, show, logs, cancel, pause, resume, retry):
+        app.command()(command)
+    app.command("list")(list_runs)
+
+
+def run(
+    arguments: Specs,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Queue the runs and return at once.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be run; write nothing.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Make new runs even of what is finished or begun.")
+    ] = False,
+    priority: Annotated[
+        int, typer.Option(min=-1000, max=1000, help="Higher starts before lower.")
+    ] = 0,
+    as_json: Json = False,
+    root: Root = None,
+) -> None:
+    """Run spec files and follow them to the end; Ctrl-C stops them, `lthtui resume` goes on."""
+    from lthtui import specfiles
+    from lthtui.launch import queue
+
+    names, changes = overrides.separate(arguments)
+    if not names:
+        raise UsageError("no spec given; name a file, such as specs/quickstart.yaml")
+    expansions = [specfiles.expand(name, changes) for name in names]
+    for expansion in expansions:
+        for note in expansion.notes:
+            _say(f"{expansion.source}: {note}")
+    ready = [one for expansion in expansions for one in expansion.runs]
+    folder, specs = settings.root(root), [one.spec for one in ready]
+    if dry_run:
+        _dry_run(queue.preview(folder, specs, again=again), ready, as_json)
+        return
+    submitted = queue.submit(folder, specs, again=again, priority=priority)
+    if detach:
+        _detached(submitted, as_json)
+        return
+    raise typer.Exit(_follow(folder, submitted, as_json))
+
+
+def list_runs(as_json: Json = False, root: Root = None) -> None:
+    """List all runs, the oldest first."""
+    from lthtui.monitor import Watched
+
+    found = []
+    for directory in runnames.every(settings.root(root)):
+        watched = Watched(directory, curves=False)
+        watched.refresh()
+        try:
+            found.append(watched.describe())
+        except (OSError, ValueError) as error:
+            _say(f"{directory.run_id}: its spec can't be read: {error}")
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for line in _listed(found):
+        typer.echo(line)
+
+
+def show(name: Run, as_json: Json = False, root: Root = None) -> None:
+    """Show one run: what it is, its levels, its winning ticket."""
+    from lthtui import epilogue
+    from lthtui.monitor import Watched
+
+    (directory,) = runnames.find(settings.root(root), [name])
+    watched = Watched(directory)
+    watched.refresh()
+    facts = watched.describe()
+    if as_json:
+        typer.echo(json.dumps(facts))
+        return
+    keys = ("run_id", "status", "experiment", "seed", "sparsifier", "dataset", "model", "directory")
+    for key in keys:
+        typer.echo(f"{key:<12}{clean_line(str(facts[key]), 1000)}")
+    typer.echo()
+    epilogue.results([watched])
+    epilogue.failures([watched])
+
+
+def logs(
+    name: Run,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")
+    ] = False,
+    lines: Annotated[
+        int | None, typer.Option("-n", "--lines", min=0, help="Only so many of the last lines.")
+    ] = None,
+    root: Root = None,
+) -> None:
+    """Show what a run's worker wrote."""
+    (directory,) = runnames.find(settings.root(root), [name])
+    for line in _log(directory, lines, follow):
+        typer.echo(line)
+
+
+def cancel(names: Runs, root: Root = None) -> None:
+    """Stop runs at a checkpoint, or take them out of the queue; they can be resumed."""
+    from lthtui.launch import queue
+
+    found = _active(runnames.find(settings.root(root), names))
+    queue.cancel(found)
+    _print_states(found)
+
+
+def pause(names: Runs, root: Root = None) -> None:
+    """As cancel, but the runs count as paused."""
+    from lthtui.launch import queue
+
+    found = _active(runnames.find(settings.root(root), names))
+    queue.pause(found)
+    _print_states(found)
+
+
+def resume(names: Runs, root: Root = None) -> None:
+    """Queue runs again; each goes on from its last checkpoint."""
+    from lthtui.launch import queue
+
+    for one in queue.resume(runnames.find(settings.root(root), names)):
+        left = {"active": "is queued or running already", "finished": "is finished"}
+        typer.echo(f"{one.directory.run_id} {left.get(one.action, 'queued')}")
+
+
+def retry(names: Runs, root: Root = None) -> None:
+    """Queue runs again that failed or were lost; others are left alone."""
+    from lthtui.launch import queue
+
+    for directory in runnames.find(settings.root(root), names):
+        state = status(directory)
+        if state in (Status.FAILED, Status.LOST):
+            queue.resume([directory])
+            typer.echo(f"{directory.run_id} queued")
+        else:
+            typer.echo(f"{directory.run_id} is {state}")
+
+
+def _follow(root: Path, submitted: Sequence[Submitted], as_json: bool) -> int:
+    """Wait for the runs, show what they do and what came of them; return the exit code."""
+    from lthtui import epilogue
+    from lthtui.headless import Follower
+
+    ids = list(dict.fromkeys(one.directory.run_id for one in submitted))
+    names = runnames.short(ids)
+    for one in submitted:
+        if one.action in ("active", "finished"):
+            what = "runs or waits already" if one.action == "active" else "is finished already"
+            _say(f"{names[one.directory.run_id]} {what}; --again makes a new run")
+    display = _display(submitted, names, as_json)
+    follower = Follower(root, submitted, display)
+    follower.follow()
+    watched = [follower.runs[run] for run in ids if run in follower.runs]
+    if as_json:
+        _print_json("summary", [one.describe() for one in watched])
+        return follower.exit_code()
+    epilogue.results(watched)
+    epilogue.failures(watched)
+    epilogue.next_steps(watched)
+    return follower.exit_code()
+
+
+def _display(submitted: Sequence[Submitted], names: dict[str, str], as_json: bool) -> Display:
+    from lthtui import narration
+
+    if as_json:
+        return narration.JsonLines([one.directory for one in submitted], sys.stdout)
+    if sys.stderr.isatty():
+        return narration.Bars(names)
+    return narration.Plain(names)
+
+
+def _detached(submitted: Sequence[Submitted], as_json: bool) -> None:
+    from lthtui.monitor import describe
+
+    if as_json:
+        _print_json("submitted", [describe(one.directory) for one in submitted])
+        return
+    for one in submitted:
+        typer.echo(one.directory.run_id)
+    if submitted:
+        _say(f"follow with `lthtui logs -f {submitted[0].directory.run_id}` or `lthtui`")
+
+
+def _dry_run(submitted: Sequence[Submitted], ready: Sequence[Ready], as_json: bool) -> None:
+    rows = [
+        {
+            "run_id": one.directory.run_id,
+            "action": one.action,
+            "levels": len(run.plan.levels),
+            "epochs": run.plan.epochs,
+            "steps": run.plan.steps,
+        }
+        for one, run in zip(submitted, ready, strict=True)
+    ]
+    if as_json:
+        _print_json("plan", rows)
+        return
+    words = {
+        "new": "would start",
+        "resumed": "would go on",
+        "active": "runs or waits already",
+        "finished": "is finished already",
+    }
+    for row in rows:
+        what = f"{row['levels']} levels, {row['epochs']:g} epochs, {row['steps']:,} steps"
+        typer.echo(f"{row['run_id']}  {words[str(row['action'])]}: {what}")
+
+
+def _print_json(kind: str, runs: Sequence[dict[str, Any]]) -> None:
+    typer.echo(json.dumps({"kind": kind, "runs": runs}))
+
+
+def _listed(runs: Sequence[dict[str, Any]]) -> Iterator[str]:
+    from lthtui.report import aligned
+
+    if not runs:
+        _say("no runs yet; `lthtui run SPEC` makes one")
+        return
+    header = ("RUN", "STATUS", "LEVELS", "KEPT", "VAL", "TEST")
+    yield from aligned(header, map(_row, runs))
+
+
+def _row(run: dict[str, Any]) -> Sequence[str]:
+    won = run["winning"] or {}
+    shares = (won.get("density"), won.get("val_accuracy"), won.get("test_accuracy"))
+    return (
+        clean_line(run["run_id"]),
+        "stalled" if run["stalled"] else run["status"],
+        str(len(run["levels"])),
+        *("–" if share is None else f"{share:.2%}" for share in shares),
+    )
+
+
+def _log(directory: RunDirectory, lines: int | None, follow: bool) -> Iterator[str]:
+    """The lines of a log; with `follow`, also those to come until the run has ended."""
+    from lthtui.logtail import shown
+
+    while follow and not directory.log_file.exists() and _is_active(directory):
+        time.sleep(0.1)
+    if not directory.log_file.exists():
+        _say(f"{directory.run_id} has no log yet: it is {status(directory)}")
+        return
+    with directory.log_file.open("rb") as file:
+        for line in deque(file, lines) if lines is not None else file:
+            yield shown(line.removesuffix(b"\n"))
+        while follow:
+            going = _is_active(directory)  # asked first, so that its last lines are not missed
+            for line in _grown(file):
+                yield shown(line)
+            if not going:
+                return
+            time.sleep(0.1)
+
+
+def _grown(file: Any) -> Iterator[bytes]:
+    """Lines that were completed since the last call."""
+    while line := file.readline():
+        if not line.endswith(b"\n"):
+            file.seek(-len(line), 1)
+            return
+        yield line.removesuffix(b"\n")
+
+
+def _is_active(directory: RunDirectory) -> bool:
+    return status(directory) in (Status.QUEUED, Status.RUNNING)
+
+
+def _active(found: Sequence[RunDirectory]) -> list[RunDirectory]:
+    """Those runs that wait or run; of the others it is said what they are."""
+    for directory in found:
+        if not _is_active(directory):
+            _say(f"{directory.run_id} neither runs nor waits: it is {status(directory)}")
+    return [directory for directory in found if _is_active(directory)]
+
+
+def _print_states(found: Sequence[RunDirectory]) -> None:
+    for directory in found:
+        typer.echo(f"{directory.run_id} {status(directory)}")
+
+
+def _say(message: str) -> None:
+    typer.echo(clean(message), err=True)

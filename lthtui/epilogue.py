@@ -1,0 +1,112 @@
+"""What a command prints about runs that have ended: results, failures, and what to type next."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from engine.rundir import Status
+from lthtui import report, runnames
+from lthtui.board import Group
+from lthtui.labels import distinguish
+from lthtui.logtail import shown
+from lthtui.monitor import Watched
+from lthtui.runview import view
+from lthtui.text import clean
+
+LOG_LINES = 10  # of a failed run's log
+CHART = (100, 20)  # the most columns and rows of the curve
+RESUMABLE = (Status.STOPPED, Status.PAUSED, Status.FAILED, Status.LOST)
+
+
+def results(runs: Sequence[Watched]) -> None:
+    """Print the curve (on a terminal), the levels and the tickets to stdout."""
+    groups = report.grouped([view(run) for run in runs], _labels(runs))
+    if sys.stdout.isatty():
+        _draw(groups)
+    names = runnames.short([run.run_id for run in runs])
+    for line in (*report.tables(groups), *report.tickets(groups, names)):
+        print(_printable(line))
+
+
+def failures(runs: Sequence[Watched]) -> None:
+    """Print to stderr why runs failed, the end of their logs, and what to do."""
+    names = runnames.short([run.run_id for run in runs])
+    for run in runs:
+        if error := run.error():
+            _say(f"{names[run.run_id]} {run.status}: {error}")
+            for line in _last_lines(run):
+                _say(f"  | {line}")
+
+
+def next_steps(runs: Sequence[Watched]) -> None:
+    """Print to stderr what to type next."""
+    left = [run.run_id for run in runs if run.status in RESUMABLE]
+    if left:
+        _say(f"go on from the last checkpoint with: lthtui resume {' '.join(left)}")
+    if any(run.error() for run in runs):
+        _say("the whole log: lthtui logs RUN")
+    done = [run.run_id for run in runs if run.status == Status.FINISHED]
+    if done:
+        _say("next:")
+        _say(f"  lthtui show {done[0]}")
+        _say(f"  lthtui ticket export {done[0]} -o ticket.safetensors")
+        _say("  lthtui mlflow")
+
+
+def _labels(runs: Sequence[Watched]) -> dict[str, str]:
+    """Names of groups by what tells them apart; a lone group keeps its spec's name."""
+    first = {run.identity.group: run for run in reversed(runs)}
+    if len(first) == 1:
+        return {}
+    specs = {group: run.directory.spec().model_dump(mode="json") for group, run in first.items()}
+    differ = distinguish(specs)
+    several = len({run.identity.name for run in runs}) == 1
+    return {
+        group: differ[group] if several and differ[group] else f"{run.identity.name} {group[:6]}"
+        for group, run in first.items()
+    }
+
+
+def _draw(groups: Sequence[Group]) -> None:
+    from rich.console import Console
+
+    from lthtui.charts import ASCII, PLAIN, Look, render, to_rich
+
+    chart = report.curves(groups)
+    if chart is None:
+        return
+    console = Console(highlight=False, markup=False, emoji=False)
+    coloured = Look() if console.color_system and not console.no_color else PLAIN
+    look = coloured if _unicode() else ASCII
+    width, height = min(console.width, CHART[0]), min(max(console.height - 4, 8), CHART[1])
+    console.print(to_rich(render(chart, width, height, look)), end="\n\n")
+
+
+def _last_lines(run: Watched) -> Iterator[str]:
+    try:
+        with run.directory.log_file.open("rb") as file:
+            for line in deque(file, LOG_LINES):
+                yield shown(line.removesuffix(b"\n"))
+    except OSError:
+        return
+
+
+def _unicode() -> bool:
+    return "utf" in (sys.stdout.encoding or "").lower()
+
+
+def _printable(line: str) -> str:
+    """The line in characters that stdout can show."""
+    text = clean(line)
+    if _unicode():
+        return text
+    return text.translate(_PLAIN).encode("ascii", "replace").decode()
+
+
+def _say(message: str) -> None:
+    print(clean(message), file=sys.stderr, flush=True)
+
+
+_PLAIN = str.maketrans({"±": "+-", "–": "-", report.MARK: "*"})

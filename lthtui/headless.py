@@ -1,0 +1,137 @@
+"""Follows submitted runs without the app until they have ended, and turns Ctrl-C into a stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Protocol
+
+from engine.errors import FAILED, INTERRUPTED, OK, RESUMABLE
+from engine.rundir import RunDirectory, Status
+from lthtui.launch import lease, queue
+from lthtui.launch.queue import Submitted
+from lthtui.monitor import Monitor, Watched
+
+POLL = 0.1  # seconds between looks at the runs' folders
+CHECK = 1.0  # seconds between looks at whether somebody dispatches what waits
+
+
+class Display(Protocol):
+    """What shows the runs while they are followed."""
+
+    def update(self, changed: Sequence[Watched], runs: Mapping[str, Watched]) -> None:
+        """Show the runs; `changed` are those that are not as at the last call."""
+
+    def say(self, message: str) -> None:
+        """Tell the user something."""
+
+    def close(self) -> None:
+        """Show nothing more."""
+
+
+class Interrupts:
+    """Counts the Ctrl-C that come within a `with` block, instead of ending the program."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._before: Any = None
+
+    def __enter__(self) -> Interrupts:
+        self._before = signal.signal(signal.SIGINT, self._on_signal)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+
+
+class Follower:
+    """Waits for runs that were submitted.
+
+    Attributes:
+        runs: by id, as last seen.
+        interrupted: whether Ctrl-C came.
+    """
+
+    def __init__(self, root: Path, submitted: Sequence[Submitted], display: Display) -> None:
+        self.root, self.display = root, display
+        self.own = [one.directory for one in submitted if one.queued]
+        self._awaited = {one.directory.run_id for one in submitted}
+        self._monitor = Monitor(root, only=self._awaited)
+        self.runs: Mapping[str, Watched] = self._monitor.runs
+        self._stopping: list[threading.Thread] = []
+        self._checked = time.monotonic()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C came."""
+        return bool(self._stopping)
+
+    def follow(self) -> None:
+        """Return when all runs have ended; after Ctrl-C, when those queued by this command have."""
+        try:
+            with Interrupts() as interrupts:
+                self.display.update(self._monitor.poll(), self.runs)
+                while self._waiting():
+                    time.sleep(POLL)
+                    if interrupts.count > len(self._stopping):
+                        self._stop()
+                    self._look_after_queue()
+                    self.display.update(self._monitor.poll(), self.runs)
+        finally:
+            self.display.close()
+
+    def exit_code(self) -> int:
+        """130 after Ctrl-C, 1 if a run failed or was lost, 75 if one was stopped, 0 otherwise."""
+        return INTERRUPTED if self.interrupted else exit_code(self.runs)
+
+    def _waiting(self) -> bool:
+        return any(self.runs[run].active for run in self._awaited if run in self.runs)
+
+    def _stop(self) -> None:
+        """Have own runs stop at a checkpoint; on the second Ctrl-C, have them killed."""
+        grace = 0.0 if self._stopping else queue.GRACE
+        active = [one for one in self.own if self.runs[one.run_id].active]
+        if grace:
+            self._awaited = {one.run_id for one in active}
+            self.display.say(
+                f"stopping {_count(len(active))}, each at a checkpoint; Ctrl-C again kills"
+            )
+        thread = threading.Thread(target=_cancel, args=(active, grace), daemon=True)
+        thread.start()
+        self._stopping.append(thread)
+
+    def _look_after_queue(self) -> None:
+        """Start another queue process if the one before was killed."""
+        now = time.monotonic()
+        if now - self._checked > CHECK:
+            self._checked = now
+            if any(watched.status == Status.QUEUED for watched in self.runs.values()):
+                lease.ensure(self.root)
+
+
+def exit_code(runs: Mapping[str, Watched]) -> int:
+    """What a command that waited for these runs ends with."""
+    states = {watched.status for watched in runs.values()}
+    if states & {Status.FAILED, Status.LOST}:
+        return FAILED
+    return RESUMABLE if states & {Status.STOPPED, Status.PAUSED} else OK
+
+
+def _cancel(runs: Sequence[RunDirectory], grace: float) -> None:
+    queue.cancel(runs, grace=grace)
+
+
+def _count(number: int) -> str:
+    return f"{number} run{'' if number == 1 else 's'}"

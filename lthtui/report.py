@@ -1,0 +1,177 @@
+"""What is said about runs that have ended: the curve, the levels, the winning ticket."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import mean, stdev
+
+from rich.cells import cell_len
+
+from lthtui.board import Group, board
+from lthtui.charts import Chart, Curve, accuracy_chart
+from lthtui.runview import LevelView, RunView, scored
+
+DETAILED = 3  # groups up to which each has a table of its levels
+DRAWN = 8  # groups up to which their curves fit one chart
+LISTED = 8  # tickets that are listed
+MARK = "◆"
+LEVELS = ("level", "kept", "weights", "val", "test", "seconds", "")
+GROUPS = ("", "n", "level", "kept", "val", "test", "dense val", "dense test")
+
+
+def grouped(runs: Sequence[RunView], labels: Mapping[str, str]) -> tuple[Group, ...]:
+    """Runs by everything but their seed, in the order in which they were given."""
+    order = {run.group: index for index, run in reversed([*enumerate(runs)])}
+    found = board({run.run_id: run for run in runs}, labels, {}).groups
+    return tuple(sorted(found, key=lambda group: order[group.id]))
+
+
+def curves(groups: Sequence[Group]) -> Chart | None:
+    """Accuracy on the selecting images against weights kept; None if there is no line to draw."""
+    drawn = [
+        Curve(group.label, [_points(run) for run in group.runs], _winners(group))
+        for group in groups[:DRAWN]
+    ]
+    if not any(len(points) > 1 for curve in drawn for points in curve.seeds):
+        return None
+    return accuracy_chart(drawn, y_label=f"{_split(groups[0].runs[0])} accuracy")
+
+
+def tables(groups: Sequence[Group]) -> Iterator[str]:
+    """The levels of each of a few groups with their verdict, or one line for each of many."""
+    if len(groups) > DETAILED:
+        yield from aligned(GROUPS, map(_summary, groups))
+        return
+    for group in groups:
+        if any(run.ended_levels for run in group.runs):
+            seeds = f", mean ± deviation over {len(group.runs)} seeds" if group.runs[1:] else ""
+            yield f"{group.label}{seeds}"
+            yield from aligned(LEVELS, _levels(group))
+            yield from verdict(group)
+
+
+def verdict(group: Group) -> Iterator[str]:
+    """What a group's runs found, in words: nothing is called winning that does not beat dense."""
+    named = [run for run in group.runs if run.final and run.winning]
+    of = f" in {{}} of {len(named)} seeds" if len(named) > 1 else ""
+    for beats, what in ((True, "winning ticket"), (False, "no winning ticket"), (None, "picked")):
+        runs = [run for run in named if run.beats_dense is beats]
+        if runs:
+            yield what + of.format(len(runs)) + _because(beats, _split(runs[0]))
+            yield f"  {'ticket' if beats else 'best':<6}  {_picked(runs)}"
+            if beats is not None:
+                yield f"  dense   {_accuracies([run.dense for run in runs])}"
+
+
+def _because(beats: bool | None, split: str) -> str:
+    if beats is None:
+        return f" on {split} images; there is no dense level to compare it with"
+    return "" if beats else f": no sparse level beats the dense one on {split} images"
+
+
+def tickets(groups: Sequence[Group], names: Mapping[str, str]) -> Iterator[str]:
+    """Where the picked tickets are, as far as their weights were kept."""
+    kept = [
+        (run, run.winning.ticket)
+        for group in groups
+        for run in group.runs
+        if run.final and run.winning and run.winning.ticket
+    ]
+    for run, ticket in kept[:LISTED]:
+        yield f"ticket  {names[run.run_id]}  {_near(os.path.join(run.directory, ticket))}"
+    if len(kept) > LISTED:
+        yield f"        and {len(kept) - LISTED} more; `lthtui ticket list` shows all"
+
+
+def aligned(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A table as plain lines."""
+    table = [header, *rows]
+    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = zip(row, widths, strict=True)
+        yield "  ".join(text + " " * (width - cell_len(text)) for text, width in cells).rstrip()
+
+
+def spread(values: Iterable[float | None], form: str = ".2f", scale: float = 100.0) -> str:
+    """Mean and sample deviation, as `97.10 ± 0.35`, of the values that are known."""
+    known = [scale * value for value in values if value is not None]
+    if not known:
+        return "–"
+    return format(mean(known), form) + (f" ± {stdev(known):{form}}" if known[1:] else "")
+
+
+def _levels(group: Group) -> Iterator[Sequence[str]]:
+    ended = [level for run in group.runs for level in run.ended_levels]
+    for index in sorted({level.index for level in ended}):
+        levels = [level for level in ended if level.index == index]
+        yield (
+            str(index),
+            f"{mean(level.density for level in levels):.2%}",
+            f"{round(mean(level.kept for level in levels)):,}",
+            spread(level.val for level in levels),
+            spread(level.test for level in levels),
+            spread((level.seconds for level in levels), ".1f", 1.0),
+            _mark(group, index),
+        )
+
+
+def _mark(group: Group, index: int) -> str:
+    """Whose winning ticket a level is; a level that was picked but lost to dense is no winner."""
+    picked = [run for run in group.runs if run.final and run.winner == index]
+    won = [run for run in picked if run.beats_dense]
+    shown = won or picked
+    if not shown:
+        return ""
+    seeds = " " + " ".join(f"s{run.seed}" for run in shown) if group.runs[1:] else ""
+    return f"{MARK} winning{seeds}" if won else f"picked{seeds}"
+
+
+def _summary(group: Group) -> Sequence[str]:
+    picked = [run.winning for run in group.runs if run.final and run.winning]
+    dense = [run.dense for run in group.runs if run.dense]
+    return (
+        group.label,
+        str(len(group.runs)),
+        " ".join(str(level.index) for level in picked) or "–",
+        f"{mean(level.density for level in picked):.2%}" if picked else "–",
+        spread(level.val for level in picked),
+        spread(level.test for level in picked),
+        spread(level.val for level in dense),
+        spread(level.test for level in dense),
+    )
+
+
+def _picked(runs: Sequence[RunView]) -> str:
+    levels = [run.winning for run in runs if run.winning]
+    which = sorted({level.index for level in levels})
+    kept = spread(level.density for level in levels)
+    return f"{_accuracies(levels)}, level {', '.join(map(str, which))}, {kept} % kept"
+
+
+def _accuracies(levels: Sequence[LevelView | None]) -> str:
+    known = [level for level in levels if level]
+    return (
+        f"val {spread(level.val for level in known)}, test {spread(level.test for level in known)}"
+    )
+
+
+def _points(run: RunView) -> list[tuple[float, float]]:
+    scores = [(level.density, scored(level, run.split)) for level in run.ended_levels]
+    return [(density, score) for density, score in scores if score is not None]
+
+
+def _winners(group: Group) -> list[tuple[float, float]]:
+    won = [(run.winning, run) for run in group.runs if run.beats_dense and run.winning]
+    scores = [(level.density, scored(level, run.split)) for level, run in won]
+    return [(density, score) for density, score in scores if score is not None]
+
+
+def _split(run: RunView) -> str:
+    return "test" if run.split == "test" else "validation"
+
+
+def _near(path: str) -> str:
+    """A path as it is named from the current folder, if it lies below."""
+    below = os.path.relpath(path)
+    return path if below.startswith(os.pardir) else below
