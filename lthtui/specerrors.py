@@ -38,11 +38,10 @@ def explain(error: ValidationError, tree: dict[str, Any], extra: Sequence[str]) 
             wrong_types.setdefault(path, []).append(one)
         else:
             findings.append(_finding(path, one, tree, extra))
-    blamed = {finding.path for finding in findings} | set(wrong_types)
+    blamed = {finding.path for finding in findings}
+    blamed |= {path[:end] for path in (*blamed, *wrong_types) for end in range(len(path))}
     for path, alternatives in wrong_types.items():
-        if not any(other[: len(path)] == path and other != path for other in blamed) and not any(
-            finding.path == path for finding in findings
-        ):
+        if path not in blamed:  # one member of a union got further than its type
             findings.append(Finding(path, _expected(alternatives)))
     return findings
 
@@ -149,6 +148,7 @@ _EXPECTED = {
     "bool_parsing": "true or false",
     "string_type": "text",
     "tuple_type": "a list",
+    "list_type": "a list",
     "dict_type": "a mapping of fields",
     "model_type": "a mapping of fields",
     "none_required": "nothing",

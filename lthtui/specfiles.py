@@ -41,7 +41,9 @@ def _seeds(value: Any) -> Any:
     return value
 
 
-def _once(seeds: tuple[int, ...]) -> tuple[int, ...]:
+def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if not seeds:
+        raise PydanticCustomError("seeds", "give at least one seed")
     twice = next((seed for seed in seeds if seeds.count(seed) > 1), None)
     if twice is not None:
         raise PydanticCustomError("seeds", "{why}", {"why": f"seed {twice} is listed twice"})
@@ -51,9 +53,9 @@ def _once(seeds: tuple[int, ...]) -> tuple[int, ...]:
 _Seed = Annotated[int, Field(ge=0, lt=2**32)]
 _Seeds = Annotated[
     tuple[_Seed, ...],
-    Field(min_length=1, max_length=MAX_RUNS),
+    Field(max_length=MAX_RUNS),
     BeforeValidator(_seeds),
-    AfterValidator(_once),
+    AfterValidator(_distinct),
     WithJsonSchema(
         {
             "anyOf": [
@@ -121,8 +123,8 @@ def expand(path: str | Path, changes: Sequence[str] = ()) -> Expansion:
     document = yamlfile.read(found)
     if not isinstance(document.data, dict):
         what = "the file is empty" if document.data is None else "expected fields such as data:"
-        mark = document.values.get((), yamlfile.Mark(1, 1))
-        raise FileError([document.problem(f"{what}; `lthtui new NAME` writes a spec", mark)])
+        message = f"{what}; `lthtui new NAME` writes a spec"
+        raise FileError([document.problem(message, document.values[()])])
     return _Expander(document, _stem(found), _read(changes)).expand()
 
 
@@ -194,7 +196,7 @@ class _Expander:
             for one in self._combinations(axes)
             for seed in seeds
         ]
-        runs, notes = self._distinct(ready)
+        runs, notes = self._distinct(ready, axes)
         if self.problems:
             raise FileError(self.problems)
         warnings = (warning for run in runs for warning in run.images.warnings)
@@ -294,16 +296,19 @@ class _Expander:
                 self._blame(self.tree, Finding(path, finding.message, finding.at))
             return SpecFile()
 
-    def _distinct(self, runs: Sequence[Ready]) -> tuple[list[Ready], list[str]]:
+    def _distinct(
+        self, runs: Sequence[Ready], axes: Sequence[_Axis]
+    ) -> tuple[list[Ready], list[str]]:
         """Drop repeated runs; refuse runs that differ in nothing that tells runs apart."""
         seen: dict[tuple[str, int], Ready] = {}
         for run in runs:
             first = seen.setdefault((run.spec.digest, run.spec.seed), run)
             if first.spec != run.spec:
                 one, two = first.spec.model_dump(), run.spec.model_dump()
-                differ = ", ".join(key for key in one if one[key] != two[key])
-                why = f"runs that differ only in {differ} count as the same run; don't vary that"
-                self.problems.append(Problem(self.source, why))
+                differ = [key for key in one if one[key] != two[key]]
+                why = f"runs that differ only in {', '.join(differ)} count as the same run"
+                blamed = next(axis for axis in axes if axis.path[0] in differ)
+                self.problems.append(blamed.values[0][1].problem(f"{why}; don't vary that"))
                 break
         dropped = len(runs) - len(seen)
         note = [f"{dropped} of {len(runs)} runs repeat others and are left out"] if dropped else []

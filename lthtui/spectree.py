@@ -19,6 +19,10 @@ class Origin:
     document: Document
     path: Keys = ()
 
+    def problem(self, message: str, at_key: bool = True) -> Problem:
+        """A problem with what was written here: at its key where it has one, or at the value."""
+        return self.document.problem(message, _mark(self.document, self.path, at_key))
+
 
 class Tree:
     """Data that grows from a file by setting fields, and finds its problems' places."""
@@ -48,8 +52,7 @@ class Tree:
         while (origin := self.origin(path)).path not in origin.document.values:
             path = path[:-1]
         by_key = finding.at == "key" or self._is_block(path)
-        mark = _mark(origin.document, origin.path, by_key)
-        return origin.document.problem(finding.message, mark)
+        return origin.problem(finding.message, by_key)
 
     def origin(self, path: Keys) -> Origin:
         """Where the value at `path` was written, or would have been."""

@@ -26,6 +26,7 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
 MAX_VALUES = 10_000
 SHOWN_COLUMNS = 100
+SHOWN_PROBLEMS = 50
 
 Keys = tuple[str | int, ...]
 
@@ -63,7 +64,10 @@ class FileError(SpecError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         unique = dict.fromkeys(problems)
         self.problems = sorted(unique, key=lambda p: (p.mark is None, p.mark or Mark(0, 0)))
-        super().__init__("\n".join(map(str, self.problems)))
+        shown = [str(problem) for problem in self.problems[:SHOWN_PROBLEMS]]
+        if len(self.problems) > SHOWN_PROBLEMS:
+            shown.append(f"and {len(self.problems) - SHOWN_PROBLEMS:,} more")
+        super().__init__("\n".join(shown))
 
 
 @dataclass
@@ -225,6 +229,7 @@ class _Builder:
         self.problems.append(self.document.problem(message, mark))
 
     def build(self, text: str) -> None:
+        self.document.values[()] = Mark(1, 1)
         self.events = _Events(text)
         self.events.take()
         if not self.events.check_event(yaml.StreamEndEvent):
