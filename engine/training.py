@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -184,7 +184,8 @@ class Training:
         decay and momentum keep them exactly zero, so that one pass per step is enough.
         """
         if self._factors:
-            torch._foreach_mul_([p.grad for p, _ in self._masked], self._factors)
+            gradients = cast("list[Tensor]", [p.grad for p, _ in self._masked])
+            torch._foreach_mul_(gradients, self._factors)
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         """All tensors that resuming needs, on any device."""
