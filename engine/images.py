@@ -86,8 +86,8 @@ class Images:
         where = torch.as_tensor(positions, dtype=torch.int64).cpu()
         there = where.to(self.x.device)
         return Images(
-            x=self.x[there],
-            y=self.y[there],
+            x=self.x.index_select(0, there),
+            y=self.y.index_select(0, there),
             ids=tuple(self.ids[i] for i in where.tolist()),
             classes=self.classes,
             boxes=None if self.boxes is None else self.boxes[where],
@@ -97,7 +97,7 @@ class Images:
         """The images at `positions` (int64, on the CPU), ready to be augmented."""
         there = positions.to(self.x.device, non_blocking=True)
         boxes = None if self.boxes is None else self.boxes[positions]
-        return Batch(self.x[there], boxes, geometry)
+        return Batch(self.x.index_select(0, there), boxes, geometry)
 
 
 @dataclass(frozen=True)

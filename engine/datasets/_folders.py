@@ -20,9 +20,12 @@ def find(root: str, names: Sequence[str], marks: Sequence[str], how: str) -> Pat
         DataError: nothing fits; the message lists what was looked for, and where.
     """
     candidates = [Path(root), *(Path(root) / name for name in names)]
-    for folder in candidates:
-        if any((folder / mark).exists() for mark in marks):
-            return folder
+    try:
+        for folder in candidates:
+            if any((folder / mark).exists() for mark in marks):
+                return folder
+    except OSError as error:
+        raise DataError(f"data.root {root} cannot be read ({error.strerror})") from None
     wanted = " or ".join(marks)
     places = ", ".join(f"{folder}/" for folder in candidates)
     missing = "" if Path(root).is_dir() else f"data.root {root} is no folder; "

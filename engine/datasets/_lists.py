@@ -260,6 +260,8 @@ class _Index:
         path = self.folder / "imgs" / found[0]
         if path.is_symlink() and not path.resolve().is_relative_to(self.folder.resolve()):
             raise DataError(f"{place}: {path} is a link that leads out of {self.folder}")
+        if not path.is_file():  # a pipe would block for ever
+            raise DataError(f"{place}: {path} is no file")
         name = os.path.splitext(found[0])[0]
         self.paths[name] = path
         return name

@@ -218,6 +218,15 @@ def test_links_out_of_the_folder_are_refused(folder: Path, tmp_path: Path) -> No
         describe(folder)
 
 
+def test_a_pipe_and_a_forbidden_folder_are_refused(folder: Path) -> None:
+    os.mkfifo(folder / "imgs/Class0/pipe.png")
+    replace_line(folder / "trainval.txt", 1, "pipe 0")
+    with pytest.raises(DataError, match="trainval.txt:1: .*pipe.png is no file"):
+        describe(folder)
+    with pytest.raises(DataError, match="cannot be read .File name too long"):
+        describe(Path("x" * 300))
+
+
 def broken(path: Path, kind: str) -> None:
     if kind == "text":
         path.write_text("not an image")
