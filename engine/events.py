@@ -156,10 +156,10 @@ class Winning(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     level: int
     density: float
-    val_accuracy: float | None
-    test_accuracy: float | None
-    ticket: str | None
-    beats_dense: bool | None
+    val_accuracy: float | None = None
+    test_accuracy: float | None = None
+    ticket: str | None = None
+    beats_dense: bool | None = None
 
 
 class RunEnded(Event):
@@ -191,7 +191,7 @@ def parse(line: bytes) -> Event | None:
         raw: Any = json.loads(line)
         kind = KINDS.get(raw["kind"])
         return kind.model_validate(raw) if kind else None
-    except (ValueError, KeyError, TypeError, ValidationError):
+    except (ValueError, KeyError, TypeError, RecursionError, ValidationError):
         return None
 
 
