@@ -64,9 +64,11 @@ class ListSettings(plugin.DataSettings):
     )
 
     @model_validator(mode="after")
-    def _stored_no_smaller_than_shown(self) -> Self:
+    def _consistent_shape(self) -> Self:
         if self.store is not None and self.store < self.size:
             raise ValueError(f"store {self.store} is smaller than size {self.size}")
+        if self.pad is not None and self.crop == "resized":
+            raise ValueError("pad has no meaning with crop resized; leave it out, or set crop pad")
         return self
 
     @property

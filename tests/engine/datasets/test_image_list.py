@@ -276,6 +276,13 @@ def test_a_truncated_jpeg_is_named(folder: Path) -> None:
         load(folder)
 
 
-def test_a_store_smaller_than_the_crop_is_refused() -> None:
-    with pytest.raises(ValidationError, match="store 200 is smaller than size 224"):
-        image_list.Settings(store=200)
+@pytest.mark.parametrize(
+    ("knobs", "message"),
+    [
+        ({"store": 200}, "store 200 is smaller than size 224"),
+        ({"pad": 4}, "pad has no meaning with crop resized"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(knobs: dict, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        image_list.Settings(**knobs)
