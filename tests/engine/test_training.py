@@ -92,7 +92,7 @@ def test_masking_gradients_equals_masking_weights_after_each_step(
         [r.loss for r in _train(theirs, Reference(None))], rel=1e-4
     )
     for mine, other in zip(ours.net.parameters(), theirs.net.parameters(), strict=True):
-        torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(mine, other, rtol=1e-2, atol=1e-4)
     assert rates[0] == 0.1 if optimizer["name"] == "sgd" else 0.01
 
 
