@@ -230,6 +230,8 @@ def _reason(file: Path, error: Exception) -> str:
     code = error.errno if isinstance(error, OSError) else None
     if code == errno.ENOSPC or "disk is full" in str(error):
         return f"{file}: the disk is full; free some space"
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"{error.filename} is no folder; move it away, or choose another root"
     if isinstance(error, OSError):
         return f"{error.filename or file}: {error.strerror or text}"
     return f"{file}: the MLflow store could not be created ({text})"

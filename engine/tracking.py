@@ -46,7 +46,7 @@ class Sink:
         if self._process is not None and self._process.stdin is not None:
             try:
                 os.write(self._process.stdin.fileno(), b".")
-            except OSError:  # a full pipe has news enough, a broken one shows in `close`
+            except (OSError, ValueError):  # full: there is news enough; broken: `close` tells
                 return
 
     def close(self, timeout: float) -> bool:
