@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-_FORM = re.compile(r"(?:(\d{1,7})ep)?(?:(\d{1,9})it)?")
+_FORM = re.compile(r"(?:([0-9]{1,7})ep)?(?:([0-9]{1,9})it)?")
 
 
 @dataclass(frozen=True)

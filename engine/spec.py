@@ -14,6 +14,8 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -85,7 +87,15 @@ class Choice:
         return {"anyOf": options}
 
 
-class Sgd(Frozen):
+class Named(Frozen):
+    """One of several blocks, told apart by a name that is never left out, digests included."""
+
+    @model_serializer(mode="wrap")
+    def _with_name(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"name": type(self).model_fields["name"].default, **handler(self)}
+
+
+class Sgd(Named):
     """Stochastic gradient descent with momentum."""
 
     name: Literal["sgd"] = "sgd"
@@ -101,7 +111,7 @@ class Sgd(Frozen):
         return self
 
 
-class Adam(Frozen):
+class Adam(Named):
     """Adam (Kingma & Ba 2015)."""
 
     name: Literal["adam"] = "adam"
@@ -112,14 +122,14 @@ class Adam(Frozen):
     weight_decay: float = Field(0.0, ge=0, le=1, description="L2 penalty added to the gradient")
 
 
-class Cosine(Frozen):
+class Cosine(Named):
     """Half a cosine from the peak to zero at the end of training."""
 
     name: Literal["cosine"] = "cosine"
     per: Literal["epoch", "step"] = Field("epoch", description="change it every epoch or step")
 
 
-class MultiStep(Frozen):
+class MultiStep(Named):
     """The learning rate times gamma at each milestone."""
 
     name: Literal["multistep"] = "multistep"
@@ -132,7 +142,7 @@ class MultiStep(Frozen):
     gamma: float = Field(0.1, gt=0, le=1, description="factor at each milestone")
 
 
-class Step(Frozen):
+class Step(Named):
     """The learning rate times gamma at regular intervals."""
 
     name: Literal["step"] = "step"
@@ -146,7 +156,7 @@ class Step(Frozen):
         return self
 
 
-class Constant(Frozen):
+class Constant(Named):
     """The learning rate stays at its peak."""
 
     name: Literal["constant"] = "constant"

@@ -212,7 +212,9 @@ class _Expander:
                 yield ready
 
     def _ready(self, tree: Tree) -> Ready | None:
-        data = {"name": self.stem or None, "experiment": self.stem or None, **tree.data}
+        data = {"name": self.stem or None, **tree.data}
+        if data.get("experiment") is None:
+            data["experiment"] = self.stem or None
         try:
             spec = RunSpec.model_validate(data)
         except ValidationError as error:

@@ -124,7 +124,7 @@ def _about(path: Keys, field: FieldInfo, tree: dict[str, Any]) -> str:
     choice = choice_of(field)
     names = registry.names(choice.kind) if choice else tags_at(tree, path)
     if names and not all(name in str(field.description) for name in names):
-        return f"{field.description}: {', '.join(names)}"
+        return f"{field.description} ({', '.join(names)})"
     limits = [words.format(one) for kind, words in _LIMITS for one in _of(kind, field)]
     options = [str(option) for option in _options(field.annotation)]
     extra = "; ".join(filter(None, [" | ".join(options), ", ".join(limits)]))
