@@ -113,13 +113,14 @@ def in_steps(level: Level, per_epoch: int, epochs: int) -> Planned:
 
 
 def _check(spec: RunSpec, levels: Sequence[Level], per_epoch: int, whole: int) -> None:
+    asked = "rewind" in spec.sparsifier.model_fields_set
     for level in levels:
         for point in (level.start, level.at):
             if point is not None and point.in_steps(per_epoch) >= whole:
                 raise SpecError(
                     f"rewind {point} lies at or beyond the end of training: {spec.train.epochs}"
                     f" epochs of {per_epoch} steps are {whole} steps",
-                    "sparsifier.rewind",
+                    "sparsifier.rewind" if asked else "train.epochs",
                 )
         if isinstance(level.lasts, Duration) and not level.lasts.in_steps(per_epoch):
             raise SpecError("fine-tuning must last at least one step", "sparsifier.finetune")

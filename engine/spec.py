@@ -221,7 +221,7 @@ class SelectSpec(Frozen):
 class LaunchSpec(Frozen):
     """Where and beside how many others a run may be placed. Not part of a run's identity."""
 
-    devices: Literal["auto", "cpu"] | tuple[str, ...] = Field(
+    devices: Literal["auto", "cpu"] | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         "auto", description="auto, cpu, or a list of GPU indices or UUIDs"
     )
     per_device: int = Field(1, ge=1, le=64, description="runs that may share one device")

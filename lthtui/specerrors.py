@@ -31,7 +31,8 @@ def explain(error: ValidationError, tree: dict[str, Any], extra: Sequence[str]) 
 
     `extra` are fields that a file may have at the top besides the spec's own.
     """
-    details = [(_path(one["loc"], tree), one) for one in error.errors(include_url=False)]
+    errors = (one for one in error.errors(include_url=False) if not _echo(one))
+    details = [(_path(one["loc"], tree), one) for one in errors]
     findings, wrong_types = [], dict[Keys, list[ErrorDetails]]()
     for path, one in details:
         if one["type"] in _EXPECTED:
@@ -58,6 +59,11 @@ def found(value: Any) -> str:
         return "a mapping"
     text = clean_line(str(value), 60)
     return f"'{text}'" if isinstance(value, str) else text
+
+
+def _echo(one: ErrorDetails) -> bool:
+    """Whether a list only counts as too short because some of its items were refused."""
+    return one["type"] == "too_short" and len(one["input"]) >= one["ctx"]["min_length"]
 
 
 def _path(location: Iterable[str | int], tree: Any) -> Keys:
@@ -89,6 +95,9 @@ def _finding(path: Keys, one: ErrorDetails, tree: Any, extra: Sequence[str]) -> 
             return Finding((*path, "name"), f"unknown name {found(tag)}{did_you_mean(tag, known)}")
         case "union_tag_not_found":
             return Finding(path, f"name is missing; one of {', '.join(tags_at(tree, path))}", "key")
+        case "string_pattern_mismatch" if one["loc"][-1] == "[key]":
+            why = f"a name consists of letters, digits, '.', '_' and '-', found {found(path[-1])}"
+            return Finding(path, why, "key")
         case "string_pattern_mismatch":
             field = field_at(tree, path)
             why = field.description if field and field.description else context["pattern"]

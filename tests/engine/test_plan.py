@@ -108,6 +108,12 @@ def test_what_cannot_be_trained_is_refused_and_the_field_named(changes, at, word
     assert caught.value.at == at
 
 
+def test_a_rewinding_that_nobody_asked_for_is_the_fault_of_the_epochs():
+    with pytest.raises(SpecError, match="rewind 2ep lies at or beyond") as caught:
+        plan(spec(train={"epochs": 2}), 200)
+    assert caught.value.at == "train.epochs"
+
+
 def test_the_last_step_may_be_the_rewind_point():
     assert spans(plan(spec(sparsifier=imp(rewind="39it")), 200))[1] == (39, 40)
 

@@ -173,6 +173,22 @@ BROKEN = {
         TRAIN + "batch_size: 50\nsparsifier: {name: imp, rewind: ¦5ep}\n",
         "rewind 5ep lies at or beyond the end of training: 5 epochs",
     ),
+    "too few epochs for the rewinding that is the default": (
+        HEAD + "train: {epochs: ¦2}\n",
+        "rewind 2ep lies at or beyond the end of training: 2 epochs",
+    ),
+    "no devices": (HEAD + "launch: {devices: ¦[]}\n", "must have at least 1 item(s), found 0"),
+    "a tag's name": (HEAD + 'tags: {¦"a b": x}\n', "a name consists of letters, digits"),
+    "a field that varies": (HEAD + 'vary: {¦"a b": [x]}\n', "a name consists of letters, digits"),
+    "an unknown evaluation": (HEAD + "evaluate: [¦layer_densty]\n", "did you mean layer_density?"),
+    "an unknown knob in a list": (
+        HEAD + "evaluate: [{name: layer_density, ¦x: 1}]\n",
+        "unknown field 'x'; known: name",
+    ),
+    "a wrong duration in a list": (
+        TRAIN + "schedule: {name: multistep, milestones: [2ep, ¦100]}\n",
+        "'100' is no duration",
+    ),
     "a level that is not there": (
         HEAD + "select: {level: ¦9}\nsparsifier: dense\n",
         "select.level is 9, but the run has levels 0 to 0",
