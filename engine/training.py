@@ -160,7 +160,7 @@ class Training:
 
     def take_step(self, ids: Tensor, sparsifier: Sparsifier[Any]) -> None:
         """One optimizer step on the training images `ids` (int64, on the CPU)."""
-        targets = self.data.train.y[ids.to(self.device, non_blocking=True)]
+        targets = self.data.train.y.index_select(0, ids.to(self.device, non_blocking=True))
         logits = self.forward(self.inputs(ids))
         loss = self.loss(logits, targets)
         penalty = sparsifier.penalty(self)

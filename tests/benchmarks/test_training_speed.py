@@ -175,6 +175,31 @@ def test_speed_against_a_plain_loop(model: dict[str, Any]) -> None:
     assert mine > 0 and other > 0
 
 
+@pytest.mark.parametrize("model", NETWORKS)
+def test_keeping_freed_memory_against_giving_it_back(model: dict[str, Any]) -> None:
+    """Steps in a process that keeps memory, as the worker does, against one that doesn't."""
+    code = (
+        f"import sys, time\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import test_training_speed as speed\nfrom engine import machine\n"
+        f"keep, model = sys.argv[1] == 'keep', {model!r}\n"
+        "machine.keep_memory() if keep else None\nspeed.torch.set_num_threads(1)\n"
+        "training, sparsifier = speed._training(model, 0.1)\nids = speed.torch.arange(100)\n"
+        "for step in range(16):\n"
+        "    began = time.perf_counter() if step == 4 else began if step else 0\n"
+        "    training.take_step(ids, sparsifier)\n"
+        "print(time.perf_counter() - began)\n"
+    )
+    times: dict[str, list[float]] = {"keep": [], "give back": []}
+    for _ in range(3):
+        for how, seconds in times.items():
+            command = [sys.executable, "-c", code, how]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            seconds.append(float(done.stdout))
+    keep, give = (statistics.median(seconds) for seconds in times.values())
+    _report("allocator", model=model["name"], times_faster=give / keep)
+    assert keep > 0 and give > 0
+
+
 def test_time_to_the_first_step_against_a_bare_import_of_torch(tmp_path: Path) -> None:
     """From process start to the first step of the worker, against `import torch`."""
     spec = {
