@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import quote
 
 from engine.errors import StoreError
+from engine.schema import MLFLOW_ENVIRONMENT
 
 STORE, ARTIFACTS = "mlflow.db", "artifacts"
 _LOCK, _TEMPORARY = ".mlflow.lock", ".mlflow.db.tmp"
@@ -29,9 +30,7 @@ _BESIDE = ("-wal", "-shm", "-journal")
 # Read by MLflow when it is imported. No pool: a connection kept open would go on writing to a store
 # that somebody deleted or moved away.
 _ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    **MLFLOW_ENVIRONMENT,
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
     "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",
 }

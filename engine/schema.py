@@ -23,6 +23,13 @@ LEVELS = "lthtui.levels"
 ERROR = "lthtui.error"
 NOTE = "mlflow.note.content"
 
+# For every process that imports MLflow, before it does: no telemetry, no code from pickles.
+MLFLOW_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+}
+
 EPOCH_METRICS = (
     "train_loss",
     "train_accuracy",

@@ -1,0 +1,229 @@
+"""The app's view of an MLflow store, local or on a server: runs, curves, tickets, notes and tags.
+
+A local store is read by SQL where its version is known, everything else through MLflow's client,
+which takes seconds to import: call from a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from engine import schema
+from engine.errors import StoreError
+from lthtui.records import Curve, RunSummary, TicketRecord, curve, number, summary, ticket
+from lthtui.sqlstore import TESTED, SqlReader
+
+_PAGE = 1000
+_REMOTE_SECONDS = 5  # how often a server may have news
+_QUIET = {
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+
+
+class Store:
+    """An MLflow store. A local one that does not exist yet is empty.
+
+    Every method raises StoreError, in one line, where the store is broken or out of reach.
+
+    Args:
+        where: the root of all state, or a tracking address (`https://...`, `sqlite:////...`).
+    """
+
+    def __init__(self, where: Path | str) -> None:
+        address = str(where)
+        if address.startswith(("http://", "https://")):
+            self.uri, self._sql, self._file = address, None, None
+            return
+        local = address.startswith("sqlite:///")
+        self._file = Path(address[10:] if local else Path(where).absolute() / "mlflow.db")
+        self.uri, self._sql = f"sqlite:///{self._file}", SqlReader(self._file)
+
+    def runs(self, experiment: str | None = None) -> list[RunSummary]:
+        """All runs that were not deleted, or those of one experiment; newest first."""
+        with self._explained():
+            return self._reader().runs(experiment) if self._exists else []
+
+    def curve(self, mlflow_run_id: str, key: str, after: int | None = None) -> Curve:
+        """A metric of a run, or only its steps beyond `after`; empty if there is none."""
+        with self._explained():
+            return self._reader().curve(mlflow_run_id, key, after) if self._exists else curve([])
+
+    def tickets(self, experiment: str | None = None) -> list[TicketRecord]:
+        """The levels of all our runs, or of those of one experiment; newest first."""
+        with self._explained():
+            return self._reader().tickets(experiment) if self._exists else []
+
+    def version(self) -> tuple[int, ...]:
+        """Equal to an earlier one if nothing was written since; a server changes every 5 s."""
+        if self._sql is None:
+            return (int(time.monotonic()) // _REMOTE_SECONDS,)
+        with self._explained():
+            return self._sql.version() if self._exists else ()
+
+    def set_note(self, mlflow_run_id: str, text: str) -> None:
+        """Replace a run's note, which is Markdown."""
+        self.set_tags(mlflow_run_id, {schema.NOTE: text})
+
+    def set_tags(self, mlflow_run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a run."""
+        with self._explained():
+            if self._sql is not None and self._sql.schema_version() != installed_version():
+                raise self._foreign(self._sql.schema_version())
+            for name, value in tags.items():
+                self._client.set_tag(mlflow_run_id, name, value)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._sql is not None:
+            self._sql.close()
+
+    @property
+    def _exists(self) -> bool:
+        return self._file is None or (self._file.exists() and self._file.stat().st_size > 0)
+
+    @functools.cached_property
+    def _client(self) -> Any:
+        return _import_mlflow().MlflowClient(self.uri)
+
+    def _reader(self) -> SqlReader | ClientReader:
+        """The fastest reader that can be trusted.
+
+        MLflow's client is never let near a local store of another version: it would migrate it.
+        """
+        if self._sql is None:
+            return ClientReader(self._client)
+        version = self._sql.schema_version()
+        if version in TESTED:
+            return self._sql
+        if version == installed_version():
+            return ClientReader(self._client)
+        if self._sql.has_columns():
+            return self._sql
+        raise self._foreign(version)
+
+    def _foreign(self, version: str) -> StoreError:
+        return StoreError(
+            f"{self._file}: written by another MLflow (schema {version or 'unknown'}); back the"
+            f" file up, then `mlflow db upgrade {self.uri}`"
+        )
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what sqlite3, MLflow and those below it raise into our one error."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"{self._file or self.uri}: {error}") from None
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] not in ("mlflow", "sqlalchemy"):
+                raise
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise StoreError(f"{self.uri}: {first[:300]}") from None
+
+
+class ClientReader:
+    """Reads through MLflow's client: slower, for any version and any server."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def runs(self, experiment: str | None = None) -> list[RunSummary]:
+        """See `Store.runs`."""
+        names = self._experiments(experiment)
+        found = _all(self._client.search_runs, experiment_ids=list(names)) if names else []
+        runs = [
+            summary(
+                run.info.run_id,
+                run.info.run_name or "",
+                names[run.info.experiment_id],
+                run.info.status,
+                (run.info.start_time, run.info.end_time),
+                {key: number(value) for key, value in run.data.metrics.items()},
+                dict(run.data.params),
+                dict(run.data.tags),
+            )
+            for run in found
+        ]
+        return sorted(runs, key=lambda run: (-(run.start or 0), run.mlflow_run_id))
+
+    def curve(self, mlflow_run_id: str, key: str, after: int | None = None) -> Curve:
+        """See `Store.curve`."""
+        found = self._client.get_metric_history(mlflow_run_id, key)
+        return curve(
+            [
+                (point.step, point.timestamp, point.value, False)
+                for point in found
+                if after is None or point.step > after
+            ]
+        )
+
+    def tickets(self, experiment: str | None = None) -> list[TicketRecord]:
+        """See `Store.tickets`."""
+        names = self._experiments(experiment)
+        search = self._client.search_logged_models
+        found = _all(search, experiment_ids=list(names)) if names else []
+        made = (
+            ticket(
+                model.model_id,
+                model.name,
+                model.source_run_id or "",
+                names[model.experiment_id],
+                model.creation_timestamp,
+                model.artifact_location,
+                dict(model.params),
+                dict(model.tags),
+                _newest(model.metrics or []),
+            )
+            for model in found
+        )
+        tickets = [one for one in made if one is not None]
+        return sorted(tickets, key=lambda one: (-one.created, one.model_id))
+
+    def _experiments(self, only: str | None) -> dict[str, str]:
+        found = _all(self._client.search_experiments)
+        return {one.experiment_id: one.name for one in found if only in (None, one.name)}
+
+
+@functools.cache
+def installed_version() -> str:
+    """The version of local stores that the installed MLflow works with."""
+    _import_mlflow()
+    from mlflow.store.db.utils import _get_latest_schema_revision
+
+    return str(_get_latest_schema_revision())  # type: ignore[no-untyped-call]
+
+
+def _import_mlflow() -> Any:
+    os.environ.update(schema.MLFLOW_ENVIRONMENT)
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        import mlflow
+    except ModuleNotFoundError as error:
+        raise StoreError(f"MLflow cannot be loaded ({error}); `pip install mlflow`") from None
+    return mlflow
+
+
+def _all(search: Callable[..., Any], **arguments: Any) -> Iterator[Any]:
+    """Every result of a search that comes in pages."""
+    token = None
+    while True:
+        page = search(max_results=_PAGE, page_token=token, **arguments)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _newest(metrics: list[Any]) -> dict[str, float]:
+    ordered = sorted(metrics, key=lambda metric: (metric.step, metric.timestamp))
+    return {metric.key: number(metric.value) for metric in ordered}

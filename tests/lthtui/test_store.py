@@ -1,0 +1,216 @@
+"""What the app reads from MLflow: the same by SQL and through the client, whoever wrote it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import runpy
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.errors import StoreError
+from engine.tracking import ensure_store, sync
+from lthtui import store as storage
+from lthtui.sqlstore import TESTED, SqlReader
+from lthtui.store import ClientReader, Store
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
+
+FakeRun = runpy.run_path(str(Path(__file__).parents[1] / "fakes/rundirs.py"))["FakeRun"]
+
+
+@pytest.fixture(scope="session")
+def ours(tmp_path_factory) -> Path:
+    """A root with four runs that our sink logged."""
+    root = tmp_path_factory.mktemp("ours")
+    for seed in range(2):
+        sync(FakeRun(root, "one", seed=seed, levels=3).start().train(4).end().directory)
+    run = FakeRun(root, "two", levels=2).start().train(1, epochs=2)
+    run.end_epoch(1, 3, loss=float("nan"))
+    run.end_epoch(1, 4, loss=float("inf"))
+    sync(run.end("failed", "the loss became NaN").directory)
+    sync(FakeRun(root, "two", seed=5, levels=2).start().train(1).directory)
+    return root
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory) -> Path:
+    """A root with a store that plain MLflow code wrote."""
+    root = tmp_path_factory.mktemp("plain")
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Param, RunTag
+
+    client = MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
+    first = client.create_experiment("först")
+    run = client.create_run(first, run_name="a run\x1b[31m").info.run_id
+    odd = [float("nan"), float("inf"), float("-inf"), 0.0, -1e300, 1e-320]
+    client.log_batch(run, [Metric("odd", value, 1000 + i, i) for i, value in enumerate(odd)])
+    client.log_batch(run, [Metric(f"m{i}", i / 7, 5, -i) for i in range(1000)])
+    client.log_batch(run, [Metric("again", value, 7, 3) for value in (2.0, 1.0)])
+    client.log_batch(run, [Metric("late", 1.0, 9, 9), Metric("late", 2.0, 10, 4)])
+    client.log_batch(run, [], [Param("p", "x" * 6000)], [RunTag("lthtui.seed", "many")])
+    client.create_run(first, start_time=5)
+    client.set_terminated(client.create_run("0", start_time=5).info.run_id, "KILLED", 12345)
+    client.delete_run(client.create_run(first).info.run_id)
+    gone = client.create_experiment("gone")
+    client.create_run(gone)
+    client.delete_experiment(gone)
+    client.create_logged_model(first, name="no-ticket", source_run_id=run)
+    with contextlib.closing(sqlite3.connect(root / "mlflow.db")) as store:
+        store.execute("PRAGMA journal_mode = WAL")
+    return root
+
+
+@pytest.fixture(params=["ours", "plain"])
+def root(request) -> Path:
+    return request.getfixturevalue(request.param)
+
+
+def comparable(items):
+    """Dataclasses as text, in which NaN equals NaN."""
+    return [repr(dataclasses.asdict(item)) for item in items]
+
+
+def test_sql_and_client_agree(root):
+    store = Store(root)
+    sql, client = SqlReader(root / "mlflow.db"), ClientReader(store._client)
+    assert sql.schema_version() in TESTED
+    runs = sql.runs()
+    assert len(runs) >= 3 and comparable(runs) == comparable(client.runs())
+    assert comparable(sql.tickets()) == comparable(client.tickets())
+    for name in {run.experiment for run in runs} | {"nowhere"}:
+        assert comparable(sql.runs(name)) == comparable(client.runs(name))
+        assert comparable(sql.tickets(name)) == comparable(client.tickets(name))
+    for run in runs:
+        for key in [*list(run.metrics)[:12], "odd", "nothing"]:
+            for after in (None, 2):
+                pair = [reader.curve(run.mlflow_run_id, key, after) for reader in (sql, client)]
+                np.testing.assert_array_equal(pair[0].steps, pair[1].steps)
+                np.testing.assert_array_equal(pair[0].times, pair[1].times)
+                if key != "again":  # same step, same time: no order to agree on
+                    np.testing.assert_array_equal(pair[0].values, pair[1].values)
+
+
+def test_our_runs_come_back_as_they_were(ours):
+    store = Store(ours)
+    assert store._reader() is store._sql
+    runs = store.runs("one")
+    assert {(run.seed, run.status, run.sparsifier, run.dataset) for run in runs} == {
+        (0, "FINISHED", "imp", "digits"),
+        (1, "FINISHED", "imp", "digits"),
+    }
+    assert len({run.group for run in runs}) == 1
+    assert all((ours / "runs" / run.run_id).is_dir() for run in runs)
+    failed = next(run for run in store.runs("two") if run.status == "FAILED")
+    assert failed.tags["lthtui.error"] == "the loss became NaN"
+    losses = store.curve(failed.mlflow_run_id, "epoch/train_loss")
+    assert losses.steps.tolist() == list(range(1, 9))
+    assert np.isnan(losses.values[6]) and losses.values[7] == np.inf
+    assert store.curve(failed.mlflow_run_id, "epoch/train_loss", after=6).steps.tolist() == [7, 8]
+    tickets = store.tickets("one")
+    assert sorted(one.level for one in tickets) == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert {one.kept for one in tickets if one.level == 2} == {64_000}
+    assert {one.level for one in tickets if one.winning} == {3}
+    best = next(one for one in tickets if one.winning)
+    assert (best.density, best.val_accuracy) == (0.512, pytest.approx(0.936))
+    assert best.run_id in {run.run_id for run in runs}
+
+
+def test_a_store_that_is_not_there_is_empty(tmp_path):
+    store = Store(tmp_path / "nowhere")
+    assert store.runs() == [] and store.tickets() == [] and store.version() == ()
+    assert store.curve("x", "y").values.size == 0
+    (tmp_path / "mlflow.db").touch()
+    assert Store(tmp_path).runs() == []
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_version_changes_with_the_store_and_only_then(tmp_path, ours):
+    store = Store(tmp_path)
+    shutil.copy(ours / "mlflow.db", tmp_path)
+    before = store.version()
+    store.runs()
+    assert store.version() == before
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as writer:
+        writer.execute("UPDATE runs SET status = 'KILLED'")
+        writer.commit()
+    after = store.version()
+    assert after != before and store.version() == after
+    (tmp_path / "mlflow.db").unlink()
+    assert store.version() == ()
+    shutil.copy(ours / "mlflow.db", tmp_path / "new.db")
+    (tmp_path / "new.db").rename(tmp_path / "mlflow.db")
+    assert store.version() not in (before, after, ())
+
+
+def test_notes_and_tags_are_written_where_mlflow_shows_them(tmp_path, ours):
+    shutil.copy(ours / "mlflow.db", tmp_path)
+    store = Store(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    run = store.runs()[0]
+    store.set_note(run.mlflow_run_id, "# seen")
+    store.set_tags(run.mlflow_run_id, {"a": "1", "b": "2"})
+    tags = next(one.tags for one in store.runs() if one.mlflow_run_id == run.mlflow_run_id)
+    assert (tags["mlflow.note.content"], tags["a"], tags["b"]) == ("# seen", "1", "2")
+    with pytest.raises(StoreError, match="not found"):
+        store.set_note("0" * 32, "lost")
+
+
+def test_a_store_of_another_mlflow_is_read_but_never_written(tmp_path, ours):
+    shutil.copy(ours / "mlflow.db", tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as writer:
+        writer.execute("UPDATE alembic_version SET version_num = 'later'")
+        writer.commit()
+    store = Store(tmp_path)
+    assert comparable(store.runs()) == comparable(Store(ours).runs())
+    with pytest.raises(StoreError, match="mlflow db upgrade sqlite:///"):
+        store.set_note(store.runs()[0].mlflow_run_id, "no")
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as writer:
+        writer.execute("ALTER TABLE latest_metrics RENAME COLUMN is_nan TO not_a_number")
+    with pytest.raises(StoreError, match="schema later"):
+        store.runs()
+
+
+def test_a_version_nobody_tested_goes_through_the_client(ours, monkeypatch):
+    monkeypatch.setattr(storage, "TESTED", set())
+    store = Store(ours)
+    assert isinstance(store._reader(), ClientReader)
+    assert comparable(store.runs()) == comparable(SqlReader(ours / "mlflow.db").runs())
+
+
+def test_a_read_only_copy_can_be_read(tmp_path, ours, monkeypatch):
+    shutil.copy(ours / "mlflow.db", tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    assert len(Store(tmp_path).runs()) == 4
+    assert [file.name for file in tmp_path.iterdir()] == ["mlflow.db"]
+
+
+def test_what_is_broken_is_said_in_one_line(tmp_path):
+    (tmp_path / "mlflow.db").write_bytes(b"broken" * 1000)
+    for read in (Store(tmp_path).runs, Store(tmp_path).tickets, Store(tmp_path).version):
+        with pytest.raises(StoreError, match="^.*mlflow.db: file is not a database$"):
+            read()
+    with pytest.raises(StoreError, match="127.0.0.1"):
+        Store("http://127.0.0.1:1").runs()
+
+
+def test_reading_a_known_store_imports_neither_mlflow_nor_torch(ours):
+    code = (
+        "import sys; from lthtui.store import Store; s = Store(sys.argv[1]); r = s.runs()\n"
+        "s.tickets(), s.curve(r[0].mlflow_run_id, 'epoch/train_loss'), s.version()\n"
+        "print(len(r), sorted({'mlflow', 'torch', 'pandas', 'sqlalchemy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(ours)], capture_output=True, text=True)
+    assert done.stdout == "4 []\n", done.stderr
+
+
+def test_the_engine_writes_what_is_read_here(ours):
+    with contextlib.closing(sqlite3.connect(ours / "mlflow.db")) as store:
+        assert {v for (v,) in store.execute("SELECT version_num FROM alembic_version")} <= TESTED
+    assert ensure_store(ours) == Store(ours).uri
