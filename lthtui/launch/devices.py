@@ -11,6 +11,7 @@ from typing import Any, Literal
 from engine.errors import UsageError
 
 CPU = "cpu"
+QUOTA = "/sys/fs/cgroup/cpu.max"
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def cores() -> int:
     """CPU cores that this process may use, at least 1; a container's quota counts."""
     usable = len(os.sched_getaffinity(0))
     try:
-        with open("/sys/fs/cgroup/cpu.max") as file:
+        with open(QUOTA) as file:
             quota, period = file.read().split()
         return max(1, min(usable, int(quota) // int(period)))
     except (OSError, ValueError):  # no control groups here, or no quota ("max")

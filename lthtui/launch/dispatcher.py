@@ -20,7 +20,7 @@ from lthtui.launch.backends import Worker, local
 from lthtui.launch.slots import Holder, Ledger
 
 RETRY = 1.0  # seconds until a run that could not be placed or started is tried again
-CLEARING = 0.05  # seconds until a place is looked at again whose run left processes behind
+CLEARING = 0.05  # seconds until processes are looked at again that a run left behind
 
 
 class Dispatcher:
@@ -85,9 +85,10 @@ class Dispatcher:
             pass
 
     def _patience(self) -> float:
-        if any(place.holder.run_id not in self.workers for place in self.ledger.places()):
+        left = any(place.holder.run_id not in self.workers for place in self.ledger.places())
+        if left or self.syncs:
             return CLEARING
-        return RETRY if self.syncs or queue.entries(self.root) else 30 * RETRY
+        return RETRY if queue.entries(self.root) else 30 * RETRY
 
     def _directory(self, run: str) -> RunDirectory:
         return RunDirectory(self.root / "runs" / run)

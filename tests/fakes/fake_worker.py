@@ -10,7 +10,8 @@
     {"sleep": 0.1}                      wait, ending early when asked to stop
     {"wait": "name"}                    wait for a file of that name beside the script
     {"ignore": "TERM"}                  from now on ignore a signal
-    {"spawn": "group" | "session"}      leave a sleeping grandchild in this or its own session
+    {"spawn": "group"}                  leave a sleeping grandchild behind; "session" gives it a
+                                        session of its own, "held" also what this one has open
     {"kill": 9}                         be ended by a signal
     {"exit": 3}                         end
 
@@ -95,7 +96,8 @@ def play(script, folder, directory, journal):
             case "spawn":
                 child = subprocess.Popen(
                     [sys.executable, "-S", "-c", "import time; time.sleep(600)"],
-                    start_new_session=value == "session",
+                    start_new_session=value != "group",
+                    close_fds=value != "held",
                 )
                 (directory.path / "spawned").write_text(str(child.pid))
                 child.returncode = 0  # left behind on purpose

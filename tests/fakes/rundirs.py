@@ -51,7 +51,8 @@ class FakeRun:
         self.directory = RunDirectory(root / "runs" / run_id(spec, "20261121"))
         self.directory.path.mkdir(parents=True)
         self.directory.spec_file.write_text(specfiles.write(spec))
-        os.utime(self.directory.spec_file, (BEGAN + seed, BEGAN + seed))
+        created = BEGAN + len(list(root.glob("runs/*")))
+        os.utime(self.directory.spec_file, (created, created))
         identity.store(self.directory, spec)
         self.journal: Journal | None = None
         self.clock = BEGAN

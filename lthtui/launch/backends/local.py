@@ -56,6 +56,8 @@ class LocalWorker:
         os.close(self._handle)
         if self._go >= 0:
             os.close(self._go)
+            if self._child is not None:
+                self._child.wait()
 
 
 def worker_command(*arguments: str) -> list[str]:

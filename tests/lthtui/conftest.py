@@ -1,0 +1,83 @@
+"""A root whose workers play scripts instead of training."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.rundir import RunDirectory, Status, status
+from engine.spec import RunSpec
+from lthtui.launch import lease, queue
+
+FAKE = Path(__file__).parents[1] / "fakes" / "fake_worker.py"
+FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
+
+
+class Stage:
+    """A root in a temporary folder; `play` says what its workers do."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.root = folder, folder / "mlruns"
+        self.script = folder / "script.json"
+
+    def play(self, *steps, **per_run):
+        """From now on workers do these steps, or those for the part of a run id."""
+        self.script.write_text(json.dumps(per_run or list(steps)))
+
+    def specs(self, *seeds, **settings):
+        fixed = {"name": "play", "data": "digits", "model": "resnet20", "sparsifier": "dense"}
+        return [RunSpec.model_validate({**fixed, "seed": s, **settings}) for s in seeds]
+
+    def submit(self, *seeds, **settings) -> list[RunDirectory]:
+        submitted = queue.submit(self.root, self.specs(*seeds, **settings))
+        return [one.directory for one in submitted]
+
+    def allow(self, name):
+        """Let workers go on that wait for this name."""
+        (self.folder / name).touch()
+
+    def until(self, run, *states, seconds=30) -> Status:
+        """Wait until a run is in one of these states."""
+        self.wait(lambda: status(run) in states, seconds)
+        return status(run)
+
+    @staticmethod
+    def wait(condition, seconds=30):
+        """Wait until a condition holds."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.01)
+
+    def runs(self) -> list[RunDirectory]:
+        return [RunDirectory(path) for path in sorted((self.root / "runs").glob("*"))]
+
+    def dispatched(self) -> bool:
+        """Whether a queue process holds the lease."""
+        held = lease.take(self.root)
+        if held is not None:
+            os.close(held)
+        return held is None
+
+    def close(self):
+        """Kill what is left, and wait for the queue process to end."""
+        if (self.root / "queue").exists():
+            queue.cancel(self.runs(), grace=0)
+            self.wait(lambda: not self.dispatched())
+
+
+@pytest.fixture
+def stage(tmp_path, monkeypatch):
+    found = Stage(tmp_path)
+    found.play(FINISH)
+    program = [sys.executable, str(FAKE), str(found.script)]
+    monkeypatch.setenv("LTHTUI_WORKER", shlex.join(program))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    yield found
+    found.close()

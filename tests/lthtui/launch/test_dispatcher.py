@@ -1,0 +1,292 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.processes import Process
+from engine.rundir import Status, status
+from lthtui.launch import devices, lease, queue
+from lthtui.launch.devices import Device
+from lthtui.launch.dispatcher import Dispatcher
+
+FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
+GPUS = (Device("GPU-a", "0: A"), Device("GPU-b", "1: B"))
+
+
+@pytest.fixture
+def dispatch(stage, monkeypatch):
+    """Queue runs with nobody dispatching; calling it dispatches here until nothing is left."""
+    monkeypatch.setattr(lease, "ensure", lambda root: None)
+    monkeypatch.setattr(devices, "cores", lambda: 2)
+    return lambda: Dispatcher(stage.root).run(lease.take(stage.root))
+
+
+def spans(stage):
+    """When each run's worker started and ended, in the order of starts."""
+    found = [(run.launch().time, run.exit().time, run) for run in stage.runs()]
+    return sorted(found, key=lambda one: one[0])
+
+
+def environment(run):
+    return json.loads((run.path / "environment.json").read_text())
+
+
+def queue_process(stage):
+    """The pid of the root's queue process."""
+    found = [
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/cmdline")
+        if str(stage.root).encode() in _read(path) and b"lthtui.launch.dispatcher" in _read(path)
+    ]
+    return found[0] if found else None
+
+
+def _read(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def kill_queue_process(stage):
+    os.kill(queue_process(stage), signal.SIGKILL)
+    stage.wait(lambda: not stage.dispatched())
+
+
+def test_five_runs_on_two_places_start_in_order_two_at_a_time(stage, dispatch):
+    stage.play({"sleep": 0.2}, FINISH)
+    runs = stage.submit(0, 1, 2, 3, 4)
+    dispatch()
+    assert {status(run) for run in runs} == {Status.FINISHED}
+    found = spans(stage)
+    assert [run.run_id for _, _, run in found] == [run.run_id for run in runs]
+    for start, _, _ in found:
+        assert sum(begin <= start < end for begin, end, _ in found) <= 2
+    assert sum(begin <= found[1][0] < end for begin, end, _ in found) == 2
+    assert not [*(stage.root / "queue").glob("*.json")]
+    assert not [*(stage.root / "queue" / "slots").iterdir()]
+
+
+def test_higher_priorities_start_first(stage, dispatch):
+    stage.submit(0, launch={"threads": 2})
+    queue.submit(stage.root, stage.specs(1, launch={"threads": 2}), priority=1)
+    dispatch()
+    assert [run.run_id[-2:] for _, _, run in spans(stage)] == ["s1", "s0"]
+
+
+def test_a_run_that_needs_the_whole_machine_is_not_overtaken(stage, dispatch):
+    stage.play({"sleep": 0.2}, FINISH)
+    small, large = {"threads": 1}, {"threads": 2}
+    for seed, launch in enumerate([small, large, small]):
+        stage.submit(seed, launch=launch)
+    dispatch()
+    found = spans(stage)
+    assert [run.run_id[-2:] for _, _, run in found] == ["s0", "s1", "s2"]
+    assert found[1][0] >= found[0][1] and found[2][0] >= found[1][1]
+
+
+def test_runs_are_placed_on_gpus_by_uuid(stage, dispatch, monkeypatch):
+    monkeypatch.setattr(devices, "gpus", lambda: GPUS)
+    stage.play({"sleep": 0.5}, FINISH)
+    first, second, cpu = *stage.submit(0, 1), *stage.submit(2, launch={"devices": "cpu"})
+    (chosen,) = stage.submit(3, launch={"devices": ["1"], "threads": 3})
+    dispatch()
+    assert [run.launch().device for run in (first, second, cpu, chosen)] == [
+        "GPU-a",
+        "GPU-b",
+        "cpu",
+        "GPU-b",
+    ]
+    assert chosen.launch().time >= second.exit().time
+    assert environment(second) | {"cwd": ""} == {
+        "LTHTUI_ATTEMPT": "1",
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "GPU-b",
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "cwd": "",
+    }
+    assert environment(cpu)["CUDA_VISIBLE_DEVICES"] == ""
+    assert environment(chosen)["OMP_NUM_THREADS"] == "3"
+
+
+def test_who_queues_a_run_says_which_gpus_it_may_see(stage, dispatch, monkeypatch):
+    monkeypatch.setattr(devices, "gpus", lambda: GPUS)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    (one,) = stage.submit(0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    (none,) = stage.submit(1)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    dispatch()
+    assert (one.launch().device, none.launch().device) == ("GPU-b", "cpu")
+
+
+def test_every_start_is_an_attempt_and_keeps_the_threads_of_the_first(stage, dispatch):
+    stage.play({"exit": 1})
+    (run,) = stage.submit(0, launch={"threads": 2})
+    dispatch()
+    assert (status(run), run.launch().attempt) == (Status.FAILED, 1)
+    run.attempt_file.write_text("7")  # somebody started it by hand meanwhile
+    run.spec_file.write_text(run.spec_file.read_text().replace("threads: 2", "threads: 1"))
+    stage.play(FINISH)
+    queue.resume([run])
+    dispatch()
+    assert (status(run), run.launch().attempt, run.launch().threads) == (Status.FINISHED, 8, 2)
+    assert environment(run)["LTHTUI_ATTEMPT"] == "8"
+
+
+@pytest.mark.parametrize(
+    ("steps", "settings", "synced"),
+    [
+        ([{"kill": 9}], {}, True),
+        ([{"exit": 1}], {}, True),
+        ([{"kill": 9}], {"tracking": "off"}, False),
+        ([FINISH], {}, False),
+        ([{"emit": {"kind": "run_ended", "status": "failed"}}, {"exit": 1}], {}, False),
+    ],
+)
+def test_the_store_is_told_of_workers_that_died_without_a_word(
+    stage, dispatch, steps, settings, synced
+):
+    stage.play(*steps)
+    (run,) = stage.submit(0, **settings)
+    dispatch()
+    assert (run.path / "synced").exists() == synced
+
+
+def test_a_run_that_nobody_can_place_waits_and_the_log_says_why(stage, dispatch, monkeypatch):
+    monkeypatch.setattr(devices, "gpus", lambda: GPUS)
+    (lost,) = stage.submit(0, launch={"devices": ["1"]})
+    (other,) = stage.submit(1)
+    monkeypatch.setattr(devices, "gpus", lambda: ())
+    dispatcher = Dispatcher(stage.root)
+    told = []
+    monkeypatch.setattr("builtins.print", lambda *words, **_: told.append(" ".join(words)))
+    for _ in range(2):
+        dispatcher.dispatch()
+    monkeypatch.undo()
+    assert (status(lost), status(other)) == (Status.QUEUED, Status.RUNNING)
+    assert len(told) == 1 and "no GPU '1' here" in told[0]
+    lost.queue_file.unlink()
+    stage.wait(lambda: status(other) == Status.FINISHED)
+    dispatcher.collect()
+
+
+def test_a_full_disk_starts_nothing_and_keeps_the_place_in_the_queue(stage, dispatch, monkeypatch):
+    (run,) = stage.submit(0)
+    dispatcher = Dispatcher(stage.root)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lthtui.launch.dispatcher.write_json", full)
+        dispatcher.dispatch()
+    assert status(run) == Status.QUEUED
+    stage.wait(lambda: not any(place.held for place in dispatcher.ledger.places()))
+    dispatch()
+    assert (status(run), run.launch().attempt) == (Status.FINISHED, 1)
+
+
+def test_a_killed_queue_process_is_replaced_and_its_runs_adopted(stage):
+    stage.play({"wait": "go"}, FINISH)
+    threads = os.cpu_count() or 1
+    running, waiting, last = stage.submit(0, 1, 2, launch={"threads": threads})
+    stage.wait(running.heartbeat_file.exists)
+    before = running.launch()
+    kill_queue_process(stage)
+    assert (status(running), status(waiting)) == (Status.RUNNING, Status.QUEUED)
+    lease.ensure(stage.root)
+    stage.wait(stage.dispatched)
+    assert running.launch() == before
+    stage.allow("go")
+    stage.until(last, Status.FINISHED)
+    assert (status(running), running.exit().attempt) == (Status.FINISHED, 1)
+    assert waiting.launch().time >= running.exit().time
+    assert last.launch().time >= waiting.exit().time
+    assert not (running.path / "synced").exists()
+
+
+def test_what_died_while_nobody_looked_is_found(stage):
+    stage.play({"wait": "never"})
+    (run,) = stage.submit(0)
+    stage.wait(run.heartbeat_file.exists)
+    kill_queue_process(stage)
+    worker = run.heartbeat().process
+    run.launch().process.signal(signal.SIGKILL)
+    stage.wait(lambda: not worker.alive)
+    assert status(run) == Status.LOST
+    lease.ensure(stage.root)
+    stage.wait((run.path / "synced").exists)
+    stage.wait(lambda: not stage.dispatched())
+    assert status(run) == Status.LOST
+
+
+def test_a_place_is_free_only_when_all_processes_of_its_run_are_gone(stage, dispatch):
+    stage.play(s0=[{"spawn": "held"}, {"wait": "never"}], s1=[FINISH])
+    first, second = stage.submit(0, 1, launch={"threads": 2})
+    dispatcher = Dispatcher(stage.root)
+    dispatcher.dispatch()
+    stage.wait((first.path / "spawned").exists)
+    stage.wait(lambda: (first.path / "spawned").read_text())
+    orphan = Process.of(int((first.path / "spawned").read_text()))
+    first.launch().process.signal(signal.SIGKILL)  # the shim, so that nobody sweeps
+    stage.wait(lambda: status(first) == Status.LOST)
+    dispatcher.collect()
+    dispatcher.dispatch()
+    assert orphan.alive and status(second) == Status.QUEUED
+    orphan.signal(signal.SIGKILL)
+    stage.wait(lambda: not orphan.alive)
+    dispatch()
+    assert status(second) == Status.FINISHED
+
+
+def test_it_ends_when_nothing_is_left_and_starts_anew(stage):
+    for seed in (0, 1):
+        (run,) = stage.submit(seed)
+        stage.until(run, Status.FINISHED)
+        stage.wait(lambda: not stage.dispatched())
+    log = stage.root / "queue" / "dispatcher.log"
+    assert log.read_text() == ""
+
+
+def test_one_at_a_time_holds_the_lease(stage):
+    stage.play({"wait": "go"}, FINISH)
+    (run,) = stage.submit(0)
+    stage.until(run, Status.RUNNING)
+    second = [sys.executable, "-P", "-m", "lthtui.launch.dispatcher", stage.root]
+    assert subprocess.run(second, timeout=30).returncode == 0
+    assert stage.dispatched()
+    stage.allow("go")
+    stage.until(run, Status.FINISHED)
+
+
+def test_waiting_for_a_run_costs_nothing(stage):
+    stage.play({"wait": "go"}, FINISH)
+    runs = stage.submit(0, 1, 2, launch={"threads": os.cpu_count() or 1})
+    stage.wait(runs[0].heartbeat_file.exists)
+    pid = queue_process(stage)
+    used = _ticks(pid)
+    time.sleep(2)
+    assert _ticks(pid) - used < 20  # of 200 hundredths of a second
+    stage.allow("go")
+    stage.until(runs[-1], Status.FINISHED)
+
+
+def _ticks(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_it_imports_nothing_heavy():
+    heavy = ["textual", "typer", "rich", "mlflow", "torch", "numpy", "yaml"]
+    code = f"""
+import sys, lthtui.launch.dispatcher
+print([name for name in {heavy} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
