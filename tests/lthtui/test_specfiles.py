@@ -1,5 +1,6 @@
 import itertools
 import os
+import random
 
 import pytest
 import yaml
@@ -533,3 +534,21 @@ def test_the_schema_knows_every_field_of_a_file(folder):
     assert rate["anyOf"][0]["exclusiveMaximum"] == 1 and "share" in rate["description"]
     optimizer = schema["$defs"]["TrainSpec"]["properties"]["optimizer"]["anyOf"]
     assert optimizer[0] == {"enum": ["adam", "sgd"]}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_typed_into_a_spec_it_is_read_or_refused_with_a_place(folder, seed):
+    rng = random.Random(seed)
+    pieces = ["{", "}", "[", "]", ": ", "- ", "\n", "\n  ", "'", '"', "|", "&a", "*a", "!x", "#"]
+    pieces += ["null", "1e-3", "\t", ",", "? ", "%", "\x00", "\u2028", "0..3", "2ep", "vary", "-1"]
+    for _ in range(100):
+        text = GOOD + "seeds: [0, 1]\nvary: {sparsifier.rate: [0.1, 0.2]}\n"
+        for _ in range(rng.randint(1, 4)):
+            start = rng.randrange(len(text))
+            text = text[:start] + rng.choice(pieces) + text[start + rng.choice([0, 1, 9]) :]
+        path = spec_file(folder, text)
+        try:
+            load(path)
+        except FileError as error:
+            assert all(1 <= problem.mark.line <= text.count("\n") + 9 for problem in error.problems)
+            assert str(error).startswith(path)
