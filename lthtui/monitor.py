@@ -68,8 +68,6 @@ class Watched:
     def refresh(self) -> bool:
         """Look at the folder again; whether anything that shows has changed."""
         seen = self._look()
-        if seen == self._seen and not self.active:
-            return False
         state = status(self.directory)
         late = state == Status.RUNNING and stalled(self.directory, time.time())
         changed = (seen, state, late) != (self._seen, self.status, self.stalled)
@@ -82,9 +80,9 @@ class Watched:
             return "the worker vanished: it was killed together with its shim, or the machine went"
         if self.status != Status.FAILED:
             return None
-        if self.progress.error:
-            return clean_line(" ".join(self.progress.error.split()), 2000)
-        left = self.directory.exit()
+        progress, left = self.progress, self.directory.exit()
+        if progress.error and not (left and left.attempt > progress.ended_attempt):
+            return clean_line(" ".join(progress.error.split()), 2000)
         return _reason(left.code) if left else "the worker ended without a word; see its log"
 
     def mlflow_run_id(self) -> str | None:

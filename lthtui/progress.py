@@ -66,7 +66,7 @@ class RunProgress:
         time: of the newest event (seconds since 1970); 0 before the first.
         started: when its first attempt started.
         warning, error: the newest, as written by the worker.
-        ended: how the newest attempt ended, by its own word; None while it has not.
+        ended, ended_attempt: how the newest attempt ended, by its own word; None while it has not.
     """
 
     levels: dict[int, LevelProgress] = field(default_factory=dict)
@@ -88,6 +88,7 @@ class RunProgress:
     warning: str | None = None
     error: str | None = None
     ended: str | None = None
+    ended_attempt: int = 0
     winning: Winning | None = None
     _began: tuple[float, int] = (0.0, 0)  # time and epoch at which the newest attempt started
     _latest: tuple[float, int] = (0.0, 0)  # the same of its newest epoch's end
@@ -115,7 +116,8 @@ class RunProgress:
             case Warned():
                 self.warning = event.message
             case RunEnded():
-                self.ended, self.error, self.winning = event.status, event.error, event.winning
+                self.ended, self.ended_attempt = event.status, event.attempt
+                self.error, self.winning = event.error, event.winning
 
     @property
     def finished_levels(self) -> list[LevelProgress]:

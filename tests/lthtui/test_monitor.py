@@ -1,0 +1,379 @@
+import json
+import os
+import time
+
+import pytest
+
+from engine.events import (
+    EpochEnded,
+    Journal,
+    LevelEnded,
+    LevelStarted,
+    MaskChanged,
+    RunEnded,
+    RunStarted,
+    TicketSaved,
+    Warned,
+    Winning,
+)
+from engine.processes import Process
+from engine.rundir import STALE_SECONDS, RunDirectory, Status, write_json
+from lthtui import identity, specfiles
+from lthtui.monitor import Monitor, Watched, describe
+from lthtui.progress import RunProgress
+
+
+def started(at=100.0, attempt=1):
+    return RunStarted(
+        time=at,
+        attempt=attempt,
+        levels=2,
+        epochs=4,
+        steps_per_epoch=5,
+        images={"train": 10},
+        subset="x",
+        parameters=9,
+        prunable=8,
+        environment={},
+    )
+
+
+def level_started(level, density=1.0, at=100.0):
+    return LevelStarted(
+        time=at, level=level, density=density, kept=round(8 * density), total=8, epochs=2, steps=10
+    )
+
+
+def epoch(number, level=0, at=None, val=None, **more):
+    return EpochEnded(
+        time=100.0 + 10 * number if at is None else at,
+        level=level,
+        epoch=number,
+        step=5 * number,
+        level_epoch=number - 2 * level,
+        train_loss=1.0 / number,
+        train_accuracy=0.5,
+        learning_rate=0.1,
+        images_per_second=77.0,
+        val_accuracy=val,
+        **more,
+    )
+
+
+def level_ended(level, density=1.0, val=0.5, test=0.25):
+    return LevelEnded(
+        level=level,
+        density=density,
+        kept=round(8 * density),
+        total=8,
+        epochs=2,
+        seconds=20.0,
+        val_accuracy=val,
+        test_accuracy=test,
+    )
+
+
+def ticket(level):
+    path = f"levels/{level:02d}/ticket.safetensors"
+    return TicketSaved(level=level, density=1.0, kept=8, total=8, sha256="0", path=path, bytes=1)
+
+
+WON = Winning(
+    level=1,
+    density=0.5,
+    val_accuracy=0.75,
+    test_accuracy=0.5,
+    ticket="levels/01/ticket.safetensors",
+    beats_dense=True,
+)
+WHOLE = [
+    started(),
+    level_started(0),
+    epoch(1),
+    epoch(2, val=0.5),
+    level_ended(0),
+    ticket(0),
+    level_started(1, 0.5, at=120.0),
+    epoch(3, level=1),
+    epoch(4, level=1, val=0.75),
+    level_ended(1, 0.5, val=0.75, test=0.5),
+    ticket(1),
+    RunEnded(status="finished", winning=WON),
+]
+
+
+def fold(*happened):
+    progress = RunProgress()
+    for event in happened:
+        progress.apply(event)
+    return progress
+
+
+def test_a_whole_run_is_folded_into_levels_and_curves():
+    progress = fold(*WHOLE)
+    assert (progress.level, progress.level_epoch, progress.epoch, progress.step) == (1, 2, 4, 20)
+    assert (progress.planned_levels, progress.planned_epochs) == (2, 4)
+    assert (progress.ended, progress.winning) == ("finished", WON)
+    first, second = progress.finished_levels
+    assert (first.level, first.density, first.kept, first.total, first.epochs) == (0, 1.0, 8, 8, 2)
+    assert (second.density, second.sparsity, second.val_accuracy) == (0.5, 0.5, 0.75)
+    assert (second.test_accuracy, second.seconds) == (0.5, 20.0)
+    assert second.ticket == "levels/01/ticket.safetensors"
+    assert first.train_losses == [1.0, 0.5]
+    assert first.val_accuracies == [None, 0.5]
+
+
+def test_midway_it_knows_where_it_is():
+    progress = fold(*WHOLE[:8])
+    assert (progress.level, progress.level_epoch, progress.epoch) == (1, 1, 3)
+    assert progress.val_accuracy == 0.5  # of the last epoch that was evaluated
+    assert (progress.train_loss, progress.images_per_second) == (1 / 3, 77.0)
+    assert [level.level for level in progress.finished_levels] == [0]
+    assert progress.levels[1].planned == 2
+
+
+def test_the_time_left_follows_from_the_measured_pace():
+    assert fold(*WHOLE[:2]).eta is None
+    assert fold(*WHOLE[:3]).eta == pytest.approx(30.0)  # 10 s an epoch, 3 epochs left
+    assert fold(*WHOLE[:9]).eta == 0.0
+
+
+def test_the_pace_is_that_of_the_newest_attempt():
+    resumed = [started(at=5000.0, attempt=2), epoch(2, at=5004.0)]
+    progress = fold(*WHOLE[:3], *resumed)
+    assert progress.seconds_per_epoch == pytest.approx(4.0)
+    assert progress.started == 100.0 and progress.attempt == 2
+
+
+def test_a_resumed_run_is_not_ended_any_more():
+    failed = RunEnded(status="failed", error="disk full")
+    assert fold(*WHOLE[:3], failed).error == "disk full"
+    progress = fold(*WHOLE[:3], failed, started(at=200.0, attempt=2))
+    assert (progress.ended, progress.error) == (None, None)
+    assert progress.levels[0].train_losses == [1.0]
+
+
+def test_a_mask_that_changes_in_training_changes_the_level():
+    progress = fold(*WHOLE[:3], MaskChanged(level=0, density=0.25, kept=2), Warned(message="w"))
+    assert (progress.levels[0].density, progress.levels[0].kept) == (0.25, 2)
+    assert progress.warning == "w"
+
+
+def test_a_journal_whose_beginning_is_missing_harms_nothing():
+    progress = fold(*WHOLE[7:])
+    assert [level.level for level in progress.finished_levels] == [1]
+
+
+# ---- folders
+
+
+@pytest.fixture
+def make(tmp_path, stage):
+    """Make a run's folder as `submit` does, with these events in its journal."""
+
+    def make(*happened, seed=0):
+        (spec,) = stage.specs(seed, sparsifier={"name": "imp", "levels": 1}, experiment="e")
+        run = RunDirectory(stage.root / "runs" / f"20260101-play-{spec.digest[:6]}-s{seed}")
+        run.path.mkdir(parents=True)
+        run.spec_file.write_text(specfiles.write(spec))
+        identity.store(run, spec)
+        add(run, *happened)
+        return run
+
+    return make
+
+
+def add(run, *happened):
+    journal = Journal(run.events_file, run.run_id, 1)
+    for event in happened:
+        journal.append(event)
+    journal.close()
+
+
+def lives(run, at=None, attempt=1):
+    process = Process.of(os.getpid()).model_dump()
+    beat = {"attempt": attempt, "process": process, "time": at or time.time()}
+    write_json(run.heartbeat_file, beat)
+
+
+def test_the_object_of_a_run_has_every_field(make):
+    run = make(*WHOLE)
+    run.mlflow_file.write_text('{"mlflow_run_id": "abc"}')
+    found = describe(run)
+    assert json.loads(json.dumps(found)) == found
+    spec = run.spec()
+    facts = {
+        "run_id": run.run_id,
+        "name": "play",
+        "experiment": "e",
+        "group": spec.group,
+        "family": spec.family,
+        "digest": spec.digest,
+        "seed": 0,
+        "status": "finished",
+        "stalled": False,
+        "directory": str(run.path),
+        "mlflow_run_id": "abc",
+        "sparsifier": "imp",
+        "dataset": "digits",
+        "model": "resnet20",
+        "error": None,
+    }
+    assert facts.items() <= found.items()
+    assert found["winning"] == {
+        "level": 1,
+        "density": 0.5,
+        "val_accuracy": 0.75,
+        "test_accuracy": 0.5,
+        "ticket": str(run.path / "levels/01/ticket.safetensors"),
+        "beats_dense": True,
+    }
+    assert set(found) == {*facts, "levels", "winning"}
+    assert found["levels"][0] == {
+        "level": 0,
+        "density": 1.0,
+        "kept": 8,
+        "total": 8,
+        "epochs": 2,
+        "val_accuracy": 0.5,
+        "test_accuracy": 0.25,
+        "val_balanced_accuracy": None,
+        "test_balanced_accuracy": None,
+        "seconds": 20.0,
+        "ticket": str(run.path / "levels/00/ticket.safetensors"),
+    }
+
+
+def test_a_run_that_has_not_begun_has_the_same_fields(make):
+    run, done = make(), make(*WHOLE, seed=1)
+    found = describe(run)
+    assert set(found) == set(describe(done))
+    assert (found["levels"], found["winning"], found["mlflow_run_id"]) == ([], None, None)
+    assert found["status"] == "stopped"
+
+
+def test_a_run_that_somebody_else_made_is_described_from_its_spec(make):
+    run = make(*WHOLE)
+    expected = describe(run)
+    (run.path / identity.FILE).unlink()
+    assert describe(run) == expected
+    (run.path / identity.FILE).write_text("{")
+    assert describe(run) == expected
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null"])
+def test_a_broken_link_to_mlflow_is_none(make, text):
+    run = make()
+    run.mlflow_file.write_text(text)
+    assert describe(run)["mlflow_run_id"] is None
+
+
+@pytest.mark.parametrize(
+    ("code", "event", "expected"),
+    [
+        (1, "loss is nan\nin two lines \x1b[2J", "loss is nan in two lines \\x1b[2J"),
+        (1, None, "exit code 1"),
+        (-9, None, "ran out of memory"),
+        (-11, None, "signal 11"),
+        (75, None, None),
+    ],
+)
+def test_an_error_is_one_clean_line(make, code, event, expected):
+    run = make(started())
+    if event:
+        add(run, RunEnded(status="failed", error=event))
+    write_json(run.exit_file, {"attempt": 1, "code": code, "time": 1.0})
+    error = describe(run)["error"]
+    assert error is None if expected is None else expected in error and "\n" not in error
+
+
+def test_an_error_of_an_earlier_attempt_is_not_that_of_the_newest(make):
+    run = make(started(), RunEnded(status="failed", error="disk full"))
+    write_json(run.exit_file, {"attempt": 1, "code": 1, "time": 1.0})
+    assert describe(run)["error"] == "disk full"
+    lives(run, attempt=2)
+    run.heartbeat_file.write_text(run.heartbeat_file.read_text().replace(str(os.getpid()), "1"))
+    write_json(run.exit_file, {"attempt": 2, "code": -9, "time": 1.0})
+    assert "signal 9" in describe(run)["error"]
+
+
+def test_a_lost_run_says_so(make):
+    run = make(started())
+    gone = Process.of(os.getpid()).model_copy(update={"start": 1})
+    write_json(run.heartbeat_file, {"attempt": 1, "process": gone.model_dump(), "time": 1.0})
+    found = describe(run)
+    assert found["status"] == "lost" and "vanished" in found["error"]
+
+
+def test_only_what_changed_is_reported(make, stage):
+    quiet, busy = make(*WHOLE), make(started(), seed=1)
+    lives(busy)
+    monitor = Monitor(stage.root)
+    assert {one.run_id for one in monitor.poll()} == {quiet.run_id, busy.run_id}
+    assert monitor.poll() == []
+    add(busy, level_started(0), epoch(1))
+    (changed,) = monitor.poll()
+    assert (changed.run_id, changed.progress.epoch) == (busy.run_id, 1)
+    lives(busy)
+    assert monitor.poll() == []  # a heartbeat changes nothing that shows
+    add(busy, RunEnded(status="finished"))
+    busy.heartbeat_file.unlink()
+    (changed,) = monitor.poll()
+    assert changed.status == Status.FINISHED
+    assert monitor.poll() == []
+
+
+def test_a_run_that_stops_giving_signs_of_life_is_stalled_but_runs(make, stage):
+    run = make(started())
+    lives(run)
+    monitor = Monitor(stage.root)
+    assert not monitor.poll()[0].stalled
+    lives(run, at=time.time() - STALE_SECONDS - 1)
+    (changed,) = monitor.poll()
+    assert (changed.status, changed.stalled) == (Status.RUNNING, True)
+    lives(run)
+    assert not monitor.poll()[0].stalled
+
+
+def test_a_run_that_is_queued_again_or_started_by_hand_is_noticed(make, stage):
+    run = make(*WHOLE)
+    monitor = Monitor(stage.root)
+    monitor.poll()
+    run.queue_file.parent.mkdir()
+    run.queue_file.write_text("{}")
+    assert monitor.poll()[0].status == Status.QUEUED
+    run.queue_file.unlink()
+    assert monitor.poll()[0].status == Status.FINISHED
+    lives(run, attempt=2)
+    assert monitor.poll()[0].status == Status.RUNNING
+    run.heartbeat_file.unlink()
+    monitor.poll()
+
+
+def test_folders_come_and_go(make, stage):
+    monitor = Monitor(stage.root)
+    assert monitor.poll() == []
+    run = make(*WHOLE)
+    (stage.root / "runs" / "notes").mkdir()
+    assert [one.run_id for one in monitor.poll()] == [run.run_id]
+    for file in run.path.iterdir():
+        file.unlink()
+    run.path.rmdir()
+    assert monitor.poll() == [] and monitor.runs == {}
+
+
+def test_only_some_runs_are_watched_on_request(make, stage):
+    make(*WHOLE)
+    other = make(seed=1)
+    monitor = Monitor(stage.root, only=[other.run_id])
+    assert [one.run_id for one in monitor.poll()] == [other.run_id]
+
+
+def test_a_run_without_its_curves_is_otherwise_the_same(make):
+    run = make(*WHOLE)
+    light, full = Watched(run, curves=False), Watched(run)
+    for watched in (light, full):
+        watched.refresh()
+    assert light.describe() == full.describe()
+    assert light.progress.levels[0].train_losses == []
+    assert full.progress.levels[0].train_losses == [1.0, 0.5]
