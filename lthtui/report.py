@@ -16,8 +16,8 @@ DETAILED = 3  # groups up to which each has a table of its levels
 DRAWN = 8  # groups up to which their curves fit one chart
 LISTED = 8  # tickets that are listed
 MARK = "◆"
-LEVELS = ("level", "kept", "weights", "val", "test", "seconds", "")
-GROUPS = ("", "n", "level", "kept", "val", "test", "dense val", "dense test")
+LEVELS = ("level", "kept", "weights", "val %", "test %", "seconds", "")
+GROUPS = ("", "n", "level", "kept", "val %", "test %", "dense val %", "dense test %")
 
 
 def grouped(runs: Sequence[RunView], labels: Mapping[str, str]) -> tuple[Group, ...]:
@@ -57,7 +57,9 @@ def verdict(group: Group) -> Iterator[str]:
     of = f" in {{}} of {len(named)} seeds" if len(named) > 1 else ""
     for beats, what in ((True, "winning ticket"), (False, "no winning ticket"), (None, "picked")):
         runs = [run for run in named if run.beats_dense is beats]
-        if runs:
+        if runs and all(run.winning is run.dense for run in runs):
+            yield f"dense{of.format(len(runs))}: {_accuracies([run.dense for run in runs])}"
+        elif runs:
             yield what + of.format(len(runs)) + _because(beats, _split(runs[0]))
             yield f"  {'ticket' if beats else 'best':<6}  {_picked(runs)}"
             if beats is not None:
@@ -118,7 +120,11 @@ def _levels(group: Group) -> Iterator[Sequence[str]]:
 
 def _mark(group: Group, index: int) -> str:
     """Whose winning ticket a level is; a level that was picked but lost to dense is no winner."""
-    picked = [run for run in group.runs if run.final and run.winner == index]
+    picked = [
+        run
+        for run in group.runs
+        if run.final and run.winner == index and run.winning is not run.dense
+    ]
     won = [run for run in picked if run.beats_dense]
     shown = won or picked
     if not shown:
@@ -151,9 +157,8 @@ def _picked(runs: Sequence[RunView]) -> str:
 
 def _accuracies(levels: Sequence[LevelView | None]) -> str:
     known = [level for level in levels if level]
-    return (
-        f"val {spread(level.val for level in known)}, test {spread(level.test for level in known)}"
-    )
+    val, test = (level.val for level in known), (level.test for level in known)
+    return f"val {spread(val)} %, test {spread(test)} %"
 
 
 def _points(run: RunView) -> list[tuple[float, float]]:

@@ -1,0 +1,164 @@
+import io
+import json
+import os
+import time
+
+import pytest
+
+from engine.events import EpochEnded, Journal, LevelEnded, LevelStarted, RunStarted, Warned
+from engine.processes import Process
+from engine.rundir import RunDirectory, write_json
+from lthtui import identity, narration, specfiles
+from lthtui.monitor import Watched
+
+
+@pytest.fixture
+def make(stage):
+    """Make a run that this process pretends to train."""
+
+    def make(seed=0, attempt=1):
+        (spec,) = stage.specs(seed)
+        run = RunDirectory(stage.root / "runs" / f"20260101-play-{spec.digest[:6]}-s{seed}")
+        run.path.mkdir(parents=True)
+        run.spec_file.write_text(specfiles.write(spec))
+        identity.store(run, spec)
+        launch(run, attempt)
+        return Watched(run)
+
+    yield make
+    for run in stage.runs():
+        run.launch_file.unlink(missing_ok=True)
+
+
+def launch(run, attempt):
+    process = Process.of(os.getpid()).model_dump()
+    fields = {"backend": "local", "process": process, "device": "cpu", "threads": 1}
+    write_json(run.launch_file, {**fields, "attempt": attempt, "time": time.time()})
+
+
+def emit(watched, *happened, attempt=1):
+    journal = Journal(watched.directory.events_file, watched.run_id, attempt)
+    for event in happened:
+        journal.append(event)
+    journal.close()
+    watched.refresh()
+
+
+def started(at=100.0, epochs=4):
+    return RunStarted(
+        time=at,
+        levels=2,
+        epochs=epochs,
+        steps_per_epoch=1,
+        images={},
+        subset="",
+        parameters=9,
+        prunable=8,
+        environment={},
+    )
+
+
+def epoch(number, at):
+    return EpochEnded(
+        time=at,
+        level=0,
+        epoch=number,
+        level_epoch=number,
+        train_loss=0.25,
+        train_accuracy=0.5,
+        learning_rate=0.1,
+        images_per_second=1234.0,
+    )
+
+
+LEVEL = LevelStarted(level=0, density=0.5, kept=4, total=8, epochs=3, steps=3)
+ENDED = LevelEnded(level=0, density=0.5, kept=4, total=8, epochs=3, seconds=2.0, val_accuracy=0.5)
+
+
+@pytest.fixture
+def plain():
+    """A Plain display with a clock to set; `plain.said` is what it wrote."""
+
+    class Clocked(narration.Plain):
+        now = 1000.0
+        said: list[str]
+
+    said = []
+    display = Clocked({}, said.append, lambda: display.now)
+    display.said = said
+    return display
+
+
+def show(display, *runs):
+    """Update the display; what it wrote on that."""
+    for run in runs:
+        display._names[run.run_id] = f"s{run.identity.seed}"
+        run.refresh()
+    display.said.clear()
+    display.update(runs, {run.run_id: run for run in runs})
+    return [*display.said]
+
+
+def test_a_line_on_progress_comes_every_ten_seconds_at_most(make, plain):
+    run = make()
+    emit(run, started(), LEVEL)
+    assert show(plain, run) == ["s0  started on cpu"]
+    emit(run, epoch(1, 110.0))
+    plain.now += 9
+    assert show(plain, run) == []
+    emit(run, epoch(2, 120.0))
+    plain.now += 2
+    assert show(plain, run) == [
+        "s0  level 0/1  50.0% kept  epoch 2/3  loss 0.2500  val –  1,234 img/s  0:20 left"
+    ]
+    emit(run, epoch(3, 130.0))
+    assert show(plain, run) == []
+    emit(run, ENDED)
+    assert show(plain, run) == ["s0  level 0 ended: 50.00% kept  val 50.00%  2.0 s"]
+    assert show(plain, run) == []
+
+
+def test_a_run_that_goes_on_says_so_and_repeats_no_level(make, plain):
+    run = make(attempt=3)
+    emit(run, started(), LEVEL, ENDED, attempt=2)
+    assert show(plain, run) == ["s0  started on cpu, attempt 3, goes on at level 0"]
+
+
+def test_warnings_are_told_once_and_cleaned(make, plain):
+    run = make()
+    show(plain, run)
+    emit(run, Warned(message="odd \x1b[2J"))
+    assert show(plain, run) == ["s0  warning: odd \\x1b[2J"]
+    emit(run, Warned(message="odd \x1b[2J"))
+    assert show(plain, run) == []
+
+
+def test_json_lines_pass_on_what_is_new_in_ascii(make):
+    run = make()
+    emit(run, Warned(message="old"))
+    out = io.StringIO()
+    display = narration.JsonLines([run.directory, run.directory], out)
+    emit(run, Warned(message="é\x9b\u202e"))
+    with run.directory.events_file.open("a") as file:
+        file.write('not json\n{"kind": "future", "x": NaN}\n{"kind": "torn')
+    display.update([], {})
+    display.update([], {})
+    lines = out.getvalue().splitlines()
+    assert out.getvalue().isascii()
+    assert json.loads(lines[0])["message"] == "é\x9b\u202e"
+    assert json.loads(lines[1])["kind"] == "future" and len(lines) == 2
+
+
+def test_the_time_left_of_all_runs_counts_those_that_wait(make):
+    first, second, waiting = make(0), make(1), make(2)
+    waiting.directory.launch_file.unlink()
+    waiting.directory.queue_file.parent.mkdir()
+    waiting.directory.queue_file.write_text("{}")
+    for run in (first, second, waiting):
+        run.refresh()
+    assert narration.total_eta([first, second, waiting]) is None
+    emit(first, started(), LEVEL, epoch(1, 110.0))
+    emit(second, started(), LEVEL, epoch(1, 105.0))
+    # 3 + 3 + 4 epochs are left, at 1/10 + 1/5 epochs a second
+    assert narration.total_eta([first, second, waiting]) == pytest.approx(10 / 0.3)
+    waiting.directory.queue_file.unlink()

@@ -1,0 +1,170 @@
+from dataclasses import replace
+
+import pytest
+
+from lthtui import report
+from lthtui.runview import LevelView, RunView
+
+
+def level(index, density, val, test):
+    return LevelView(
+        index=index,
+        density=density,
+        kept=round(1000 * density),
+        total=1000,
+        planned=2,
+        epochs=2,
+        ended=True,
+        val=val,
+        test=test,
+        seconds=1.0 + index,
+        ticket=f"levels/{index:02d}/ticket.safetensors",
+    )
+
+
+def run(seed, *scores, winner=1, beats=True, group="g", name="spec", **more):
+    levels = tuple(level(i, 0.5**i, val, test) for i, (val, test) in enumerate(scores))
+    facts = dict.fromkeys(("experiment", "family", "sparsifier", "dataset", "model"), "x")
+    fields = {
+        "run_id": f"20260101-{name}-{group}-s{seed}",
+        "name": name,
+        "group": group,
+        "seed": seed,
+        "status": "finished",
+        "levels": levels,
+        "winner": winner,
+        "final": winner is not None,
+        "beats_dense": beats,
+        "directory": f"/x/s{seed}",
+        **facts,
+        **more,
+    }
+    return RunView(**fields)
+
+
+ONE = run(0, (0.9, 0.8), (0.95, 0.85), (0.7, 0.6))
+
+
+def table(*runs, **labels):
+    return [*report.tables(report.grouped(runs, labels))]
+
+
+def test_one_run_is_a_table_with_its_winning_ticket_marked():
+    assert table(ONE) == [
+        "spec",
+        "level  kept     weights  val %  test %  seconds",
+        "0      100.00%  1,000    90.00  80.00   1.0",
+        "1      50.00%   500      95.00  85.00   2.0      ◆ winning",
+        "2      25.00%   250      70.00  60.00   3.0",
+        "winning ticket",
+        "  ticket  val 95.00 %, test 85.00 %, level 1, 50.00 % kept",
+        "  dense   val 90.00 %, test 80.00 %",
+    ]
+
+
+def test_seeds_are_shown_as_mean_and_deviation_with_each_ones_winner():
+    second = run(1, (0.8, 0.7), (0.81, 0.75), (0.9, 0.8), winner=2)
+    assert table(ONE, second) == [
+        "spec, mean ± deviation over 2 seeds",
+        "level  kept     weights  val %          test %         seconds",
+        "0      100.00%  1,000    85.00 ± 7.07   75.00 ± 7.07   1.0 ± 0.0",
+        "1      50.00%   500      88.00 ± 9.90   80.00 ± 7.07   2.0 ± 0.0  ◆ winning s0",
+        "2      25.00%   250      80.00 ± 14.14  70.00 ± 14.14  3.0 ± 0.0  ◆ winning s1",
+        "winning ticket in 2 of 2 seeds",
+        "  ticket  val 92.50 ± 3.54 %, test 82.50 ± 3.54 %, level 1, 2, 37.50 ± 17.68 % kept",
+        "  dense   val 85.00 ± 7.07 %, test 75.00 ± 7.07 %",
+    ]
+
+
+def test_a_ticket_that_does_not_beat_dense_is_never_called_winning():
+    lost = run(0, (0.9, 0.8), (0.9, 0.9), beats=False)
+    lines = table(lost)
+    assert lines[3].endswith("picked")
+    assert lines[4] == "no winning ticket: no sparse level beats the dense one on validation images"
+    assert lines[5].startswith("  best    val 90.00 %")
+    assert not any(report.MARK in line for line in lines)
+    chart = report.curves(report.grouped([lost], {}))
+    assert chart.series[0].marks == []
+
+
+def test_seeds_that_win_and_seeds_that_do_not_are_told_apart():
+    lines = table(ONE, run(1, (0.9, 0.8), (0.7, 0.6), beats=False))
+    assert "winning ticket in 1 of 2 seeds" in lines
+    assert any(line.startswith("no winning ticket in 1 of 2 seeds: no sparse") for line in lines)
+    assert lines[3].endswith("◆ winning s0")
+
+
+def test_without_a_dense_level_nothing_is_claimed():
+    sparse = run(0, (0.9, 0.8), winner=0, beats=None)
+    sparse = replace(sparse, levels=(replace(sparse.levels[0], kept=500, density=0.5),))
+    assert table(sparse)[2:] == [
+        "0      50.00%  500      90.00  80.00   1.0      picked",
+        "picked on validation images; there is no dense level to compare it with",
+        "  best    val 90.00 %, test 80.00 %, level 0, 50.00 % kept",
+    ]
+
+
+def test_a_dense_run_has_no_ticket():
+    runs = [run(seed, (0.9, 0.8), winner=0, beats=None) for seed in (0, 1)]
+    lines = table(*runs)
+    assert lines[-1] == "dense in 2 of 2 seeds: val 90.00 ± 0.00 %, test 80.00 ± 0.00 %"
+    assert lines[2].endswith("0.0")
+
+
+def test_a_selection_on_test_images_says_so():
+    lines = table(run(0, (0.9, 0.8), (0.9, 0.7), beats=False, split="test"))
+    assert lines[4].endswith("on test images")
+    assert report.curves(report.grouped([ONE], {})).y_label == "validation accuracy"
+    chart = report.curves(report.grouped([replace(ONE, split="test")], {}))
+    assert chart.y_label == "test accuracy" and list(chart.series[0].y) == [0.8, 0.85, 0.6]
+
+
+def test_an_unfinished_run_shows_its_levels_and_no_verdict():
+    lines = table(run(0, (0.9, 0.8), (0.95, None), winner=None, beats=None))
+    assert lines[2:] == [
+        "0      100.00%  1,000    90.00  80.00   1.0",
+        "1      50.00%   500      95.00  –       2.0",
+    ]
+
+
+def test_a_run_without_a_level_has_no_table_and_no_curve():
+    empty = run(0, winner=None)
+    assert table(empty) == []
+    assert report.curves(report.grouped([empty], {})) is None
+
+
+def test_many_groups_have_a_line_each():
+    runs = [replace(ONE, group=g, run_id=g) for g in "dcba"]
+    lines = table(*runs, d="rate=0.1", c="rate=0.2")
+    assert lines[0].split() == "n level kept val % test % dense val % dense test %".split()
+    assert [line.split()[0] for line in lines[1:]] == ["rate=0.1", "rate=0.2", "spec", "spec"]
+    assert lines[1].split()[1:] == ["1", "1", "50.00%", "95.00", "85.00", "90.00", "80.00"]
+    assert len(report.curves(report.grouped(runs, {})).series) == 4
+
+
+def test_tickets_are_listed_with_where_they_are(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    near = replace(ONE, directory=str(tmp_path / "mlruns" / "runs" / "r"), run_id="near")
+    unkept = run(5, (0.9, 0.8), (0.95, 0.9))
+    unkept = replace(unkept, levels=tuple(replace(one, ticket=None) for one in unkept.levels))
+    names = {"near": "n", ONE.run_id: "f", unkept.run_id: "u"}
+    groups = report.grouped([near, ONE, unkept], {})
+    assert [*report.tickets(groups, names)] == [
+        "ticket  f  /x/s0/levels/01/ticket.safetensors",
+        "ticket  n  mlruns/runs/r/levels/01/ticket.safetensors",
+    ]
+
+
+def test_a_long_list_of_tickets_is_cut():
+    runs = [run(seed, (0.9, 0.8), (0.95, 0.85)) for seed in range(20)]
+    names = {one.run_id: "n" for one in runs}
+    lines = [*report.tickets(report.grouped(runs, {}), names)]
+    assert len(lines) == report.LISTED + 1 and "12 more" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([], "–"), ([None], "–"), ([0.5], "50.00"), ([0.4, None, 0.6], "50.00 ± 14.14")],
+)
+def test_a_mean_has_a_deviation_from_two_values_on(values, expected):
+    assert report.spread(values) == expected
