@@ -211,7 +211,7 @@ class MlflowRun:
         name = display_name(self._directory.run_id).replace(".", "-")
         model = self._client.create_logged_model(
             self.experiment_id,
-            name=f"{name}-level-{level:02d}",
+            name=f"level-{level:02d}-{name}",
             source_run_id=self.run_id,
             model_type=MODEL_TYPE,
             params={"level": str(level), "run_id": self._directory.run_id, **facts},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from engine.events import EpochEnded, Evaluated, Event, LevelEnded, Sampled
+from engine.events import EpochEnded, Evaluated, Event, LevelEnded, RunEnded, Sampled, Winning
 from engine.rundir import Status
 from engine.spec import RunSpec
 
@@ -51,6 +51,7 @@ LEVEL_METRICS = (
     "test_loss",
     "seconds",
 )
+WINNING_METRICS = ("density", "val_accuracy", "test_accuracy")
 MLFLOW_STATUS = {
     Status.QUEUED: "SCHEDULED",
     Status.RUNNING: "RUNNING",
@@ -104,20 +105,24 @@ def metrics_of(event: Event) -> dict[str, float]:
         return _named("level", LEVEL_METRICS, event)
     if isinstance(event, Evaluated):
         return {f"evaluation/{event.name}/{key}": v for key, v in event.metrics.items()}
+    if isinstance(event, RunEnded) and event.winning:
+        return _named("winning", WINNING_METRICS, event.winning)
     if isinstance(event, Sampled):
         return {f"system/{key}": v for key, v in event.metrics.items()}
     return {}
 
 
 def step_of(event: Event) -> int:
-    """The MLflow step of an event's metrics: epochs of the whole run, level, or sample."""
+    """The MLflow step of an event's metrics: epochs of the whole run, level, sample or attempt."""
     if isinstance(event, EpochEnded):
         return event.epoch or 0
     if isinstance(event, Sampled):
         return event.tick
+    if isinstance(event, RunEnded):
+        return event.attempt
     return event.level or 0
 
 
-def _named(prefix: str, fields: tuple[str, ...], event: Event) -> dict[str, float]:
+def _named(prefix: str, fields: tuple[str, ...], event: Event | Winning) -> dict[str, float]:
     values = ((field, getattr(event, field)) for field in fields)
     return {f"{prefix}/{field}": float(value) for field, value in values if value is not None}

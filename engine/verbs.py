@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
         return error.exit_code
     json.dump(report, sys.stdout)
     print()
-    return 0 if report.get("verified", True) else 1
+    return 0 if report.get("verified", True) and not report.get("failed") else 1
 
 
 def _ensure_store(options: argparse.Namespace) -> dict[str, Any]:
@@ -42,12 +42,20 @@ def _ensure_store(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _sync(options: argparse.Namespace) -> dict[str, Any]:
+    """Sync runs one after another; what fails says so on stderr, too."""
     from dataclasses import asdict
 
     from engine.rundir import RunDirectory
     from engine.tracking import sync
 
-    return asdict(sync(RunDirectory.open(options.run)))
+    done, failed = [], {}
+    for path in options.runs:
+        try:
+            done.append(asdict(sync(RunDirectory.open(path))))
+        except LthError as error:
+            failed[path.name] = str(error)
+            print(error, file=sys.stderr)
+    return {"runs": done, "failed": failed}
 
 
 def _verify(options: argparse.Namespace) -> dict[str, Any]:
@@ -106,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -P -m engine")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("ensure-store").add_argument("root", type=Path)
-    verbs.add_parser("sync").add_argument("run", type=Path)
+    verbs.add_parser("sync").add_argument("runs", type=Path, nargs="+")
     verify = verbs.add_parser("verify")
     verify.add_argument("ticket", type=Path)
     verify.add_argument("--data-root")

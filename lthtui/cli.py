@@ -13,7 +13,7 @@ import typer
 
 from engine.errors import FAILED, INTERRUPTED, USAGE, LthError
 from lthtui import settings
-from lthtui.commands import runs, specs, tickets
+from lthtui.commands import runs, specs, store, tickets
 from lthtui.text import clean, clean_line
 from lthtui.yamlfile import FileError
 
@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (specs, runs, tickets):
+for group in (specs, runs, tickets, store):
     group.register(app)
 
 

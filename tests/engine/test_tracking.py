@@ -283,7 +283,7 @@ def test_what_a_run_is_in_mlflow(root):
 
     models = client.search_logged_models([experiment.experiment_id])
     assert sorted(model.name for model in models) == [
-        f"{found.info.run_name.replace('.', '-')}-level-{level:02d}" for level in range(3)
+        f"level-{level:02d}-{found.info.run_name.replace('.', '-')}" for level in range(3)
     ]
     one = next(model for model in models if model.params["level"] == "1")
     assert one.params == {

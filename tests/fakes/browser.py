@@ -1,0 +1,85 @@
+"""Headless Chromium, driven through chromedriver's own HTTP protocol (W3C WebDriver)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+NEEDED = ("chromium", "chromedriver")
+
+
+def missing() -> list[str]:
+    return [name for name in NEEDED if shutil.which(name) is None]
+
+
+class Browser:
+    """One window. `folder` takes what Chromium writes."""
+
+    def __init__(self, folder: Path) -> None:
+        # Its own session: whatever it starts can be ended with it.
+        self.driver = subprocess.Popen(
+            ["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        for line in self.driver.stdout:
+            if "started successfully on port" in line:
+                self.base = "http://127.0.0.1:" + line.rpartition("on port ")[2].strip(". \n")
+                break
+        options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1600,1000"]
+        options += [f"--user-data-dir={folder}", "--disable-dev-shm-usage"]
+        chrome = {"binary": shutil.which("chromium"), "args": options}
+        session = self.call(
+            "/session", {"capabilities": {"alwaysMatch": {"goog:chromeOptions": chrome}}}
+        )
+        self.base += f"/session/{session['sessionId']}"
+
+    def call(self, path: str, body: dict | None = None, method: str | None = None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.base + path, data, method=method)
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return json.load(answer)["value"]
+
+    def open(self, url: str) -> None:
+        self.call("/url", {"url": "about:blank"})
+        self.call("/url", {"url": url})
+
+    def run(self, script: str):
+        """The value that a piece of JavaScript returns in the page."""
+        return self.call("/execute/sync", {"script": script, "args": []})
+
+    def text(self) -> str:
+        return self.run("return document.body.innerText")
+
+    def wait(self, script: str, seconds: float = 60.0):
+        """The first true value that a script returns."""
+        deadline = time.monotonic() + seconds
+        while not (value := self.run(script)):
+            assert time.monotonic() < deadline, f"never true: {script}\n{self.text()}"
+            time.sleep(0.2)
+        return value
+
+    def wait_text(self, words: str, seconds: float = 60.0) -> None:
+        self.wait(f"return document.body.innerText.includes({json.dumps(words)})", seconds)
+
+    def click(self, words: str) -> None:
+        """Click on the smallest element with exactly this text."""
+        self.wait(
+            "const found = [...document.querySelectorAll('*')].filter("
+            f"e => e.innerText && e.innerText.trim() === {json.dumps(words)});"
+            "if (!found.length) return false; found.at(-1).click(); return true"
+        )
+
+    def screenshot(self, file: Path) -> None:
+        file.write_bytes(base64.b64decode(self.call("/screenshot")))
+
+    def close(self) -> None:
+        try:
+            self.call("", method="DELETE")
+        finally:
+            self.driver.kill()
+            self.driver.stdout.close()
+            self.driver.wait()
