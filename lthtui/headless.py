@@ -11,10 +11,12 @@ from types import FrameType, TracebackType
 from typing import Any, Protocol
 
 from engine.errors import FAILED, INTERRUPTED, OK, RESUMABLE
+from engine.events import Tail
 from engine.rundir import RunDirectory, Status
 from lthtui.launch import lease, queue
 from lthtui.launch.queue import Submitted
 from lthtui.monitor import Monitor, Watched
+from lthtui.text import clean_line
 
 POLL = 0.1  # seconds between looks at the runs' folders
 CHECK = 1.0  # seconds between looks at whether somebody dispatches what waits
@@ -72,6 +74,8 @@ class Follower:
         self.runs: Mapping[str, Watched] = self._monitor.runs
         self._stopping: list[threading.Thread] = []
         self._checked = time.monotonic()
+        log = lease.log_file(root)
+        self._log = Tail(log, log.stat().st_size if log.exists() else 0)
 
     @property
     def interrupted(self) -> bool:
@@ -102,7 +106,8 @@ class Follower:
     def _stop(self) -> None:
         """Have own runs stop at a checkpoint; on the second Ctrl-C, have them killed."""
         grace = 0.0 if self._stopping else queue.GRACE
-        active = [one for one in self.own if self.runs[one.run_id].active]
+        going = {run for run, watched in self.runs.items() if watched.active}
+        active = [one for one in self.own if one.run_id in going]
         if grace:
             self._awaited = {one.run_id for one in active}
             self.display.say(
@@ -113,12 +118,14 @@ class Follower:
         self._stopping.append(thread)
 
     def _look_after_queue(self) -> None:
-        """Start another queue process if the one before was killed."""
+        """Start another queue process if the one before was killed; pass on what it says."""
         now = time.monotonic()
         if now - self._checked > CHECK:
             self._checked = now
             if any(watched.status == Status.QUEUED for watched in self.runs.values()):
                 lease.ensure(self.root)
+                for line in self._log.lines():
+                    self.display.say(f"queue: {clean_line(line.decode(errors='replace'), 1000)}")
 
 
 def exit_code(runs: Mapping[str, Watched]) -> int:

@@ -101,7 +101,8 @@ class Bars:
         for watched in changed:
             for line in self._lines.new(watched):
                 self._console.print(line, soft_wrap=True)
-        self._live.update(self._table(runs), refresh=True)
+        if changed:
+            self._live.update(self._table(runs), refresh=True)
 
     def say(self, message: str) -> None:
         """Write a message above the table."""

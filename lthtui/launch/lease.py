@@ -33,6 +33,11 @@ def take(root: Path, kind: int = fcntl.LOCK_EX) -> int | None:
         return None
 
 
+def log_file(root: Path) -> Path:
+    """What the queue processes of a root have to say: why a run can't be placed or started."""
+    return root / "queue" / "dispatcher.log"
+
+
 def wake_file(root: Path) -> Path:
     """The named pipe whose reader is the queue process."""
     return root / "queue" / "wake"
@@ -54,7 +59,7 @@ def _wake(root: Path) -> None:
 def _spawn(root: Path) -> int:
     """Start a queue process in a session of its own; return its pid."""
     command = [sys.executable, "-P", "-m", "lthtui.launch.dispatcher", str(root)]
-    log = str(root / "queue" / "dispatcher.log")
+    log = str(log_file(root))
     append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     return os.posix_spawn(
         command[0],

@@ -74,6 +74,7 @@ def submit(
 
     Raises:
         UsageError: a run asks for a GPU that this machine does not have.
+        OSError: a folder or file can't be written; then nothing is queued.
     """
     root = root.absolute()
     for spec in specs:
@@ -81,11 +82,17 @@ def submit(
     with locked(root):
         anchored = [_anchored(spec) for spec in specs]
         done = [*_choose(root, anchored, again)]
-        for submitted, spec in zip(done, anchored, strict=True):
-            if submitted.action == "new":
-                _make(submitted.directory, spec)
-            if submitted.queued:
-                _enqueue(submitted.directory, spec.launch, priority)
+        try:
+            for submitted, spec in zip(done, anchored, strict=True):
+                if submitted.action == "new":
+                    _make(submitted.directory, spec)
+                if submitted.queued:
+                    _enqueue(submitted.directory, spec.launch, priority)
+        except OSError:  # all of them or none: half a sweep would only surprise
+            for submitted in done:
+                if submitted.queued:
+                    submitted.directory.queue_file.unlink(missing_ok=True)
+            raise
         if any(submitted.queued for submitted in done):
             lease.ensure(root)
     return done
@@ -277,9 +284,10 @@ def _dequeue(directory: RunDirectory, verb: Literal["stop", "pause"]) -> Iterato
         if state in (Status.QUEUED, Status.RUNNING):
             directory.ask(verb)
         directory.queue_file.unlink(missing_ok=True)
-    sign = directory.launch() if state == Status.RUNNING else None
-    if sign and sign.process.alive:
-        yield sign.process
+    for sign in (directory.launch(), directory.heartbeat()):
+        if sign and sign.process.alive:  # the shim if there is one, otherwise the worker itself
+            yield sign.process
+            return
 
 
 def _signal_and_wait(workers: Iterable[Process], number: int, seconds: float) -> None:

@@ -215,6 +215,24 @@ def test_the_queue_process_is_replaced_while_a_client_waits(here, monkeypatch):
     assert len(calls) > 1
 
 
+def test_what_the_queue_has_to_say_reaches_those_who_wait(here, monkeypatch, capsys):
+    here.play(*whole())
+    real, calls = lease.ensure, []
+
+    def complain(root):
+        calls.append(root)
+        if len(calls) == 2:
+            with lease.log_file(root).open("a") as file:
+                file.write("no room\x1b[2J\n")
+        if len(calls) > 2:
+            real(root)
+
+    monkeypatch.setattr(lease, "ensure", complain)
+    monkeypatch.setattr("lthtui.headless.CHECK", 0.0)
+    assert main(["run", "play.yaml"]) == 0
+    assert "queue: no room\\x1b[2J\n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

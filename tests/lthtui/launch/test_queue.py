@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -170,6 +171,40 @@ def test_a_deaf_worker_is_killed_with_all_that_it_started(stage):
     assert status(run) == Status.STOPPED
     assert run.exit().code == -signal.SIGKILL
     assert not Path(f"/proc/{spawned.read_text()}").exists()
+
+
+def test_a_worker_that_was_started_by_hand_is_stopped_too(stage, idle):
+    stage.play({"print": "on"}, LONG)
+    (run,) = stage.submit(0)
+    run.queue_file.unlink()
+    command = [*shlex.split(os.environ["LTHTUI_WORKER"]), str(run.path)]
+    worker = subprocess.Popen(
+        command, env={**os.environ, "LTHTUI_ATTEMPT": "1"}, stdout=subprocess.PIPE
+    )
+    assert worker.stdout.readline() == b"on\n"
+    assert status(run) == Status.RUNNING
+    queue.cancel([run])
+    assert status(run) == Status.STOPPED
+    assert worker.wait() == 75
+    worker.stdout.close()
+
+
+def test_a_full_disk_queues_all_of_a_sweep_or_nothing(stage, idle, monkeypatch):
+    (before,) = stage.submit(9)
+    written = []
+
+    def write(path, value):
+        written.append(path)
+        if len(written) == 3:
+            raise OSError(28, "No space left on device", str(path))
+        write_json(path, value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "write_json", write)
+        with pytest.raises(OSError, match="No space left"):
+            stage.submit(0, 1, 2, 3)
+    assert order(stage) == ["s9"]
+    assert actions(stage, 0, 1, 2, 3) == ["resumed", "resumed", "resumed", "new"]
 
 
 def test_a_run_on_another_machine_cannot_be_stopped_from_here(stage, idle):
