@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from textual import work
 from textual.app import App, SystemCommand
@@ -44,11 +45,10 @@ class LthApp(App[int], inherit_bindings=False):
 
     TITLE = "lthtui"
     CSS_PATH = "styles/lthtui.tcss"
-    COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS = [
         Binding("q", "quit", "Quit", id="app.quit"),
         Binding("question_mark", "help", "Help", id="app.help"),
-        Binding("colon", "command_palette", "Palette", show=False, id="app.palette"),
+        Binding("colon,ctrl+p", "command_palette", "Palette", show=False, id="app.palette"),
         Binding("ctrl+c", "help_quit", "How to quit", show=False, id="app.interrupt"),
     ]
 
@@ -56,14 +56,14 @@ class LthApp(App[int], inherit_bindings=False):
         super().__init__()
         self.desk, self.specs, self.clock = desk, specs, clock
         self.board = Board()
-        self._followed: tuple[str, Screen[object]] | None = None
+        self._followed: tuple[str, Screen[Any]] | None = None
         self._said = ""
 
     def on_mount(self) -> None:
         """Show the first screen at once; look at the runs only after it is painted."""
         self.register_theme(THEME)
         self.theme = THEME.name
-        self.push_screen(MainScreen(self.desk.root, self.clock))
+        self.push_screen(MainScreen(_short(self.desk.root), self.clock))
         self.call_after_refresh(self._watch)
 
     def _watch(self) -> None:
@@ -86,20 +86,20 @@ class LthApp(App[int], inherit_bindings=False):
             self.post_message(messages.RunsChanged(board))
 
     @work(thread=True, group="log", exit_on_error=False)
-    def _read_log(self, run_id: str, asker: Screen[object]) -> None:
+    def _read_log(self, run_id: str, asker: Screen[Any]) -> None:
         if chunk := self.desk.log(run_id):
             asker.post_message(messages.LogGrew(run_id, chunk))
 
     @work(thread=True, group="spec", exclusive=True, exit_on_error=False)
-    def _read_spec(self, run_id: str, asker: Screen[object]) -> None:
+    def _read_spec(self, run_id: str, asker: Screen[Any]) -> None:
         asker.post_message(messages.SpecText(run_id, self.desk.spec(run_id)))
 
     @work(thread=True, group="specs", exclusive=True, exit_on_error=False)
-    def _list_specs(self, asker: Screen[object]) -> None:
+    def _list_specs(self, asker: Screen[Any]) -> None:
         asker.post_message(messages.SpecsListed(self.desk.specs()))
 
     @work(thread=True, group="check", exclusive=True, exit_on_error=False)
-    def _check(self, path: str, asker: Screen[object]) -> None:
+    def _check(self, path: str, asker: Screen[Any]) -> None:
         asker.post_message(messages.SpecChecked(path, self.desk.check(path)))
 
     @work(thread=True, group="action", exit_on_error=False)
@@ -110,21 +110,21 @@ class LthApp(App[int], inherit_bindings=False):
 
     def on_log_wanted(self, message: messages.LogWanted) -> None:
         """Follow another log, from its beginning."""
-        self._followed = (message.run_id, self.screen) if message.run_id else None
+        self._followed = (message.run_id, message.asker) if message.run_id else None
         self.desk.follow(message.run_id)
         self._look()
 
     def on_spec_text_wanted(self, message: messages.SpecTextWanted) -> None:
         """Read a run's spec."""
-        self._read_spec(message.run_id, self.screen)
+        self._read_spec(message.run_id, message.asker)
 
-    def on_specs_wanted(self) -> None:
+    def on_specs_wanted(self, message: messages.SpecsWanted) -> None:
         """List the specs."""
-        self._list_specs(self.screen)
+        self._list_specs(message.asker)
 
     def on_check_wanted(self, message: messages.CheckWanted) -> None:
         """Read and plan a spec."""
-        self._check(message.path, self.screen)
+        self._check(message.path, message.asker)
 
     def on_submit_wanted(self, message: messages.SubmitWanted) -> None:
         """Queue a spec's runs."""
@@ -185,7 +185,7 @@ class LthApp(App[int], inherit_bindings=False):
         runs = f"{active} run{' goes' if active == 1 else 's go'} on"
         self.exit(0, message=f"{runs}; `lthtui` shows them again" if active else None)
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that has a key on this screen, and the themes, for the palette."""
         for active in screen.active_bindings.values():
             binding = active.binding
@@ -196,13 +196,22 @@ class LthApp(App[int], inherit_bindings=False):
         yield SystemCommand("Theme", "choose colours", self.action_change_theme)
 
     def _keys(self) -> list[tuple[str, str]]:
-        """Keys of the screen in view with what they do; keys of one action are joined."""
+        """Keys of the screen in view with what they do, those of the widget in focus last."""
         keys: dict[str, list[str]] = {}
-        for active in self.screen.active_bindings.values():
+        bindings = self.screen.active_bindings.values()
+        for active in sorted(bindings, key=lambda one: one.node is self.focused):
             if active.binding.id and active.binding.description:
                 shown = self.get_key_display(active.binding)
                 keys.setdefault(active.binding.description, []).append(shown)
         return [(" ".join(dict.fromkeys(names)), what) for what, names in keys.items()]
+
+
+def _short(path: Path) -> str:
+    """A path from the current folder or from home, if it is in there."""
+    for base, sign in ((Path.cwd(), ""), (Path.home(), "~/")):
+        if path.is_relative_to(base) and path != base:
+            return clean(sign + str(path.relative_to(base)))
+    return clean(str(path))
 
 
 def build_app(

@@ -74,11 +74,13 @@ class Board:
         runs: by id.
         groups: newest first.
         colours: of each group's id, `#rrggbb`.
+        unreadable: how many run folders have a spec that can't be read.
     """
 
     runs: Mapping[str, RunView] = field(default_factory=dict)
     groups: tuple[Group, ...] = ()
     colours: Mapping[str, str] = field(default_factory=dict)
+    unreadable: int = 0
 
     @property
     def counts(self) -> Counter[str]:
@@ -118,7 +120,10 @@ class Board:
 
 
 def board(
-    runs: Mapping[str, RunView], labels: Mapping[str, str], colours: Mapping[str, str]
+    runs: Mapping[str, RunView],
+    labels: Mapping[str, str],
+    colours: Mapping[str, str],
+    unreadable: int = 0,
 ) -> Board:
     """Group runs; `labels` names groups (by id) whose runs' name does not do."""
     members: dict[str, list[RunView]] = {}
@@ -135,7 +140,7 @@ def board(
         for id, found in members.items()
     ]
     groups.sort(key=lambda group: (-group.created, group.id))
-    return Board(runs, tuple(groups), colours)
+    return Board(runs, tuple(groups), colours, unreadable)
 
 
 def gain(run: RunView, dense: float | None = None) -> float | None:

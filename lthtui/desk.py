@@ -40,6 +40,7 @@ class Desk:
         self.root, self._specs = root.absolute(), specs
         self._monitor: Monitor | None = None
         self._views: dict[str, RunView] = {}
+        self._unreadable: set[str] = set()
         self._labels: dict[tuple[str, ...], dict[str, str]] = {}
         self._tail: LogTail | None = None
         self._followed: str | None = None
@@ -51,16 +52,19 @@ class Desk:
 
         first = self._monitor is None
         monitor = self._monitor = self._monitor or Monitor(self.root)
-        known = dict(self._views)
+        known, unreadable = dict(self._views), set(self._unreadable)
         for watched in monitor.poll():
             try:
                 known[watched.run_id] = view(watched, known.get(watched.run_id))
-            except (OSError, ValueError):  # a folder without a spec that can be read is no run
+                unreadable.discard(watched.run_id)
+            except Exception:  # whatever is wrong with one folder, the others are shown
                 known.pop(watched.run_id, None)
+                unreadable.add(watched.run_id)
         known = {run: known[run] for run in known if run in monitor.runs}
-        if known == self._views and not first:
+        unreadable &= monitor.runs.keys()
+        if (known, unreadable) == (self._views, self._unreadable) and not first:
             return None
-        self._views = known
+        self._views, self._unreadable = known, unreadable
         return self._board()
 
     def follow(self, run_id: str | None) -> None:
@@ -135,7 +139,8 @@ class Desk:
         from lthtui.charts.colours import colours
 
         oldest = sorted(self._views.values(), key=lambda run: (run.created, run.run_id))
-        return board(self._views, self._name(), colours(run.group for run in oldest))
+        given = colours(run.group for run in oldest)
+        return board(self._views, self._name(), given, len(self._unreadable))
 
     def _name(self) -> dict[str, str]:
         """Labels for groups that share their name; specs are read once per set of groups."""

@@ -10,14 +10,14 @@ from lthtui.runview import LevelView, RunView
 from lthtui.table import Cell, Column, Row
 
 COLUMNS = (
-    Column("level", rank=0),
-    Column("kept", rank=1, right=True),
-    Column("weights", rank=4, right=True),
-    Column("epochs", rank=5, right=True),
-    Column("val", rank=2, right=True),
-    Column("test", rank=3, right=True),
+    Column("level", rank=1),
+    Column("kept", rank=2, right=True),
+    Column("weights", rank=5, right=True),
+    Column("epochs", rank=7, right=True),
+    Column("val", rank=3, right=True),
+    Column("test", rank=4, right=True),
     Column("time", rank=6, right=True),
-    Column("ticket", rank=7),
+    Column("ticket", rank=0),
 )
 
 

@@ -6,9 +6,10 @@ screen that shows them. A report of a newer state replaces an older one that nob
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
+from textual.screen import Screen
 
 if TYPE_CHECKING:
     from lthtui.board import Board
@@ -54,11 +55,19 @@ class Folded(Message):
 # ---- requests to the app
 
 
-class LogWanted(Message):
+class _Question(Message):
+    """A request whose answer goes to the screen that asks."""
+
+    def __init__(self, asker: Screen[Any]) -> None:
+        super().__init__()
+        self.asker = asker
+
+
+class LogWanted(_Question):
     """From now on the log of this run is to be followed; None for no run's."""
 
-    def __init__(self, run_id: str | None) -> None:
-        super().__init__()
+    def __init__(self, asker: Screen[Any], run_id: str | None) -> None:
+        super().__init__(asker)
         self.run_id = run_id
 
 
@@ -78,11 +87,11 @@ class ResumeWanted(Message):
         self.run_ids = run_ids
 
 
-class SpecTextWanted(Message):
+class SpecTextWanted(_Question):
     """The spec of this run is to be read."""
 
-    def __init__(self, run_id: str) -> None:
-        super().__init__()
+    def __init__(self, asker: Screen[Any], run_id: str) -> None:
+        super().__init__(asker)
         self.run_id = run_id
 
 
@@ -94,15 +103,15 @@ class CopyWanted(Message):
         self.text = text
 
 
-class SpecsWanted(Message):
+class SpecsWanted(_Question):
     """Somebody wants to know which spec files there are."""
 
 
-class CheckWanted(Message):
+class CheckWanted(_Question):
     """A spec is to be read and planned."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__()
+    def __init__(self, asker: Screen[Any], path: str) -> None:
+        super().__init__(asker)
         self.path = path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from lthtui.charts import Chart, Curve, Series, accuracy_chart
@@ -22,7 +23,7 @@ def density_curve(runs: Sequence[RunView], label: str, colour: str) -> Chart:
         colour,
     )
     name = "test accuracy" if split == "test" else "validation accuracy"
-    return accuracy_chart([curve], y_label=name)
+    return replace(accuracy_chart([curve], y_label=name), marks_label=_marked(runs))
 
 
 def training_curve(runs: Sequence[RunView], colour: str, quantity: Quantity) -> Chart:
@@ -53,6 +54,13 @@ def training_curve(runs: Sequence[RunView], colour: str, quantity: Quantity) -> 
         y_scale="linear" if quantity == "accuracy" else "log",
         empty="no epoch has ended yet",
     )
+
+
+def _marked(runs: Sequence[RunView]) -> str:
+    """What the mark on a curve is."""
+    if all(run.beats_dense is False for run in runs):
+        return "best ticket, below dense"
+    return "winning ticket" if all(run.final for run in runs) else "best so far"
 
 
 def _points(run: RunView) -> list[tuple[float, float]]:

@@ -32,7 +32,7 @@ def render(chart: Chart, width: int, height: int, look: Look | None = None) -> l
         lines = [look.say(chart.title or chart.y_label), *[""] * height][: max(height, 0)]
         return [[(set_cell_size(line, max(width, 0)), Style())] for line in lines]
     series = sorted(chart.series, key=lambda one: not one.faint)
-    above = header(chart, series, width, max(1, height // 6), look)
+    above = header(chart, series, width, max(1, height // 5), look)
     named = bool(chart.x_label) and height >= NAMED
     plot = _Plot.of(chart, series, width, height - len(above) - 1 - named)
     canvas = Canvas(plot.width, plot.height)

@@ -41,7 +41,7 @@ class RunsScreen(Screen[None]):
             return
         runs = self.chosen()
         active = [run for run in runs if run.status == "running"]
-        self.post_message(LogWanted((active or runs)[0].run_id if runs else None))
+        self.post_message(LogWanted(self, (active or runs)[0].run_id if runs else None))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Show the keys of actions that no chosen run can take as disabled."""

@@ -51,19 +51,19 @@ class LaunchScreen(Screen[None]):
                     (Column("spec", rank=0), Column("runs", rank=1, right=True)), empty, id="specs"
                 )
             with Vertical(id="details"):
-                yield LogView(follow=False, id="plan")
+                yield LogView(follow=False, wrap=True, id="plan")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Ask for the specs."""
-        self.query_one("#plan").border_title = "what it would do"
+        self.query_one("#plan").border_title = "what it would do, enter queues it"
         self.query_one(Grid).focus()
         self.action_reload()
 
     def action_reload(self) -> None:
         """Read the folder and the chosen spec again."""
         self._checked = {}
-        self.post_message(SpecsWanted())
+        self.post_message(SpecsWanted(self))
 
     def on_specs_listed(self, message: SpecsListed) -> None:
         """Show which specs there are."""
@@ -118,4 +118,4 @@ class LaunchScreen(Screen[None]):
         text = checked.text if checked else "reading…"
         self.query_one(LogView).show(Chunk(tuple(text.splitlines()), fresh=True))
         if checked is None:
-            self.post_message(CheckWanted(path))
+            self.post_message(CheckWanted(self, path))

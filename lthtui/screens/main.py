@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Literal
 
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Footer, Input
+from textual.widgets import Footer, Input, Static
 
+from lthtui import verdict
 from lthtui.board import COLUMNS, Board
 from lthtui.messages import Folded, Highlighted, LogGrew, Opened
 from lthtui.runview import RunView
@@ -39,7 +39,7 @@ class MainScreen(RunsScreen):
         Binding("escape", "clear", "Clear filter", show=False, id="main.clear"),
     ]
 
-    def __init__(self, root: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, root: str, clock: Callable[[], float]) -> None:
         super().__init__()
         self._root, self._clock = root, clock
         self._quantity: Literal["accuracy", "loss"] = "accuracy"
@@ -50,11 +50,12 @@ class MainScreen(RunsScreen):
 
     def compose(self) -> ComposeResult:
         """Header, table and panes, keys."""
-        yield TopBar(str(self._root), self._clock)
+        yield TopBar(self._root, self._clock)
         with Horizontal(id="body"):
             with Vertical(id="runs"):
                 yield Grid(COLUMNS, "reading runs…", id="table")
                 yield Input(placeholder="words that a run must have", id="filter", compact=True)
+                yield Static(id="note", markup=False)
             with Vertical(id="details"):
                 yield ChartView(id="curve")
                 yield ChartView(id="training")
@@ -163,6 +164,8 @@ class MainScreen(RunsScreen):
         rows = self.board.rows(self._folded, self._words)
         self.query_one(Grid).show(rows)
         title = f"runs  {len(self.board.groups)} groups, {len(self.board.runs)} runs"
+        if self.board.unreadable:
+            title += f", {self.board.unreadable} unreadable"
         if words := self._words.strip():
             title += f"  /{words}"
         self.query_one("#runs").border_title = Content(title)
@@ -176,15 +179,15 @@ class MainScreen(RunsScreen):
         self._shown = shown
         from lthtui.plots import density_curve, training_curve
 
-        label = group.label if group else ""
         colour = self.board.colours.get(group.id, "#56b4e9") if group else "#56b4e9"
-        name = f"{label} s{runs[0].seed}" if len(runs) == 1 else label
+        name = verdict.name(group, runs) if group else ""
         curve, training = (
             self.query_one("#curve", ChartView),
             self.query_one("#training", ChartView),
         )
-        curve.show(density_curve(runs, label, colour) if runs else None)
+        curve.show(density_curve(runs, name, colour) if runs else None)
         training.show(training_curve(runs, colour, self._quantity) if runs else None)
+        self.query_one("#note", Static).update(verdict.note(group, runs) if group else "")
         curve.border_title = Content(f"accuracy by weights kept  {name}")
         training.border_title = Content(f"training  {name}")
         self.query_one("#log").border_title = Content(f"log  {name}")

@@ -6,8 +6,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.widgets import Footer, Static, TabbedContent, TabPane
 
-from lthtui import levels, plots
-from lthtui.board import Board, accuracy, duration, percent, status_cell
+from lthtui import levels, plots, verdict
+from lthtui.board import Board, Group, duration, status_cell
 from lthtui.logtail import Chunk
 from lthtui.messages import LogGrew, SpecText, SpecTextWanted
 from lthtui.runview import RunView
@@ -54,7 +54,7 @@ class RunScreen(RunsScreen):
         self._draw()
         self.follow()
         if runs := self.chosen():
-            self.post_message(SpecTextWanted(runs[0].run_id))
+            self.post_message(SpecTextWanted(self, runs[0].run_id))
 
     def show_board(self, board: Board) -> None:
         """Show the runs as they are now."""
@@ -97,42 +97,28 @@ class RunScreen(RunsScreen):
         if group is None or not runs:
             return
         colour = self.board.colours[group.id]
-        self.query_one("#facts", Static).update(_facts(runs, group.label))
-        self.query_one("#curve", ChartView).show(plots.density_curve(runs, group.label, colour))
+        self.query_one("#facts", Static).update(_facts(runs, group))
+        self.query_one("#curve", ChartView).show(
+            plots.density_curve(runs, verdict.name(group, runs), colour)
+        )
         self.query_one("#training", ChartView).show(
             plots.training_curve(runs, colour, self._quantity)
         )
         self.query_one("#levels", Grid).show(levels.rows(runs))
 
 
-def _facts(runs: tuple[RunView, ...], label: str) -> str:
-    """What there is to say about runs in two lines."""
+def _facts(runs: tuple[RunView, ...], group: Group) -> str:
+    """What and where the runs are, and on a second line what came of them."""
     first = runs[0]
     what = f"{first.sparsifier} on {first.dataset} with {first.model}"
     if len(runs) > 1:
         seeds = ", ".join(str(run.seed) for run in runs)
-        return f"{label}  seeds {seeds}\n{what}"
-    parts = [first.run_id, status_cell(first).text, what]
-    if first.current:
-        parts.append(f"level {first.level}/{first.planned_levels - 1}")
-        parts.append(f"epoch {first.epoch}/{first.planned_epochs}")
-    if first.eta is not None:
-        parts.append(f"eta {duration(first.eta)}")
-    return "  ".join(parts) + "\n" + (first.error or _verdict(first) or first.warning)
-
-
-def _verdict(run: RunView) -> str:
-    """What the winning ticket is worth, in one line."""
-    won = run.winning
-    if won is None:
-        return ""
-    name = "◆ winning ticket" if run.final else "◆ best so far"
-    text = f"{name}: level {won.index}, {percent(won.density)} of the weights"
-    text += "".join(
-        f", {name} {accuracy(value)}"
-        for name, value in (("validation", won.val), ("test", won.test))
-        if value is not None
-    )
-    if run.dense and run.dense is not won and run.dense.test is not None:
-        text += f" (dense: test {accuracy(run.dense.test)})"
-    return text + ("; no level beats dense" if run.beats_dense is False else "")
+        parts = [f"{group.label}, seeds {seeds}", group.rows[0].cells[1].text]
+    else:
+        parts = [first.run_id, status_cell(first).text]
+        if first.current:
+            parts.append(f"level {first.level}/{first.planned_levels - 1}")
+            parts.append(f"epoch {first.epoch}/{first.planned_epochs}")
+        if first.eta is not None:
+            parts.append(f"eta {duration(first.eta)}")
+    return "  ".join([*parts, what]) + "\n" + verdict.note(group, runs)

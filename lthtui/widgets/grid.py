@@ -16,7 +16,7 @@ from textual.strip import Strip
 from lthtui.messages import Folded, Highlighted, Opened
 from lthtui.table import Cell, Column, Row
 
-GAP = 2
+GAPS = (2, 1)  # cells between columns, the second where the first would cost a column
 NARROWEST = 14  # of the column that takes what is left
 TONES = ("running", "queued", "finished", "failed", "stopped", "paused", "lost", "dim", "winning")
 
@@ -48,6 +48,7 @@ class Grid(ScrollView, can_focus=True):
         self.cursor: str | None = None
         self._index: dict[str, int] = {}
         self._widths = [0] * len(columns)
+        self._gap = GAPS[0]
 
     @property
     def cursor_index(self) -> int:
@@ -153,7 +154,7 @@ class Grid(ScrollView, can_focus=True):
             if not width:
                 continue
             text = lead + cell.text if column.rank == 0 else cell.text
-            text = fitted(text, width, column.right) + " " * GAP
+            text = fitted(text, width, column.right) + " " * self._gap
             segments.append(Segment(text, self._tone(cell.tone)))
         return segments
 
@@ -165,19 +166,20 @@ class Grid(ScrollView, can_focus=True):
         return Style()
 
     def _fit(self) -> list[int]:
-        """A width for each column; 0 for those that had to give way."""
-        widths = [
+        """Choose the gap, and a width for each column; 0 for those that have to give way."""
+        wanted = [
             max([cell_len(row.cells[at].text) for row in self.rows] + [cell_len(column.title)])
             for at, column in enumerate(self.columns)
         ]
-        main = next(at for at, column in enumerate(self.columns) if column.rank == 0)
-        for at in sorted(range(len(widths)), key=lambda at: -self.columns[at].rank):
-            room = self.size.width - sum(width + GAP for width in widths if width) + widths[main]
-            if room >= NARROWEST or at == main:
-                widths[main] = max(room, 1)
-                break
-            widths[at] = 0
-        return widths
+        shown = sorted(range(len(wanted)), key=lambda at: self.columns[at].rank)
+        while True:
+            for self._gap in GAPS:
+                room = self.size.width - sum(wanted[at] + self._gap for at in shown[1:]) - self._gap
+                if room >= NARROWEST or len(shown) == 1:
+                    widths = [wanted[at] if at in shown else 0 for at in range(len(wanted))]
+                    widths[shown[0]] = max(room, 1)
+                    return widths
+            shown.pop()
 
     def _put_cursor(self, index: int) -> None:
         before = self.cursor_index

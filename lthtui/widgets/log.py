@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.binding import Binding
@@ -15,7 +17,7 @@ MOST = 5000  # lines kept
 
 
 class LogView(ScrollView, can_focus=True):
-    """Lines of text as they are; with `follow`, the newest is kept in view."""
+    """Lines of text; `follow` keeps the newest in view, `wrap` breaks long lines."""
 
     BINDINGS = [
         Binding("up,k", "scroll_up", "Up", show=False, id="log.up"),
@@ -28,9 +30,9 @@ class LogView(ScrollView, can_focus=True):
         Binding("end,G", "scroll_end", "Last line, follow", show=False, id="log.last"),
     ]
 
-    def __init__(self, follow: bool = True, id: str | None = None) -> None:
+    def __init__(self, follow: bool = True, wrap: bool = False, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._follow = follow
+        self._follow, self._wrap = follow, wrap
         self._lines: list[str] = []
 
     @property
@@ -42,13 +44,20 @@ class LogView(ScrollView, can_focus=True):
         """Add lines, or begin anew; the last line may replace one that was not complete."""
         end = self._follow and (self.following or chunk.fresh)
         kept = [] if chunk.fresh else self._lines[: len(self._lines) - chunk.replaces]
-        self._lines = [*kept, *chunk.lines][-MOST:]
+        new = [part for line in chunk.lines for part in self._parts(line)]
+        self._lines = [*kept, *new][-MOST:]
         width = max(map(cell_len, self._lines), default=0)
         self.virtual_size = Size(width, len(self._lines))
         if end or chunk.fresh:
             bottom = len(self._lines) if end else 0
             self.scroll_to(y=bottom, animate=False, force=True, immediate=True)
         self.refresh()
+
+    def _parts(self, line: str) -> list[str]:
+        """A line, or what it becomes when it must not be wider than the view."""
+        if not self._wrap or cell_len(line) <= self.size.width:
+            return [line]
+        return textwrap.wrap(line, max(self.size.width, 10), subsequent_indent="  ") or [""]
 
     def render_line(self, y: int) -> Strip:
         """Draw one line."""

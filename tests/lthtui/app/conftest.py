@@ -1,0 +1,99 @@
+"""The app on a folder of hand-made runs, with a clock that stands still."""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from rundirs import BEGAN
+from textual.worker import WorkerFailed
+
+from lthtui import app as module
+from lthtui.desk import Desk
+
+SPEC = "data: {name: digits, per_class: 20, validation: 300}\nmodel: resnet20\nseeds: [0, 1, 2]\n"
+
+
+class StubDesk(Desk):
+    """Reads as a desk does; instead of queueing and stopping runs it notes what it was asked."""
+
+    def __init__(self, root):
+        super().__init__(root, Path("specs"))
+        self.asked = []
+
+    def submit(self, path):
+        self.asked.append(("submit", path))
+        return "3 runs queued"
+
+    def stop(self, run_ids):
+        self.asked.append(("stop", list(run_ids)))
+        return "stopped"
+
+    def resume(self, run_ids):
+        self.asked.append(("resume", list(run_ids)))
+        return "resumed"
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """An empty root in an empty current folder; the app looks at it often."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "POLL", 0.05)
+    for name, value in {
+        "TZ": "UTC",
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "TEXTUAL_ANIMATIONS": "none",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in ("NO_COLOR", "TEXTUAL_THEME"):
+        monkeypatch.delenv(name, raising=False)
+    time.tzset()
+    return tmp_path / "mlruns"
+
+
+@pytest.fixture
+def specs(root):
+    folder = root.parent / "specs"
+    folder.mkdir()
+    (folder / "good.yaml").write_text(SPEC)
+    (folder / "wrong.yaml").write_text(SPEC.replace("model: resnet20", "model: resnet2O"))
+    return folder
+
+
+@pytest.fixture
+def running(root):
+    """Opens the app; `settle()` waits until all that is under way has been shown."""
+
+    @asynccontextmanager
+    async def open_app(size=(160, 48), desk=None):
+        made = module.build_app(
+            root,
+            Path("specs"),
+            desk=desk or StubDesk(root),
+            clock=lambda: BEGAN,
+        )
+        async with made.run_test(size=size) as pilot:
+
+            async def settle(condition=lambda: True):
+                deadline = time.monotonic() + 20
+                while True:
+                    with suppress(WorkerFailed):
+                        await pilot.app.workers.wait_for_complete()
+                    await pilot.pause(0.06)
+                    if condition():
+                        return
+                    assert time.monotonic() < deadline, screen(made)
+
+            pilot.settle = settle
+            await settle(lambda: made.board.runs or not (root / "runs").exists())
+            yield pilot
+
+    return open_app
+
+
+def screen(app):
+    """What is on the screen, as text."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in strips)

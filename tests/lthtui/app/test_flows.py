@@ -1,0 +1,329 @@
+"""What a user does in the app, key by key."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from rundirs import FakeRun, populate
+
+from lthtui.screens.confirm import ConfirmScreen
+from lthtui.screens.help import HelpScreen
+from lthtui.screens.launch import LaunchScreen
+from lthtui.screens.main import MainScreen
+from lthtui.screens.run import RunScreen
+from lthtui.widgets.chart import ChartView
+from lthtui.widgets.grid import Grid
+
+from .conftest import StubDesk, screen
+
+
+def table(app):
+    """Rows of the table in view: their texts, joined."""
+    return [" ".join(cell.text for cell in row.cells) for row in app.screen.query_one(Grid).rows]
+
+
+def toasts(app):
+    return [notification.message for notification in app._notifications]
+
+
+async def test_runs_are_grouped_with_mean_and_deviation_over_seeds(running, root):
+    populate(root)
+    async with running() as pilot:
+        group, *seeds = table(pilot.app)[-4:]
+        assert group == "digits-imp  n=3 ●1 ✓2 3/5 51% 94.1±0.5 93.1±0.5 +3.5 0:17"
+        assert seeds[0] == "s0 ✓ finished 5/5 33% 93.6 @3 92.6 +3.6 –"
+        assert seeds[2] == "s2 ● running 3/5 51% 94.2 @2 93.2 +3.2 0:17"
+        assert "● 1 running  ◌ 1 queued  ✓ 4 finished" in screen(pilot.app).splitlines()[0]
+
+
+async def test_groups_of_one_name_are_told_apart_by_what_differs(running, root):
+    populate(root)
+    async with running() as pilot:
+        names = [row.split(" ✓")[0] for row in table(pilot.app)[:2]]
+        assert names == ["sweep rate=0.5", "sweep rate=0.3"]
+
+
+async def test_cursor_stays_on_its_run_when_rows_move(running, root):
+    populate(root)
+    async with running() as pilot:
+        grid = pilot.app.screen.query_one(Grid)
+        await pilot.press("end")
+        chosen = grid.cursor
+        FakeRun(root, "newest", model="resnet44").queue()
+        await pilot.settle(lambda: len(pilot.app.board.runs) == 9)
+        assert table(pilot.app)[0].startswith("newest")
+        assert grid.cursor == chosen and grid.cursor_index == len(grid.rows) - 1
+
+
+async def test_details_follow_the_cursor(running, root):
+    runs = populate(root)
+    async with running() as pilot:
+        await pilot.press("end")
+        await pilot.settle(lambda: "epoch 3: 100%" in screen(pilot.app))
+        text = screen(pilot.app)
+        assert "accuracy by weights kept  digits-imp s2" in text
+        assert "level 3  validation accuracy  ━━ s2" in text
+        assert "◆ best so far: level 2, 64% kept" in text
+        assert runs["imp-s2"].run_id == pilot.app.screen.query_one(Grid).cursor
+
+
+async def test_a_failed_run_says_why(running, root):
+    populate(root)
+    async with running() as pilot:
+        await pilot.press("slash", *"diverging", "enter")
+        await pilot.settle()
+        assert "the loss became NaN at level 1" in screen(pilot.app)
+
+
+async def test_groups_fold(running, root):
+    populate(root)
+    async with running() as pilot:
+        whole = table(pilot.app)
+        await pilot.press("end", "h")
+        await pilot.settle()
+        assert table(pilot.app) == whole[:-3]
+        assert pilot.app.screen.query_one(Grid).cursor.startswith("group:")
+        await pilot.press("space")
+        await pilot.settle()
+        assert table(pilot.app) == whole
+
+
+async def test_finished_groups_start_folded(running, root):
+    for seed in range(2):
+        FakeRun(root, "done", seed).start().train(6).end()
+    async with running() as pilot:
+        assert len(table(pilot.app)) == 1
+
+
+async def test_filter_hides_runs_but_changes_no_figure(running, root):
+    populate(root)
+    async with running() as pilot:
+        group = table(pilot.app)[-4]
+        await pilot.press("slash", *"digits-imp running")
+        await pilot.settle()
+        assert table(pilot.app) == [group, "s2 ● running 3/5 51% 94.2 @2 93.2 +3.2 0:17"]
+        await pilot.press("escape")
+        await pilot.settle()
+        assert len(table(pilot.app)) == 9
+        assert pilot.app.focused is pilot.app.screen.query_one(Grid)
+
+
+async def test_open_a_run_and_go_through_its_tabs(running, root):
+    populate(root)
+    async with running(size=(120, 40)) as pilot:
+        await pilot.press("end", "enter")
+        await pilot.settle()
+        assert isinstance(pilot.app.screen, RunScreen)
+        assert "level 3/5  epoch 14/24  eta 0:17  imp on digits with resnet20" in screen(pilot.app)
+        assert "◆ best so far" in screen(pilot.app)
+        await pilot.press("right_square_bracket", "m")
+        await pilot.settle(lambda: "training loss" in screen(pilot.app))
+        await pilot.press("right_square_bracket")
+        await pilot.settle(lambda: re.search(r"2 ◆ +64% +64,000/100,000", screen(pilot.app)))
+        await pilot.press("right_square_bracket")
+        await pilot.settle(lambda: "epoch 3: 100%" in screen(pilot.app))
+        await pilot.press("right_square_bracket")
+        await pilot.settle(lambda: "name: resnet20" in screen(pilot.app))
+        await pilot.press("escape")
+        await pilot.settle()
+        assert isinstance(pilot.app.screen, MainScreen)
+
+
+async def test_open_a_group(running, root):
+    populate(root)
+    async with running(size=(120, 40)) as pilot:
+        await pilot.press("end", "h", "enter", "left_square_bracket", "left_square_bracket")
+        await pilot.press("left_square_bracket")
+        await pilot.settle(lambda: "3 ◆ ×2" in screen(pilot.app))
+        assert "94.1±0.7 (2)" in screen(pilot.app)
+
+
+async def test_start_a_run_from_a_spec(running, root, specs):
+    desk = StubDesk(root)
+    async with running(desk=desk) as pilot:
+        assert "no runs yet: press n to start one" in screen(pilot.app)
+        await pilot.press("n")
+        await pilot.settle(
+            lambda: "9 levels" in screen(pilot.app) or "16 levels" in screen(pilot.app)
+        )
+        assert "200 training, 300 validation, 797 test images" in screen(pilot.app)
+        await pilot.press("enter")
+        await pilot.settle()
+        assert "Queue 3 runs of specs/good.yaml?" in screen(pilot.app)
+        await pilot.press("y")
+        await pilot.settle(lambda: desk.asked)
+        assert desk.asked == [("submit", "specs/good.yaml")]
+        assert isinstance(pilot.app.screen, MainScreen)
+        assert toasts(pilot.app) == ["3 runs queued"]
+
+
+async def test_a_wrong_spec_shows_where_and_cannot_start(running, root, specs):
+    desk = StubDesk(root)
+    async with running(desk=desk) as pilot:
+        await pilot.press("n")
+        await pilot.settle(lambda: len(table(pilot.app)) == 2)
+        await pilot.press("down")
+        await pilot.settle(lambda: "did you mean" in screen(pilot.app))
+        assert "wrong.yaml:2:8" in screen(pilot.app).replace("\n", "")
+        await pilot.press("enter")
+        await pilot.settle()
+        assert isinstance(pilot.app.screen, LaunchScreen)
+        assert desk.asked == []
+
+
+async def test_stop_asks_once_and_names_the_victim(running, root):
+    runs = populate(root)
+    desk = StubDesk(root)
+    async with running(desk=desk) as pilot:
+        await pilot.press("end", "x")
+        await pilot.settle()
+        assert f"Stop {runs['imp-s2'].run_id}?" in screen(pilot.app)
+        assert "R resumes it" in screen(pilot.app)
+        await pilot.press("enter")
+        await pilot.settle()
+        assert isinstance(pilot.app.screen, MainScreen) and desk.asked == []
+        await pilot.press("x", "y")
+        await pilot.settle(lambda: desk.asked)
+        assert desk.asked == [("stop", [runs["imp-s2"].run_id])]
+
+
+async def test_a_finished_run_cannot_be_stopped(running, root):
+    populate(root)
+    async with running() as pilot:
+        await pilot.press("home", "x")
+        await pilot.settle()
+        assert not isinstance(pilot.app.screen, ConfirmScreen)
+
+
+async def test_resume_a_stopped_run(running, root):
+    runs = populate(root)
+    desk = StubDesk(root)
+    async with running(desk=desk) as pilot:
+        await pilot.press("slash", *"halted", "enter", "R")
+        await pilot.settle(lambda: desk.asked)
+        assert desk.asked == [("resume", [runs["stopped"].run_id])]
+
+
+async def test_copy_writes_the_clipboard_and_a_file(running, root):
+    runs = populate(root)
+    async with running() as pilot:
+        await pilot.press("end", "y")
+        await pilot.settle(lambda: toasts(pilot.app))
+        assert pilot.app.clipboard == runs["imp-s2"].run_id
+        assert (root.parent / "cache/lthtui/clip.txt").read_text().strip() == pilot.app.clipboard
+
+
+async def test_help_names_every_key_of_the_screen(running, root):
+    async with running() as pilot:
+        wanted = {
+            active.binding.description
+            for active in pilot.app.screen.active_bindings.values()
+            if active.binding.id and active.binding.description
+        }
+        await pilot.press("question_mark")
+        await pilot.settle()
+        assert isinstance(pilot.app.screen, HelpScreen)
+        assert {what for what in wanted if what not in screen(pilot.app)} == set()
+        await pilot.press("escape")
+        await pilot.settle()
+        assert isinstance(pilot.app.screen, MainScreen)
+
+
+@pytest.mark.parametrize("key", ["colon", "ctrl+p"])
+async def test_palette_finds_actions(running, root, specs, key):
+    async with running() as pilot:
+        await pilot.press(key)
+        await pilot.settle()
+        await pilot.press(*"New")
+        await pilot.settle(lambda: "key n" in screen(pilot.app))
+        await pilot.press("enter")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, LaunchScreen))
+
+
+async def test_quitting_stops_no_run_and_says_so(running, root):
+    populate(root)
+    desk = StubDesk(root)
+    async with running(desk=desk) as pilot:
+        await pilot.press("q")
+        await pilot.pause()
+        assert pilot.app.return_code == 0
+        assert [str(text) for text in pilot.app._exit_renderables] == [
+            "2 runs go on; `lthtui` shows them again"
+        ]
+    assert desk.asked == []
+
+
+async def test_a_narrow_terminal_shows_one_pane_and_switches(running, root):
+    populate(root)
+    async with running(size=(80, 24)) as pilot:
+        panes = [pilot.app.screen.query_one(name) for name in ("#curve", "#training", "#log")]
+        for shown in range(3):
+            assert [pane.is_on_screen for pane in panes] == [at == shown for at in range(3)]
+            await pilot.press("right_square_bracket")
+            await pilot.settle()
+        await pilot.resize_terminal(160, 48)
+        await pilot.settle()
+        assert all(pane.is_on_screen for pane in panes)
+
+
+async def test_mouse_selects_folds_and_opens(running, root):
+    populate(root)
+    async with running() as pilot:
+        grid = pilot.app.screen.query_one(Grid)
+        last = len(grid.rows)
+        await pilot.click(grid, offset=(10, last))
+        assert grid.cursor_index == last - 1
+        await pilot.click(grid, offset=(0, last - 3))
+        await pilot.settle()
+        assert len(grid.rows) == last - 3
+        await pilot.click(grid, offset=(10, 1), times=2)
+        await pilot.settle()
+        assert isinstance(pilot.app.screen, RunScreen)
+
+
+async def test_an_error_in_a_thread_becomes_a_message(running, root):
+    class Broken(StubDesk):
+        def poll(self):
+            raise OSError("the disk [bold]went\x1b[2J away")
+
+    async with running(desk=Broken(root)) as pilot:
+        await pilot.settle(lambda: toasts(pilot.app))
+        assert toasts(pilot.app) == ["the disk [bold]went\\x1b[2J away"]
+        assert pilot.app.is_running
+
+
+async def test_text_from_outside_is_shown_as_text(running, root, specs):
+    run = FakeRun(root, "hostile").start().train(1).end("failed", "\x1b[31m[red]no[/red]\x07")
+    run.log("\x1b]52;c;aGFjaw==\x07 [bold]plain[/bold]\n")
+    (specs / "[red]x\x1b[2J.yaml").write_text("")
+    async with running() as pilot:
+        await pilot.settle(lambda: "[bold]plain[/bold]" in screen(pilot.app))
+        assert "\\x1b]52;c;aGFjaw==\\x07" in screen(pilot.app)
+        assert "\\x1b[31m[red]no[/red]\\x07" in screen(pilot.app)
+        await pilot.press("n")
+        await pilot.settle(lambda: "[red]x\\x1b[2J.yaml" in screen(pilot.app))
+        assert "\x1b" not in screen(pilot.app)
+
+
+async def test_a_folder_whose_spec_cannot_be_read_is_counted(running, root):
+    populate(root)
+    (root / "runs" / "junk").mkdir()
+    (root / "runs" / "junk" / "spec.yaml").write_text("a: [")
+    async with running() as pilot:
+        assert len(pilot.app.board.runs) == 8 and not toasts(pilot.app)
+        assert "8 runs, 1 unreadable" in screen(pilot.app)
+
+
+async def test_charts_draw_again_only_when_something_changed(running, root, monkeypatch):
+    populate(root)
+    drawn = []
+    draw = ChartView._draw
+    monkeypatch.setattr(
+        ChartView, "_draw", lambda self, *rest: drawn.append(self.id) or draw(self, *rest)
+    )
+    async with running() as pilot:
+        before = len(drawn)
+        for _ in range(5):
+            await pilot.settle()
+        assert len(drawn) == before > 0

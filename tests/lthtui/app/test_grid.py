@@ -1,0 +1,105 @@
+"""The table by itself."""
+
+from __future__ import annotations
+
+from textual.app import App
+
+from lthtui.messages import Highlighted
+from lthtui.table import Cell, Column, Row
+from lthtui.widgets.grid import Grid, fitted
+
+COLUMNS = (Column("name", 0), Column("status", 1), Column("value", 2, right=True))
+
+
+class GridApp(App):
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def compose(self):
+        yield Grid(COLUMNS, "nothing here")
+
+    def on_highlighted(self, message: Highlighted):
+        self.seen.append(message.key)
+
+    @property
+    def lines(self):
+        grid = self.query_one(Grid)
+        return [grid.render_line(y).text.rstrip() for y in range(grid.size.height)]
+
+
+def rows(count, value=1.5):
+    return [
+        Row(f"k{index}", (Cell(f"name {index}"), Cell("fine", "finished"), Cell(str(value))))
+        for index in range(count)
+    ]
+
+
+async def test_header_stays_and_the_cursor_scrolls_rows():
+    app = GridApp()
+    async with app.run_test(size=(40, 6)) as pilot:
+        app.query_one(Grid).show(rows(100))
+        await pilot.press("end")
+        await pilot.pause()
+        assert app.lines[0].split() == ["name", "status", "value"]
+        assert [line.split()[1] for line in app.lines[1:]] == ["95", "96", "97", "98", "99"]
+        await pilot.press("home", "down", "pagedown")
+        await pilot.pause()
+        assert app.query_one(Grid).cursor == "k5"
+        assert [line.split()[1] for line in app.lines[1:]] == ["1", "2", "3", "4", "5"]
+        assert app.seen[:2] == ["k0", "k99"]
+
+
+async def test_cursor_goes_to_the_neighbour_of_a_row_that_vanishes():
+    app = GridApp()
+    async with app.run_test(size=(40, 6)) as pilot:
+        grid = app.query_one(Grid)
+        grid.show(rows(3))
+        grid.select("k1")
+        grid.show([row for row in rows(3) if row.key != "k1"])
+        assert grid.cursor == "k2"
+        grid.show([])
+        await pilot.pause()
+        assert grid.cursor is None and "nothing here" in app.lines[2]
+        assert app.seen[-1] is None
+
+
+async def test_columns_give_way_by_rank_and_never_the_first():
+    app = GridApp()
+    async with app.run_test(size=(30, 4)) as pilot:
+        app.query_one(Grid).show(rows(1))
+        for width, titles in (
+            (30, ["name", "status", "value"]),
+            (26, ["name", "status"]),
+            (9, ["name"]),
+        ):
+            await pilot.resize_terminal(width, 4)
+            await pilot.pause()
+            assert app.lines[0].split() == titles
+
+
+async def test_five_thousand_rows_cost_what_is_visible():
+    app = GridApp()
+    async with app.run_test(size=(40, 10)) as pilot:
+        grid = app.query_one(Grid)
+        grid.show(rows(5000))
+        await pilot.press("end")
+        await pilot.pause()
+        drawn = []
+        draw = grid._row
+        grid._row = lambda row: drawn.append(row.key) or draw(row)
+        changed = rows(5000)
+        changed[4990] = Row("k4990", (Cell("name 4990"), Cell("fine"), Cell("9.9")))
+        changed[10] = Row("k10", (Cell("name 10"), Cell("fine"), Cell("9.9")))
+        grid.show(changed)
+        await pilot.pause()
+        assert set(drawn) == set() or set(drawn) == {"k4990"}
+        grid.show(rows(5000, value=2.5))
+        await pilot.pause()
+        assert len(set(drawn)) <= 9
+
+
+def test_text_is_fitted_to_cells_not_characters():
+    assert fitted("日本語", 5, False) == "日本…"
+    assert fitted("日本語", 4, False) == "日 …"
+    assert fitted("ab", 4, True) == "  ab"

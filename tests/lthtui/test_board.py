@@ -1,0 +1,161 @@
+"""Grouping, figures and rows of the table of runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lthtui.board import board, duration, gain, percent
+from lthtui.runview import LevelView, RunView, best
+from lthtui.verdict import note
+
+
+def level(index, val, test=None, density=None, ended=True):
+    kept = round(1000 * (0.8**index if density is None else density))
+    return LevelView(index, kept / 1000, kept, 1000, 4, 4, ended, val, test, 1.0, None)
+
+
+def run(seed=0, levels=(), **changes):
+    whole = {
+        "run_id": f"r-s{seed}",
+        "name": "digits",
+        "experiment": "digits",
+        "group": "g",
+        "family": "f",
+        "seed": seed,
+        "sparsifier": "imp",
+        "dataset": "digits",
+        "model": "resnet20",
+        "status": "finished",
+        "levels": tuple(levels),
+        "planned_levels": 3,
+        "level": levels[-1].index if levels else None,
+        "winner": best(levels, "val"),
+        **changes,
+    }
+    return RunView(**whole)
+
+
+def texts(runs, **options):
+    made = board({one.run_id: one for one in runs}, {}, {})
+    return [[cell.text for cell in row.cells] for row in made.rows(**options)]
+
+
+def test_best_is_the_best_sparse_level_and_ties_go_to_the_sparser():
+    assert best([level(0, 0.9), level(1, 0.8)], "val") == 1
+    assert best([level(0, 0.5), level(1, 0.8), level(2, 0.8)], "val") == 2
+    assert best([level(0, 0.9)], "val") == 0
+    assert best([level(0, 0.9), level(1, 0.95, ended=False)], "val") == 0
+    assert best([], "val") is None
+    assert best([level(0, 0.9, 0.1), level(1, 0.9, 0.2), level(2, 0.95, 0.1)], "test") == 1
+
+
+def test_group_shows_mean_and_sample_deviation():
+    runs = [
+        run(0, [level(0, 0.90, 0.88), level(1, 0.94, 0.92)]),
+        run(1, [level(0, 0.90, 0.88), level(1, 0.96, 0.93)]),
+    ]
+    head, *_ = texts(runs)
+    assert head == ["digits  n=2", "✓ finished", "1/2", "80%", "95.0±1.4", "92.5±0.7", "+4.5", "–"]
+
+
+def test_group_says_over_how_many_seeds_when_not_all_have_a_value():
+    head, *_ = texts([run(0, [level(0, 0.90), level(1, 0.94)]), run(1, status="queued")])
+    assert head[1] == "◌1 ✓1" and head[4] == "94.0 (1)"
+
+
+def test_single_run_is_one_row_with_the_level_of_its_best():
+    assert texts([run(3, [level(0, 0.90, 0.88), level(1, 0.94, 0.92)])]) == [
+        ["digits", "✓ finished", "1/2", "80%", "94.0 @1", "92.0", "+4.0", "–"]
+    ]
+
+
+def test_run_that_waits_has_no_figures():
+    assert texts([run(status="queued")])[0][1:] == ["◌ queued", *"––––––"]
+
+
+def test_stalled_is_said():
+    assert texts([run(status="running", stalled=True)])[0][1] == "● stalled"
+
+
+def test_gain_is_on_test_images_where_they_were_scored():
+    assert gain(run(0, [level(0, 0.90, 0.88), level(1, 0.99, 0.89)])) == pytest.approx(0.01)
+    assert gain(run(0, [level(0, 0.90), level(1, 0.99)])) == pytest.approx(0.09)
+    assert gain(run(0, [level(0, 0.90, 0.88)])) is None
+
+
+def test_gain_of_a_method_without_dense_level_is_over_the_familys_dense_runs():
+    sparse = run(0, [level(0, 0.9, 0.89, density=0.1)], group="sparse", winner=0)
+    dense = [
+        run(seed, [level(0, 0.9, 0.8 + 0.04 * seed)], group="dense", run_id=f"d{seed}")
+        for seed in (0, 1)
+    ]
+    rows = texts([sparse, *dense])
+    assert next(row for row in rows if "@0" in row[4] and row[3] == "10%")[6] == "+7.0"
+    other = replace(sparse, family="another")
+    assert texts([other, *dense])[0][6] == "–"
+
+
+def test_loss_against_dense_is_shown_with_a_true_minus():
+    assert texts([run(0, [level(0, 0.9, 0.88), level(1, 0.94, 0.85)])])[0][6] == "−3.0"
+
+
+def test_groups_are_newest_first_and_members_by_seed():
+    runs = [
+        run(1, group="old", created=1.0, run_id="b"),
+        run(0, group="old", created=2.0, run_id="a"),
+        run(0, group="new", created=3.0, run_id="c"),
+    ]
+    made = board({one.run_id: one for one in runs}, {"new": "named"}, {})
+    assert [group.label for group in made.groups] == ["named", "digits"]
+    assert [one.run_id for one in made.members("group:old")] == ["a", "b"]
+    assert [one.run_id for one in made.members("a")] == ["a"]
+    assert made.members("nothing") == () and made.members(None) == ()
+
+
+def test_filter_keeps_groups_of_which_a_run_matches():
+    runs = [run(0), run(1, status="failed"), run(0, group="h", run_id="other", model="vgg16")]
+    assert len(texts(runs)) == 4
+    assert [row[0] for row in texts(runs, words="failed")] == ["digits  n=2", "s1"]
+    assert [row[0] for row in texts(runs, words="VGG digits")] == ["digits"]
+    assert texts(runs, words="nothing like it") == []
+
+
+def test_folded_groups_hide_their_runs():
+    made = board({one.run_id: one for one in (run(0), run(1))}, {}, {"g": "#123456"})
+    (row,) = made.rows({"group:g"})
+    assert (row.fold, row.cells[0].tone) == ("▸", "#123456")
+    assert made.rows()[0].fold == "▾"
+
+
+def test_note_says_when_no_level_beats_dense():
+    lost = run(0, [level(0, 0.9, 0.88), level(1, 0.85, 0.8)], final=True, beats_dense=False)
+    made = board({lost.run_id: lost, "r-s1": replace(lost, run_id="r-s1", seed=1)}, {}, {})
+    assert note(made.groups[0], (lost,)) == (
+        "◆ winning ticket: level 1, 80% kept, val 85.0, test 80.0 (dense 88.0);"
+        " no level beats dense"
+    )
+    assert "; 2 not better than dense" in note(made.groups[0], made.groups[0].runs)
+
+
+def test_note_prefers_errors():
+    failed = run(1, status="failed", error="out of memory")
+    made = board({"r-s0": run(0), "r-s1": failed}, {}, {})
+    assert note(made.groups[0], (failed,)) == "out of memory"
+    assert note(made.groups[0], made.groups[0].runs) == "s1: out of memory"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1.0, "100%"), (0.8, "80%"), (0.0687, "6.9%"), (0.0041, "0.41%"), (0.1, "10%"), (None, "–")],
+)
+def test_percent(value, text):
+    assert percent(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0:00"), (59.6, "1:00"), (3600, "1:00:00"), (None, "–")]
+)
+def test_duration(value, text):
+    assert duration(value) == text
