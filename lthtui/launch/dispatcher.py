@@ -30,7 +30,7 @@ class Dispatcher:
         self.root = root
         self.ledger = Ledger(root / "queue" / "slots")
         self.workers: dict[str, Worker] = {}
-        self.syncs: dict[str, subprocess.Popen[bytes]] = {}
+        self.syncs: list[subprocess.Popen[bytes]] = []
         self._wake = _open_wake_file(root)
         self._told: set[str] = set()
 
@@ -40,7 +40,7 @@ class Dispatcher:
             self.collect()
             with queue.locked(self.root):
                 self.dispatch()
-                if not (self.workers or self.syncs or queue.entries(self.root)):
+                if not self._busy():
                     os.close(held)  # under the lock, so that no client believes in it any more
                     return
             self.wait()
@@ -58,9 +58,7 @@ class Dispatcher:
             elif directory.run_id not in self.workers:
                 self._ended(directory)
                 self.ledger.clear(place)
-        for run, process in [*self.syncs.items()]:
-            if process.poll() is not None:
-                del self.syncs[run]
+        self.syncs = [process for process in self.syncs if process.poll() is None]
 
     def dispatch(self) -> None:
         """Start waiting runs in order; none overtakes another that waits for the same device."""
@@ -69,7 +67,7 @@ class Dispatcher:
             directory = self._directory(entry.run_id)
             if entry.run_id in self.workers:
                 directory.queue_file.unlink(missing_ok=True)
-            elif entry.run_id not in self.syncs:
+            else:
                 spoken_for |= self._place(entry, directory, spoken_for)
 
     def wait(self) -> None:
@@ -83,6 +81,12 @@ class Dispatcher:
             os.read(self._wake, 4096)
         except BlockingIOError:
             pass
+
+    def _busy(self) -> bool:
+        """Whether something runs, waits, or has left processes behind that hold its place."""
+        if self.workers or self.syncs or queue.entries(self.root):
+            return True
+        return bool(self.ledger.places())
 
     def _patience(self) -> float:
         left = any(place.holder.run_id not in self.workers for place in self.ledger.places())
@@ -156,7 +160,7 @@ class Dispatcher:
             self._tell(f"{directory.run_id}: its spec can't be read: {error}")
             return
         if tracked:
-            self.syncs[directory.run_id] = local.sync(directory)
+            self.syncs.append(local.sync(directory))
 
     def _tell(self, message: str) -> None:
         """Say something once in queue/dispatcher.log."""

@@ -245,6 +245,19 @@ def test_a_place_is_free_only_when_all_processes_of_its_run_are_gone(stage, disp
     assert status(second) == Status.FINISHED
 
 
+def test_a_killed_shim_is_seen_to_also_when_its_worker_takes_long_to_go(stage):
+    stage.play({"spawn": "held"}, {"wait": "never"})
+    (run,) = stage.submit(0)
+    stage.wait(lambda: (run.path / "spawned").exists() and (run.path / "spawned").read_text())
+    orphan = Process.of(int((run.path / "spawned").read_text()))
+    run.launch().process.signal(signal.SIGKILL)
+    stage.until(run, Status.LOST)
+    time.sleep(0.3)
+    assert stage.dispatched() and not (run.path / "synced").exists()
+    orphan.signal(signal.SIGKILL)
+    stage.wait((run.path / "synced").exists)
+
+
 def test_it_ends_when_nothing_is_left_and_starts_anew(stage):
     for seed in (0, 1):
         (run,) = stage.submit(seed)
