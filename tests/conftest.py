@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import yaml
 from engine.rundir import RunDirectory
 from engine.spec import RunSpec
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors: more threads only get in the way
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
