@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 from engine.errors import UsageError
-from engine.rundir import Launch, RunDirectory, last_end, write_json
+from engine.rundir import Launch, RunDirectory, Status, last_end, status, write_json
 from lthtui.launch import devices, lease, queue
 from lthtui.launch.backends import Worker, local
-from lthtui.launch.slots import Holder, Ledger
+from lthtui.launch.slots import Holder, Ledger, Taken
 
 RETRY = 1.0  # seconds until a run that could not be placed or started is tried again
 CLEARING = 0.05  # seconds until processes are looked at again that a run left behind
@@ -124,29 +124,16 @@ class Dispatcher:
         taken = self.ledger.take(free, holder)
         if taken is None:
             return False
-        worker = None
         try:
-            attempt = _next_attempt(directory, before)
-            worker = local.start(directory, attempt, threads, taken)
-            launch = Launch(
-                attempt=attempt,
-                backend=local.NAME,
-                process=worker.process,
-                device=taken.device,
-                threads=threads,
-                time=time.time(),
-            )
-            write_json(directory.launch_file, launch.model_dump())
-            worker.release()
+            if status(directory) != Status.RUNNING:  # such as by hand
+                attempt = _next_attempt(directory, before)
+                self.workers[entry.run_id] = _launch(directory, attempt, threads, taken)
         except OSError as error:
             self._tell(f"{entry.run_id} can't be started: {error}")
-            if worker:
-                worker.close()
             return False
         finally:
             taken.close()
         directory.queue_file.unlink(missing_ok=True)
-        self.workers[entry.run_id] = worker
         return True
 
     def _ended(self, directory: RunDirectory) -> None:
@@ -167,6 +154,26 @@ class Dispatcher:
         if message not in self._told:
             self._told.add(message)
             print(time.strftime("%FT%TZ", time.gmtime()), message, flush=True)
+
+
+def _launch(directory: RunDirectory, attempt: int, threads: int, taken: Taken) -> Worker:
+    """Start an attempt, which begins only once launch.json says so."""
+    worker = local.start(directory, attempt, threads, taken)
+    launch = Launch(
+        attempt=attempt,
+        backend=local.NAME,
+        process=worker.process,
+        device=taken.device,
+        threads=threads,
+        time=time.time(),
+    )
+    try:
+        write_json(directory.launch_file, launch.model_dump())
+        worker.release()
+    except OSError:
+        worker.close()
+        raise
+    return worker
 
 
 def _next_attempt(directory: RunDirectory, before: Launch | None) -> int:

@@ -77,8 +77,7 @@ def submit(
         OSError: a folder or file can't be written; then nothing is queued.
     """
     root = root.absolute()
-    for spec in specs:
-        devices.eligible(spec.launch.devices, _visible())
+    _check_devices(specs)
     with locked(root):
         anchored = [_anchored(spec) for spec in specs]
         done = [*_choose(root, anchored, again)]
@@ -100,8 +99,7 @@ def submit(
 
 def preview(root: Path, specs: Sequence[RunSpec], *, again: bool = False) -> list[Submitted]:
     """What `submit` would do, without doing it."""
-    for spec in specs:
-        devices.eligible(spec.launch.devices, _visible())
+    _check_devices(specs)
     return [*_choose(root.absolute(), [_anchored(spec) for spec in specs], again)]
 
 
@@ -156,6 +154,13 @@ def locked(root: Path) -> Iterator[None]:
         yield
     finally:
         os.close(file)
+
+
+def _check_devices(specs: Sequence[RunSpec]) -> None:
+    """Refuse GPUs that are not here; without names there is nothing to ask the driver for."""
+    for spec in specs:
+        if not isinstance(spec.launch.devices, str):
+            devices.eligible(spec.launch.devices, _visible())
 
 
 def _choose(root: Path, specs: Sequence[RunSpec], again: bool) -> Iterator[Submitted]:

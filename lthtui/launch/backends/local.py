@@ -118,6 +118,7 @@ def sync(directory: RunDirectory) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         worker_command("sync", str(directory.path)),
         stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # a report for scripts; what goes wrong is on stderr
         env={**os.environ, **QUIET, **devices.environment(devices.CPU)},
         start_new_session=True,
     )

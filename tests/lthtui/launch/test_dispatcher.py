@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.processes import Process
-from engine.rundir import Status, status
+from engine.rundir import Heartbeat, Status, status, write_json
 from lthtui.launch import devices, lease, queue
 from lthtui.launch.devices import Device
 from lthtui.launch.dispatcher import Dispatcher
@@ -174,6 +174,16 @@ def test_a_run_that_nobody_can_place_waits_and_the_log_says_why(stage, dispatch,
     lost.queue_file.unlink()
     stage.wait(lambda: status(other) == Status.FINISHED)
     dispatcher.collect()
+
+
+def test_a_waiting_run_that_somebody_started_by_hand_is_not_started_again(stage, dispatch):
+    (run,) = stage.submit(0)
+    beat = Heartbeat(attempt=1, process=Process.of(os.getpid()), time=time.time())
+    write_json(run.heartbeat_file, beat.model_dump())
+    dispatch()
+    assert (status(run), run.launch()) == (Status.RUNNING, None)
+    assert not run.queue_file.exists()
+    run.heartbeat_file.unlink()
 
 
 def test_a_full_disk_starts_nothing_and_keeps_the_place_in_the_queue(stage, dispatch, monkeypatch):
