@@ -39,13 +39,13 @@ def mlflow(
 
     def announce(address: str) -> None:
         used = address.rpartition(":")[2]
-        typer.echo(address)
         typer.echo(
             f"MLflow shows {clean_line(str(folder))}; Ctrl-C ends it. Choose 'Model training' at"
             " the top left, once. Telemetry is off, whatever the pages say.",
             err=True,
         )
         typer.echo(f"From another machine, first: {_tunnel(used)}", err=True)
+        typer.echo(address)
 
     free = mlflow_server.address(host, port)
     typer.echo("Starting MLflow...", err=True)

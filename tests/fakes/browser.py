@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import shutil
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -65,13 +67,18 @@ class Browser:
     def wait_text(self, words: str, seconds: float = 60.0) -> None:
         self.wait(f"return document.body.innerText.includes({json.dumps(words)})", seconds)
 
-    def click(self, words: str) -> None:
-        """Click on the smallest element with exactly this text."""
-        self.wait(
-            "const found = [...document.querySelectorAll('*')].filter("
-            f"e => e.innerText && e.innerText.trim() === {json.dumps(words)});"
-            "if (!found.length) return false; found.at(-1).click(); return true"
-        )
+    def click(self, words: str, seconds: float = 60.0) -> None:
+        """Click, as a mouse does, on the first element that can be and shows exactly this text."""
+        same = f"normalize-space()={json.dumps(words)}"
+        innermost = {"using": "xpath", "value": f"//*[{same} and not(.//*[{same}])]"}
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for element in self.call("/elements", innermost):
+                with contextlib.suppress(urllib.error.HTTPError):
+                    self.call(f"/element/{next(iter(element.values()))}/click", {})
+                    return
+            time.sleep(0.2)
+        raise AssertionError(f"nothing to click on says {words}:\n{self.text()}")
 
     def screenshot(self, file: Path) -> None:
         file.write_bytes(base64.b64decode(self.call("/screenshot")))

@@ -1,0 +1,205 @@
+"""`lthtui mlflow` as a person uses it: the command, and its pages in a real browser."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.tracking import sync
+from lthtui.store import Store
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
+
+FAKES = Path(__file__).parents[1] / "fakes"
+FakeRun = runpy.run_path(str(FAKES / "rundirs.py"))["FakeRun"]
+browsing = runpy.run_path(str(FAKES / "browser.py"))
+
+# The heading of the charts of levels, and what is drawn of one once it is in sight.
+HEADING = (
+    "[...document.querySelectorAll('*')].filter("
+    "e => /^level\\s*\\(5\\)/.test((e.innerText || '').trim())).at(-1)"
+)
+DRAWN = """
+const lines = [...document.querySelectorAll('.js-plotly-plot')].flatMap(c => c.data || []);
+const line = lines.find(line => line.metricKey === 'level/val_accuracy');
+return line && [[...line.x], [...line.y]]
+"""
+
+
+def command(root, *options):
+    return [sys.executable, "-P", "-m", "lthtui", "mlflow", "--root", str(root), *options]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    """Two seeds with tickets at levels 1 and 3."""
+    root = tmp_path_factory.mktemp("pages") / "mlruns"
+    for seed in range(2):
+        run = FakeRun(root, "pages", seed=seed, levels=3, epochs=4)
+        for level in range(4):
+            run.directory.level(level).mkdir(parents=True)
+            card = run.directory.level(level) / "ticket.json"
+            card.write_text(f'{{"format": "a card of level {level}"}}')
+            if level in (1, 3):
+                card.with_suffix(".safetensors").write_bytes(b"bits" * 100)
+        run.log("the log's first line\n")
+        sync(run.start().train(4).end().directory)
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(root):
+    """The process of `lthtui mlflow`, and the address that it printed."""
+    process = subprocess.Popen(command(root), stdout=-1, stderr=-1, text=True)
+    address = process.stdout.readline().strip()
+    assert address.startswith("http://127.0.0.1:"), process.stderr.read()
+    yield process, address
+    family = descendants(process.pid)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 0 and gone(family)
+
+
+@pytest.fixture(scope="module")
+def page(server, tmp_path_factory):
+    if missing := browsing["missing"]():
+        pytest.skip(f"no {' and no '.join(missing)} on this machine")
+    browser = browsing["Browser"](tmp_path_factory.mktemp("chromium"))
+    yield browser
+    browser.close()
+
+
+def listening(port: int) -> list[str]:
+    """The local addresses, in hexadecimal, on which something listens at this port."""
+    found = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(FileNotFoundError):
+            rows = [line.split() for line in Path(table).read_text().splitlines()[1:]]
+            found += [row[1] for row in rows if row[3] == "0A" and row[1].endswith(f":{port:04X}")]
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children] + [x for c in children for x in descendants(int(c))]
+
+
+def gone(pids: list[int]) -> bool:
+    deadline = time.monotonic() + 5
+    while any(os.path.exists(f"/proc/{pid}/exe") for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return not any(os.path.exists(f"/proc/{pid}/exe") for pid in pids)
+
+
+def ask(address: str, path: str, host: str) -> int:
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=30)
+    with contextlib.closing(connection):
+        connection.request("GET", path, headers={"Host": host})
+        return connection.getresponse().status
+
+
+def test_only_this_machine_reaches_it(server):
+    process, address = server
+    port = int(address.rpartition(":")[2])
+    assert listening(port) == [f"0100007F:{port:04X}"]
+    assert len(descendants(process.pid)) <= 3
+    search = "/ajax-api/2.0/mlflow/experiments/search?max_results=1"
+    assert ask(address, search, "evil.example") == 403
+    assert ask(address, search, f"127.0.0.1:{port}") == 200
+    environments = [Path(f"/proc/{pid}/environ").read_bytes() for pid in descendants(process.pid)]
+    for setting in (b"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false", b"MLFLOW_DISABLE_TELEMETRY=true"):
+        assert all(setting in environment for environment in environments)
+
+
+def test_a_person_finds_runs_curves_and_tickets(page, server, root):
+    _, address = server
+    runs = {run.seed: run for run in Store(root).runs()}
+    page.open(address)
+    page.click("Model training")
+    page.click("pages")
+    for run in runs.values():
+        page.wait_text(run.name)
+    page.click(runs[0].name)
+    page.wait_text("Run again: lthtui run")
+    page.wait_text("winning/test_accuracy")
+    page.wait_text(f"level-03-{runs[0].name}")
+
+    page.click("Model metrics")
+    page.wait_text("images_per_second")
+    page.run(f"{HEADING}.scrollIntoView()")
+    drawn = page.wait(DRAWN)
+    curve = Store(root).curve(runs[0].mlflow_run_id, "level/val_accuracy")
+    assert drawn == [curve.steps.tolist(), curve.values.tolist()]
+
+    page.click("Artifacts")
+    for name in ("tickets", "level-03", "ticket.json"):
+        page.click(name)
+    page.wait_text("a card of level 3")
+    page.wait_text("ticket.safetensors")
+
+    page.open(f"{address}/#/experiments/1/models?workflowType=machine_learning")
+    page.click(f"level-01-{runs[1].name}")
+    page.wait_text("level/density")
+    page.click("Artifacts")
+    page.click("ticket.json")
+    page.wait_text("a card of level 1")
+
+
+def test_a_run_can_be_logged_to_a_server(server, tmp_path):
+    _, address = server
+    run = FakeRun(tmp_path, "remote", levels=1, epochs=2, tracking=address)
+    run.directory.level(1).mkdir(parents=True)
+    (run.directory.level(1) / "ticket.json").write_text("{}")
+    run.start().train(2).end()
+    counts = [sync(run.directory).rows for _ in range(2)]
+    assert counts == [4 * 5 + 2 * 5 + 3] * 2
+    store = Store(address)
+    (found,) = store.runs("remote")
+    assert (found.run_id, found.status, found.seed) == (run.run_id, "FINISHED", 0)
+    assert store.curve(found.mlflow_run_id, "epoch/val_accuracy").steps.tolist() == [1, 2, 3, 4]
+    assert sorted(ticket.level for ticket in store.tickets("remote")) == [0, 1]
+    store.set_note(found.mlflow_run_id, "from afar")
+    assert store.runs("remote")[0].tags["mlflow.note.content"] == "from afar"
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_a_taken_port_and_an_open_host_are_refused(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for options, words in (
+            (["--port", str(port)], f"port {port} of 127.0.0.1 is taken"),
+            (["--host", "0.0.0.0"], "reach it from elsewhere by `ssh -L`"),
+            (["--host", "example.org"], "not opened on example.org"),
+        ):
+            done = subprocess.run(command(tmp_path, *options), capture_output=True, text=True)
+            assert (done.returncode, done.stdout) == (2, "") and words in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_store_is_said_in_one_line(tmp_path):
+    (tmp_path / "mlflow.db").write_bytes(b"x" * 5000)
+    done = subprocess.run(command(tmp_path), capture_output=True, text=True)
+    assert done.returncode == 1 and "move it away, then `lthtui sync`" in done.stderr
+
+
+def test_it_makes_the_store_and_leaves_no_process(tmp_path):
+    with subprocess.Popen(command(tmp_path), stdout=-1, stderr=-1, text=True) as process:
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        family = descendants(process.pid)
+        process.send_signal(signal.SIGHUP)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 0 and "Traceback" not in said and "ssh -N -L" in said
+    assert len(family) >= 2 and gone(family)
+    assert Store(tmp_path).runs() == [] and (tmp_path / "mlflow.db").exists()
