@@ -58,12 +58,15 @@ class LthApp(App[int], inherit_bindings=False):
         self.board = Board()
         self._followed: tuple[str, Screen[Any]] | None = None
         self._said = ""
-
-    def on_mount(self) -> None:
-        """Show the first screen at once; look at the runs only after it is painted."""
         self.register_theme(THEME)
         self.theme = THEME.name
-        self.push_screen(MainScreen(_short(self.desk.root), self.clock))
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The screen that all others are above."""
+        return MainScreen(_short(self.desk.root), self.clock)
+
+    def on_mount(self) -> None:
+        """Look at the runs only after the first screen is painted."""
         self.call_after_refresh(self._watch)
 
     def _watch(self) -> None:

@@ -1,4 +1,7 @@
-"""The `lthtui` command: without a command the terminal app, otherwise one of `lthtui/commands/`."""
+"""The `lthtui` command: the terminal app at once, or one of `lthtui/commands/`; errors, exit codes.
+
+Nothing that the app's first frame does not need is imported before it.
+"""
 
 from __future__ import annotations
 
@@ -6,69 +9,22 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from engine.errors import FAILED, INTERRUPTED, USAGE, LthError
+from engine.errors import FAILED, INTERRUPTED, LthError
 from lthtui import settings
-from lthtui.commands import runs, specs, store, tickets
 from lthtui.text import clean, clean_line
-from lthtui.yamlfile import FileError
 
 BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
-
-app = typer.Typer(
-    name="lthtui",
-    help="Find sparse winning tickets in small image sets: plan, launch, watch, compare.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for group in (specs, runs, tickets, store):
-    group.register(app)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"lthtui {version('lthtui')}")
-        raise typer.Exit
-
-
-@app.callback(invoke_without_command=True)
-def _start(
-    context: typer.Context,
-    root: Annotated[
-        Path | None, typer.Option("--root", help="Root of all state, mlruns by default.")
-    ] = None,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    if root is not None:
-        os.environ["LTHTUI_ROOT"] = str(root.absolute())
-    if context.invoked_subcommand is not None:
-        return
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        typer.echo(context.get_help(), err=True)
-        raise typer.Exit(USAGE)
-    from lthtui.app import run_app
-
-    run_app(settings.root())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; errors become one message on stderr."""
     try:
         try:
-            app(args=arguments, prog_name="lthtui")
+            return _run(sys.argv[1:] if arguments is None else arguments)
         except SystemExit as end:
             sys.stdout.flush()
             return end.code if isinstance(end.code, int) else int(end.code is not None)
-        return 0
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -81,7 +37,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code if isinstance(error, LthError) else FAILED
 
 
+def _run(arguments: Sequence[str]) -> int:
+    if not arguments and sys.stdin.isatty() and sys.stdout.isatty():
+        from lthtui.app import run_app
+
+        return run_app(settings.root())
+    from lthtui.commands.tree import app
+
+    app(args=arguments, prog_name="lthtui")
+    return 0
+
+
 def _message(error: Exception) -> str:
+    from lthtui.yamlfile import FileError
+
     if isinstance(error, FileError):
         return clean(str(error))
     if isinstance(error, LthError):

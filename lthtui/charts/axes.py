@@ -66,7 +66,10 @@ def fit(
     """
     shown = values[np.isfinite(values) & (np.abs(values) < HUGE)]
     if scale == "log":
-        return Axis(*_fit_log(shown[shown > 1 / HUGE], pad), scale, unit, falls)
+        low, high = _fit_log(shown[shown > 1 / HUGE], pad)
+        if unit == "percent" and low < 1 and not (shown > 1).any():
+            high = min(high, 1.0)
+        return Axis(low, high, scale, unit, falls)
     if not shown.size:
         return Axis(0.0, 1.0, scale, unit, falls)
     low, high = float(shown.min()), float(shown.max())

@@ -52,21 +52,19 @@ class MainScreen(RunsScreen):
         """Header, table and panes, keys."""
         yield TopBar(self._root, self._clock)
         with Horizontal(id="body"):
-            with Vertical(id="runs"):
+            with Vertical(id="runs") as box:
+                box.border_title = "runs"
                 yield Grid(COLUMNS, "reading runs…", id="table")
                 yield Input(placeholder="words that a run must have", id="filter", compact=True)
                 yield Static(id="note", markup=False)
             with Vertical(id="details"):
-                yield ChartView(id="curve")
+                yield ChartView(id="curve", classes="-shown")
                 yield ChartView(id="training")
                 yield LogView(id="log")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Start with the table in focus and the first pane in view."""
-        self.query_one("#runs").border_title = "runs"
-        self.query_one("#filter").display = False
-        self.query_one("#curve").add_class("-shown")
+        """Start with the table in focus."""
         self.query_one("#table").focus()
 
     def on_screen_resume(self) -> None:
@@ -123,19 +121,20 @@ class MainScreen(RunsScreen):
 
     def on_input_submitted(self) -> None:
         """Keep the filter and go back to the table."""
-        self.query_one("#filter").display = bool(self._words.strip())
+        self.query_one("#filter").set_class(bool(self._words.strip()), "-open")
         self.query_one(Grid).focus()
 
     def action_filter(self) -> None:
         """Open the line of words to filter by."""
         line = self.query_one("#filter")
-        line.display = True
+        line.add_class("-open")
         line.focus()
 
     def action_clear(self) -> None:
         """Show all runs again."""
         line = self.query_one("#filter", Input)
-        line.value, line.display = "", False
+        line.value = ""
+        line.remove_class("-open")
         self.query_one(Grid).focus()
 
     def action_pane(self, by: int) -> None:

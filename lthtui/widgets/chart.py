@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class ChartView(Widget, can_focus=True):
     """Shows one chart in all of its own size."""
 
-    def __init__(self, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
         self._chart: Chart | None = None
         self._drawn: tuple[object, ...] = ()
         self._strips: list[Strip] = []

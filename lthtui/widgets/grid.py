@@ -15,10 +15,10 @@ from textual.strip import Strip
 
 from lthtui.messages import Folded, Highlighted, Opened
 from lthtui.table import Cell, Column, Row
+from lthtui.widgets.tones import tone
 
 GAPS = (2, 1)  # cells between columns, the second where the first would cost a column
 NARROWEST = 14  # of the column that takes what is left
-TONES = ("running", "queued", "finished", "failed", "stopped", "paused", "lost", "dim", "winning")
 
 
 class Grid(ScrollView, can_focus=True):
@@ -27,7 +27,7 @@ class Grid(ScrollView, can_focus=True):
     `show` may be called with every change: lines that are equal are not drawn again.
     """
 
-    COMPONENT_CLASSES = {"grid--head", "grid--cursor", *(f"grid--{tone}" for tone in TONES)}
+    COMPONENT_CLASSES = {"grid--cursor"}
     BINDINGS = [
         Binding("up,k", "move(-1)", "Up", show=False, id="grid.up"),
         Binding("down,j", "move(1)", "Down", show=False, id="grid.down"),
@@ -130,13 +130,12 @@ class Grid(ScrollView, can_focus=True):
                 strip = self._row(self.rows[index])
             else:
                 note = self.empty if not self.rows and y == 2 else ""
-                strip = Strip([Segment(f"  {note}", self._tone("dim"))])
+                strip = Strip([Segment(f"  {note}", tone(self, "dim"))])
         return strip.adjust_cell_length(width, self.rich_style).apply_style(self.rich_style)
 
     def _head(self) -> Strip:
-        style = self.get_component_rich_style("grid--head", partial=True)
-        cells = [Cell(column.title) for column in self.columns]
-        return Strip(self._cells(cells, "  ")).apply_style(style)
+        cells = [Cell(column.title, "dim") for column in self.columns]
+        return Strip(self._cells(cells, "  ")).apply_style(Style(bold=True))
 
     def _row(self, row: Row) -> Strip:
         strip = Strip(self._cells(row.cells, "  " * row.depth + f"{row.fold:<2}"))
@@ -155,15 +154,8 @@ class Grid(ScrollView, can_focus=True):
                 continue
             text = lead + cell.text if column.rank == 0 else cell.text
             text = fitted(text, width, column.right) + " " * self._gap
-            segments.append(Segment(text, self._tone(cell.tone)))
+            segments.append(Segment(text, tone(self, cell.tone)))
         return segments
-
-    def _tone(self, tone: str) -> Style:
-        if tone.startswith("#"):
-            return Style(color=tone)
-        if tone in TONES:
-            return self.get_component_rich_style(f"grid--{tone}", partial=True)
-        return Style()
 
     def _fit(self) -> list[int]:
         """Choose the gap, and a width for each column; 0 for those that have to give way."""

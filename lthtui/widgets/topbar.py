@@ -9,12 +9,11 @@ from rich.text import Text
 from textual.widget import Widget
 
 from lthtui.board import GLYPHS
+from lthtui.widgets.tones import tone
 
 
 class TopBar(Widget):
     """One line; `clock` gives seconds since 1970."""
-
-    COMPONENT_CLASSES = {"topbar--name", "topbar--root", *(f"topbar--{one}" for one in GLYPHS)}
 
     def __init__(self, root: str, clock: Callable[[], float]) -> None:
         super().__init__()
@@ -39,8 +38,9 @@ class TopBar(Widget):
         room = self.size.width - len(name) - states.cell_len - len(now) - 5
         root = self._root if len(self._root) <= room else "…" + self._root[1 - max(room, 1) :]
         gap = room - len(root) + 2
-        parts = (name, self._style("name")), (f"{root}  ", self._style("root")), states
-        line = Text.assemble(*parts, " " * max(gap, 1), (now, self._style("root")))
+        dim = tone(self, "dim")
+        parts = (name, tone(self, "name", bold=True)), (f"{root}  ", dim), states
+        line = Text.assemble(*parts, " " * max(gap, 1), (now, dim))
         line.no_wrap = True
         return line
 
@@ -48,7 +48,4 @@ class TopBar(Widget):
         shown = [one for one in GLYPHS if self._counts.get(one)]
         texts = (f"{GLYPHS[one]} {self._counts[one]}" + f" {one}" * words for one in shown)
         pairs = zip(texts, shown, strict=True)
-        return Text("  ").join(Text(text, style=self._style(one)) for text, one in pairs)
-
-    def _style(self, part: str) -> str:
-        return str(self.get_component_rich_style(f"topbar--{part}", partial=True))
+        return Text("  ").join(Text(text, style=tone(self, one)) for text, one in pairs)

@@ -86,6 +86,10 @@ class TestAxes:
         axis = fit(np.array([0.9, 1.0]), unit="percent", pad=0.5)
         assert (axis.low, axis.high) == (pytest.approx(0.85), 1.0)
 
+    def test_a_single_density_of_one_is_the_dense_end(self):
+        axis = fit(np.array([1.0]), "log", "percent")
+        assert (axis.low, axis.high) == (0.5, 1.0)
+
     @pytest.mark.parametrize("values", [[], [np.nan], [5.0], [0.0, 0.0], [-1e308, 1e308], [5e-324]])
     @pytest.mark.parametrize("scale", ["linear", "log"])
     def test_degenerate_ranges_make_an_axis(self, values, scale):

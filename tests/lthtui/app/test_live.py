@@ -7,6 +7,7 @@ import time
 
 from rundirs import FakeRun
 
+from engine.rundir import write_json
 from lthtui.screens.main import MainScreen
 from lthtui.widgets.chart import ChartView
 from lthtui.widgets.grid import Grid
@@ -73,9 +74,9 @@ async def test_a_run_that_is_killed_is_shown_as_lost(running, root):
     run = FakeRun(root, "gone").start(alive=True).train(1)
     async with running() as pilot:
         assert pilot.app.board.counts["running"] == 1
-        launch = run.directory.launch_file.read_text()
-        start = str(run.directory.launch().process.start)
-        run.directory.launch_file.write_text(launch.replace(start, "1"))
+        launch = run.directory.launch().model_dump()
+        launch["process"]["start"] = 1
+        write_json(run.directory.launch_file, launch)
         await pilot.settle(lambda: pilot.app.board.counts["lost"] == 1)
         assert "the worker vanished" in screen(pilot.app)
         assert isinstance(pilot.app.screen, MainScreen)

@@ -1,0 +1,97 @@
+"""How fast the app paints: its first frame against a bare Textual app's, and a chart's redraw."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from rundirs import FakeRun
+
+from lthtui.charts import Chart, Series, render
+
+pytestmark = [
+    pytest.mark.benchmark,
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
+
+BARE = """
+from textual.app import App
+from textual.widgets import Static
+class Bare(App):
+    def compose(self):
+        yield Static("painted")
+Bare().run()
+"""
+
+
+def seconds_until(command: list[str], text: bytes) -> float:
+    """Start a program on a terminal of 120x40; time until it has written a text, then end it."""
+    began = time.perf_counter()
+    pid, terminal = pty.fork()
+    if pid == 0:
+        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
+        os.execve(command[0], command, environment)
+    seen = b""
+    try:
+        while text not in seen:
+            assert select.select([terminal], [], [], 30)[0], seen[-2000:]
+            seen += os.read(terminal, 65536)
+        return time.perf_counter() - began
+    finally:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+
+
+def alternate(count: int, *measures: Callable[[], float]) -> list[float]:
+    """The median of each measure, taken in turns so that a busy moment hits all of them."""
+    for measure in measures:
+        measure()
+    rounds = [[measure() for measure in measures] for _ in range(count)]
+    return [statistics.median(column) for column in zip(*rounds, strict=True)]
+
+
+def test_first_frame(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for index in range(100):
+        changes = {"train": {"epochs": 4, "batch_size": 10 + index}}
+        for seed in range(3):
+            FakeRun(tmp_path / "mlruns", f"run{index}", seed, **changes).start().train(6).end()
+    bare = [sys.executable, "-c", BARE]
+    ours = [sys.executable, "-m", "lthtui"]
+    first, frame, table = alternate(
+        7,
+        lambda: seconds_until(bare, b"painted"),
+        lambda: seconds_until(ours, b"reading runs"),
+        lambda: seconds_until(ours, b"300 runs"),
+    )
+    print(
+        f"\nfirst frame: bare Textual app {first:.2f} s, lthtui {frame:.2f} s, {frame / first:.2f}x"
+    )
+    print(f"table of 300 runs: {table:.2f} s = {table / first:.2f}x")
+    assert first > 0
+
+
+def test_chart_redraw():
+    rng = np.random.default_rng(0)
+    x = np.arange(5000.0)
+    series = [
+        Series(f"run {index}", x, np.cumsum(rng.normal(size=5000)) / 50 + rng.normal(size=5000) / 3)
+        for index in range(10)
+    ]
+    chart = Chart("training loss", series)
+
+    def redraw() -> float:
+        began = time.perf_counter()
+        assert len(render(chart, 120, 40)) == 40
+        return time.perf_counter() - began
+
+    (median,) = alternate(50, redraw)
+    print(f"\nredraw of 10 series of 5,000 points at 120x40: {1000 * median:.1f} ms")
