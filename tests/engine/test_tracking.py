@@ -271,6 +271,8 @@ def test_what_a_run_is_in_mlflow(root):
     assert found.data.params["train.optimizer.lr"] == "0.1"
     assert found.data.params["sparsifier.levels"] == "2"
     assert found.data.metrics["evaluation/x y_/a_b"] == 1.5
+    assert found.data.metrics["winning/density"] == 0.8
+    assert found.data.metrics["winning/test_accuracy"] == run.accuracy(1) - 0.01
     (data,) = found.inputs.dataset_inputs
     assert data.dataset.name == "digits" and data.tags[0].value == "training"
 
@@ -529,4 +531,5 @@ def test_no_tracking_no_process(root):
     sink.wake()
     assert sink.close(0.0) is True and sink._process is None
     assert rows(root) == []
-    assert sync(run.directory).rows == len(expected_rows(run))
+    sync(run.directory)
+    assert known(root) == expected_rows(run)
