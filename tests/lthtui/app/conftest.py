@@ -87,10 +87,14 @@ def running(root):
                     assert time.monotonic() < deadline, screen(made)
 
             pilot.settle = settle
-            await settle(lambda: made.board.runs or not (root / "runs").exists())
+            await settle(lambda: "Help" in screen(made) and _has_looked(made))
             yield pilot
 
     return open_app
+
+
+def _has_looked(app):
+    return "reading runs" not in screen(app) or list(app._notifications)
 
 
 def screen(app):
