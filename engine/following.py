@@ -23,7 +23,6 @@ from engine.rundir import RunDirectory
 PATIENCE_SECONDS = 60.0
 GATHER_SECONDS = 0.7
 BACK_OFF_SECONDS = (0.25, 5.0)
-NICENESS = 5
 
 
 class Wire:
@@ -107,7 +106,6 @@ def main(run_dir: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.umask(0o077)
-    os.nice(NICENESS)
     failure = Follower(RunDirectory(run_dir), Wire(sys.stdin.fileno())).run()
     if failure is None:
         return OK

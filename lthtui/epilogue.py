@@ -48,6 +48,9 @@ def next_steps(runs: Sequence[Watched]) -> None:
     if any(run.error() for run in runs):
         _say("the whole log: lthtui logs RUN")
     done = [run.run_id for run in runs if run.status == Status.FINISHED]
+    behind = [run.run_id for run in runs if run.run_id in done and not run.mirrored()]
+    if behind:
+        _say(f"MLflow lacks some of this; nothing is lost: lthtui sync {' '.join(behind)}")
     if done:
         _say("next:")
         _say(f"  lthtui show {done[0]}")

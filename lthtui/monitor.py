@@ -87,11 +87,25 @@ class Watched:
 
     def mlflow_run_id(self) -> str | None:
         """Its run in the MLflow store; None before it is logged there."""
+        value = self._mirror().get("mlflow_run_id")
+        return None if value is None else str(value)
+
+    def mirrored(self) -> bool:
+        """Whether MLflow has its whole journal, or was not asked to."""
+        if self.directory.spec().tracking == "off":
+            return True
         try:
-            value = json.loads(self.directory.mlflow_file.read_bytes())["mlflow_run_id"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return str(value)
+            return bool(self._mirror().get("offset") == self.directory.events_file.stat().st_size)
+        except OSError:
+            return False
+
+    def _mirror(self) -> dict[str, Any]:
+        """What the sink noted of its own progress; empty where there is no readable note."""
+        try:
+            noted = json.loads(self.directory.mlflow_file.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return noted if isinstance(noted, dict) else {}
 
     def describe(self) -> dict[str, Any]:
         """The JSON object that stands for a run everywhere."""

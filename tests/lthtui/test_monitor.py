@@ -1,6 +1,7 @@
 import json
 import os
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -18,6 +19,7 @@ from engine.events import (
 )
 from engine.processes import Process
 from engine.rundir import STALE_SECONDS, RunDirectory, Status, write_json
+from engine.spec import RunSpec
 from lthtui import identity, specfiles
 from lthtui.monitor import Monitor, Watched, describe
 from lthtui.progress import RunProgress
@@ -377,3 +379,27 @@ def test_a_run_without_its_curves_is_otherwise_the_same(make):
     assert light.describe() == full.describe()
     assert light.progress.levels[0].train_losses == []
     assert full.progress.levels[0].train_losses == [1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("tracking", "note", "mirrored"),
+    [
+        ("local", None, False),
+        ("local", '{"mlflow_run_id": "x", "offset": 10}', True),
+        ("local", '{"mlflow_run_id": "x", "offset": 9}', False),
+        ("local", "[]", False),
+        ("off", None, True),
+    ],
+)
+def test_it_knows_whether_mlflow_has_everything(
+    tracking: str,
+    note: str | None,
+    mirrored: bool,
+    tiny: Callable[..., RunSpec],
+    run_folder: Callable[..., RunDirectory],
+) -> None:
+    directory = run_folder(tiny(tracking=tracking))
+    directory.events_file.write_bytes(b"0123456789")
+    if note is not None:
+        directory.mlflow_file.write_text(note)
+    assert Watched(directory).mirrored() is mirrored
