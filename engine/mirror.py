@@ -252,7 +252,7 @@ def _environment(event: RunStarted) -> dict[str, str]:
         if isinstance(value, bool)
         else str(value)
         for key, value in event.environment.items()
-        if value is not None
+        if value is not None and key != "pid"
     }
 
 
