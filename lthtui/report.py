@@ -52,24 +52,53 @@ def tables(groups: Sequence[Group]) -> Iterator[str]:
 
 
 def verdict(group: Group) -> Iterator[str]:
-    """What a group's runs found, in words: nothing is called winning that does not beat dense."""
-    named = [run for run in group.runs if run.final and run.winning]
-    of = f" in {{}} of {len(named)} seeds" if len(named) > 1 else ""
-    for beats, what in ((True, "winning ticket"), (False, "no winning ticket"), (None, "picked")):
-        runs = [run for run in named if run.beats_dense is beats]
-        if runs and all(run.winning is run.dense for run in runs):
-            yield f"dense{of.format(len(runs))}: {_accuracies([run.dense for run in runs])}"
-        elif runs:
-            yield what + of.format(len(runs)) + _because(beats, _split(runs[0]))
-            yield f"  {'ticket' if beats else 'best':<6}  {_picked(runs)}"
-            if beats is not None:
-                yield f"  dense   {_accuracies([run.dense for run in runs])}"
+    """What a group's runs found, in words: nothing is called winning that does not beat dense.
+
+    Seeds are summed up whether they won or not: a mean over winners alone would flatter.
+    """
+    runs = [run for run in group.runs if run.final and run.winning]
+    if not runs:
+        return
+    if all(run.winning is run.dense for run in runs):
+        yield f"dense{_seeds(runs)}: {_accuracies([run.dense for run in runs])}"
+        return
+    yield _several(runs) if runs[1:] else _one(runs[0])
+    yield f"  ticket  {_picked(runs)}"
+    if all(run.dense for run in runs):
+        yield f"  dense   {_accuracies([run.dense for run in runs])}"
+        if runs[1:]:
+            yield f"  gain    {_gains(runs)}, seed by seed"
 
 
-def _because(beats: bool | None, split: str) -> str:
-    if beats is None:
-        return f" on {split} images; there is no dense level to compare it with"
-    return "" if beats else f": no sparse level beats the dense one on {split} images"
+def _one(run: RunView) -> str:
+    if run.beats_dense:
+        return "winning ticket"
+    if run.beats_dense is None:
+        return f"picked on {_split(run)} images; there is no dense level to compare it with"
+    return f"no winning ticket: no sparse level beats the dense one on {_split(run)} images"
+
+
+def _several(runs: Sequence[RunView]) -> str:
+    picked = f"tickets of {len(runs)} seeds, picked on {_split(runs[0])} images"
+    won = sum(run.beats_dense is True for run in runs)
+    if any(run.beats_dense is None for run in runs):
+        return f"{picked}; there is no dense level to compare them with"
+    return f"{picked}; {won} of {len(runs)} beat dense there and are winning tickets"
+
+
+def _seeds(runs: Sequence[RunView]) -> str:
+    return f", {len(runs)} seeds" if runs[1:] else ""
+
+
+def _gains(runs: Sequence[RunView]) -> str:
+    """Ticket less dense, paired by seed."""
+    pairs = [(run.winning, run.dense) for run in runs if run.winning and run.dense]
+    found = []
+    for split in ("val", "test"):
+        scores = [(getattr(ticket, split), getattr(dense, split)) for ticket, dense in pairs]
+        gains = [mine - other for mine, other in scores if mine is not None and other is not None]
+        found.append(f"{split} {spread(gains, '+.2f')} %")
+    return ", ".join(found)
 
 
 def tickets(groups: Sequence[Group], names: Mapping[str, str]) -> Iterator[str]:
@@ -100,7 +129,8 @@ def spread(values: Iterable[float | None], form: str = ".2f", scale: float = 100
     known = [scale * value for value in values if value is not None]
     if not known:
         return "–"
-    return format(mean(known), form) + (f" ± {stdev(known):{form}}" if known[1:] else "")
+    width = form.removeprefix("+")
+    return format(mean(known), form) + (f" ± {stdev(known):{width}}" if known[1:] else "")
 
 
 def _levels(group: Group) -> Iterator[Sequence[str]]:

@@ -70,9 +70,11 @@ def test_seeds_are_shown_as_mean_and_deviation_with_each_ones_winner():
         "0      100.00%  1,000    85.00 ± 7.07   75.00 ± 7.07   1.0 ± 0.0",
         "1      50.00%   500      88.00 ± 9.90   80.00 ± 7.07   2.0 ± 0.0  ◆ winning s0",
         "2      25.00%   250      80.00 ± 14.14  70.00 ± 14.14  3.0 ± 0.0  ◆ winning s1",
-        "winning ticket in 2 of 2 seeds",
+        "tickets of 2 seeds, picked on validation images;"
+        " 2 of 2 beat dense there and are winning tickets",
         "  ticket  val 92.50 ± 3.54 %, test 82.50 ± 3.54 %, level 1, 2, 37.50 ± 17.68 % kept",
         "  dense   val 85.00 ± 7.07 %, test 75.00 ± 7.07 %",
+        "  gain    val +7.50 ± 3.54 %, test +7.50 ± 3.54 %, seed by seed",
     ]
 
 
@@ -81,16 +83,18 @@ def test_a_ticket_that_does_not_beat_dense_is_never_called_winning():
     lines = table(lost)
     assert lines[3].endswith("picked")
     assert lines[4] == "no winning ticket: no sparse level beats the dense one on validation images"
-    assert lines[5].startswith("  best    val 90.00 %")
+    assert lines[5].startswith("  ticket  val 90.00 %")
     assert not any(report.MARK in line for line in lines)
     chart = report.curves(report.grouped([lost], {}))
     assert chart.series[0].marks == []
 
 
-def test_seeds_that_win_and_seeds_that_do_not_are_told_apart():
+def test_seeds_that_do_not_win_count_in_the_mean():
     lines = table(ONE, run(1, (0.9, 0.8), (0.7, 0.6), beats=False))
-    assert "winning ticket in 1 of 2 seeds" in lines
-    assert any(line.startswith("no winning ticket in 1 of 2 seeds: no sparse") for line in lines)
+    assert lines[-4].endswith("1 of 2 beat dense there and are winning tickets")
+    # tickets 85 and 60 on test, dense 80 and 80
+    assert lines[-3].startswith("  ticket  val 82.50 ± 17.68 %, test 72.50 ± 17.68 %")
+    assert lines[-1].endswith("test -7.50 ± 17.68 %, seed by seed")
     assert lines[3].endswith("◆ winning s0")
 
 
@@ -100,14 +104,14 @@ def test_without_a_dense_level_nothing_is_claimed():
     assert table(sparse)[2:] == [
         "0      50.00%  500      90.00  80.00   1.0      picked",
         "picked on validation images; there is no dense level to compare it with",
-        "  best    val 90.00 %, test 80.00 %, level 0, 50.00 % kept",
+        "  ticket  val 90.00 %, test 80.00 %, level 0, 50.00 % kept",
     ]
 
 
 def test_a_dense_run_has_no_ticket():
     runs = [run(seed, (0.9, 0.8), winner=0, beats=None) for seed in (0, 1)]
     lines = table(*runs)
-    assert lines[-1] == "dense in 2 of 2 seeds: val 90.00 ± 0.00 %, test 80.00 ± 0.00 %"
+    assert lines[-1] == "dense, 2 seeds: val 90.00 ± 0.00 %, test 80.00 ± 0.00 %"
     assert lines[2].endswith("0.0")
 
 
