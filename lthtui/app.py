@@ -69,6 +69,10 @@ class LthApp(App[int], inherit_bindings=False):
         """Look at the runs only after the first screen is painted."""
         self.call_after_refresh(self._watch)
 
+    def on_unmount(self) -> None:
+        """Leave nothing open."""
+        self.desk.close()
+
     def _watch(self) -> None:
         self._look()
         self.set_interval(POLL, self._look)
@@ -150,7 +154,9 @@ class LthApp(App[int], inherit_bindings=False):
 
     def on_runs_changed(self, message: messages.RunsChanged) -> None:
         """Show the runs as they are now on every screen that shows runs."""
-        self.board = message.board
+        before, self.board = self.board, message.board
+        if self.board.trouble and self.board.trouble != before.trouble:
+            self.notify(self.board.trouble, severity="warning", timeout=10, markup=False)
         for screen in self.screen_stack:
             if isinstance(screen, RunsScreen):
                 screen.show_board(self.board)

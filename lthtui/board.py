@@ -75,12 +75,14 @@ class Board:
         groups: newest first.
         colours: of each group's id, `#rrggbb`.
         unreadable: how many run folders have a spec that can't be read.
+        trouble: what is wrong with the MLflow store, in one line.
     """
 
     runs: Mapping[str, RunView] = field(default_factory=dict)
     groups: tuple[Group, ...] = ()
     colours: Mapping[str, str] = field(default_factory=dict)
     unreadable: int = 0
+    trouble: str = ""
 
     @property
     def counts(self) -> Counter[str]:
@@ -124,6 +126,7 @@ def board(
     labels: Mapping[str, str],
     colours: Mapping[str, str],
     unreadable: int = 0,
+    trouble: str = "",
 ) -> Board:
     """Group runs; `labels` names groups (by id) whose runs' name does not do."""
     members: dict[str, list[RunView]] = {}
@@ -140,7 +143,7 @@ def board(
         for id, found in members.items()
     ]
     groups.sort(key=lambda group: (-group.created, group.id))
-    return Board(runs, tuple(groups), colours, unreadable)
+    return Board(runs, tuple(groups), colours, unreadable, trouble)
 
 
 def gain(run: RunView, dense: float | None = None) -> float | None:

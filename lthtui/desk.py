@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lthtui.logtail import Chunk, LogTail
 from lthtui.text import clean, clean_line
 
 if TYPE_CHECKING:
     from engine.rundir import RunDirectory
     from lthtui.board import Board
     from lthtui.launch.queue import Submitted
-    from lthtui.logtail import Chunk, LogTail
-    from lthtui.monitor import Monitor
-    from lthtui.runview import RunView
+    from lthtui.lookout import Lookout
     from lthtui.specfiles import Expansion
 
 
@@ -38,48 +37,27 @@ class Desk:
 
     def __init__(self, root: Path, specs: Path) -> None:
         self.root, self._specs = root.absolute(), specs
-        self._monitor: Monitor | None = None
-        self._views: dict[str, RunView] = {}
-        self._unreadable: set[str] = set()
-        self._labels: dict[tuple[str, ...], dict[str, str]] = {}
-        self._tail: LogTail | None = None
-        self._followed: str | None = None
+        self._lookout: Lookout | None = None
+        self._tail: tuple[str, LogTail] | None = None
+        self._chosen: str | None = None
 
     def poll(self) -> Board | None:
         """Look at all runs; None if nothing has changed since the last call."""
-        from lthtui.monitor import Monitor
-        from lthtui.runview import view
+        from lthtui.lookout import Lookout
 
-        first = self._monitor is None
-        monitor = self._monitor = self._monitor or Monitor(self.root)
-        known, unreadable = dict(self._views), set(self._unreadable)
-        for watched in monitor.poll():
-            try:
-                known[watched.run_id] = view(watched, known.get(watched.run_id))
-                unreadable.discard(watched.run_id)
-            except Exception:  # whatever is wrong with one folder, the others are shown
-                known.pop(watched.run_id, None)
-                unreadable.add(watched.run_id)
-        known = {run: known[run] for run in known if run in monitor.runs}
-        unreadable &= monitor.runs.keys()
-        if (known, unreadable) == (self._views, self._unreadable) and not first:
-            return None
-        self._views, self._unreadable = known, unreadable
-        return self._board()
+        self._lookout = self._lookout or Lookout(self.root)
+        return self._lookout.look(self._chosen)
 
     def follow(self, run_id: str | None) -> None:
         """Begin with a run's log from its beginning; this reads nothing yet."""
-        self._tail = None
-        self._followed = run_id
+        self._chosen, self._tail = run_id, None
+        if run_id is not None and Path(run_id).name == run_id:  # an id from a store may be a path
+            self._tail = run_id, LogTail(self.root / "runs" / run_id / "log.txt")
 
     def log(self, run_id: str) -> Chunk | None:
         """What is new in the log that is followed; None if nothing is, or it is another run's."""
-        from lthtui.logtail import LogTail
-
-        if run_id != self._followed:
-            return None
-        tail = self._tail = self._tail or LogTail(self.root / "runs" / run_id / "log.txt")
-        return tail.read()
+        followed = self._tail
+        return followed[1].read() if followed and followed[0] == run_id else None
 
     def spec(self, run_id: str) -> str:
         """The spec of a run, as it is in its folder."""
@@ -129,66 +107,35 @@ class Desk:
         file.write_text(text + "\n")
         return f"copied {clean_line(text)}\n(also in {file})"
 
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._lookout is not None:
+            self._lookout.close()
+
     def _open(self, run_id: str) -> RunDirectory:
         from engine.rundir import RunDirectory
 
         return RunDirectory.open(self.root / "runs" / run_id)
 
-    def _board(self) -> Board:
-        from lthtui.board import board
-        from lthtui.charts.colours import colours
-
-        oldest = sorted(self._views.values(), key=lambda run: (run.created, run.run_id))
-        given = colours(run.group for run in oldest)
-        return board(self._views, self._name(), given, len(self._unreadable))
-
-    def _name(self) -> dict[str, str]:
-        """Labels for groups that share their name; specs are read once per set of groups."""
-        named: dict[str, dict[str, str]] = {}
-        for run in self._views.values():
-            named.setdefault(run.name, {}).setdefault(run.group, run.run_id)
-        labels = {}
-        for name, groups in named.items():
-            if len(groups) > 1:
-                key = tuple(groups)
-                if key not in self._labels:
-                    self._labels[key] = self._differences(groups)
-                for group, difference in self._labels[key].items():
-                    labels[group] = f"{name} {difference or group[:6]}"
-        return labels
-
-    def _differences(self, groups: dict[str, str]) -> dict[str, str]:
-        from lthtui.labels import distinguish
-
-        specs = {}
-        for group, run in groups.items():
-            try:
-                specs[group] = self._open(run).spec().model_dump(mode="json")
-            except (OSError, ValueError):
-                continue
-        return distinguish(specs)
-
 
 def _plan(expansion: Expansion) -> str:
-    """What the runs of a spec will do, in a few lines."""
+    """What the runs of a spec will do, a few lines for each group of seeds."""
     from lthtui.board import percent
+    from lthtui.planning import groups
 
     lines = [f"{expansion.source}: {_runs(len(expansion.runs))}", ""]
-    plans: dict[tuple[str, str, str, str], list[int]] = {}
-    for run in expansion.runs:
-        levels = [planned.level.density for planned in run.plan.levels]
-        images = run.images
-        what = (
-            f"{run.spec.sparsifier.name} on {run.spec.data.name} with {run.spec.model.name}",
-            f"{len(levels)} levels, {percent(levels[0])} to {percent(levels[-1])} of the weights",
-            f"{run.plan.epochs:g} epochs, {run.plan.steps:,} steps of"
-            f" {run.spec.train.batch_size} images",
-            f"{images.train:,} training, {images.val:,} validation, {images.test:,} test images",
-        )
-        plans.setdefault(what, []).append(run.spec.seed)
-    for what, seeds in plans.items():
-        named = ", ".join(map(str, dict.fromkeys(seeds)))
-        lines += [what[0], *(f"  {line}" for line in what[1:]), f"  seeds {named}", ""]
+    for group in groups(expansion.runs):
+        spec, plan, images = group.first.spec, group.first.plan, group.first.images
+        densities = [percent(planned.level.density) for planned in plan.levels]
+        lines += [
+            f"{spec.sparsifier.name} on {spec.data.name} with {spec.model.name}",
+            *(f"  {field} {value}" for field, value in group.differs.items()),
+            f"  {len(densities)} levels, {densities[0]} to {densities[-1]} of the weights",
+            f"  {plan.epochs:g} epochs, {plan.steps:,} steps of {spec.train.batch_size} images",
+            f"  {images.train:,} training, {images.val:,} validation, {images.test:,} test images",
+            f"  seeds {', '.join(str(run.spec.seed) for run in group.runs)}",
+            "",
+        ]
     return "\n".join([*lines, *(f"note: {note}" for note in expansion.notes)]).rstrip()
 
 

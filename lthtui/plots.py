@@ -28,25 +28,21 @@ def density_curve(runs: Sequence[RunView], label: str, colour: str) -> Chart:
 
 def training_curve(runs: Sequence[RunView], colour: str, quantity: Quantity) -> Chart:
     """Each epoch of a level: the current level bright over the earlier ones, or one per seed."""
-    seeds = colours(run.run_id for run in runs)
-    series = [
-        _training(
-            run,
-            level,
-            colour if len(runs) == 1 else seeds[run.run_id],
-            quantity,
-            faint=level is not run.current,
-        )
-        for run in runs
-        for level in (run.levels if len(runs) == 1 else run.levels[-1:])
-    ]
-    if len(runs) == 1 and runs[0].current:
-        what = f"level {runs[0].current.index}"
+    if any(run.stored for run in runs):
+        given = colours(run.run_id for run in runs)
+        series = [_whole(run, given[run.run_id], quantity) for run in runs]
+        what = "all levels"
+    elif len(runs) == 1:
+        series = [_training(runs[0], level, colour, quantity) for level in runs[0].levels]
+        what = f"level {runs[0].current.index}" if runs[0].current else ""
     else:
+        given = colours(run.run_id for run in runs)
+        series = [_newest(run, given[run.run_id], quantity) for run in runs]
         what = f"newest level of {len(runs)} seeds"
+    series = [one for one in series if len(one.x)]
     return Chart(
         title=what if series else "",
-        series=[one for one in series if len(one.x)],
+        series=series,
         x_label="epoch",
         x_unit="count",
         y_label="validation accuracy" if quantity == "accuracy" else "training loss",
@@ -74,13 +70,23 @@ def _winning(run: RunView) -> list[tuple[float, float]]:
     return [(won.density, score)] if won and score is not None else []
 
 
-def _training(
-    run: RunView, level: LevelView, colour: str, quantity: Quantity, faint: bool
-) -> Series:
-    if quantity == "loss":
-        points = list(enumerate(level.losses, start=1))
-    else:
-        points = list(level.validations)
-    label = f"s{run.seed}" if not faint else ""
+def _whole(run: RunView, colour: str, quantity: Quantity) -> Series:
+    """All epochs of a run that only the store knows."""
+    points = run.losses if quantity == "loss" else run.validations
     x, y = [point[0] for point in points], [point[1] for point in points]
-    return Series(label, x, y, colour, faint=faint)
+    return Series(f"s{run.seed}", x, y, colour)
+
+
+def _newest(run: RunView, colour: str, quantity: Quantity) -> Series:
+    """The newest level of a run that has something to show, bright."""
+    series = [_training(run, level, colour, quantity) for level in run.levels]
+    drawn = [one for one in series if len(one.x)]
+    return replace(drawn[-1], label=f"s{run.seed}", faint=False) if drawn else Series("", [], [])
+
+
+def _training(run: RunView, level: LevelView, colour: str, quantity: Quantity) -> Series:
+    """The curve of one level; faint if it is not the current one."""
+    losses = enumerate(level.losses, start=1)
+    points = list(losses if quantity == "loss" else level.validations)
+    x, y = [point[0] for point in points], [point[1] for point in points]
+    return Series(f"s{run.seed}", x, y, colour, faint=level is not run.current)

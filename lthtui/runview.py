@@ -50,6 +50,8 @@ class RunView:
         final: whether the run has named its winner.
         beats_dense: whether the winner is better than dense on `split`; None where unknown.
         directory: its folder; empty for a run that only the store knows.
+        stored: MLflow's id of a run that only the store knows; its levels have no curves, but it
+            may have `losses` and `validations` over the epochs of the whole run.
     """
 
     run_id: str
@@ -78,6 +80,9 @@ class RunView:
     error: str = ""
     warning: str = ""
     directory: str = ""
+    stored: str = ""
+    losses: tuple[tuple[int, float], ...] = ()
+    validations: tuple[tuple[int, float], ...] = ()
 
     @property
     def active(self) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sized
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -20,6 +20,9 @@ from lthtui.widgets.chart import ChartView
 from lthtui.widgets.grid import Grid
 from lthtui.widgets.log import LogView
 from lthtui.widgets.topbar import TopBar
+
+if TYPE_CHECKING:
+    from lthtui.plots import Quantity
 
 PANES = ("curve", "training", "log")
 
@@ -42,7 +45,7 @@ class MainScreen(RunsScreen):
     def __init__(self, root: str, clock: Callable[[], float]) -> None:
         super().__init__()
         self._root, self._clock = root, clock
-        self._quantity: Literal["accuracy", "loss"] = "accuracy"
+        self._quantity: Quantity = "loss"
         self._folded: set[str] = set()
         self._met: set[str] = set()
         self._words = ""
@@ -162,7 +165,7 @@ class MainScreen(RunsScreen):
     def _fill(self) -> None:
         rows = self.board.rows(self._folded, self._words)
         self.query_one(Grid).show(rows)
-        title = f"runs  {len(self.board.groups)} groups, {len(self.board.runs)} runs"
+        title = f"runs  {_count(self.board.groups, 'group')}, {_count(self.board.runs, 'run')}"
         if self.board.unreadable:
             title += f", {self.board.unreadable} unreadable"
         if words := self._words.strip():
@@ -190,3 +193,7 @@ class MainScreen(RunsScreen):
         curve.border_title = Content(f"accuracy by weights kept  {name}")
         training.border_title = Content(f"training  {name}")
         self.query_one("#log").border_title = Content(f"log  {name}")
+
+
+def _count(things: Sized, noun: str) -> str:
+    return f"{len(things):,} {noun}{'' if len(things) == 1 else 's'}"

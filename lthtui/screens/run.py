@@ -53,8 +53,11 @@ class RunScreen(RunsScreen):
         """Fill everything in."""
         self._draw()
         self.follow()
-        if runs := self.chosen():
+        runs = self.chosen()
+        if runs and runs[0].directory:
             self.post_message(SpecTextWanted(self, runs[0].run_id))
+        else:
+            self._show_spec("this run has no folder here")
 
     def show_board(self, board: Board) -> None:
         """Show the runs as they are now."""
@@ -69,8 +72,7 @@ class RunScreen(RunsScreen):
 
     def on_spec_text(self, message: SpecText) -> None:
         """Show the run's spec."""
-        chunk = Chunk(tuple(message.text.splitlines()), fresh=True)
-        self.query_one("#spec", LogView).show(chunk)
+        self._show_spec(message.text)
 
     def chosen(self) -> tuple[RunView, ...]:
         """The runs that the screen is about."""
@@ -91,6 +93,9 @@ class RunScreen(RunsScreen):
     def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
         """Give the focus to what the tab shows."""
         self.query_one(f"#{(event.pane.id or '').removeprefix('tab-')}").focus()
+
+    def _show_spec(self, text: str) -> None:
+        self.query_one("#spec", LogView).show(Chunk(tuple(text.splitlines()), fresh=True))
 
     def _draw(self) -> None:
         runs, group = self.chosen(), self.board.group_of(self._key)

@@ -34,24 +34,29 @@ class LogView(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._follow, self._wrap = follow, wrap
         self._lines: list[str] = []
-
-    @property
-    def following(self) -> bool:
-        """Whether the newest line is in view."""
-        return self.scroll_offset.y >= self.max_scroll_y
+        self._at_end = True
 
     def show(self, chunk: Chunk) -> None:
         """Add lines, or begin anew; the last line may replace one that was not complete."""
-        end = self._follow and (self.following or chunk.fresh)
         kept = [] if chunk.fresh else self._lines[: len(self._lines) - chunk.replaces]
         new = [part for line in chunk.lines for part in self._parts(line)]
         self._lines = [*kept, *new][-MOST:]
         width = max(map(cell_len, self._lines), default=0)
         self.virtual_size = Size(width, len(self._lines))
-        if end or chunk.fresh:
-            bottom = len(self._lines) if end else 0
-            self.scroll_to(y=bottom, animate=False, force=True, immediate=True)
+        self._at_end = self._at_end or chunk.fresh
+        if self._follow and self._at_end:
+            self.scroll_end(animate=False, force=True)
+        elif chunk.fresh:
+            self.scroll_home(animate=False, force=True)
         self.refresh()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Stop following when somebody scrolls up, and follow again at the end."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value < old_value:
+            self._at_end = False
+        elif new_value >= self.max_scroll_y:
+            self._at_end = True
 
     def _parts(self, line: str) -> list[str]:
         """A line, or what it becomes when it must not be wider than the view."""

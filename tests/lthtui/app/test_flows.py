@@ -63,7 +63,7 @@ async def test_details_follow_the_cursor(running, root):
         await pilot.settle(lambda: "epoch 3: 100%" in screen(pilot.app))
         text = screen(pilot.app)
         assert "accuracy by weights kept  digits-imp s2" in text
-        assert "level 3  validation accuracy  ━━ s2" in text
+        assert "level 3  training loss  ━━ s2" in text
         assert "◆ best so far: level 2, 64% kept" in text
         assert runs["imp-s2"].run_id == pilot.app.screen.query_one(Grid).cursor
 
@@ -118,7 +118,7 @@ async def test_open_a_run_and_go_through_its_tabs(running, root):
         assert "level 3/5  epoch 14/24  eta 0:17  imp on digits with resnet20" in screen(pilot.app)
         assert "◆ best so far" in screen(pilot.app)
         await pilot.press("right_square_bracket", "m")
-        await pilot.settle(lambda: "training loss" in screen(pilot.app))
+        await pilot.settle(lambda: "level 3  validation accuracy" in screen(pilot.app))
         await pilot.press("right_square_bracket")
         await pilot.settle(lambda: re.search(r"2 ◆ +64% +64,000/100,000", screen(pilot.app)))
         await pilot.press("right_square_bracket")

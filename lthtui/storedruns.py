@@ -1,0 +1,85 @@
+"""Runs that have no folder here, as the screens show them: what the MLflow store knows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from engine import schema
+from lthtui.records import Curve, RunSummary, TicketRecord
+from lthtui.runview import LevelView, RunView, best
+from lthtui.text import clean_line
+
+if TYPE_CHECKING:
+    from lthtui.store import Store
+
+STATUS = {
+    "SCHEDULED": "queued",
+    "RUNNING": "running",
+    "FINISHED": "finished",
+    "FAILED": "failed",
+    "KILLED": "stopped",
+}
+
+
+def key_of(run: RunSummary) -> str:
+    """The id that the screens know a run by: our own, or MLflow's for runs that are not ours."""
+    return run.run_id or run.mlflow_run_id
+
+
+def view(run: RunSummary, tickets: Sequence[TicketRecord]) -> RunView:
+    """A run from its summary and the records of its levels; curves are added by `with_curves`."""
+    ordered = sorted(tickets, key=lambda ticket: ticket.level)
+    levels = tuple({ticket.level: _level(ticket) for ticket in ordered}.values())
+    named = next((ticket.level for ticket in ordered if ticket.winning), None)
+    split = "test" if run.params.get("select.split") == "test" else "val"
+    planned = run.tags.get(schema.LEVELS, "")
+    return RunView(
+        run_id=clean_line(key_of(run)),
+        name=clean_line(run.params.get("name") or run.name or run.mlflow_run_id),
+        experiment=clean_line(run.experiment),
+        group=run.group or run.mlflow_run_id,
+        family=run.tags.get(schema.FAMILY, ""),
+        seed=run.seed or 0,
+        sparsifier=clean_line(run.sparsifier),
+        dataset=clean_line(run.dataset),
+        model=clean_line(run.model),
+        status=STATUS.get(run.status, "lost"),
+        created=run.start or 0.0,
+        levels=levels,
+        planned_levels=int(planned) if planned.isdecimal() else len(levels),
+        level=levels[-1].index if levels else None,
+        split=split,
+        winner=best(levels, split) if named is None else named,
+        final=named is not None,
+        error=clean_line(run.tags.get(schema.ERROR, ""), 500),
+        stored=run.mlflow_run_id,
+    )
+
+
+def with_curves(run: RunView, store: Store) -> RunView:
+    """The run with its training curves, which are read from the store."""
+    losses = _points(store.curve(run.stored, "epoch/train_loss"))
+    validations = _points(store.curve(run.stored, "epoch/val_accuracy"))
+    return replace(run, losses=losses, validations=validations)
+
+
+def _points(curve: Curve) -> tuple[tuple[int, float], ...]:
+    return tuple(zip(curve.steps.tolist(), curve.values.tolist(), strict=True))
+
+
+def _level(ticket: TicketRecord) -> LevelView:
+    return LevelView(
+        index=ticket.level,
+        density=ticket.density,
+        kept=ticket.kept,
+        total=ticket.total,
+        planned=0,
+        epochs=0,
+        ended=True,
+        val=ticket.val_accuracy,
+        test=ticket.test_accuracy,
+        seconds=ticket.metrics.get("level/seconds"),
+        ticket=clean_line(ticket.name),
+    )

@@ -1,0 +1,220 @@
+"""What the app does outside of the screen, with a real queue whose workers play scripts."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from rundirs import FakeRun
+
+from engine.errors import UsageError
+from engine.rundir import Status, status
+from lthtui import lookout
+from lthtui.desk import Desk
+from lthtui.records import RunSummary, TicketRecord, curve
+from lthtui.runview import view
+
+SPEC = "data: {name: digits, per_class: 20, validation: 300}\nmodel: resnet20\nseeds: [0, 1]\n"
+FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
+
+
+@pytest.fixture
+def desk(stage):
+    specs = stage.folder / "specs"
+    specs.mkdir()
+    (specs / "play.yaml").write_text(SPEC)
+    desk = Desk(stage.root, specs)
+    yield desk
+    desk.close()
+
+
+def settled(stage, desk, wanted):
+    """The newest board, once all its runs are as wanted."""
+    found = [desk.poll()]
+
+    def reached():
+        found.append(desk.poll() or found[-1])
+        return found[-1] and found[-1].counts == wanted
+
+    stage.wait(reached)
+    return found[-1]
+
+
+def test_submitted_runs_are_run_once(stage, desk):
+    (path,) = desk.specs()
+    assert desk.submit(path) == "2 runs queued"
+    settled(stage, desk, {"finished": 2})
+    assert desk.submit(path) == "2 runs already finished"
+    assert desk.poll() is None
+
+
+def test_stop_and_resume(stage, desk):
+    stage.play({"print": "working"}, {"wait": "go"}, FINISH)
+    desk.submit(desk.specs()[0])
+    board = settled(stage, desk, {"running": 2})
+    first, second = sorted(board.runs)
+    assert desk.stop([first]) == "stopped 1 run; R resumes"
+    settled(stage, desk, {"running": 1, "stopped": 1})
+    assert desk.resume([first, second]) == "1 run queued again, 1 run already under way"
+    stage.allow("go")
+    settled(stage, desk, {"finished": 2})
+
+
+def test_log_of_one_run_at_a_time(stage, desk):
+    one, two = FakeRun(stage.root, "one"), FakeRun(stage.root, "two", 1)
+    one.log("first\n")
+    two.log("second\n")
+    desk.follow(one.run_id)
+    assert desk.log(one.run_id).lines == ("first",)
+    assert desk.log(one.run_id) is None
+    assert desk.log(two.run_id) is None
+    desk.follow(two.run_id)
+    assert desk.log(two.run_id).lines == ("second",)
+    desk.follow(two.run_id)
+    assert desk.log(two.run_id).fresh
+
+
+def test_an_id_that_is_a_path_is_no_run_of_ours(stage, desk):
+    (stage.root / "log.txt").parent.mkdir(exist_ok=True)
+    (stage.root / "log.txt").write_text("secret\n")
+    desk.follow("../")
+    assert desk.log("../") is None
+    with pytest.raises(UsageError):
+        desk.stop(["../../elsewhere"])
+
+
+def test_check_says_what_each_group_would_do(desk):
+    path = desk.specs()[0]
+    found = desk.check(path)
+    assert found.runs == 2
+    assert "16 levels, 100% to 3.5% of the weights" in found.text
+    assert "200 training, 300 validation, 797 test images" in found.text
+    assert "seeds 0, 1" in found.text
+    (desk._specs / "play.yaml").write_text(SPEC + "vary: {sparsifier.rate: [0.1, 0.5]}\n")
+    found = desk.check(path)
+    assert found.runs == 4
+    assert "sparsifier.rate 0.1" in found.text and "sparsifier.rate 0.5" in found.text
+
+
+def test_check_shows_errors_with_their_place_and_nothing_hidden(desk):
+    (desk._specs / "play.yaml").write_text(SPEC + "\x1b: 1\nrewnd: 2ep\n")
+    found = desk.check(desk.specs()[0])
+    assert found.runs == 0 and "play.yaml:" in found.text and "\x1b" not in found.text
+    (desk._specs / "gone.yaml").mkdir()
+    assert desk.check(str(desk._specs / "gone.yaml")).runs == 0
+
+
+class FakeStore:
+    """An MLflow store with one run of ours whose folder is gone and one of somebody else's."""
+
+    def __init__(self, root):
+        self.reads, self.curves, self.changes = 0, [], 0
+
+    def version(self):
+        return (self.changes,)
+
+    def runs(self):
+        self.reads += 1
+        tags = {"lthtui.levels": "3", "lthtui.family": "f"}
+        params = {"name": "digits-imp"}
+        ours = ("ours-s1", "m1", "digits-imp", "e", "g", 1, "imp", "digits", "resnet20")
+        other = ("", "m2", "not ours\x1b", "e", "", None, "", "", "")
+        return [
+            RunSummary(*ours, "FINISHED", 5.0, 9.0, {}, params, tags),
+            RunSummary(*other, "KILLED", 6.0, None),
+        ]
+
+    def tickets(self):
+        return [
+            TicketRecord(
+                *(f"t{level}", f"level-{level}", "ours-s1", "m1", "e"),
+                *(level, 0.8**level, kept, 100, "", level == 1, 0.0, ""),
+                {"level/val_accuracy": 0.9 + level / 100, "level/test_accuracy": 0.9},
+            )
+            for level, kept in ((1, 80), (0, 100))
+        ]
+
+    def curve(self, mlflow_run_id, key):
+        self.curves.append((mlflow_run_id, key))
+        return curve([(1, 0, 2.0, False), (2, 0, 1.0, False)])
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def store(monkeypatch):
+    stores = []
+    monkeypatch.setattr(lookout, "Store", lambda root: stores.append(FakeStore(root)) or stores[-1])
+    return stores
+
+
+def test_runs_without_a_folder_come_from_the_store(stage, desk, store):
+    board = desk.poll()
+    ours, other = board.runs["ours-s1"], board.runs["m2"]
+    assert (ours.status, ours.seed, ours.planned_levels, ours.group) == ("finished", 1, 3, "g")
+    assert [level.index for level in ours.levels] == [0, 1]
+    assert ours.winning.val == pytest.approx(0.91) and ours.final and not ours.directory
+    assert (other.status, other.name, other.winning) == ("stopped", "not ours\\x1b", None)
+
+
+def test_curves_of_a_stored_run_are_read_when_it_is_chosen(stage, desk, store):
+    desk.poll()
+    assert store[0].curves == []
+    desk.follow("ours-s1")
+    assert desk.poll().runs["ours-s1"].losses == ((1, 2.0), (2, 1.0))
+    assert desk.poll() is None
+    assert store[0].curves == [("m1", "epoch/train_loss"), ("m1", "epoch/val_accuracy")]
+
+
+def test_a_folder_goes_before_the_store(stage, desk, store, monkeypatch):
+    run = FakeRun(stage.root, "here").start().train(1).end("stopped")
+    monkeypatch.setattr(
+        FakeStore, "runs", lambda self: [RunSummary(run.run_id, *["m"] * 4, 0, *["x"] * 4, 0, 0)]
+    )
+    assert [one.directory for one in desk.poll().runs.values()] == [str(run.directory.path)]
+
+
+def test_a_store_that_is_written_to_all_the_time_is_not_read_all_the_time(
+    stage, desk, store, monkeypatch
+):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    slow = FakeStore.tickets
+
+    def tickets(self):
+        now[0] += 0.2
+        return slow(self)
+
+    monkeypatch.setattr(FakeStore, "tickets", tickets)
+    desk.poll()
+    for _ in range(30):
+        store[0].changes += 1
+        now[0] += 0.1
+        desk.poll()
+    assert store[0].reads == 1
+    now[0] += 1.0
+    desk.poll()
+    assert store[0].reads == 2
+
+
+def test_trouble_with_the_store_hides_no_run(stage, desk):
+    FakeRun(stage.root, "here").start().train(1).end("stopped")
+    (stage.root / "mlflow.db").write_bytes(b"no database" * 100)
+    board = desk.poll()
+    assert len(board.runs) == 1 and "mlflow.db" in board.trouble
+
+
+def test_a_picture_is_not_changed_by_what_happens_later(stage):
+    run = FakeRun(stage.root, "moving").start(alive=True).train(1, 1)
+    from lthtui.monitor import Watched
+
+    watched = Watched(run.directory)
+    watched.refresh()
+    before = view(watched)
+    run.end_epoch(1, 2)
+    after = view(watched, before)
+    assert [len(level.losses) for level in before.levels] == [4, 1]
+    assert [len(level.losses) for level in after.levels] == [4, 2]
+    assert after.levels[0] is before.levels[0]
+    assert status(run.directory) == Status.RUNNING
