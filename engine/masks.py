@@ -88,7 +88,7 @@ def keep_top(
         )
         return keep_top_per_layer(scores, counts, within)
     names = list(scores)
-    flat = torch.cat([scores[n].detach().flatten().float() for n in names])
+    flat = torch.cat([scores[n].detach().flatten() for n in names])
     if within is not None:
         flat = flat.masked_fill(~torch.cat([within[n].flatten() for n in names]), float("-inf"))
     chosen = torch.zeros_like(flat, dtype=torch.bool)

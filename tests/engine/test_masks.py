@@ -23,6 +23,11 @@ def test_keeps_the_highest_scores_and_breaks_ties_by_position() -> None:
     assert mask["b"].tolist() == [False, True]
 
 
+def test_ranks_scores_in_their_own_precision() -> None:
+    tiny = torch.tensor([3e-60, 1e-60, 4e-60, 2e-60], dtype=torch.float64)  # zero in float32
+    assert masks.keep_top({"a": tiny}, 2)["a"].tolist() == [True, False, True, False]
+
+
 def test_keeps_only_what_lives_within() -> None:
     within = Mask({"a": torch.tensor([True, False, True, False])})
     mask = masks.keep_top({"a": torch.tensor([1.0, 9.0, 2.0, 8.0])}, 1, within)
