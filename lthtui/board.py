@@ -9,7 +9,7 @@ from functools import cached_property
 from statistics import mean, stdev
 
 from lthtui.runview import LevelView, RunView
-from lthtui.table import Cell, Column, Row
+from lthtui.table import NOTHING, Cell, Column, Row
 
 GLYPHS = {
     "running": "●",
@@ -31,7 +31,6 @@ COLUMNS = (
     Column("eta", rank=7, right=True),
 )
 GROUP = "group:"  # begins the key of a group's row
-NOTHING = Cell("–", "dim")
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import mean
 
-from lthtui.board import NOTHING, duration, percent, spread_cell
+from lthtui.board import duration, percent, spread_cell
 from lthtui.runview import LevelView, RunView
-from lthtui.table import Cell, Column, Row
+from lthtui.table import NOTHING, Cell, Column, Row
 
 COLUMNS = (
     Column("level", rank=1),

@@ -25,6 +25,9 @@ class Cell:
     tone: str = ""
 
 
+NOTHING = Cell("–", "dim")
+
+
 @dataclass(frozen=True)
 class Row:
     """A row known by its key; `fold` is `▾`, `▸` or empty, `depth` its indentation."""

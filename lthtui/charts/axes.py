@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -116,19 +117,19 @@ def _linear_ticks(
 
 def _log_ticks(low: float, high: float, most: int) -> list[float]:
     """Steps of 1-2-5, finer ones in a narrow range and coarser ones in a wide one."""
-    for factors in ((1, 2, 5), (1, 3), (1,)):
-        ticks = _decades(low, high, factors)
+    for coarser in ((1, 2, 5), (1, 3), (1,)):
+        ticks = _decades(low, high, coarser)
         if len(ticks) <= most:
             break
-    for factors in ((1, 2, 3, 5, 7), tuple(range(1, 10))):
-        if len(ticks) < 4 and len(_decades(low, high, factors)) <= most:
-            ticks = _decades(low, high, factors)
+    for finer in ((1, 2, 3, 5, 7), (1, 2, 3, 4, 5, 6, 7, 8, 9)):
+        if len(ticks) < 4 and len(_decades(low, high, finer)) <= most:
+            ticks = _decades(low, high, finer)
     if len(ticks) < 2:
         return _linear_ticks(low, high, most)[0]
     return ticks[:: max(1, -(-len(ticks) // max(most, 1)))]
 
 
-def _decades(low: float, high: float, factors: tuple[int, ...]) -> list[float]:
+def _decades(low: float, high: float, factors: Sequence[int]) -> list[float]:
     """These multiples of the powers of ten in a range."""
     powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     ticks = [float(f"{factor}e{power}") for power in powers for factor in factors]

@@ -14,7 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from lthtui.messages import Folded, Highlighted, Opened
-from lthtui.table import Cell, Column, Row
+from lthtui.table import NOTHING, Cell, Column, Row
 from lthtui.widgets.tones import tone
 
 GAPS = (2, 1)  # cells between columns, the second where the first would cost a column
@@ -163,7 +163,7 @@ class Grid(ScrollView, can_focus=True):
             max([cell_len(row.cells[at].text) for row in self.rows] + [cell_len(column.title)])
             for at, column in enumerate(self.columns)
         ]
-        shown = sorted(range(len(wanted)), key=lambda at: self.columns[at].rank)
+        shown = sorted(range(len(wanted)), key=lambda at: (self._blank(at), self.columns[at].rank))
         while True:
             for self._gap in GAPS:
                 room = self.size.width - sum(wanted[at] + self._gap for at in shown[1:]) - self._gap
@@ -172,6 +172,11 @@ class Grid(ScrollView, can_focus=True):
                     widths[shown[0]] = max(room, 1)
                     return widths
             shown.pop()
+
+    def _blank(self, at: int) -> bool:
+        """Whether a column has nothing to say: it gives way before all others."""
+        cells = [row.cells[at] for row in self.rows]
+        return self.columns[at].rank > 0 and all(cell == NOTHING for cell in cells)
 
     def _put_cursor(self, index: int) -> None:
         before = self.cursor_index

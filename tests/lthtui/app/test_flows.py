@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 
 import pytest
@@ -327,3 +328,20 @@ async def test_charts_draw_again_only_when_something_changed(running, root, monk
         for _ in range(5):
             await pilot.settle()
         assert len(drawn) == before > 0
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+async def test_no_sequence_of_keys_breaks_it(running, root, specs, seed):
+    populate(root)
+    keys = "up down left right enter escape space tab n x R y slash m question_mark colon j k"
+    keys += " right_square_bracket left_square_bracket g G pageup pagedown a backspace r ctrl+c"
+    dice = random.Random(seed)
+    async with running(size=(80, 24)) as pilot:
+        for _ in range(120):
+            if dice.random() < 0.05:
+                await pilot.resize_terminal(dice.randint(20, 170), dice.randint(4, 50))
+            else:
+                await pilot.press(dice.choice(keys.split()))
+        await pilot.settle()
+        assert pilot.app.return_code is None
+        assert not [one for one in pilot.app._notifications if one.severity == "error"]

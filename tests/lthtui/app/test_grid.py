@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import App
 
 from lthtui.messages import Highlighted
-from lthtui.table import Cell, Column, Row
+from lthtui.table import NOTHING, Cell, Column, Row
 from lthtui.widgets.grid import Grid, fitted
 
 COLUMNS = (Column("name", 0), Column("status", 1), Column("value", 2, right=True))
@@ -76,6 +76,13 @@ async def test_columns_give_way_by_rank_and_never_the_first():
             await pilot.resize_terminal(width, 4)
             await pilot.pause()
             assert app.lines[0].split() == titles
+
+
+async def test_a_column_without_anything_gives_way_first():
+    app = GridApp()
+    async with app.run_test(size=(26, 4)):
+        app.query_one(Grid).show([Row("k", (Cell("name"), NOTHING, Cell("1.5")))])
+        assert app.lines[0].split() == ["name", "value"]
 
 
 async def test_five_thousand_rows_cost_what_is_visible():
