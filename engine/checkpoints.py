@@ -142,8 +142,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def clean(folder: Path) -> None:
-    """Remove what writers that died left in `folder`."""
+    """Remove what writers that died left in `folder`: `.<name>.<pid>.tmp`."""
     for leftover in folder.glob(".*.tmp"):
+        if Path("/proc", leftover.name.split(".")[-2]).exists():
+            continue  # its writer may be about to rename it
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 

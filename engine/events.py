@@ -27,7 +27,7 @@ class Event(BaseModel):
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True, ser_json_inf_nan="strings")
-    once: ClassVar[bool] = False  # written once per (kind, level, epoch), however often replayed
+    once: ClassVar[str] = ""  # written once per kind, level and this field, however often replayed
 
     kind: str
     run_id: str = ""
@@ -56,7 +56,7 @@ class LevelStarted(Event):
     """A level's mask is in place. `epochs` and `steps` are what it plans to train."""
 
     kind: Literal["level_started"] = "level_started"
-    once = True
+    once = "epoch"
     density: float
     kept: int
     total: int
@@ -68,7 +68,7 @@ class EpochEnded(Event):
     """One pass over the training images. `level_epoch` counts from 1 within the level."""
 
     kind: Literal["epoch_ended"] = "epoch_ended"
-    once = True
+    once = "epoch"
     level_epoch: int
     train_loss: float
     train_accuracy: float
@@ -84,6 +84,7 @@ class MaskChanged(Event):
     """A mask changed during a level."""
 
     kind: Literal["mask_changed"] = "mask_changed"
+    once = "step"
     density: float
     kept: int
 
@@ -92,7 +93,7 @@ class LevelEnded(Event):
     """A level is trained, saved and scored. Accuracies are fractions of 1; counts are images."""
 
     kind: Literal["level_ended"] = "level_ended"
-    once = True
+    once = "epoch"
     density: float
     kept: int
     total: int
@@ -117,7 +118,7 @@ class TicketSaved(Event):
     """A level's ticket is on disk. `sha256` covers its tensors in the order of their names."""
 
     kind: Literal["ticket_saved"] = "ticket_saved"
-    once = True
+    once = "epoch"
     density: float
     kept: int
     total: int
@@ -130,6 +131,7 @@ class Evaluated(Event):
     """An evaluation of a level's ticket; `files` are paths within the run's folder."""
 
     kind: Literal["evaluated"] = "evaluated"
+    once = "name"
     name: str
     metrics: dict[str, float]
     files: tuple[str, ...] = ()
@@ -255,8 +257,8 @@ class Journal:
         os.close(self._file)
 
 
-def _key(event: Event) -> tuple[str, int | None, int | None]:
-    return event.kind, event.level, event.epoch
+def _key(event: Event) -> tuple[str, int | None, object]:
+    return event.kind, event.level, getattr(event, event.once)
 
 
 def _terminated(path: Path) -> int:

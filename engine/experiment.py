@@ -50,13 +50,11 @@ class Experiment:
         for folder in (directory.path, directory.levels, directory.rewind, directory.partial):
             clean(folder)
         data = self._load()
-        kind = load("sparsifiers", spec.sparsifier.name)
         self.setup = Setup(
             directory,
             spec,
             data.to(device),
             plan(spec, len(data.train)),
-            kind.Sparsifier(spec.sparsifier),
             device,
             emit,
             sync,
@@ -75,12 +73,16 @@ class Experiment:
         self.done = levels.finished(self.directory, self.setup.warn)
         for finished in self.done:
             self._report(finished)
-        planned = self.setup.plan.levels
-        for level in planned[len(self.done) :]:
+        if self.done and partials.exist(self.directory, len(self.done) - 1):
+            self._wrap_up(len(self.done) - 1)  # an attempt ended before it could
+        for planned in self.setup.plan.levels[len(self.done) :]:
+            sparsifier = self.setup.sparsifier(planned.level.index)
             history = [finished.ended for finished in self.done]
-            if history and not self.setup.sparsifier.proceed(history, level.level):
+            if history and not sparsifier.proceed(history, planned.level):
                 break
-            self._train(LevelRun(self.setup, level, self.done[-1] if self.done else None))
+            before = self.done[-1] if self.done else None
+            self._train(LevelRun(self.setup, planned, sparsifier, before))
+        self._retain(over=True)
         return self._winning()
 
     def _load(self) -> Splits:
@@ -112,8 +114,13 @@ class Experiment:
         finished = level.train(last=level.index + 1 == len(self.setup.plan.levels))
         self.done.append(finished)
         self._report(finished)
-        for event in evaluating.evaluate(self.directory, self.spec, level.context()):
-            self.emit(event)
+        self._wrap_up(level.index)
+
+    def _wrap_up(self, level: int) -> None:
+        """Evaluate a finished level's ticket; its checkpoints stay until that is done."""
+        if self.spec.evaluate:
+            for event in evaluating.evaluate(self.directory, self.spec, self.setup.context(level)):
+                self.emit(event)
         self._retain()
         partials.clear(self.directory)
 
@@ -121,10 +128,10 @@ class Experiment:
         self.emit(finished.ended)
         self.emit(finished.saved)
 
-    def _retain(self) -> None:
+    def _retain(self, over: bool = False) -> None:
         """Keep the weights of the levels that `keep` names.
 
-        While the run goes on, also those of the newest two: one to start from, one to fall back on.
+        Until the run is over, also those of the newest two: one to start from, one to fall back on.
         """
         history = [finished.ended for finished in self.done]
         best = selection.winner(self.spec.select, history)
@@ -136,7 +143,7 @@ class Experiment:
             "all": set(range(count)),
         }
         keep = {level for word in self.spec.keep for level in named[word]}
-        newest = set() if count == len(self.setup.plan.levels) else {count - 1, count - 2}
+        newest = set() if over else {count - 1, count - 2}
         levels.retain(self.directory, range(count), keep | newest)
 
     def _winning(self) -> Winning | None:

@@ -68,7 +68,7 @@ def bring(checkpoint: Path, spec: RunSpec, output: Path) -> dict[str, Any]:
             f"{checkpoint}: no masks in it; expected entries such as layer1.0.conv1.weight_mask"
         )
     net = build_for(spec)
-    shapes = {name: tuple(p.shape) for name, p in prunable(net, spec_prunable(spec)).items()}
+    shapes = {name: tuple(p.shape) for name, p in prunable(net, spec.prunable).items()}
     mask = Mask(_fitted(_masks(pruned), shapes, checkpoint))
     state = {name: t.detach().clone() for name, t in net.state_dict().items()}
     weights = _plain(pruned)
@@ -92,11 +92,6 @@ def bring(checkpoint: Path, spec: RunSpec, output: Path) -> dict[str, Any]:
     return card
 
 
-def spec_prunable(spec: RunSpec) -> str:
-    """Which weights a spec lets be pruned."""
-    return str(getattr(spec.sparsifier, "prunable", "conv"))
-
-
 def _level(directory: RunDirectory, level: str) -> int:
     done = levels.finished(directory, lambda message: None)
     if not done:
@@ -105,7 +100,8 @@ def _level(directory: RunDirectory, level: str) -> int:
         return len(done) - 1
     if level == "best":
         won = selection.winner(directory.spec().select, [finished.ended for finished in done])
-        assert won is not None and won.level is not None
+        if won is None or won.level is None:
+            raise UsageError(f"{directory.run_id} has no winning level yet; last, or a number")
         return won.level
     if not level.isdigit() or int(level) >= len(done):
         raise UsageError(f"no level '{level}'; best, last, or 0 to {len(done) - 1}")

@@ -16,9 +16,10 @@ from engine.checkpoints import Checkpoint
 from engine.context import Context
 from engine.errors import Stopped
 from engine.evaluation import Score, score
-from engine.events import EpochEnded, Event, LevelEnded, LevelStarted, Warned
+from engine.events import EpochEnded, Event, LevelEnded, LevelStarted, MaskChanged, Warned
 from engine.images import Images, Splits
 from engine.levels import Carry, Finished
+from engine.masks import Mask
 from engine.plan import Plan, Planned
 from engine.registry import load
 from engine.rundir import RunDirectory
@@ -43,7 +44,6 @@ class Setup:
     spec: RunSpec
     data: Splits
     plan: Plan
-    sparsifier: Sparsifier[Any]
     device: torch.device
     emit: Callable[[Event], object]
     sync: Callable[[], None]
@@ -56,7 +56,29 @@ class Setup:
 
     def prunable(self, net: nn.Module) -> dict[str, nn.Parameter]:
         """The weights of a network that may be pruned."""
-        return masks.prunable(net, getattr(self.spec.sparsifier, "prunable", "conv"))
+        return masks.prunable(net, self.spec.prunable)
+
+    def sparsifier(self, level: int) -> Sparsifier[Any]:
+        """A new sparsifier for a level, which knows what the level before handed on."""
+        settings = self.spec.sparsifier
+        made: Sparsifier[Any] = load("sparsifiers", settings.name).Sparsifier(settings)
+        if level:
+            made.load_state_dict(levels.carry(self.directory, level - 1).sparsifier)
+        return made
+
+    def context(self, level: int) -> Context:
+        """What evaluations of a finished level's ticket may use."""
+        ticket = levels.ticket(self.directory, level)
+
+        def net() -> nn.Module:
+            fresh = self.build()
+            fresh.load_state_dict(ticket.trained)
+            return fresh.eval()
+
+        def rng(*key: str | int) -> torch.Generator:
+            return seeds.rng(self.spec.seed, *key, level)
+
+        return Context(level, ticket.mask.to(self.device), net, self.data, rng)
 
     def warn(self, message: str) -> None:
         """Report what did not stop the run."""
@@ -87,18 +109,26 @@ def _initial(spec: RunSpec, classes: int, channels: int, size: int) -> nn.Module
 
 @dataclass
 class Best:
-    """The best evaluated epoch of a level so far, with its weights."""
+    """The best evaluated epoch of a level so far, with its weights and mask."""
 
     metric: float
     epoch: int
     state: State
+    mask: Mask
 
 
 class LevelRun:
     """The live state of one level and what happens around its steps."""
 
-    def __init__(self, setup: Setup, planned: Planned, before: Finished | None) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        planned: Planned,
+        sparsifier: Sparsifier[Any],
+        before: Finished | None,
+    ) -> None:
         self.setup, self.spec, self.index = setup, setup.spec, planned.level.index
+        self.sparsifier = sparsifier
         self.epochs, self.steps = (before.epochs, before.steps) if before else (0, 0)
         self.began, self.saved_at = time.monotonic(), time.monotonic()
         self.best: Best | None = None
@@ -107,6 +137,7 @@ class LevelRun:
         self.start = self._start(planned, net)
         net.load_state_dict(self.start)
         self.training = self._training(planned, net)
+        self.mask = self.training.mask
         self._announce()
 
     def train(self, last: bool) -> Finished:
@@ -115,28 +146,20 @@ class LevelRun:
         Args:
             last: whether no level follows, so that no mask is needed for one.
         """
-        train_level(self.training, self.setup.sparsifier, self._tick, self._epoch_ended)
-        sparsifier = self.setup.sparsifier
-        mask = self.training.mask if last else sparsifier.mask_after(self.training)
-        carry = Carry(mask, sparsifier.state_dict())
+        train_level(self.training, self.sparsifier, self._tick, self._epoch_ended)
+        mask = self.training.mask if last else self.sparsifier.mask_after(self.training)
+        carry = Carry(mask, self.sparsifier.state_dict())
         ended = self._ended()
         self.setup.sync()
         ticket = self._ticket(ended)
         return levels.save(self.setup.directory, ticket, carry, ended, self.epochs, self._steps())
 
-    def context(self) -> Context:
-        """What evaluations of this level's ticket may use."""
-        training = self.training
-
-        def net() -> nn.Module:
-            fresh = self.setup.build()
-            fresh.load_state_dict(training.net.state_dict())
-            return fresh.eval()
-
-        return Context(self.index, training.mask, net, self.setup.data, training.rng)
-
     def _start(self, planned: Planned, net: nn.Module) -> State:
         """The state dict that the level starts from, before its mask."""
+        rng = seeds.rng(self.spec.seed, "start", self.index)
+        return self.sparsifier.weights_before(planned.level, self._planned_start(planned, net), rng)
+
+    def _planned_start(self, planned: Planned, net: nn.Module) -> State:
         point = planned.level.start
         if point is None:
             return levels.ticket(self.setup.directory, self.index - 1).trained
@@ -147,17 +170,17 @@ class LevelRun:
 
     def _training(self, planned: Planned, net: nn.Module) -> Training:
         """The level at its start, or where its newest checkpoint left it."""
-        setup, sparsifier = self.setup, self.setup.sparsifier
+        setup, sparsifier = self.setup, self.sparsifier
         mask = masks.ones(setup.prunable(net))
         if self.index > 0:
-            handed = levels.carry(setup.directory, self.index - 1)
-            mask = handed.mask
-            sparsifier.load_state_dict(handed.sparsifier)
+            mask = levels.carry(setup.directory, self.index - 1).mask
         training = Training(setup.spec, planned.level, setup.data, net, mask, setup.device)
         sparsifier.attach(training)
         saved = partials.newest(setup.directory, self.index, setup.warn)
         if saved is None:
-            training.set_mask(sparsifier.mask_before(training))
+            mask = sparsifier.mask_before(training)
+            net.load_state_dict(self.start)
+            training.set_mask(mask)
             training.use(sparsifier.examples(training))
             training.start_optimizer(sparsifier)
         else:
@@ -165,16 +188,18 @@ class LevelRun:
         return training
 
     def _resume(self, training: Training, saved: Checkpoint) -> None:
-        sparsifier, meta = self.setup.sparsifier, saved.meta
+        sparsifier, meta = self.sparsifier, saved.meta
         sparsifier.load_state_dict(saved.tensors["sparsifier"])
         training.use(sparsifier.examples(training))
         training.start_optimizer(sparsifier)
         training.set_mask(tickets.unpack_mask(saved.tensors["mask"]))
         training.load_state(saved.tensors, meta["position"], meta["seen"], meta["epoch_seconds"])
+        training.ended = meta["ended"]
         self.epochs = meta["epochs"]
         self.began = time.monotonic() - meta["seconds"]
         if meta["best"]:
-            self.best = Best(meta["best"][0], meta["best"][1], saved.tensors["best"])
+            mask = tickets.unpack_mask(saved.tensors["best_mask"])
+            self.best = Best(meta["best"][0], meta["best"][1], saved.tensors["best"], mask)
 
     def _save(self) -> None:
         """Write a checkpoint from which this very state can be taken up again."""
@@ -182,11 +207,13 @@ class LevelRun:
         tensors = {
             **training.state(),
             "mask": tickets.pack_mask(training.mask),
-            "sparsifier": self.setup.sparsifier.state_dict(),
+            "sparsifier": self.sparsifier.state_dict(),
             "best": best.state if best else {},
+            "best_mask": tickets.pack_mask(best.mask) if best else {},
         }
         meta = {
             "position": training.position,
+            "ended": training.ended,
             "seen": training.tally.seen,
             "epoch_seconds": training.tally.seconds,
             "epochs": self.epochs,
@@ -200,6 +227,10 @@ class LevelRun:
     def _tick(self) -> None:
         """After every step: keep a rewind point, save now and then, stop when asked."""
         training = self.training
+        if training.mask is not self.mask:
+            self.mask = mask = training.mask
+            here = {"level": self.index, "step": self._steps()}
+            self.setup.emit(MaskChanged(density=mask.density, kept=mask.kept, **here))
         if self.index == 0 and training.position in self.setup.plan.rewinds:
             state = {name: t.detach() for name, t in training.net.state_dict().items()}
             checkpoints.save(self._rewind(training.position), {"net": state}, {})
@@ -221,8 +252,9 @@ class LevelRun:
             self._save()
         self.result = result
         self.epochs += 1
-        val, test = self._scores_due(result)
-        self._remember_best(result, test if self.spec.select.split == "test" else val)
+        with self.training.wearing(self.sparsifier.weights_during(self.training)):
+            val, test = self._scores_due(result)
+            self._remember_best(result, test if self.spec.select.split == "test" else val)
         self.setup.emit(
             EpochEnded(
                 level=self.index,
@@ -263,7 +295,7 @@ class LevelRun:
         metric = decisive.balanced if balanced else decisive.accuracy
         if self.best is None or metric > self.best.metric:
             state = {n: t.detach().clone() for n, t in self.training.net.state_dict().items()}
-            self.best = Best(metric, result.epoch, state)
+            self.best = Best(metric, result.epoch, state, self.training.mask)
 
     def _score(self, split: Images | None) -> Score | None:
         if split is None:
@@ -277,6 +309,9 @@ class LevelRun:
         assert self.result is not None
         if self.best is not None:
             self.training.net.load_state_dict(self.best.state)
+            self.training.set_mask(self.best.mask)
+        else:
+            self.training.wear(self.sparsifier.weights_during(self.training))
         val, test = self._score(self.setup.data.val), self._score(self.setup.data.test)
         mask = self.training.mask
         return LevelEnded(

@@ -8,6 +8,7 @@ import platform
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -34,6 +35,8 @@ def settle(directory: RunDirectory, spec: RunSpec) -> int:
     keep_memory()
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
+    convolutions: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]
+    convolutions.fp32_precision = "ieee"  # fp32 means it: no TF32 behind its back
     return threads
 
 

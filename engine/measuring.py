@@ -36,13 +36,12 @@ def measure(spec: RunSpec, device: torch.device) -> dict[str, Any]:
         spec.sparsifier
     )
     net = build(spec, data, device)
-    which = str(getattr(spec.sparsifier, "prunable", "conv"))
-    mask = masks.ones(masks.prunable(net, which))
+    mask = masks.ones(masks.prunable(net, spec.prunable))
     training = Training(spec, laid_out.levels[0].level, data, net, mask, device)
     sparsifier.attach(training)
     training.start_optimizer(sparsifier)
     ready = time.perf_counter() - began
-    ids = torch.arange(min(spec.train.batch_size, len(data.train)), device=device)
+    ids = torch.arange(min(spec.train.batch_size, len(data.train)))
     training.take_step(ids, sparsifier)  # the first step warms caches up
     steps = _seconds(lambda: training.take_step(ids, sparsifier), STEPS, device)
 
@@ -85,9 +84,13 @@ def _kept(laid_out: Any, total: int) -> list[int]:
 
 
 def _seconds(action: Callable[[], object], times: int, device: torch.device) -> float:
+    def wait() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    wait()
     began = time.perf_counter()
     for _ in range(times):
         action()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    wait()
     return (time.perf_counter() - began) / times

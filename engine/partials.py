@@ -40,6 +40,11 @@ def newest(directory: RunDirectory, level: int, warn: Callable[[str], None]) -> 
     return None
 
 
+def exist(directory: RunDirectory, level: int) -> bool:
+    """Whether there is any checkpoint of a level."""
+    return any(directory.partial.glob(f"{level:03d}-[0-9]*"))
+
+
 def clear(directory: RunDirectory) -> None:
     """Remove the checkpoints of a level that is finished."""
     shutil.rmtree(directory.partial, ignore_errors=True)

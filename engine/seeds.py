@@ -17,6 +17,13 @@ def number(seed: int, *key: str | int) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
+def settle(device: torch.device, seed: int, *key: str | int) -> None:
+    """Put the generators that modules such as dropout draw from at the start of stream `key`."""
+    torch.default_generator.manual_seed(number(seed, *key))
+    if device.type == "cuda":
+        torch.cuda.manual_seed(number(seed, *key))
+
+
 def rng(seed: int, *key: str | int) -> torch.Generator:
     """A CPU generator for the stream `key`, such as `rng(seed, "order", level, epoch)`."""
     return torch.Generator().manual_seed(number(seed, *key))

@@ -2,6 +2,9 @@
 
 A method is one file in `engine/sparsifiers/` with a `Settings` and a `Sparsifier` that overrides
 the hooks it needs. Only `mask_before`, `mask_during` and `mask_after` may change a mask.
+
+Each level has a sparsifier of its own, which takes over the `state_dict` of the level before: what
+is not in there does not outlive a level, nor a restart.
 """
 
 from __future__ import annotations
@@ -34,26 +37,53 @@ class Sparsifier(ABC, Generic[S]):
         """The nominal plan, without touching torch."""
 
     def proceed(self, history: Sequence[LevelEnded], level: Level) -> bool:
-        """Whether to train `level`, after the levels in `history`."""
+        """Whether to train `level`, after the levels in `history`; at least one."""
         return True
 
     def attach(self, training: Training) -> None:
-        """Prepare the network of a level before its first step, or after a resume."""
+        """See a level before its first step, or after a resume, before any other hook does.
+
+        The network must keep its modules and the names of its parameters.
+        """
 
     def parameter_groups(self, training: Training) -> list[dict[str, Any]]:
-        """Groups of parameters with optimizer settings of their own, besides the network's."""
+        """Groups of parameters with optimizer settings of their own, besides the network's.
+
+        Each has `params` (name -> tensor) and may have `lr_factor` and `weight_decay`. Values are
+        to be resumed from `state_dict`; the optimizer's memory of them is taken care of.
+        """
         return []
 
     def mask_before(self, training: Training) -> Mask:
-        """The mask a level trains under; called once, before its first step."""
+        """The mask a level trains under; called once, before its first step.
+
+        It may run the network: buffers and gradients are put back.
+        """
         return training.mask
 
     def mask_during(self, training: Training) -> tuple[Mask, bool] | None:
         """A new mask after a step's backward pass, and whether it replaces the optimizer's step.
 
-        Gradients are dense here. None leaves the mask as it is.
+        Gradients are dense here, and `training.shown` is the step's batch. None leaves the mask as
+        it is.
         """
         return None
+
+    def weights_before(
+        self, level: Level, weights: dict[str, torch.Tensor], rng: torch.Generator
+    ) -> dict[str, torch.Tensor]:
+        """What a level starts from; `weights`, a state dict, is what the plan says.
+
+        Called again after a resume, and must then give the same.
+        """
+        return weights
+
+    def weights_during(self, training: Training) -> dict[str, torch.Tensor]:
+        """By name, what the network computes with in place of parameters, such as gated weights.
+
+        Gradients flow through them; scores are taken and tickets made with them.
+        """
+        return {}
 
     def penalty(self, training: Training) -> torch.Tensor | None:
         """A scalar added to the loss of a step."""

@@ -302,6 +302,11 @@ class RunSpec(Frozen):
         return self.experiment or self.name
 
     @property
+    def prunable(self) -> str:
+        """Which weights the sparsifier may prune; see `engine.masks.prunable`."""
+        return str(getattr(self.sparsifier, "prunable", "conv"))
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the non-default settings that make the result (hex)."""
         return _sha(self._identity())

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from engine import images, masks, seeds
-from engine.errors import Diverged
+from engine.errors import DataError, Diverged
 from engine.images import Splits
 from engine.masks import Mask
 from engine.optim import Optimizer, last_learning_rate, learning_rate
@@ -47,6 +49,15 @@ class Tally:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """The batch of a step: ids (int64, on the CPU), classes [B], and detached logits [B, C]."""
+
+    ids: Tensor
+    targets: Tensor
+    logits: Tensor
+
+
+@dataclass(frozen=True)
 class EpochResult:
     """A finished epoch of a level; `epoch` counts from 1 within the level."""
 
@@ -69,7 +80,11 @@ class Training:
         position: schedule position of the next step, from `planned.first` to `planned.end`.
         data: images on the device.
         examples: indices of the training images in use; None for all.
+        shown: the batch of the newest step.
+        ended: whether the sparsifier stopped the level; None while an epoch goes on.
     """
+
+    shown: Shown
 
     def __init__(
         self,
@@ -82,23 +97,30 @@ class Training:
     ) -> None:
         self.spec, self.level, self.data, self.net, self.device = spec, level, data, net, device
         self.use(None)
+        self.ended: bool | None = None
         self.tally = Tally.empty(device)
         self._augment: ModuleType = load("augmentations", spec.augmentation.name)
         self._loss: ModuleType = load("losses", spec.loss.name)
         self._bf16 = spec.train.precision == "bf16" or (
             spec.train.precision == "auto" and device.type == "cuda"
         )
-        self._prunable = masks.prunable(net, getattr(spec.sparsifier, "prunable", "conv"))
+        self._named = dict(net.named_parameters())
+        self._prunable = masks.prunable(net, spec.prunable)
         self.set_mask(mask)
 
     def use(self, examples: Tensor | None) -> None:
         """Train on these images (int64 indices on the CPU) only, in as many epochs; None for all.
 
         Epochs get shorter with fewer images, so the level's positions are counted anew.
+
+        Raises:
+            DataError: they make no batch.
         """
         self.examples = examples
         count = len(self.data.train) if examples is None else len(examples)
         self.steps_per_epoch = steps_per_epoch(count, self.spec.train.batch_size)
+        if not self.steps_per_epoch:
+            raise DataError(f"{count} training image(s) make no batch; at least 2 are needed")
         self.planned = in_steps(self.level, self.steps_per_epoch, self.spec.train.epochs)
         self.position = self.planned.first
 
@@ -126,7 +148,8 @@ class Training:
             self.optimizer.mask_(self.mask)
 
     def start_optimizer(self, sparsifier: Sparsifier[Any]) -> None:
-        """A new optimizer, with nothing remembered."""
+        """A new optimizer, with nothing remembered, and no gradients."""
+        self.net.zero_grad()
         extra = sparsifier.parameter_groups(self)
         self.optimizer = Optimizer(self.spec.train, self.net.named_parameters(), extra)
 
@@ -152,17 +175,36 @@ class Training:
         loss: Tensor = self._loss.loss(self.spec.loss, logits, targets)
         return loss
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits [B, classes]."""
+    def forward(self, x: Tensor, weights: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Logits [B, classes], with `weights` in place of the parameters of their names."""
         with self.autocast():
+            if weights:
+                return functional_call(self.net, dict(weights), (x,))  # type: ignore[no-any-return]
             logits: Tensor = self.net(x)
         return logits
 
+    @contextmanager
+    def wearing(self, weights: Mapping[str, Tensor]) -> Iterator[None]:
+        """With `weights`, masked, in the parameters of their names; what was there comes back."""
+        own = {name: self._named[name].detach().clone() for name in weights}
+        self.wear(weights)
+        yield
+        self.wear(own)
+
+    @torch.no_grad()
+    def wear(self, weights: Mapping[str, Tensor]) -> None:
+        """Copy `weights`, masked, to the parameters of their names."""
+        for name, weight in weights.items():
+            alive = self.mask.get(name)
+            self._named[name].copy_(weight if alive is None else weight * alive)
+
     def take_step(self, ids: Tensor, sparsifier: Sparsifier[Any]) -> None:
         """One optimizer step on the training images `ids` (int64, on the CPU)."""
+        seeds.settle(self.device, self.spec.seed, "step", self.level.index, self.position)
         targets = self.data.train.y.index_select(0, ids.to(self.device, non_blocking=True))
-        logits = self.forward(self.inputs(ids))
+        logits = self.forward(self.inputs(ids), sparsifier.weights_during(self))
         loss = self.loss(logits, targets)
+        self.shown = Shown(ids, targets, logits.detach())
         penalty = sparsifier.penalty(self)
         (loss if penalty is None else loss + penalty).backward()  # type: ignore[no-untyped-call]
         changed = sparsifier.mask_during(self)
@@ -173,7 +215,7 @@ class Training:
             self.optimizer.step(self.learning_rate(self.position))
         self.optimizer.zero_grad()
         self.tally.loss += loss.detach() * len(ids)
-        self.tally.correct += (logits.detach().argmax(1) == targets).sum()
+        self.tally.correct += (self.shown.logits.argmax(1) == targets).sum()
         self.tally.seen += len(ids)
         self.position += 1
 
@@ -230,9 +272,11 @@ def train_level(
         stop = min((epoch + 1) * per_epoch, end)
         rate = training.learning_rate(epoch * per_epoch)
         _train_epoch(training, sparsifier, _batches(training, epoch), stop, tick)
-        ended = sparsifier.stop(training)
+        if training.ended is None:  # a checkpoint may lie between the question and its effect
+            training.ended = sparsifier.stop(training)
+        ended = training.ended
         epoch_ended(_result(training, epoch - first + 1, rate, last=ended or stop == end))
-        training.tally = Tally.empty(training.device)
+        training.tally, training.ended = Tally.empty(training.device), None
         if ended:
             return
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,11 @@ def test_a_dropped_file_is_gone_and_not_missed(tmp_path: Path) -> None:
 
 def test_leftovers_of_dead_writers_are_removed(tmp_path: Path) -> None:
     folder = _saved(tmp_path)
-    (tmp_path / ".two.99.tmp").mkdir()
-    (tmp_path / ".two.99.tmp" / "half").write_bytes(b"x")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (tmp_path / f".two.{dead.pid}.tmp").mkdir()
+    (tmp_path / f".two.{dead.pid}.tmp" / "half").write_bytes(b"x")
+    mine = tmp_path / f".heartbeat.json.{os.getpid()}.tmp"
+    mine.write_bytes(b"x")
     checkpoints.clean(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+    assert {path.name for path in tmp_path.iterdir()} == {folder.name, mine.name}

@@ -66,9 +66,7 @@ def _plain_loop(
             if level == 0 and start == (rewind - 1) * per_epoch:
                 point = deepcopy(net.state_dict())
         with torch.no_grad():
-            net.eval()(
-                batches[-1][0]
-            )  # as evaluating does; torch prunes the last forward's weights
+            net.eval()(batches[-1][0])  # as evaluating does: torch prunes what was last used
         masks = {n: getattr(m, "weight_mask", torch.ones_like(m.weight)) for n, m in layers.items()}
         trained.masks = {n: m.bool().clone() for n, m in masks.items()}
         trained.state = _without_pruning(net.state_dict())
