@@ -126,21 +126,23 @@ def board(
     colours: Mapping[str, str],
     unreadable: int = 0,
     trouble: str = "",
+    before: Sequence[Group] = (),
 ) -> Board:
-    """Group runs; `labels` names groups (by id) whose runs' name does not do."""
+    """Group runs; `labels` names groups (by id) whose runs' name does not do.
+
+    Groups that are as they were `before` are taken from there, with the rows they have made.
+    """
+    known = {group.id: group for group in before}
     members: dict[str, list[RunView]] = {}
     for run in runs.values():
         members.setdefault(run.group, []).append(run)
     dense = _dense(runs.values())
-    groups = [
-        Group(
-            id,
-            labels.get(id) or found[0].name,
-            tuple(sorted(found, key=lambda run: (run.seed, run.run_id))),
-            dense.get(found[0].family),
-        )
-        for id, found in members.items()
-    ]
+    groups = []
+    for id, found in members.items():
+        runs_by_seed = tuple(sorted(found, key=lambda run: (run.seed, run.run_id)))
+        label = labels.get(id) or found[0].name
+        group = Group(id, label, runs_by_seed, dense.get(found[0].family))
+        groups.append(known[id] if known.get(id) == group else group)
     groups.sort(key=lambda group: (-group.created, group.id))
     return Board(runs, tuple(groups), colours, unreadable, trouble)
 

@@ -34,6 +34,7 @@ class Lookout:
         self._next = 0.0  # when the store may be read again
         self._trouble = ""
         self._told: object = None
+        self._board = Board()
         self._differences: dict[tuple[str, ...], dict[str, str]] = {}
 
     def look(self, chosen: str | None = None) -> Board | None:
@@ -51,7 +52,12 @@ class Lookout:
         self._told = news
         oldest = sorted(views.values(), key=lambda run: (run.created, run.run_id))
         given = colours(run.group for run in oldest)
-        return board(views, self._labels(views), given, len(self._unreadable), self._trouble)
+        labels, before = self._labels(views), self._board.groups
+        unreadable = len(self._unreadable)
+        self._board = board(views, labels, given, unreadable, self._trouble, before)
+        for group in self._board.groups:
+            _ = group.rows  # made here, not in the thread that draws
+        return self._board
 
     def close(self) -> None:
         """Let go of the store."""

@@ -159,3 +159,14 @@ def test_percent(value, text):
 )
 def test_duration(value, text):
     assert duration(value) == text
+
+
+def test_groups_in_which_nothing_happened_are_not_made_again():
+    runs = {"r-s0": run(0), "r-s1": run(1), "x": run(0, group="h", run_id="x")}
+    first = board(runs, {}, {})
+    changed = {**runs, "x": replace(runs["x"], status="failed")}
+    second = board(changed, {}, {}, before=first.groups)
+    by_id = {group.id: group for group in first.groups}
+    assert [by_id[group.id] is group for group in second.groups] == [
+        group.id == "g" for group in second.groups
+    ]
