@@ -11,7 +11,7 @@ from engine.errors import StoreError
 from engine.rundir import RunDirectory
 from lthtui import storedruns
 from lthtui.board import Board, board
-from lthtui.charts.colours import colours
+from lthtui.colours import colours
 from lthtui.labels import distinguish
 from lthtui.monitor import Monitor
 from lthtui.runview import RunView, view

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from lthtui.charts import Chart, Curve, Series, accuracy_chart
-from lthtui.charts.colours import colours
+from lthtui.colours import colours
 from lthtui.runview import LevelView, RunView, scored
 
 Quantity = Literal["accuracy", "loss"]

@@ -9,9 +9,9 @@ import numpy as np
 
 from lthtui.charts.axes import Floats
 from lthtui.charts.canvas import Row
-from lthtui.charts.colours import colours
 from lthtui.charts.model import Chart, Look, Series
 from lthtui.charts.render import render
+from lthtui.colours import colours
 
 WINNING = "◆"
 Point = tuple[float, float]  # density, accuracy

@@ -82,7 +82,7 @@ class MainScreen(RunsScreen):
         self.query_one(TopBar).show(board.counts)
         self.query_one(Grid).empty = "no runs yet: press n to start one"
         self._fill()
-        self._show_details()
+        self.call_after_refresh(self._show_details)  # charts are imported after the table is seen
 
     def on_log_grew(self, message: LogGrew) -> None:
         """Show more of the log that is followed."""

@@ -23,9 +23,9 @@ from lthtui.charts import (
 )
 from lthtui.charts.axes import Axis, fit
 from lthtui.charts.canvas import packed, style
-from lthtui.charts.colours import PALETTE, colours
 from lthtui.charts.curves import spread
 from lthtui.charts.raster import polyline
+from lthtui.colours import PALETTE, colours
 
 BLUE, ORANGE = "#56b4e9", "#e69f00"
 
