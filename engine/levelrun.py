@@ -175,8 +175,10 @@ class LevelRun:
         if self.index > 0:
             mask = levels.carry(setup.directory, self.index - 1).mask
         training = Training(setup.spec, planned.level, setup.data, net, mask, setup.device)
-        sparsifier.attach(training)
         saved = partials.newest(setup.directory, self.index, setup.warn)
+        if saved is not None:
+            sparsifier.load_state_dict(saved.tensors["sparsifier"])
+        sparsifier.attach(training)
         if saved is None:
             mask = sparsifier.mask_before(training)
             net.load_state_dict(self.start)
@@ -189,7 +191,6 @@ class LevelRun:
 
     def _resume(self, training: Training, saved: Checkpoint) -> None:
         sparsifier, meta = self.sparsifier, saved.meta
-        sparsifier.load_state_dict(saved.tensors["sparsifier"])
         training.use(sparsifier.examples(training))
         training.start_optimizer(sparsifier)
         training.set_mask(tickets.unpack_mask(saved.tensors["mask"]))

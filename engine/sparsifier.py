@@ -41,7 +41,7 @@ class Sparsifier(ABC, Generic[S]):
         return True
 
     def attach(self, training: Training) -> None:
-        """See a level before its first step, or after a resume, before any other hook does.
+        """See a level before its first step or after a resume, once `load_state_dict` is done.
 
         The network must keep its modules and the names of its parameters.
         """
@@ -106,4 +106,4 @@ class Sparsifier(ABC, Generic[S]):
         return {}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Take back what `state_dict` gave."""
+        """Take back what `state_dict` gave; tensors are on the CPU."""

@@ -1,0 +1,247 @@
+"""Methods of every coming kind behind the seam: the files of `fakes/choices/` stand in for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import engine.models
+import engine.sparsifiers
+from engine import levels, registry
+from engine.errors import DataError, Stopped
+from engine.events import EpochEnded, Evaluated, Event, LevelEnded, MaskChanged, TicketSaved
+from engine.experiment import Experiment
+from engine.plan import Level
+from engine.rundir import RunDirectory
+from engine.spec import RunSpec
+from engine.verifying import verify
+
+Folders = Callable[..., RunDirectory]
+Specs = Callable[..., RunSpec]
+CPU = torch.device("cpu")
+NAMES = ["regrow", "gated", "forgetting", "probe"]
+
+
+@pytest.fixture(autouse=True)
+def choices(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Lay the fakes beside the real files, as a user would."""
+    folder = Path(__file__).parents[1] / "fakes" / "choices"
+    for package in (engine.sparsifiers, engine.models):
+        own = folder / package.__name__.rpartition(".")[2]
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(own)])
+    registry.names.cache_clear()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    registry.names.cache_clear()
+
+
+@pytest.fixture
+def spec(tiny: Specs) -> Callable[..., RunSpec]:
+    def make(name: str, **fields: Any) -> RunSpec:
+        train = {"epochs": 6, "batch_size": 25, "evaluate": {"every": 1}}
+        return tiny(**{"sparsifier": name, "train": train, "keep": ["all"], **fields})
+
+    return make
+
+
+def _run(
+    directory: RunDirectory,
+    stopping: Callable[[], bool] = lambda: False,
+    emit: Callable[[Event], object] | None = None,
+) -> list[Event]:
+    events: list[Event] = []
+    emit = emit or events.append
+    Experiment(directory, directory.spec(), CPU, emit, lambda: None, stopping, {}).run()
+    return events
+
+
+def _left(directory: RunDirectory) -> dict[str, bytes]:
+    """All tickets, and what levels hand on."""
+    files = sorted(directory.levels.glob("*/*.safetensors"))
+    return {str(f.relative_to(directory.levels)): f.read_bytes() for f in files}
+
+
+class Killed(Exception):
+    """Stands in for a kill at an event: what is on the disk then is all there is."""
+
+
+@pytest.mark.parametrize("epoch", ["last", "best"])
+@pytest.mark.parametrize("name", NAMES)
+def test_stopped_every_few_steps_equals_uninterrupted(
+    name: str, epoch: str, spec: Specs, run_folder: Folders
+) -> None:
+    wanted = spec(name, select={"epoch": epoch})
+    whole, torn = run_folder(wanted, "whole"), run_folder(wanted, "torn")
+    _run(whole)
+    for attempt in range(100):
+        calls = iter(range(3 + attempt % 4))
+        try:
+            _run(torn, lambda calls=calls: next(calls, None) is None)  # type: ignore[misc]
+            break
+        except Stopped:
+            continue
+    assert attempt >= 4
+    assert _left(torn) == _left(whole)
+
+
+@pytest.mark.parametrize("kind", [EpochEnded, LevelEnded, TicketSaved, Evaluated])
+@pytest.mark.parametrize("name", NAMES)
+def test_killed_at_any_event_equals_uninterrupted(
+    name: str, kind: type[Event], spec: Specs, run_folder: Folders
+) -> None:
+    wanted = spec(name, evaluate=["layer_density"], checkpoint=1e-9)
+    whole, torn = run_folder(wanted, "whole"), run_folder(wanted, "torn")
+    _run(whole)
+    killed_at, finished = set(), False
+
+    def emit(event: Event) -> None:
+        if isinstance(event, kind) and (event.level, event.epoch) not in killed_at:
+            killed_at.add((event.level, event.epoch))
+            raise Killed
+
+    while not finished:
+        try:
+            _run(torn, emit=emit)
+            finished = True
+        except Killed:
+            continue
+    assert killed_at
+    assert _left(torn) == _left(whole)
+    found = [sorted(d.evaluations.rglob("*.json")) for d in (torn, whole)]
+    assert [f.read_bytes() for f in found[0]] == [f.read_bytes() for f in found[1]]
+    assert len(found[0]) == len(list(whole.levels.iterdir()))
+    assert not torn.partial.exists()
+
+
+@pytest.mark.parametrize("epoch", ["last", "best"])
+@pytest.mark.parametrize("name", NAMES)
+def test_tickets_are_masked_and_score_what_the_journal_says(
+    name: str, epoch: str, spec: Specs, run_folder: Folders
+) -> None:
+    directory = run_folder(spec(name, select={"epoch": epoch}))
+    events = _run(directory)
+    for ended in (e for e in events if isinstance(e, LevelEnded)):
+        assert ended.level is not None
+        ticket = levels.ticket(directory, ended.level)
+        assert ended.kept == ticket.mask.kept
+        assert all(bool((ticket.trained[n][~m] == 0).all()) for n, m in ticket.mask.items())
+        report = verify(directory.level(ended.level) / levels.TICKET, None, CPU)
+        assert report["verified"], report
+        epochs = [e for e in events if isinstance(e, EpochEnded) and e.level == ended.level]
+        scored = [e for e in epochs if e.level_epoch == ended.scored_epoch]
+        assert [e.val_accuracy for e in scored] == [ended.val_accuracy]
+
+
+def test_a_mask_that_changes_is_journalled_and_keeps_its_count(
+    spec: Specs, run_folder: Folders
+) -> None:
+    events = _run(run_folder(spec("regrow")))
+    changes = [e for e in events if isinstance(e, MaskChanged)]
+    assert [e.step for e in changes] == list(range(3, 25, 3))
+    [ended] = [e for e in events if isinstance(e, LevelEnded)]
+    assert {e.kept for e in changes} == {ended.kept} == {round(0.3 * ended.total)}
+
+
+def test_the_best_epoch_keeps_the_mask_it_had(spec: Specs, run_folder: Folders) -> None:
+    select = {"epoch": "best"}
+    directories = [run_folder(spec("regrow", select=s), r) for s, r in ((select, "a"), ({}, "b"))]
+    scored = []
+    for directory in directories:
+        [ended] = [e for e in _run(directory) if isinstance(e, LevelEnded)]
+        scored.append(ended.scored_epoch)
+    assert scored[0] != scored[1], "the best epoch was the last one"
+    assert not levels.mask(directories[0], 0).same(levels.mask(directories[1], 0))
+
+
+def test_gates_are_part_of_a_ticket_but_not_of_what_a_round_goes_on_from(
+    spec: Specs, run_folder: Folders
+) -> None:
+    directory = run_folder(spec("gated"))
+    _run(directory)
+    rounds = [levels.ticket(directory, level) for level in range(3)]
+    state = levels.carry(directory, 0).sparsifier
+    for name in rounds[0].mask:
+        weights = state[f"weight/{name}"]
+        assert torch.equal(rounds[1].rewind[name], weights)
+        assert not torch.allclose(rounds[0].trained[name], weights)
+        assert float(state[f"gate/{name}"].std()) > 0
+    assert rounds[2].mask.kept == round(0.4 * rounds[2].mask.total)
+
+
+def test_examples_and_early_stops_shorten_levels(spec: Specs, run_folder: Folders) -> None:
+    directory = run_folder(spec("forgetting"))
+    ended = [e for e in _run(directory) if isinstance(e, LevelEnded)]
+    assert any(e.epochs < 6 for e in ended)
+    chosen = [levels.carry(directory, level).sparsifier["chosen"] for level in range(2)]
+    assert 2 < len(chosen[1]) < 100 and ended[1].step is not None and ended[0].step is not None
+    per_epoch = -(-len(chosen[0]) // 25)
+    assert ended[1].step - ended[0].step == ended[1].epochs * per_epoch
+
+
+def test_looking_at_the_network_before_training_leaves_no_trace(
+    spec: Specs, run_folder: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same mask without having run the network gives the same ticket."""
+    wanted = spec("probe")
+    careless, careful = run_folder(wanted, "careless"), run_folder(wanted, "careful")
+    _run(careless)
+    mask = levels.mask(careless, 0)
+    method = registry.load("sparsifiers", "probe").Sparsifier
+    monkeypatch.setattr(method, "mask_before", lambda self, training: mask)
+    _run(careful)
+    assert _left(careless) == _left(careful)
+    ticket = levels.ticket(careless, 0)
+    weights = torch.cat([ticket.rewind[name][alive] for name, alive in mask.items()])
+    assert 0.1 < float(weights.std()) < 0.3  # its own weights, the larger ones of N(0, 0.1)
+
+
+def test_dropout_draws_the_same_after_a_resume(tiny: Specs, run_folder: Folders) -> None:
+    wanted = tiny(model="noisy", sparsifier="dense", keep=["all"])
+    whole, torn = run_folder(wanted, "whole"), run_folder(wanted, "torn")
+    torch.manual_seed(1)
+    _run(whole)
+    for attempt in range(20):
+        torch.manual_seed(attempt)
+        calls = iter(range(2))
+        try:
+            _run(torn, lambda calls=calls: next(calls, None) is None)  # type: ignore[misc]
+            break
+        except Stopped:
+            continue
+    assert attempt > 2
+    assert _left(torn) == _left(whole)
+
+
+def test_a_run_that_a_method_ends_early_keeps_no_more_than_asked(
+    tiny: Specs, run_folder: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.sparsifiers.imp import Sparsifier
+
+    def proceed(self: Any, history: list[LevelEnded], level: Level) -> bool:
+        return len(history) < 3
+
+    monkeypatch.setattr(Sparsifier, "proceed", proceed)
+    sparsifier = {"name": "imp", "levels": 5, "rewind": "init"}
+    train = {"epochs": 1, "batch_size": 50}
+    select = {"level": "last"}
+    directory = run_folder(tiny(sparsifier=sparsifier, train=train, keep=["last"], select=select))
+    for _ in range(2):
+        _run(directory)
+        kept = [i for i in range(6) if levels.ticket_path(directory, i)]
+        assert kept == [2]
+        assert len(list(directory.levels.iterdir())) == 3
+
+
+def test_too_few_examples_are_said(
+    spec: Specs, run_folder: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = registry.load("sparsifiers", "regrow").Sparsifier
+    monkeypatch.setattr(method, "examples", lambda self, training: torch.tensor([4]))
+    with pytest.raises(DataError, match="1 training image"):
+        _run(run_folder(spec("regrow")))
