@@ -107,8 +107,10 @@ def table(group: Group) -> list[str]:
 
 
 def duration(seconds: float) -> str:
-    """`26 s`, `4 min 10 s`, `3 h 20 min`, `2 d 4 h`."""
+    """`25.6 ms`, `3.3 s`, `26 s`, `4 min 10 s`, `3 h 20 min`, `2 d 4 h`."""
     whole = round(seconds)
+    if seconds < 0.9995:
+        return f"{1000 * seconds:.3g} ms"
     if whole < 60:
         return f"{seconds:.1f} s" if seconds < 9.95 else f"{whole} s"
     for size, unit, inner, small in _UNITS:

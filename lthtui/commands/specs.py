@@ -149,10 +149,13 @@ def _cost_lines(cost: Cost, measured: Measurement) -> Iterator[str]:
     kept, peak = planning.size(cost.disk_bytes), planning.size(cost.peak_bytes)
     yield f"about {planning.duration(cost.seconds)} a run; disk {kept} kept, {peak} at the peak"
     threads = "" if measured.device != "cpu" else f", {_count(measured.threads, 'thread')}"
+    step, validate, test = map(
+        planning.duration,
+        (measured.seconds_per_step, measured.seconds_per_validation, measured.seconds_per_test),
+    )
     yield (
-        f"  measured on {measured.device}{threads}: {1000 * measured.seconds_per_step:.3g} ms a"
-        f" step, {1000 * measured.seconds_per_validation:.3g} ms to validate,"
-        f" {1000 * measured.seconds_per_test:.3g} ms to test; {measured.prunable:,} of"
+        f"  measured on {measured.device}{threads}: {step} a step, {validate} to validate,"
+        f" {test} to test; {measured.prunable:,} of"
         f" {measured.parameters:,} parameters prunable"
     )
 

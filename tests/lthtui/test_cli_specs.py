@@ -184,7 +184,8 @@ def test_an_estimate_counts_the_kept_levels():
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0.31, "0.3 s"),
+        (0.0256, "25.6 ms"),
+        (3.26, "3.3 s"),
         (59.4, "59 s"),
         (60, "1 min"),
         (250, "4 min 10 s"),
