@@ -1,7 +1,7 @@
 """Line charts in text: arrays in, rows of styled cells out; no terminal, no application."""
 
 from lthtui.charts.canvas import Row
-from lthtui.charts.curves import Curve, accuracy_chart, accuracy_curve
+from lthtui.charts.curves import Curve, accuracy_chart
 from lthtui.charts.model import ASCII, PLAIN, Chart, Look, Series
 from lthtui.charts.render import render, to_rich, to_text
 
@@ -14,7 +14,6 @@ __all__ = [
     "Row",
     "Series",
     "accuracy_chart",
-    "accuracy_curve",
     "render",
     "to_rich",
     "to_text",

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lthtui.charts.axes import Floats
-from lthtui.charts.canvas import Row
-from lthtui.charts.model import Chart, Look, Series
-from lthtui.charts.render import render
+from lthtui.charts.model import Chart, Series
 from lthtui.colours import colours
 
 WINNING = "◆"
@@ -59,20 +57,6 @@ def accuracy_chart(
         marks_label="winning ticket",
         empty="no level has ended yet",
     )
-
-
-def accuracy_curve(
-    curves: Sequence[Curve],
-    width: int,
-    height: int,
-    look: Look | None = None,
-    *,
-    title: str = "",
-    y_label: str = "validation accuracy",
-    dense: float | None = None,
-) -> list[Row]:
-    """Draw `accuracy_chart` into `height` rows of `width` cells."""
-    return render(accuracy_chart(curves, title, y_label, dense), width, height, look)
 
 
 def spread(rows: Sequence[Sequence[float]]) -> tuple[Floats, Floats]:

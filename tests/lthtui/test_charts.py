@@ -16,7 +16,6 @@ from lthtui.charts import (
     Look,
     Series,
     accuracy_chart,
-    accuracy_curve,
     render,
     to_rich,
     to_text,
@@ -28,6 +27,10 @@ from lthtui.charts.raster import polyline
 from lthtui.colours import PALETTE, colours
 
 BLUE, ORANGE = "#56b4e9", "#e69f00"
+
+
+def accuracy_curve(curves, width, height, look=None, **options):
+    return render(accuracy_chart(curves, **options), width, height, look)
 
 
 def plot(rows):
