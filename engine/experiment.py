@@ -11,12 +11,13 @@ from engine import evaluating, levels, partials, selection
 from engine.checkpoints import clean
 from engine.events import Event, RunStarted, Warned, Winning
 from engine.images import Splits
-from engine.levelrun import LevelRun, Setup
+from engine.levelrun import LevelRun
 from engine.levels import Finished
 from engine.masks import ones
 from engine.plan import plan
 from engine.registry import load
 from engine.rundir import RunDirectory
+from engine.setup import Setup
 from engine.spec import RunSpec
 
 Environment = Mapping[str, str | int | float | bool | None]

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from engine import levels, selection, tickets
 from engine.errors import DataError, UsageError
-from engine.levelrun import build_for
 from engine.masks import Mask, prunable
 from engine.rundir import RunDirectory
+from engine.setup import build_for
 from engine.spec import RunSpec
 from engine.tickets import State, Ticket
 

@@ -3,108 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from engine import checkpoints, levels, masks, partials, seeds, tickets
 from engine.checkpoints import Checkpoint
-from engine.context import Context
-from engine.errors import Stopped
+from engine.errors import Damaged, Stopped
 from engine.evaluation import Score, score
-from engine.events import EpochEnded, Event, LevelEnded, LevelStarted, MaskChanged, Warned
-from engine.images import Images, Splits
+from engine.events import EpochEnded, LevelEnded, LevelStarted, MaskChanged
+from engine.images import Images
 from engine.levels import Carry, Finished
 from engine.masks import Mask
-from engine.plan import Plan, Planned
-from engine.registry import load
-from engine.rundir import RunDirectory
+from engine.plan import Planned
+from engine.setup import Setup
 from engine.sparsifier import Sparsifier
-from engine.spec import RunSpec
 from engine.tickets import State, Ticket
 from engine.training import EpochResult, Training, train_level
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What all levels of a run share.
-
-    Attributes:
-        emit: writes an event to the journal.
-        sync: puts the journal on the disk; called before every checkpoint.
-        stopping: asked after every step; True to save a checkpoint and stop.
-        environment: what a ticket remembers about the machine.
-    """
-
-    directory: RunDirectory
-    spec: RunSpec
-    data: Splits
-    plan: Plan
-    device: torch.device
-    emit: Callable[[Event], object]
-    sync: Callable[[], None]
-    stopping: Callable[[], bool]
-    environment: dict[str, str | int | float | bool | None]
-
-    def build(self) -> nn.Module:
-        """The network with its initial weights, the same in every process."""
-        return build(self.spec, self.data, self.device)
-
-    def prunable(self, net: nn.Module) -> dict[str, nn.Parameter]:
-        """The weights of a network that may be pruned."""
-        return masks.prunable(net, self.spec.prunable)
-
-    def sparsifier(self, level: int) -> Sparsifier[Any]:
-        """A new sparsifier for a level, which knows what the level before handed on."""
-        settings = self.spec.sparsifier
-        made: Sparsifier[Any] = load("sparsifiers", settings.name).Sparsifier(settings)
-        if level:
-            made.load_state_dict(levels.carry(self.directory, level - 1).sparsifier)
-        return made
-
-    def context(self, level: int) -> Context:
-        """What evaluations of a finished level's ticket may use."""
-        ticket = levels.ticket(self.directory, level)
-
-        def net() -> nn.Module:
-            fresh = self.build()
-            fresh.load_state_dict(ticket.trained)
-            return fresh.eval()
-
-        def rng(*key: str | int) -> torch.Generator:
-            return seeds.rng(self.spec.seed, *key, level)
-
-        return Context(level, ticket.mask.to(self.device), net, self.data, rng)
-
-    def warn(self, message: str) -> None:
-        """Report what did not stop the run."""
-        self.emit(Warned(message=message))
-
-
-def build(spec: RunSpec, data: Splits, device: torch.device) -> nn.Module:
-    """The network of a spec with its initial weights, the same in every process."""
-    channels = data.train.x.shape[1]
-    net = _initial(spec, len(data.train.classes), channels, data.geometry.size)
-    return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-
-def build_for(spec: RunSpec) -> nn.Module:
-    """The network of a spec on the CPU, made from the data set's description alone."""
-    about = load("datasets", spec.data.name).describe(spec.data)
-    return _initial(spec, len(about.classes), about.channels, about.size)
-
-
-def _initial(spec: RunSpec, classes: int, channels: int, size: int) -> nn.Module:
-    module = load("models", spec.model.name)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seeds.number(spec.seed, "init"))
-        net = module.build(spec.model, classes, channels, size)
-    assert isinstance(net, nn.Module)
-    return net
 
 
 @dataclass
@@ -138,6 +55,7 @@ class LevelRun:
         net.load_state_dict(self.start)
         self.training = self._training(planned, net)
         self.mask = self.training.mask
+        self.rewinds = self._rewinds()
         self._announce()
 
     def train(self, last: bool) -> Finished:
@@ -166,7 +84,25 @@ class LevelRun:
         step = point.in_steps(self.setup.plan.steps_per_epoch)
         if step == 0 or self.index == 0:
             return {name: t.detach().clone() for name, t in net.state_dict().items()}
-        return checkpoints.load(self._rewind(step)).tensors["net"]
+        try:
+            return checkpoints.load(self._rewind(step)).tensors["net"]
+        except Damaged as error:
+            raise Damaged(
+                f"level {self.index} starts from {point} of level 0, which is not there: {error};"
+                " train the run again with --again"
+            ) from None
+
+    def _rewinds(self) -> dict[int, Path]:
+        """Where the weights of this level go that later levels start from, by position.
+
+        An epoch may have fewer steps here than planned, if the sparsifier uses fewer images.
+        """
+        if self.index:
+            return {}
+        plan = self.setup.plan
+        points = [p.level.start for p in plan.levels[1:] if p.level.start is not None]
+        here, planned = self.training.steps_per_epoch, plan.steps_per_epoch
+        return {p.in_steps(here): self._rewind(p.in_steps(planned)) for p in points}
 
     def _training(self, planned: Planned, net: nn.Module) -> Training:
         """The level at its start, or where its newest checkpoint left it."""
@@ -232,9 +168,9 @@ class LevelRun:
             self.mask = mask = training.mask
             here = {"level": self.index, "step": self._steps()}
             self.setup.emit(MaskChanged(density=mask.density, kept=mask.kept, **here))
-        if self.index == 0 and training.position in self.setup.plan.rewinds:
+        if training.position in self.rewinds:
             state = {name: t.detach() for name, t in training.net.state_dict().items()}
-            checkpoints.save(self._rewind(training.position), {"net": state}, {})
+            checkpoints.save(self.rewinds[training.position], {"net": state}, {})
         stopping = self.setup.stopping()
         if stopping or time.monotonic() - self.saved_at > self.spec.checkpoint:
             self._save()

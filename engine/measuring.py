@@ -11,9 +11,9 @@ import torch
 from engine import masks, tickets
 from engine.evaluation import score
 from engine.images import Images
-from engine.levelrun import build
 from engine.plan import plan
 from engine.registry import load
+from engine.setup import build
 from engine.sparsifier import Sparsifier
 from engine.spec import RunSpec
 from engine.tickets import Ticket

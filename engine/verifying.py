@@ -10,9 +10,9 @@ import torch
 from engine import tickets
 from engine.errors import DataError
 from engine.evaluation import score
-from engine.levelrun import build
 from engine.plan import Level
 from engine.registry import load
+from engine.setup import build
 from engine.spec import RunSpec
 from engine.training import Training
 

@@ -23,8 +23,8 @@ from torch.nn.utils import prune
 from engine import images, masks, registry
 from engine.evaluation import score
 from engine.images import Geometry, Images, Splits
-from engine.levelrun import build
 from engine.plan import Level
+from engine.setup import build
 from engine.spec import RunSpec
 from engine.subsets import Subset
 from engine.training import Training, train_level

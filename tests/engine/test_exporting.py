@@ -12,9 +12,9 @@ from torch.nn.utils import prune
 from engine import exporting, levels, tickets, verifying
 from engine.errors import Damaged, DataError, UsageError
 from engine.experiment import Experiment
-from engine.levelrun import build_for
 from engine.masks import prunable
 from engine.rundir import RunDirectory
+from engine.setup import build_for
 from engine.spec import RunSpec
 
 CPU = torch.device("cpu")

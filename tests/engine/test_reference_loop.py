@@ -15,7 +15,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-from engine import images, levelrun, levels, training
+from engine import images, levels, setup, training
 from engine.events import EpochEnded, Event, LevelEnded
 from engine.experiment import Experiment
 from engine.rundir import RunDirectory
@@ -95,8 +95,8 @@ def _as_pruned(state: dict[str, Tensor], layers: dict[str, nn.Module]) -> dict[s
 @pytest.fixture
 def doubles(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine in float64: rounding then cannot move a weight across the pruning threshold."""
-    build, normalise = levelrun.build, images.normalise
-    monkeypatch.setattr(levelrun, "build", lambda *a: build(*a).double())
+    build, normalise = setup.build, images.normalise
+    monkeypatch.setattr(setup, "build", lambda *a: build(*a).double())
     monkeypatch.setattr(images, "normalise", lambda x, g: normalise(x, g).double())
 
 
@@ -148,7 +148,7 @@ def test_imp_takes_the_path_of_a_plain_loop(
     directory, events = run_folder(spec), []
     cpu = torch.device("cpu")
     run = Experiment(directory, spec, cpu, events.append, lambda: None, lambda: False, {})
-    net = levelrun.build(spec, run.setup.data, cpu).to(memory_format=torch.contiguous_format)
+    net = setup.build(spec, run.setup.data, cpu).to(memory_format=torch.contiguous_format)
     start = deepcopy(net.state_dict())
     run.run()
     full = length == "full" or after == "continue"
@@ -156,7 +156,7 @@ def test_imp_takes_the_path_of_a_plain_loop(
     for index, expected in enumerate(reference):
         _compare(levels.ticket(directory, index), expected, index)
         _compare_epochs(events, expected, index)
-        _compare_scores(events, levelrun.build(spec, run.setup.data, cpu), expected, index)
+        _compare_scores(events, setup.build(spec, run.setup.data, cpu), expected, index)
     first = levels.ticket(directory, 0)
     assert all(torch.equal(first.rewind[name], tensor) for name, tensor in start.items())
 

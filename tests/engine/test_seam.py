@@ -12,7 +12,7 @@ import torch
 import engine.models
 import engine.sparsifiers
 from engine import levels, registry
-from engine.errors import DataError, Stopped
+from engine.errors import Damaged, DataError, Stopped
 from engine.events import EpochEnded, Evaluated, Event, LevelEnded, MaskChanged, TicketSaved
 from engine.experiment import Experiment
 from engine.plan import Level
@@ -182,6 +182,37 @@ def test_examples_and_early_stops_shorten_levels(spec: Specs, run_folder: Folder
     assert 2 < len(chosen[1]) < 100 and ended[1].step is not None and ended[0].step is not None
     per_epoch = -(-len(chosen[0]) // 25)
     assert ended[1].step - ended[0].step == ended[1].epochs * per_epoch
+
+
+def test_a_rewind_point_counts_the_epochs_of_the_images_in_use(
+    spec: Specs, run_folder: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = registry.load("sparsifiers", "forgetting").Sparsifier
+    states: list[dict[str, torch.Tensor]] = []
+
+    def stop(self: Any, training: Any) -> bool:
+        states.append({name: t.clone() for name, t in training.net.state_dict().items()})
+        return False
+
+    monkeypatch.setattr(method, "examples", lambda self, training: torch.arange(40))
+    monkeypatch.setattr(method, "stop", stop)
+    directory = run_folder(spec("forgetting"))
+    _run(directory)
+    ticket = levels.ticket(directory, 1)
+    assert all(
+        torch.equal(ticket.rewind[name][alive], states[0][name][alive])
+        for name, alive in ticket.mask.items()
+    )
+
+
+def test_a_level_that_ends_before_its_rewind_point_is_said(
+    spec: Specs, run_folder: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = registry.load("sparsifiers", "forgetting").Sparsifier
+    monkeypatch.setattr(method, "stop", lambda self, training: True)
+    settings = {"name": "forgetting", "rewind": "2ep"}
+    with pytest.raises(Damaged, match="level 1 starts from 2ep of level 0"):
+        _run(run_folder(spec("forgetting", sparsifier=settings)))
 
 
 def test_looking_at_the_network_before_training_leaves_no_trace(

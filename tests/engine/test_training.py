@@ -11,9 +11,9 @@ import torch
 from engine import masks, registry
 from engine.durations import Duration
 from engine.errors import Diverged
-from engine.levelrun import build
 from engine.masks import Mask
 from engine.plan import Level
+from engine.setup import build
 from engine.sparsifier import Sparsifier
 from engine.spec import RunSpec
 from engine.training import EpochResult, Training, train_level

@@ -1,0 +1,98 @@
+"""What all levels of a run share, and the network they train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine import levels, masks, seeds
+from engine.context import Context
+from engine.events import Event, Warned
+from engine.images import Splits
+from engine.plan import Plan
+from engine.registry import load
+from engine.rundir import RunDirectory
+from engine.sparsifier import Sparsifier
+from engine.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all levels of a run share.
+
+    Attributes:
+        emit: writes an event to the journal.
+        sync: puts the journal on the disk; called before every checkpoint.
+        stopping: asked after every step; True to save a checkpoint and stop.
+        environment: what a ticket remembers about the machine.
+    """
+
+    directory: RunDirectory
+    spec: RunSpec
+    data: Splits
+    plan: Plan
+    device: torch.device
+    emit: Callable[[Event], object]
+    sync: Callable[[], None]
+    stopping: Callable[[], bool]
+    environment: dict[str, str | int | float | bool | None]
+
+    def build(self) -> nn.Module:
+        """The network with its initial weights, the same in every process."""
+        return build(self.spec, self.data, self.device)
+
+    def prunable(self, net: nn.Module) -> dict[str, nn.Parameter]:
+        """The weights of a network that may be pruned."""
+        return masks.prunable(net, self.spec.prunable)
+
+    def sparsifier(self, level: int) -> Sparsifier[Any]:
+        """A new sparsifier for a level, which knows what the level before handed on."""
+        settings = self.spec.sparsifier
+        made: Sparsifier[Any] = load("sparsifiers", settings.name).Sparsifier(settings)
+        if level:
+            made.load_state_dict(levels.carry(self.directory, level - 1).sparsifier)
+        return made
+
+    def context(self, level: int) -> Context:
+        """What evaluations of a finished level's ticket may use."""
+        ticket = levels.ticket(self.directory, level)
+
+        def net() -> nn.Module:
+            fresh = self.build()
+            fresh.load_state_dict(ticket.trained)
+            return fresh.eval()
+
+        def rng(*key: str | int) -> torch.Generator:
+            return seeds.rng(self.spec.seed, *key, level)
+
+        return Context(level, ticket.mask.to(self.device), net, self.data, rng)
+
+    def warn(self, message: str) -> None:
+        """Report what did not stop the run."""
+        self.emit(Warned(message=message))
+
+
+def build(spec: RunSpec, data: Splits, device: torch.device) -> nn.Module:
+    """The network of a spec with its initial weights, the same in every process."""
+    channels = data.train.x.shape[1]
+    net = _initial(spec, len(data.train.classes), channels, data.geometry.size)
+    return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def build_for(spec: RunSpec) -> nn.Module:
+    """The network of a spec on the CPU, made from the data set's description alone."""
+    about = load("datasets", spec.data.name).describe(spec.data)
+    return _initial(spec, len(about.classes), about.channels, about.size)
+
+
+def _initial(spec: RunSpec, classes: int, channels: int, size: int) -> nn.Module:
+    module = load("models", spec.model.name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.number(spec.seed, "init"))
+        net = module.build(spec.model, classes, channels, size)
+    assert isinstance(net, nn.Module)
+    return net
