@@ -99,9 +99,8 @@ class LevelRun:
         """
         if self.index:
             return {}
-        plan = self.setup.plan
-        points = [p.level.start for p in plan.levels[1:] if p.level.start is not None]
-        here, planned = self.training.steps_per_epoch, plan.steps_per_epoch
+        here, planned = self.training.steps_per_epoch, self.setup.plan.steps_per_epoch
+        points = self.setup.plan.rewinds
         return {p.in_steps(here): self._rewind(p.in_steps(planned)) for p in points}
 
     def _training(self, planned: Planned, net: nn.Module) -> Training:

@@ -55,11 +55,16 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """All levels of a run, and the steps of level 0 whose weights later levels start from."""
+    """All levels of a run, for epochs over all its training images."""
 
     levels: tuple[Planned, ...]
     steps_per_epoch: int
-    rewinds: tuple[int, ...]
+
+    @property
+    def rewinds(self) -> tuple[Duration, ...]:
+        """The points of level 0 whose weights later levels start from."""
+        starts = (planned.level.start for planned in self.levels[1:])
+        return tuple(dict.fromkeys(start for start in starts if start is not None))
 
     @property
     def steps(self) -> int:
@@ -97,8 +102,7 @@ def plan(spec: RunSpec, images: int) -> Plan:
     whole = spec.train.epochs * per_epoch
     _check(spec, levels, per_epoch, whole)
     planned = tuple(in_steps(level, per_epoch, spec.train.epochs) for level in levels)
-    starts = {level.start.in_steps(per_epoch) for level in levels[1:] if level.start is not None}
-    return Plan(planned, per_epoch, tuple(sorted(starts)))
+    return Plan(planned, per_epoch)
 
 
 def in_steps(level: Level, per_epoch: int, epochs: int) -> Planned:
