@@ -113,6 +113,7 @@ def describe(settings: ListSettings, source: Source) -> Description:
         DataError: lists or images are missing, or the lists contradict themselves.
     """
     lists, paths = _read(settings, source)
+    subsets.check(lists)  # before the first image is asked for: there may be none
     width, height = _decode.header(paths[lists.train.ids[0]])
     if settings.crop == "pad" or min(width, height) > settings.stored:
         width, height = _decode.scaled((width, height), settings.stored)
@@ -199,7 +200,10 @@ def _listing(index: _Index, *names: str) -> subsets.Listing:
             place = f"{index.folder / name}:{number}"
             stem, label = (line.rsplit(None, 1) + [""])[:2]
             if not label.isdecimal() or len(label) > 6:
-                raise DataError(f"{place}: expected an image and its label, found {line[:80]!r}")
+                raise DataError(
+                    f"{place}: expected an image and its label, a number from 0, found"
+                    f" {line[:80]!r}"
+                )
             ids.append(index.find(stem.strip(), place))
             labels.append(int(label))
             places.append(place)
@@ -208,7 +212,7 @@ def _listing(index: _Index, *names: str) -> subsets.Listing:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text("utf-8").splitlines()
+        return path.read_text("utf-8-sig").splitlines()  # Windows editors add a mark
     except FileNotFoundError:
         raise DataError(
             f"{path} is missing; the set's lists stand beside its folder imgs"

@@ -164,7 +164,10 @@ def test_a_unique_name_is_enough_and_an_ambiguous_one_is_refused(folder: Path) -
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("Class0/Class0_1", "expected an image and its label, found 'Class0/Class0_1'"),
+        (
+            "Class0/Class0_1",
+            "expected an image and its label, a number from 0, found 'Class0/Class0_1'",
+        ),
         ("Class0/Class0_1 oak", "expected an image and its label"),
         ("Class0/Class0_1 -1", "expected an image and its label"),
         ("Class0/Class0_1 12345678901", "expected an image and its label"),
@@ -181,6 +184,18 @@ def test_a_bad_line_is_named(folder: Path, line: str, message: str | None) -> No
     where = "trainval.txt:2: " if message else "test.txt:5: "
     with pytest.raises(DataError, match=where + (message or "image .* is already listed at")):
         describe(folder, classes=("oak", "elm", "ash"))
+
+
+def test_lists_written_on_windows_are_read(folder: Path) -> None:
+    lists = (folder / "trainval.txt").read_bytes()
+    (folder / "trainval.txt").write_bytes(b"\xef\xbb\xbf" + lists.replace(b"\n", b"\r\n") + b"\r\n")
+    assert describe(folder).train == 36
+
+
+def test_an_empty_training_list_is_refused(folder: Path) -> None:
+    (folder / "trainval.txt").write_text("\n")
+    with pytest.raises(DataError, match="trainval.txt lists no image"):
+        describe(folder)
 
 
 def test_empty_lists_and_classes_are_refused(folder: Path) -> None:
