@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 
 import torch
 
 from engine import evaluating, levels, partials, selection
 from engine.checkpoints import clean
+from engine.errors import DataError
 from engine.events import Event, RunStarted, Warned, Winning
 from engine.images import Splits
 from engine.levelrun import LevelRun
@@ -16,7 +16,7 @@ from engine.levels import Finished
 from engine.masks import ones
 from engine.plan import plan
 from engine.registry import load
-from engine.rundir import RunDirectory
+from engine.rundir import RunDirectory, write_json
 from engine.setup import Setup
 from engine.spec import RunSpec
 
@@ -88,11 +88,23 @@ class Experiment:
 
     def _load(self) -> Splits:
         data: Splits = load("datasets", self.spec.data.name).load(self.spec.data)
+        self._check_images(data.subset.hash)
         for warning in data.warnings:
             self.emit(Warned(message=warning))
         subset = {"train": data.subset.train, "val": data.subset.val, "sha256": data.subset.hash}
-        self.directory.subset_file.write_text(json.dumps(subset))
+        write_json(self.directory.subset_file, subset)
         return data
+
+    def _check_images(self, drawn: str) -> None:
+        """Refuse to go on from checkpoints that were trained on other images."""
+        begun = any(folder.is_dir() for folder in (self.directory.rewind, self.directory.partial))
+        before = self.directory.subset()
+        if before and before != drawn and (begun or self.directory.levels.is_dir()):
+            raise DataError(
+                f"{self.spec.data.root} now gives other training or validation images than this"
+                f" run began with (they are listed in {self.directory.subset_file}); put those"
+                " back, or begin a new run with `lthtui run SPEC --again`"
+            )
 
     def _announce(self, environment: Environment) -> None:
         data, plan = self.setup.data, self.setup.plan

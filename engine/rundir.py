@@ -146,6 +146,14 @@ class RunDirectory:
         """The newest sign of life."""
         return _read(self.heartbeat_file, Heartbeat)
 
+    def subset(self) -> str | None:
+        """Hash of the images the run trains and validates on; None before they were drawn."""
+        try:
+            drawn = json.loads(self.subset_file.read_bytes())["sha256"]
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+        return drawn if isinstance(drawn, str) else None
+
     def request(self) -> Request | None:
         """What a client asked last."""
         return _read(self.request_file, Request)

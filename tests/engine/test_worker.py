@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -177,6 +178,26 @@ def test_a_finished_run_started_again_trains_nothing(
     shutil.copytree(whole.path, directory.path, dirs_exist_ok=True)
     assert _run(directory) == 0
     assert _numbers(directory) == _numbers(whole)
+
+
+def test_a_run_goes_on_with_the_images_it_began_with(
+    tiny: Specs, run_folder: Folders, tmp_path: Path, image_sets: SimpleNamespace
+) -> None:
+    lists = image_sets.lists(tmp_path / "leaves", 3) / "trainval.txt"
+    data = {"name": "image_list", "root": str(lists.parent), "validation": 6, "size": 16}
+    directory = run_folder(tiny(data=data, keep=["all"]))
+    assert _run(directory) == 0, directory.log_file.read_text()
+    tickets, listed = _tickets(directory), lists.read_text()
+    shutil.rmtree(directory.level(2))
+    lists.write_text(listed.partition("\n")[2])
+    assert _run(directory) == 2
+    ended = _events(directory)[-1]
+    assert isinstance(ended, RunEnded) and ended.error
+    assert "other training or validation images than this run began with" in ended.error
+    assert not directory.level(2).exists()
+    lists.write_text(listed)
+    assert _run(directory) == 0
+    assert _tickets(directory) == tickets
 
 
 def test_divergence_fails_the_run_with_its_reason(tiny: Specs, run_folder: Folders) -> None:
