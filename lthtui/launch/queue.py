@@ -69,8 +69,8 @@ def submit(
 ) -> list[Submitted]:
     """Queue runs in the order of `specs`, and make sure that somebody dispatches them.
 
-    The same settings and seed are the same run: it is resumed in its own folder, or left alone if
-    it is finished, unless `again` asks for a new one.
+    The same settings and seed are the same run: it is resumed in its own folder, with its images
+    wherever they are now, or left alone if it is finished, unless `again` asks for a new one.
 
     Raises:
         UsageError: a run asks for a GPU that this machine does not have.
@@ -85,6 +85,8 @@ def submit(
             for submitted, spec in zip(done, anchored, strict=True):
                 if submitted.action == "new":
                     _make(submitted.directory, spec)
+                elif submitted.action == "resumed":
+                    _relocate(submitted.directory, spec)
                 if submitted.queued:
                     _enqueue(submitted.directory, spec.launch, priority)
         except OSError:  # all of them or none: half a sweep would only surprise
@@ -199,6 +201,14 @@ def _make(directory: RunDirectory, spec: RunSpec) -> None:
     directory.path.mkdir(mode=0o700, exist_ok=True)
     identity.store(directory, spec)
     _write_spec(directory, spec)
+
+
+def _relocate(directory: RunDirectory, spec: RunSpec) -> None:
+    """Take over where the images are now; all else of the run stays as it was asked first."""
+    stored = directory.spec()
+    if stored.data.root != spec.data.root:
+        data = stored.data.model_copy(update={"root": spec.data.root})
+        _write_spec(directory, stored.model_copy(update={"data": data}))
 
 
 def _newest(alike: Sequence[RunDirectory], digest: str) -> Submitted | None:

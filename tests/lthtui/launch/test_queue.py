@@ -94,6 +94,16 @@ def test_what_is_unfinished_is_resumed_and_what_is_finished_left_alone(stage, id
     assert order(stage) == []
 
 
+def test_a_resumed_run_finds_its_images_where_they_are_now(stage, idle):
+    (run,) = stage.submit(0, data={"name": "digits", "root": "/old"}, name="first")
+    queue.cancel([run])
+    moved = {"data": {"name": "digits", "root": "/new"}, "name": "second"}
+    assert actions(stage, 0, **moved) == ["resumed"]
+    assert (run.spec().data.root, run.spec().name) == ("/new", "first")
+    assert actions(stage, 0, data={"name": "digits", "root": "/newer"}) == ["active"]
+    assert run.spec().data.root == "/new"
+
+
 def test_a_folder_left_by_a_killed_submission_is_used(stage, idle):
     (run,) = stage.submit(0)
     queue.cancel([run])
