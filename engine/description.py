@@ -18,6 +18,7 @@ class Description:
         test: test images.
         available: images of the official training set.
         bytes: memory the images take as uint8.
+        subset: hash of the ids of the training and validation images, as a run keeps it.
         warnings: what the user should know, such as a subset that was capped.
     """
 
@@ -29,4 +30,5 @@ class Description:
     test: int
     available: int
     bytes: int
+    subset: str
     warnings: tuple[str, ...] = ()

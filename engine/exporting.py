@@ -140,9 +140,11 @@ def _read(path: Path) -> dict[str, dict[str, Tensor]]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
-    except Exception as error:
-        first = str(error).splitlines()[0]
-        raise DataError(f"{path} cannot be read without running code from it: {first}") from None
+    except Exception:  # what torch says of it advises to run the code
+        raise DataError(
+            f"{path}: no checkpoint, or one that cannot be read without running code from it; save"
+            " plain tensors instead: torch.save(net.state_dict(), path)"
+        ) from None
     if not isinstance(content, Mapping):
         raise DataError(f"{path}: not a mapping of tensors")
     groups = {str(k): _tensors(v) for k, v in content.items() if isinstance(v, Mapping)}

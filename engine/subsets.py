@@ -134,8 +134,14 @@ def describe(
         test=len(lists.test.ids),
         available=len(lists.train.ids),
         bytes=channels * (len(drawn.train) * height * width + evaluated * size * size),
+        subset=_ids(lists, drawn).hash,
         warnings=drawn.warnings,
     )
+
+
+def _ids(lists: Lists, drawn: Draw) -> Subset:
+    train = tuple(lists.train.ids[position] for position in drawn.train)
+    return Subset(train, tuple(drawn.held.ids[position] for position in drawn.val))
 
 
 def check(lists: Lists) -> None:

@@ -36,7 +36,7 @@ def failures(runs: Sequence[Watched]) -> None:
     for run in runs:
         if error := run.error():
             _say(f"{names[run.run_id]} {run.status}: {error}")
-            for line in _last_lines(run):
+            for line in _last_lines(run, error):
                 _say(f"  | {line}")
 
 
@@ -87,11 +87,12 @@ def _draw(groups: Sequence[Group]) -> None:
     console.print(to_rich(render(chart, width, height, look)), end="\n\n")
 
 
-def _last_lines(run: Watched) -> Iterator[str]:
+def _last_lines(run: Watched, error: str) -> Iterator[str]:
+    """The end of a run's log, without the lines that only repeat the error."""
     try:
         with run.directory.log_file.open("rb") as file:
-            for line in deque(file, LOG_LINES):
-                yield shown(line.removesuffix(b"\n"))
+            lines = (shown(line.removesuffix(b"\n")) for line in file)
+            yield from deque((line for line in lines if not line.endswith(error)), LOG_LINES)
     except OSError:
         return
 

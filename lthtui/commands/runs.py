@@ -72,7 +72,13 @@ def run(
     if dry_run:
         _dry_run(queue.preview(folder, specs, again=again), ready, as_json)
         return
-    submitted = queue.submit(folder, specs, again=again, priority=priority)
+    try:
+        submitted = queue.submit(folder, specs, again=again, priority=priority)
+    except OSError as error:
+        why = clean_line(error.strerror or str(error), 1000)
+        raise UsageError(f"{folder} cannot be written to ({why}); --root names another") from None
+    for name in _on_other_images(submitted, ready):
+        _say(f"{name} was trained on other images than its data.root gives now")
     if detach:
         _detached(submitted, as_json)
         return
@@ -172,6 +178,14 @@ def retry(names: Runs, root: Root = None) -> None:
             typer.echo(f"{directory.run_id} queued")
         else:
             typer.echo(f"{directory.run_id} is {state}")
+
+
+def _on_other_images(submitted: Sequence[Submitted], ready: Sequence[Ready]) -> Iterator[str]:
+    """Finished runs whose data sets have changed since; their results are not those of today's."""
+    for one, run in zip(submitted, ready, strict=True):
+        drawn = one.directory.subset()
+        if one.action == "finished" and drawn and drawn != run.images.subset:
+            yield one.directory.run_id
 
 
 def _follow(root: Path, submitted: Sequence[Submitted], as_json: bool) -> int:

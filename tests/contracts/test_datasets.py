@@ -79,6 +79,7 @@ def test_describe_says_what_load_gives(images: Set, knobs: dict) -> None:
     assert about.val == (len(splits.val) if splits.val else 0)
     assert (splits.val is None) == (knobs.get("validation") == "none")
     assert about.bytes == sum(part.x.numel() for part in parts(splits).values())
+    assert about.subset == splits.subset.hash
     assert set(about.warnings) <= set(splits.warnings)
 
 

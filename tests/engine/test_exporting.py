@@ -169,7 +169,7 @@ def test_what_is_no_pruned_checkpoint_is_refused_without_running_it(
     torch.save(_pruned(other)[0], tmp_path / "wide.pt")
     (tmp_path / "text.pt").write_text("no checkpoint")
     for name, message in [
-        ("evil.pt", "without running code"),
+        ("evil.pt", r"without running code from it; save plain tensors instead: torch.save\(net"),
         ("dense.pt", "no masks in it"),
         ("wide.pt", "do not fit the model"),
         ("text.pt", "cannot be read"),

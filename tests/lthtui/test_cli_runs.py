@@ -6,6 +6,7 @@ import pytest
 
 from engine import events
 from engine.rundir import Status, status
+from lthtui import specfiles
 from lthtui.cli import main
 from lthtui.launch import lease, queue
 
@@ -146,6 +147,27 @@ def test_a_finished_run_is_shown_and_not_trained_again(here, capsys):
     assert len(ids(here)) == 2
 
 
+def test_a_finished_run_on_other_images_says_so(here, capsys):
+    here.play(*whole())
+    main(["run", "play.yaml"])
+    here.runs()[0].subset_file.write_text(json.dumps({"sha256": "that of another drawing"}))
+    capsys.readouterr()
+    assert main(["run", "play.yaml"]) == 0
+    changed = f"{ids(here)[0]} was trained on other images than its data.root gives now"
+    assert changed in capsys.readouterr().err
+    (run,) = specfiles.expand("play.yaml").runs
+    here.runs()[0].subset_file.write_text(json.dumps({"sha256": run.images.subset}))
+    assert main(["run", "play.yaml"]) == 0
+    assert changed not in capsys.readouterr().err
+
+
+def test_a_root_that_cannot_be_written_to_starts_nothing(here, capsys):
+    here.root.write_text("a file")
+    assert main(["run", "play.yaml"]) == 2
+    said = capsys.readouterr().err
+    assert f"{here.root} cannot be written to (Not a directory); --root names another" in said
+
+
 def test_json_of_a_run_that_goes_on_holds_new_events_only(here, capsys):
     here.play(*whole()[:4], {"exit": 1})
     assert main(["run", "play.yaml"]) == 1
@@ -160,11 +182,13 @@ def test_json_of_a_run_that_goes_on_holds_new_events_only(here, capsys):
 def test_a_failed_run_shows_why_the_end_of_its_log_and_what_to_do(here, capsys):
     error = {"kind": "run_ended", "status": "failed", "error": "loss is \x1b[31mnan"}
     lines = [{"print": f"line {number}\x1b[2J"} for number in range(12)]
+    lines.append({"print": "09:00:00 loss is \x1b[31mnan"})
     here.play(*whole()[:4], *lines, {"emit": error}, {"exit": 1})
     assert main(["run", "play.yaml"]) == 1
     said = capsys.readouterr()
     assert "play-s0 failed: loss is \\x1b[31mnan" in said.err
     assert "  | line 2\\x1b[2J\n" in said.err and "line 1\\x1b" not in said.err
+    assert "  | 09:00:00 loss" not in said.err
     assert f"lthtui resume {ids(here)[0]}" in said.err
     assert "0      100.00%  8        50.00" in said.out
     assert "\x1b" not in said.err + said.out
