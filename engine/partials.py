@@ -14,6 +14,8 @@ from engine.rundir import RunDirectory
 if TYPE_CHECKING:
     from torch import Tensor
 
+VERSION = 1  # raised whenever what a checkpoint holds changes
+
 
 def save(
     directory: RunDirectory,
@@ -24,16 +26,20 @@ def save(
 ) -> None:
     """Write a checkpoint of level `level` before schedule position `position`."""
     folder = directory.partial / f"{level:03d}-{position:09d}"
-    checkpoints.save(folder, tensors, meta)
+    checkpoints.save(folder, tensors, {**meta, "version": VERSION})
     for older in sorted(directory.partial.glob("[0-9]*"))[:-2]:
         shutil.rmtree(older)
 
 
 def newest(directory: RunDirectory, level: int, warn: Callable[[str], None]) -> Checkpoint | None:
-    """The newest intact checkpoint of a level; None if there is none. Damaged ones are removed."""
+    """The newest usable checkpoint of a level; None if there is none. Others are removed."""
     for folder in sorted(directory.partial.glob(f"{level:03d}-[0-9]*"), reverse=True):
         try:
-            return checkpoints.load(folder)
+            found = checkpoints.load(folder)
+            if found.meta.get("version") == VERSION:
+                return found
+            warn(f"{folder} was written by another version of this program; it is not used")
+            shutil.rmtree(folder)
         except Damaged as error:
             warn(f"{error}; going back to the checkpoint before")
             shutil.rmtree(folder)

@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    field_validator,
     model_serializer,
     model_validator,
 )
@@ -80,15 +81,17 @@ class DataSettings(Settings):
         description="fixes which images are drawn, whatever the run's own seed",
     )
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        v = self.validation
-        if isinstance(v, float) and not 0 < v < 1:
-            raise ValueError(
-                f"validation {v} is no share between 0 and 1; write none for no images"
-            )
-        if isinstance(v, int) and v < 1:
+    @field_validator("validation")
+    @classmethod
+    def _some_images(cls, value: str | int | float) -> str | int | float:
+        if isinstance(value, float) and not 0 < value < 1:
+            raise ValueError(f"{value} is no share between 0 and 1; write none for no images")
+        if isinstance(value, int) and value < 1:
             raise ValueError("validation takes at least 1 image; write none for no images")
+        return value
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
         if self.per_class is not None and self.fraction != 1.0:
             raise ValueError("give fraction or per_class, not both")
         return self
@@ -107,19 +110,19 @@ class PrunableSettings(Settings):
         "global", description="rank weights over the whole network, or within each layer"
     )
 
-    @model_validator(mode="after")
-    def _prunable_form(self) -> Self:
-        if self.prunable.startswith("re:"):
+    @field_validator("prunable")
+    @classmethod
+    def _known_form(cls, value: str) -> str:
+        if value.startswith("re:"):
             try:
-                re.compile(self.prunable[3:])
+                re.compile(value[3:])
             except re.error as error:
-                raise ValueError(f"prunable: not a regular expression: {error}") from None
-        elif self.prunable not in PRUNABLE_PRESETS:
+                raise ValueError(f"'{value[3:]}' is no regular expression: {error}") from None
+        elif value not in PRUNABLE_PRESETS:
             raise ValueError(
-                f"prunable '{self.prunable}' is none of {', '.join(PRUNABLE_PRESETS)} and does"
-                " not begin with re:"
+                f"'{value}' is none of {', '.join(PRUNABLE_PRESETS)} and does not begin with re:"
             )
-        return self
+        return value
 
 
 class RewindSettings(PrunableSettings):

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from engine import tickets
-from engine.errors import DataError
+from engine.errors import DataError, UsageError
 from engine.evaluation import score
+from engine.images import Splits
 from engine.plan import Level
 from engine.registry import load
 from engine.setup import build
@@ -29,7 +30,10 @@ def verify(path: Path, data_root: str | None, device: torch.device) -> dict[str,
     Raises:
         Damaged: the file is broken.
         DataError: the ticket was imported and makes no claim, or its images are missing.
+        UsageError: there is no such file.
     """
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
     ticket = tickets.load(path)
     card = ticket.card
     if card.get("imported"):
@@ -39,7 +43,7 @@ def verify(path: Path, data_root: str | None, device: torch.device) -> dict[str,
         moved = spec.data.model_copy(update={"root": data_root})
         spec = spec.model_copy(update={"data": moved})
     torch.set_num_threads(int(card["environment"].get("threads", 1)))
-    data = load("datasets", spec.data.name).load(spec.data).to(device)
+    data = _images(spec).to(device)
     net = build(spec, data, device)
     net.load_state_dict(ticket.trained)
     judge = Training(spec, Level(0, 1.0), data, net, ticket.mask, device)
@@ -61,3 +65,11 @@ def verify(path: Path, data_root: str | None, device: torch.device) -> dict[str,
         for s in report["splits"].values()
     )
     return report
+
+
+def _images(spec: RunSpec) -> Splits:
+    try:
+        images: Splits = load("datasets", spec.data.name).load(spec.data)
+    except DataError as error:
+        raise DataError(f"{error}; --data-root says where the images are now") from None
+    return images

@@ -1,4 +1,4 @@
-"""Follows submitted runs without the app until they have ended, and turns Ctrl-C into a stop."""
+"""Follows submitted runs without the app to their end; Ctrl-C and SIGTERM stop them."""
 
 from __future__ import annotations
 
@@ -36,14 +36,15 @@ class Display(Protocol):
 
 
 class Interrupts:
-    """Counts the Ctrl-C that come within a `with` block, instead of ending the program."""
+    """Counts the Ctrl-C and SIGTERM that come within a `with` block; they don't end the program."""
 
     def __init__(self) -> None:
         self.count = 0
-        self._before: Any = None
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interrupts:
-        self._before = signal.signal(signal.SIGINT, self._on_signal)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._on_signal)
         return self
 
     def __exit__(
@@ -52,7 +53,8 @@ class Interrupts:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        signal.signal(signal.SIGINT, self._before)
+        for number, before in self._before.items():
+            signal.signal(number, before)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.count += 1

@@ -157,6 +157,9 @@ class Lines:
         if progress.warning and progress.warning != told.warning:
             yield f"{name}  warning: {clean_line(progress.warning, 1000)}"
         told.warning = progress.warning
+        if watched.active and progress.ended and progress.ended_attempt > told.trained:
+            told.trained = progress.ended_attempt
+            yield f"{name}  trained; MLflow is being brought up to date"
         if told.status != watched.status and not watched.active:
             yield f"{name}  {_end(watched)}"
         told.status = watched.status
@@ -169,6 +172,7 @@ class _Told:
     levels: int
     attempt: int = 0
     warning: str | None = None
+    trained: int = 0
     status: Status | None = None
 
 

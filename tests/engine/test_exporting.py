@@ -98,6 +98,8 @@ def test_a_ticket_reproduces_its_accuracy_and_a_changed_one_does_not(
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(Damaged):
         verifying.verify(path, None, CPU)
+    with pytest.raises(UsageError, match="no such file"):
+        verifying.verify(tmp_path / "absent.safetensors", None, CPU)
 
 
 def _pruned(spec: RunSpec) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

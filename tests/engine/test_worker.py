@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from engine import checkpoints
 from engine.events import EpochEnded, Event, LevelEnded, LevelStarted, RunEnded, RunStarted, Tail
 from engine.rundir import RunDirectory, Status, status
 from engine.spec import RunSpec
@@ -157,6 +158,26 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     newest.write_bytes(data)
     assert _run(directory) == 0
     assert "going back to the checkpoint before" in directory.log_file.read_text()
+    assert _tickets(directory) == _tickets(whole)
+
+
+def test_a_checkpoint_of_another_version_is_left_alone(
+    whole: RunDirectory, run_folder: Folders
+) -> None:
+    directory = run_folder(RunSpec.model_validate(_long()))
+    process = _start(directory)
+    _wait(directory, lambda: any(directory.partial.glob("000-0000000[3-9]*")))
+    process.kill()
+    process.wait()
+    newest = sorted(directory.partial.glob("[0-9]*"))[-1]
+    for folder in directory.partial.glob("[0-9]*"):
+        if folder != newest:
+            shutil.rmtree(folder)  # the kill may have come while the oldest was being removed
+            continue
+        files, meta = checkpoints.read(folder)
+        checkpoints.write(folder, files, {"position": meta["position"]})
+    assert _run(directory) == 0
+    assert "written by another version of this program" in directory.log_file.read_text()
     assert _tickets(directory) == _tickets(whole)
 
 

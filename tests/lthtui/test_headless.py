@@ -257,13 +257,14 @@ def test_ctrl_c_leaves_runs_alone_that_somebody_else_queued(here):
     assert first.wait(30) == 0
 
 
-def test_ctrl_c_takes_waiting_runs_out_of_the_queue(here):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_being_stopped_takes_waiting_runs_out_of_the_queue(here, number):
     here.play({"print": "on"}, {"sleep": 600})
     threads = f"launch.threads={os.cpu_count()}"
     command = [*COMMAND, "seeds=0..3", threads, "--json"]
     client = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     here.wait(lambda: any(status(run) == Status.RUNNING for run in here.runs()))
-    client.send_signal(signal.SIGINT)
+    client.send_signal(number)
     out, _ = client.communicate(timeout=30)
     assert client.returncode == 130
     summary = json.loads(out.splitlines()[-1])

@@ -151,6 +151,12 @@ BROKEN = {
         TRAIN + "schedule: {name: multistep, milestones: ¦[]}\n",
         "must have at least 1 item(s), found 0",
     ),
+    "an unknown set of weights": (IMP + "prunable: ¦cnv\n", "'cnv' is none of conv, conv+linear"),
+    "a broken pattern": (IMP + "prunable: ¦re:(\n", "'(' is no regular expression"),
+    "no share": (
+        "data: {name: digits, validation: ¦1.5}\nmodel: resnet20\n",
+        "1.5 is no share between 0 and 1; write none",
+    ),
     "no duration": (IMP + "rewind: ¦2 epochs\n", "'2 epochs' is no duration; write 2ep"),
     "a bare number as duration": (IMP + "rewind: ¦2\n", "'2' is no duration"),
     "a name with a path": (HEAD + "name: ¦../../evil\n", "'../../evil' does not fit here: name of"),
