@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import torch
+from inprocess import run
 
 from engine import levels, registry
 from engine.errors import Stopped
-from engine.events import Event, LevelEnded, LevelStarted, RunStarted
-from engine.experiment import Experiment
+from engine.events import LevelEnded, LevelStarted, RunStarted
 from engine.plan import plan
 from engine.rundir import RunDirectory
 from engine.spec import RunSpec
@@ -39,14 +39,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def _run(directory: RunDirectory, stopping: Callable[[], bool] = lambda: False) -> list[Event]:
-    events: list[Event] = []
-    cpu = torch.device("cpu")
-    run = Experiment(directory, directory.spec(), cpu, events.append, lambda: None, stopping, {})
-    run.run()
-    return events
-
-
 def _tickets(directory: RunDirectory) -> list[bytes]:
     return [(folder / levels.TICKET).read_bytes() for folder in sorted(directory.levels.iterdir())]
 
@@ -55,7 +47,7 @@ def test_masks_have_the_planned_density_and_only_shrink_or_stay(
     spec: RunSpec, run_folder: Callable[..., RunDirectory]
 ) -> None:
     directory = run_folder(spec)
-    events = _run(directory)
+    events = run(directory)
     planned = plan(spec, next(e for e in events if isinstance(e, RunStarted)).images["train"])
     started = [e for e in events if isinstance(e, LevelStarted)]
     ended = [e for e in events if isinstance(e, LevelEnded)]
@@ -75,7 +67,7 @@ def test_pruned_weights_are_exactly_zero_and_the_ticket_starts_where_it_says(
     spec: RunSpec, run_folder: Callable[..., RunDirectory]
 ) -> None:
     directory = run_folder(spec)
-    _run(directory)
+    run(directory)
     for folder in sorted(directory.levels.iterdir()):
         ticket = levels.ticket(directory, int(folder.name))
         for name, alive in ticket.mask.items():
@@ -94,7 +86,7 @@ def test_the_same_seed_gives_the_same_tickets_and_another_seed_others(
     other = spec.model_copy(update={"seed": 1})
     runs = [run_folder(spec, "a"), run_folder(spec, "b"), run_folder(other, "c")]
     for directory in runs:
-        _run(directory)
+        run(directory)
     assert _tickets(runs[0]) == _tickets(runs[1])
     assert _tickets(runs[0]) != _tickets(runs[2])
 
@@ -103,11 +95,11 @@ def test_a_run_stopped_after_every_few_steps_equals_one_that_was_not(
     spec: RunSpec, run_folder: Callable[..., RunDirectory]
 ) -> None:
     whole, torn = run_folder(spec, "whole"), run_folder(spec, "torn")
-    _run(whole)
+    run(whole)
     for attempt in range(100):
         calls = iter(range(2 + attempt % 3))  # a few steps per attempt, then stop
         try:
-            _run(torn, lambda calls=calls: next(calls, None) is None)  # type: ignore[misc]
+            run(torn, lambda calls=calls: next(calls, None) is None)  # type: ignore[misc]
             break
         except Stopped:
             continue

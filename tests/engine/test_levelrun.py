@@ -6,25 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import torch
+from inprocess import run
 
 from engine import levels
 from engine.events import EpochEnded, Event, LevelEnded, RunStarted
-from engine.experiment import Experiment
 from engine.rundir import RunDirectory
 from engine.spec import RunSpec
 
 Folders = Callable[..., RunDirectory]
 Specs = Callable[..., RunSpec]
-
-
-def _run(directory: RunDirectory) -> list[Event]:
-    events: list[Event] = []
-    cpu = torch.device("cpu")
-    Experiment(
-        directory, directory.spec(), cpu, events.append, lambda: None, lambda: False, {}
-    ).run()
-    return events
 
 
 def _scored(events: list[Event], field: str) -> list[int]:
@@ -45,7 +35,7 @@ def test_epochs_are_scored_when_the_cadence_says(
     cadence: dict[str, Any], val: list[int], test: list[int], tiny: Specs, run_folder: Folders
 ) -> None:
     train = {"epochs": 7, "batch_size": 50, "evaluate": cadence}
-    events = _run(run_folder(tiny(sparsifier="dense", train=train)))
+    events = run(run_folder(tiny(sparsifier="dense", train=train)))
     assert _scored(events, "val_accuracy") == val
     assert _scored(events, "test_accuracy") == test
     [ended] = [e for e in events if isinstance(e, LevelEnded)]
@@ -56,7 +46,7 @@ def test_the_cadence_changes_no_weight(tiny: Specs, run_folder: Folders) -> None
     often = run_folder(tiny(train={"epochs": 4, "batch_size": 25, "evaluate": {"every": 1}}), "a")
     seldom = run_folder(tiny(train={"epochs": 4, "batch_size": 25, "evaluate": {"every": 0}}), "b")
     for directory in (often, seldom):
-        _run(directory)
+        run(directory)
     mine, other = levels.ticket(often, 2), levels.ticket(seldom, 2)
     assert mine.card["sha256"] == other.card["sha256"]
 
@@ -67,7 +57,7 @@ def test_the_best_epoch_keeps_its_weights_while_pruning_uses_the_last(
     train = {"epochs": 6, "batch_size": 25, "schedule": "constant", "evaluate": {"every": 1}}
     best = run_folder(tiny(train=train, select={"epoch": "best"}, keep=["all"]), "best")
     last = run_folder(tiny(train=train, keep=["all"]), "last")
-    events, other = _run(best), _run(last)
+    events, other = run(best), run(last)
     epochs = [e for e in events if isinstance(e, EpochEnded)]
     ended = {e.level: e for e in events if isinstance(e, LevelEnded)}
     for level in range(3):
@@ -86,7 +76,7 @@ def test_selecting_on_test_scores_it_along_the_way_and_says_so(
 ) -> None:
     select = {"split": "test", "epoch": "best"}
     data = {"name": "digits", "per_class": 10, "validation": "none"}
-    events = _run(run_folder(tiny(select=select, data=data, sparsifier="dense")))
+    events = run(run_folder(tiny(select=select, data=data, sparsifier="dense")))
     [started] = [e for e in events if isinstance(e, RunStarted)]
     assert started.images == {"train": 100, "test": 797}
     assert _scored(events, "test_accuracy") == [1, 2, 3]
@@ -103,7 +93,7 @@ def test_weights_are_kept_as_asked_and_masks_always(
     sparsifier = {"name": "imp", "levels": 3, "rewind": "init"}
     train = {"epochs": 1, "batch_size": 50}
     directory = run_folder(tiny(sparsifier=sparsifier, train=train, keep=keep, select={"level": 1}))
-    _run(directory)
+    run(directory)
     assert {i for i in range(4) if levels.ticket_path(directory, i)} == kept
     densities = [levels.mask(directory, i).density for i in range(4)]
     assert densities == sorted(densities, reverse=True)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from inprocess import run
 from pydantic import ValidationError
 
 from engine import levels
 from engine.durations import Duration
-from engine.events import EpochEnded, Event
-from engine.experiment import Experiment
+from engine.events import EpochEnded
 from engine.optim import learning_rate
 from engine.plan import plan
 from engine.rundir import RunDirectory
@@ -21,15 +21,6 @@ from engine.spec import RunSpec
 
 Folders = Callable[..., RunDirectory]
 Specs = Callable[..., RunSpec]
-
-
-def _run(directory: RunDirectory) -> list[Event]:
-    events: list[Event] = []
-    cpu = torch.device("cpu")
-    Experiment(
-        directory, directory.spec(), cpu, events.append, lambda: None, lambda: False, {}
-    ).run()
-    return events
 
 
 def _densities(**settings: Any) -> list[float]:
@@ -82,7 +73,7 @@ def test_what_follows_a_pruning(
     planned = plan(spec, 100).levels[1]
     assert planned.level.start == start and (planned.first, planned.end) == positions
     directory = run_folder(spec)
-    epochs = [e for e in _run(directory) if isinstance(e, EpochEnded) and e.level == 1]
+    epochs = [e for e in run(directory) if isinstance(e, EpochEnded) and e.level == 1]
     dense, pruned = levels.ticket(directory, 0), levels.ticket(directory, 1)
     for name, mask in pruned.mask.items():
         if start is None:
@@ -104,7 +95,7 @@ def test_rewinding_to_init_restores_the_initial_weights(tiny: Specs, run_folder:
     directory = run_folder(
         tiny(sparsifier={"name": "imp", "levels": 1, "rewind": "init"}, keep=["all"])
     )
-    _run(directory)
+    run(directory)
     dense, pruned = levels.ticket(directory, 0), levels.ticket(directory, 1)
     for name, start in dense.rewind.items():
         mask = pruned.mask.get(name)
@@ -121,8 +112,8 @@ def test_rewinding_by_steps_restores_that_very_step(tiny: Specs, run_folder: Fol
         keep=["all"],
     )
     first, second = run_folder(short, "a"), run_folder(rewound, "b")
-    _run(first)
-    _run(second)
+    run(first)
+    run(second)
     ended, start = levels.ticket(first, 0).trained, levels.ticket(second, 1)
     for name, weights in ended.items():
         mask = start.mask.get(name)
@@ -137,7 +128,7 @@ def test_the_smallest_weights_go_and_by_layer_each_layer_loses_its_share(
         directory = run_folder(
             tiny(sparsifier={**settings, "rewind": "init"}, keep=["all"]), root=scope
         )
-        _run(directory)
+        run(directory)
         dense, mask = levels.ticket(directory, 0), levels.mask(directory, 1)
         kept = torch.cat([dense.trained[n][m].abs() for n, m in mask.items()])
         gone = torch.cat([dense.trained[n][~m].abs() for n, m in mask.items()])
