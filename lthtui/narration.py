@@ -157,9 +157,6 @@ class Lines:
         if progress.warning and progress.warning != told.warning:
             yield f"{name}  warning: {clean_line(progress.warning, 1000)}"
         told.warning = progress.warning
-        if watched.active and progress.ended and progress.ended_attempt > told.trained:
-            told.trained = progress.ended_attempt
-            yield f"{name}  trained; MLflow is being brought up to date"
         if told.status != watched.status and not watched.active:
             yield f"{name}  {_end(watched)}"
         told.status = watched.status
@@ -172,7 +169,6 @@ class _Told:
     levels: int
     attempt: int = 0
     warning: str | None = None
-    trained: int = 0
     status: Status | None = None
 
 
@@ -203,6 +199,8 @@ def _level(name: str, level: LevelProgress) -> str:
 
 
 def _where(name: str, watched: Watched) -> str:
+    if watched.progress.ended:
+        return f"{name}  trained; MLflow is being brought up to date"
     level, kept, epoch, loss, val, pace, left = _figures(watched)
     return (
         f"{name}  level {level}  {kept} kept  epoch {epoch}  loss {loss}  val {val}"
@@ -222,7 +220,7 @@ def _figures(watched: Watched) -> tuple[str, str, str, str, str, str, str]:
         "–" if progress.train_loss is None else f"{progress.train_loss:.4f}",
         "–" if val is None else f"{val:.1%}",
         "–" if pace is None else f"{pace:,.0f}",
-        duration(progress.eta),
+        "MLflow" if progress.ended else duration(progress.eta),
     )
 
 

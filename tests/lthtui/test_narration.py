@@ -5,7 +5,15 @@ import time
 
 import pytest
 
-from engine.events import EpochEnded, Journal, LevelEnded, LevelStarted, RunStarted, Warned
+from engine.events import (
+    EpochEnded,
+    Journal,
+    LevelEnded,
+    LevelStarted,
+    RunEnded,
+    RunStarted,
+    Warned,
+)
 from engine.processes import Process
 from engine.rundir import RunDirectory, write_json
 from lthtui import identity, narration, specfiles
@@ -97,6 +105,15 @@ def show(display, *runs):
     display.said.clear()
     display.update(runs, {run.run_id: run for run in runs})
     return [*display.said]
+
+
+def test_a_run_that_is_trained_but_not_yet_gone_waits_for_mlflow(make, plain):
+    run = make()
+    emit(run, started(), LEVEL, epoch(1, 110.0), ENDED)
+    show(plain, run)
+    emit(run, RunEnded(attempt=1, status="finished"))
+    plain.now += 11
+    assert show(plain, run) == ["s0  trained; MLflow is being brought up to date"]
 
 
 def test_a_line_on_progress_comes_every_ten_seconds_at_most(make, plain):
