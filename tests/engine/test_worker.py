@@ -4,48 +4,103 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from engine import checkpoints
+from engine import attempts, checkpoints
 from engine.events import EpochEnded, Event, LevelEnded, LevelStarted, RunEnded, RunStarted, Tail
 from engine.rundir import RunDirectory, Status, status
 from engine.spec import RunSpec
 
 Folders = Callable[..., RunDirectory]
 Specs = Callable[..., RunSpec]
+HELD_AT = Path(__file__).parents[1] / "fakes" / "held_at.py"
+PATIENCE = 300.0  # seconds for what takes a few on an idle machine
 
 
-def _start(directory: RunDirectory, **how: Any) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **how.pop("environment", {})}
-    command = [sys.executable, "-P", "-m", "engine", str(directory.path)]
-    with directory.log_file.open("ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log, env=environment, **how)
+def _how(directory: RunDirectory, moment: str | None) -> dict[str, Any]:
+    """How a worker is started: as lthtui does, or held at a moment (see `held_at`)."""
+    program = ["-m", "engine", str(directory.path)]
+    if moment:
+        program = [str(HELD_AT), str(directory.path), moment]
+    return {
+        "args": [sys.executable, "-P", *program],
+        "env": {**os.environ, "OMP_NUM_THREADS": "1"},
+        "stderr": subprocess.STDOUT,
+    }
 
 
 def _run(directory: RunDirectory, **how: Any) -> int:
-    return _start(directory, **how).wait(timeout=120)
+    """Run a worker to its end; returns its exit code."""
+    with directory.log_file.open("ab") as log:
+        how = {**_how(directory, None), "stdout": log, "timeout": PATIENCE, **how}
+        return subprocess.run(**how).returncode
+
+
+class Worker:
+    """A worker that runs beside the test."""
+
+    def __init__(self, directory: RunDirectory, moment: str | None) -> None:
+        self.directory = directory
+        with directory.log_file.open("ab") as log:
+            self.process = subprocess.Popen(**_how(directory, moment), stdout=log)
+
+    def wait(self) -> int:
+        return self.process.wait(PATIENCE)
+
+    def wait_until(self, happened: Callable[[], bool]) -> None:
+        """Wait for something that stays as it is once it has happened."""
+        end = time.monotonic() + PATIENCE
+        while not happened():
+            assert time.monotonic() < end, self.directory.log_file.read_text()
+            time.sleep(0.01)
+
+    def wait_until_held(self) -> None:
+        self.wait_until(lambda: self._changed() is not None)
+        changed = self._changed()
+        assert changed and changed.si_code == os.CLD_STOPPED, self.directory.log_file.read_text()
+
+    def _changed(self) -> os.waitid_result | None:
+        how = os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.process.pid, how)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+Workers = Callable[..., Worker]
+
+
+@pytest.fixture
+def start() -> Iterator[Workers]:
+    """Starts workers; those that are given a moment are held there."""
+    started: list[Worker] = []
+
+    def make(directory: RunDirectory, moment: str | None = None) -> Worker:
+        started.append(Worker(directory, moment))
+        if moment:
+            started[-1].wait_until_held()
+        return started[-1]
+
+    yield make
+    for worker in started:
+        worker.kill()
 
 
 def _events(directory: RunDirectory) -> list[Event]:
     return list(Tail(directory.events_file).read())
-
-
-def _wait(directory: RunDirectory, happened: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < end, directory.log_file.read_text()
-        time.sleep(0.002)
 
 
 def _numbers(directory: RunDirectory) -> list[dict[str, Any]]:
@@ -99,86 +154,102 @@ def test_a_finished_run(whole: RunDirectory) -> None:
     assert status(whole) == Status.FINISHED
 
 
-MOMENTS = ["mid-epoch", "rewind point", "checkpoint", "level end", "between levels"]
+# Each run is killed at the first moment, resumed and killed at the second, and so on.
+MOMENTS = {
+    "steps": ["in the middle of an epoch", "before an epoch's result", "early in the next level"],
+    "journal": ["half a line in the journal"],
+    "rewind point": ["half a rewind point", "a rewind point not in place"],
+    "checkpoint": [
+        "half a checkpoint",
+        "a checkpoint not in place",
+        "a checkpoint too many",
+        "a checkpoint half removed",
+    ],
+    "level": [
+        "half a level",
+        "a level not in place",
+        "a level not reported",
+        "checkpoints of a finished level",
+    ],
+}
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("what", MOMENTS)
 def test_killed_and_resumed_equals_uninterrupted(
-    moment: str, whole: RunDirectory, run_folder: Folders
+    what: str, whole: RunDirectory, run_folder: Folders, start: Workers
 ) -> None:
     directory = run_folder(RunSpec.model_validate(_long()))
-    process = _start(directory)
-    happened = {
-        "mid-epoch": lambda: any(directory.partial.glob("000-00000007*")),
-        "rewind point": lambda: directory.rewind.is_dir(),
-        "checkpoint": lambda: any(directory.partial.glob(".*.tmp/manifest.json")),
-        "level end": lambda: any(directory.levels.glob(".00.*.tmp")) or directory.level(0).exists(),
-        "between levels": lambda: directory.level(1).exists(),
-    }[moment]
-    _wait(directory, happened)
-    process.kill()
-    process.wait()
-    assert status(directory) == Status.LOST
-    for _ in range(2):  # and again, at whatever moment this is
-        process = _start(directory)
-        time.sleep(2.5)
-        process.kill()
-        process.wait()
+    for moment in MOMENTS[what]:
+        start(directory, moment).kill()
+        assert status(directory) == Status.LOST
+    _assert_resumes_to(whole, directory)
+
+
+def test_killed_whenever_equals_uninterrupted(
+    whole: RunDirectory, run_folder: Folders, start: Workers
+) -> None:
+    directory = run_folder(RunSpec.model_validate(_long()))
+    for number in range(1, 5):
+        delay = random.uniform(0, 5)  # an idle machine needs half of it to begin training
+        print(f"attempt {number}: killed after {delay:.3f} s")
+        worker = start(directory)
+        worker.wait_until(lambda number=number: attempts.current(directory) == number)  # type: ignore[misc]
+        time.sleep(delay)
+        worker.kill()
+    _assert_resumes_to(whole, directory)
+
+
+def _assert_resumes_to(whole: RunDirectory, directory: RunDirectory) -> None:
     assert _run(directory) == 0, directory.log_file.read_text()
     assert _tickets(directory) == _tickets(whole)
     assert _numbers(directory) == _numbers(whole)
     assert not list(directory.path.rglob(".*.tmp"))
 
 
-def test_sigterm_saves_a_checkpoint_and_exits_75(whole: RunDirectory, run_folder: Folders) -> None:
-    directory = run_folder(RunSpec.model_validate({**_long(), "checkpoint": 1000}))
-    process = _start(directory)
-    _wait(directory, lambda: any(isinstance(e, EpochEnded) for e in _events(directory)))
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 75
+def test_sigterm_saves_a_checkpoint_and_exits_75(
+    whole: RunDirectory, run_folder: Folders, start: Workers
+) -> None:
+    directory = run_folder(RunSpec.model_validate(_long()))
+    worker = start(directory, "in the middle of an epoch")
+    assert _newest(directory).name == "000-000000028"
+    worker.process.send_signal(signal.SIGTERM)
+    worker.process.send_signal(signal.SIGCONT)
+    assert worker.wait() == 75
     ended = _events(directory)[-1]
     assert isinstance(ended, RunEnded) and ended.status == "stopped"
     assert status(directory) == Status.STOPPED
-    assert any(directory.partial.iterdir())
-    assert _run(directory) == 0
-    assert _tickets(directory) == _tickets(whole) and _numbers(directory) == _numbers(whole)
+    assert _newest(directory).name > "000-000000033"
+    _assert_resumes_to(whole, directory)
+
+
+def _newest(directory: RunDirectory) -> Path:
+    return max(directory.partial.glob("[0-9]*"))
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(
-    whole: RunDirectory, run_folder: Folders
+    whole: RunDirectory, run_folder: Folders, start: Workers
 ) -> None:
     directory = run_folder(RunSpec.model_validate(_long()))
-    process = _start(directory)
-    _wait(directory, lambda: len(list(directory.partial.glob("000-0000000[3-9]*"))) == 2)
-    process.kill()
-    process.wait()
-    newest = sorted(directory.partial.glob("[0-9]*"))[-1] / "net.safetensors"
+    start(directory, "in the middle of an epoch").kill()
+    newest = _newest(directory) / "net.safetensors"
     data = bytearray(newest.read_bytes())
     data[-9] ^= 1
     newest.write_bytes(data)
-    assert _run(directory) == 0
+    _assert_resumes_to(whole, directory)
     assert "going back to the checkpoint before" in directory.log_file.read_text()
-    assert _tickets(directory) == _tickets(whole)
 
 
 def test_a_checkpoint_of_another_version_is_left_alone(
-    whole: RunDirectory, run_folder: Folders
+    whole: RunDirectory, run_folder: Folders, start: Workers
 ) -> None:
     directory = run_folder(RunSpec.model_validate(_long()))
-    process = _start(directory)
-    _wait(directory, lambda: any(directory.partial.glob("000-0000000[3-9]*")))
-    process.kill()
-    process.wait()
-    newest = sorted(directory.partial.glob("[0-9]*"))[-1]
+    start(directory, "in the middle of an epoch").kill()
     for folder in directory.partial.glob("[0-9]*"):
-        if folder != newest:
-            shutil.rmtree(folder)  # the kill may have come while the oldest was being removed
-            continue
         files, meta = checkpoints.read(folder)
         checkpoints.write(folder, files, {"position": meta["position"]})
-    assert _run(directory) == 0
-    assert "written by another version of this program" in directory.log_file.read_text()
-    assert _tickets(directory) == _tickets(whole)
+    _assert_resumes_to(whole, directory)
+    said = directory.log_file.read_text()
+    assert said.count("written by another version of this program") == 2
 
 
 def test_a_damaged_level_is_trained_again(whole: RunDirectory, run_folder: Folders) -> None:
@@ -249,16 +320,16 @@ def test_a_full_disk_loses_nothing_that_was_saved(whole: RunDirectory, run_folde
 
 
 def test_a_second_worker_is_refused_and_a_replaced_one_stops(
-    run_folder: Folders, tiny: Specs
+    run_folder: Folders, start: Workers
 ) -> None:
-    directory = run_folder(tiny(train={"epochs": 2000, "batch_size": 25, "evaluate": {"every": 0}}))
-    first = _start(directory)
-    _wait(directory, lambda: any(isinstance(e, EpochEnded) for e in _events(directory)))
+    directory = run_folder(RunSpec.model_validate(_long()))
+    first = start(directory, "in the middle of an epoch")
     assert _run(directory) == 2
     assert "another worker is on this run" in directory.log_file.read_text()
     assert status(directory) == Status.RUNNING
     directory.attempt_file.write_text("9")  # a newer attempt, on another host
-    assert first.wait(timeout=20) == 1
+    first.process.send_signal(signal.SIGCONT)
+    assert first.wait() == 1
     assert not isinstance(_events(directory)[-1], RunEnded)
 
 
