@@ -37,6 +37,10 @@ class Duration:
         """The number of optimizer steps this lasts."""
         return self.epochs * steps_per_epoch + self.steps
 
+    def stretched(self, factor: float) -> Duration:
+        """This times `factor`, epochs and steps rounded down each, as PrAC does."""
+        return Duration(int(self.epochs * factor + 1e-9), int(self.steps * factor + 1e-9))
+
     def __str__(self) -> str:
         if not self.epochs and not self.steps:
             return "init"

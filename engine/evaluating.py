@@ -25,12 +25,15 @@ def evaluate(directory: RunDirectory, spec: RunSpec, context: Context) -> Iterat
 
 def _evaluate(directory: RunDirectory, settings: Settings, context: Context) -> Evaluated:
     result: Result = load("evaluations", settings.name).evaluate(settings, context)
-    folder = directory.evaluations / f"{context.level:02d}"
+    return keep(directory, context.level, settings.name, result)
+
+
+def keep(directory: RunDirectory, level: int, name: str, result: Result) -> Evaluated:
+    """Store the files of what `name` found in a level, and say what it found."""
+    folder = directory.evaluations / f"{level:02d}"
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, document in result.files.items():
-        (folder / name).write_text(json.dumps(document, indent=1))
-        paths.append(str((folder / name).relative_to(directory.path)))
-    return Evaluated(
-        level=context.level, name=settings.name, metrics=result.metrics, files=tuple(paths)
-    )
+    for file, document in result.files.items():
+        (folder / file).write_text(json.dumps(document, indent=1))
+        paths.append(str((folder / file).relative_to(directory.path)))
+    return Evaluated(level=level, name=name, metrics=result.metrics, files=tuple(paths))

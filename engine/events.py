@@ -39,7 +39,10 @@ class Event(BaseModel):
 
 
 class RunStarted(Event):
-    """A worker opened the run: what it found and where it runs."""
+    """A worker opened the run: what it found and where it runs.
+
+    `flops` is the cost of one image's way through the network without a mask.
+    """
 
     kind: Literal["run_started"] = "run_started"
     levels: int
@@ -49,6 +52,7 @@ class RunStarted(Event):
     subset: str
     parameters: int
     prunable: int
+    flops: float | None = None
     environment: dict[str, str | int | float | bool | None]
 
 
@@ -65,7 +69,10 @@ class LevelStarted(Event):
 
 
 class EpochEnded(Event):
-    """One pass over the training images. `level_epoch` counts from 1 within the level."""
+    """One pass over the training images. `level_epoch` counts from 1 within the level.
+
+    `metrics` are the sparsifier's own.
+    """
 
     kind: Literal["epoch_ended"] = "epoch_ended"
     once = "epoch"
@@ -78,6 +85,7 @@ class EpochEnded(Event):
     val_accuracy: float | None = None
     test_loss: float | None = None
     test_accuracy: float | None = None
+    metrics: dict[str, float] = {}
 
 
 class MaskChanged(Event):
@@ -90,7 +98,11 @@ class MaskChanged(Event):
 
 
 class LevelEnded(Event):
-    """A level is trained, saved and scored. Accuracies are fractions of 1; counts are images."""
+    """A level is trained, saved and scored. Accuracies are fractions of 1; counts are images.
+
+    `inference_flops` is the cost of one image's way through the ticket; `training_flops` that of
+    the level's training, evaluations aside. Both count only operations with weights that live.
+    """
 
     kind: Literal["level_ended"] = "level_ended"
     once = "epoch"
@@ -112,6 +124,8 @@ class LevelEnded(Event):
     test_correct: int | None = None
     test_total: int | None = None
     scored_epoch: int | None = None
+    inference_flops: float | None = None
+    training_flops: float | None = None
 
 
 class TicketSaved(Event):

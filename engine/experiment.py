@@ -10,6 +10,7 @@ from engine import evaluating, levels, partials, selection
 from engine.checkpoints import clean
 from engine.errors import DataError
 from engine.events import Event, RunStarted, Warned, Winning
+from engine.flops import count
 from engine.images import Splits
 from engine.levelrun import LevelRun
 from engine.levels import Finished
@@ -109,6 +110,7 @@ class Experiment:
     def _announce(self, environment: Environment) -> None:
         data, plan = self.setup.data, self.setup.plan
         net = self.setup.build()
+        flops = count(net, data.train.x.shape[1], data.geometry.size)
         splits = {"train": data.train, "val": data.val, "test": data.test}
         self.emit(
             RunStarted(
@@ -119,6 +121,7 @@ class Experiment:
                 subset=data.subset.hash,
                 parameters=sum(p.numel() for p in net.parameters()),
                 prunable=ones(self.setup.prunable(net)).total,
+                flops=flops.dense,
                 environment=dict(environment),
             )
         )

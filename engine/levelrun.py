@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from engine import checkpoints, levels, masks, partials, seeds, tickets
+from engine import checkpoints, evaluating, levels, masks, partials, seeds, tickets
 from engine.checkpoints import Checkpoint
 from engine.errors import Damaged, Stopped
 from engine.evaluation import Score, score
@@ -64,13 +64,24 @@ class LevelRun:
         Args:
             last: whether no level follows, so that no mask is needed for one.
         """
-        train_level(self.training, self.sparsifier, self._tick, self._epoch_ended)
-        mask = self.training.mask if last else self.sparsifier.mask_after(self.training)
-        carry = Carry(mask, self.sparsifier.state_dict())
+        training, sparsifier = self.training, self.sparsifier
+        train_level(training, sparsifier, self._tick, self._epoch_ended)
+        mask = training.mask if last else sparsifier.mask_after(training)
+        self._report()
+        keeps = not last and sparsifier.keeps_optimizer(self.index + 1)
+        memory = {n: t.clone() for n, t in training.optimizer.state_dict().items()} if keeps else {}
+        carry = Carry(mask, sparsifier.state_dict(), memory)
         ended = self._ended()
         self.setup.sync()
         ticket = self._ticket(ended)
         return levels.save(self.setup.directory, ticket, carry, ended, self.epochs, self._steps())
+
+    def _report(self) -> None:
+        """Keep what the sparsifier has to say of the level."""
+        result = self.sparsifier.report(self.training)
+        if result is not None:
+            name = self.spec.sparsifier.name
+            self.setup.emit(evaluating.keep(self.setup.directory, self.index, name, result))
 
     def _start(self, planned: Planned, net: nn.Module) -> State:
         """The state dict that the level starts from, before its mask."""
@@ -118,24 +129,35 @@ class LevelRun:
             mask = sparsifier.mask_before(training)
             net.load_state_dict(self.start)
             training.set_mask(mask)
-            training.use(sparsifier.examples(training))
-            training.start_optimizer(sparsifier)
+            self._start_optimizer(training)
+            self._take_over(training)
         else:
             self._resume(training, saved)
         return training
 
     def _resume(self, training: Training, saved: Checkpoint) -> None:
-        sparsifier, meta = self.sparsifier, saved.meta
-        training.use(sparsifier.examples(training))
-        training.start_optimizer(sparsifier)
+        meta = saved.meta
+        self._start_optimizer(training)
         training.set_mask(tickets.unpack_mask(saved.tensors["mask"]))
         training.load_state(saved.tensors, meta["position"], meta["seen"], meta["epoch_seconds"])
-        training.ended = meta["ended"]
+        training.ended, training.spent = meta["ended"], meta["spent"]
         self.epochs = meta["epochs"]
         self.began = time.monotonic() - meta["seconds"]
         if meta["best"]:
             mask = tickets.unpack_mask(saved.tensors["best_mask"])
             self.best = Best(meta["best"][0], meta["best"][1], saved.tensors["best"], mask)
+
+    def _start_optimizer(self, training: Training) -> None:
+        sparsifier = self.sparsifier
+        training.use(sparsifier.examples(training), sparsifier.stretch(training))
+        training.start_optimizer(sparsifier)
+
+    def _take_over(self, training: Training) -> None:
+        """Give a new level the memory of the optimizer before it, if it is to go on with that."""
+        if self.index and self.sparsifier.keeps_optimizer(self.index):
+            memory = levels.carry(self.setup.directory, self.index - 1).optimizer
+            training.optimizer.load_state_dict(memory)
+            training.set_mask(training.mask)
 
     def _save(self) -> None:
         """Write a checkpoint from which this very state can be taken up again."""
@@ -150,6 +172,7 @@ class LevelRun:
         meta = {
             "position": training.position,
             "ended": training.ended,
+            "spent": training.spent,
             "seen": training.tally.seen,
             "epoch_seconds": training.tally.seconds,
             "epochs": self.epochs,
@@ -205,6 +228,7 @@ class LevelRun:
                 val_accuracy=val.accuracy if val else None,
                 test_loss=test.loss if test else None,
                 test_accuracy=test.accuracy if test else None,
+                metrics=self.sparsifier.metrics(self.training),
             )
         )
 
@@ -229,6 +253,8 @@ class LevelRun:
             return
         balanced = self.spec.select.metric == "balanced_accuracy"
         metric = decisive.balanced if balanced else decisive.accuracy
+        if self.best is not None and self.training.mask.kept < self.best.mask.kept:
+            self.best = None  # a denser network must not stand for a sparser one
         if self.best is None or metric > self.best.metric:
             state = {n: t.detach().clone() for n, t in self.training.net.state_dict().items()}
             self.best = Best(metric, result.epoch, state, self.training.mask)
@@ -247,7 +273,9 @@ class LevelRun:
             self.training.net.load_state_dict(self.best.state)
             self.training.set_mask(self.best.mask)
         else:
-            self.training.wear(self.sparsifier.weights_during(self.training))
+            mask, weights = self.sparsifier.ticket(self.training)
+            self.training.set_mask(mask)
+            self.training.wear(weights)
         val, test = self._score(self.setup.data.val), self._score(self.setup.data.test)
         mask = self.training.mask
         return LevelEnded(
@@ -262,6 +290,8 @@ class LevelRun:
             train_loss=self.result.loss,
             train_accuracy=self.result.accuracy,
             scored_epoch=self.best.epoch if self.best else self.result.epoch,
+            inference_flops=self.training.flops.sparse(mask),
+            training_flops=self.training.spent,
             **_scores("val", val),
             **_scores("test", test),
         )

@@ -38,10 +38,11 @@ class Finished:
 
 @dataclass(frozen=True)
 class Carry:
-    """What a level hands to the next: its mask, and the sparsifier's state."""
+    """What a level hands to the next: a mask, the sparsifier's state, and the optimizer's if kept."""
 
     mask: Mask
     sparsifier: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
 
 
 def save(
@@ -67,13 +68,17 @@ def save(
         path=str((folder / TICKET).relative_to(directory.path)),
         bytes=len(data),
     )
-    state = {f"state/{name}": tensor for name, tensor in carry.sparsifier.items()}
+    parts = {
+        "mask": tickets.pack_mask(carry.mask),
+        "state": carry.sparsifier,
+        "optimizer": carry.optimizer,
+    }
     files = {
         TICKET: data,
         CARD: json.dumps(card, sort_keys=True, indent=1).encode(),
         "mask.safetensors": checkpoints.pack(tickets.pack_mask(ticket.mask)),
         "next.safetensors": checkpoints.pack(
-            state | {f"mask/{n}": t for n, t in tickets.pack_mask(carry.mask).items()}
+            {f"{part}/{name}": t for part, found in parts.items() for name, t in found.items()}
         ),
     }
     finished = Finished(ended, saved, epochs, steps)
@@ -105,9 +110,9 @@ def carry(directory: RunDirectory, level: int) -> Carry:
     tensors = unpack(files["next.safetensors"])
     parts = {
         part: {n.removeprefix(part): t for n, t in tensors.items() if n.startswith(part)}
-        for part in ("mask/", "state/")
+        for part in ("mask/", "state/", "optimizer/")
     }
-    return Carry(tickets.unpack_mask(parts["mask/"]), parts["state/"])
+    return Carry(tickets.unpack_mask(parts["mask/"]), parts["state/"], parts["optimizer/"])
 
 
 def mask(directory: RunDirectory, level: int) -> Mask:

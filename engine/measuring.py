@@ -11,7 +11,7 @@ import torch
 from engine import masks, tickets
 from engine.evaluation import score
 from engine.images import Images
-from engine.plan import plan
+from engine.plan import Level, Plan, plan
 from engine.registry import load
 from engine.setup import build
 from engine.sparsifier import Sparsifier
@@ -74,16 +74,20 @@ def measure(spec: RunSpec, device: torch.device) -> dict[str, Any]:
     }
 
 
-def _kept(laid_out: Any, total: int) -> list[int]:
-    """Kept weights per level as the rules of the levels give them."""
-    counts = [round(laid_out.levels[0].level.density * total)]
-    for planned in laid_out.levels[:-1]:
-        level, kept = planned.level, counts[-1]
-        if level.rate is not None:
-            kept -= round(level.rate * kept)
-        elif level.target is not None:
-            kept = min(kept, max(1, round(level.target * total)))
+def _kept(laid_out: Plan, total: int) -> list[int | None]:
+    """Kept weights per level as the rules of the levels give them; None where nothing says."""
+    counts: list[int | None] = []
+    rule: Level | None = None  # of the level before
+    for level in (planned.level for planned in laid_out.levels):
+        kept = None if level.density is None else round(level.density * total)
+        before = counts[-1] if counts else None
+        if rule is not None and before is not None:
+            if rule.rate is not None:
+                kept = before - round(rule.rate * before)
+            elif rule.target is not None:
+                kept = min(before, max(1, round(rule.target * total)))
         counts.append(kept)
+        rule = level
     return counts
 
 

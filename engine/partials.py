@@ -14,7 +14,7 @@ from engine.rundir import RunDirectory
 if TYPE_CHECKING:
     from torch import Tensor
 
-VERSION = 1  # raised whenever what a checkpoint holds changes
+VERSION = 2  # raised whenever what a checkpoint holds changes
 
 
 def save(

@@ -18,7 +18,8 @@ class Level:
 
     Attributes:
         index: its number, from 0.
-        density: nominal kept fraction of the prunable weights while it trains.
+        density: nominal kept fraction of the prunable weights at its end; None where only training
+            will tell.
         start: the point of level 0 whose weights it starts from; None to go on with the weights
             that the level before ended with.
         at: where in the learning-rate schedule it begins.
@@ -30,7 +31,7 @@ class Level:
     """
 
     index: int
-    density: float
+    density: float | None
     start: Duration | None = Duration()
     at: Duration = Duration()
     lasts: Duration | Literal["rest", "whole"] = "whole"
@@ -96,13 +97,14 @@ def plan(spec: RunSpec, images: int) -> Plan:
     per_epoch = steps_per_epoch(images, spec.train.batch_size)
     if per_epoch == 0:
         raise SpecError(f"{images} training image(s) make no batch; at least 2 are needed", "data")
-    levels: Sequence[Level] = (
-        registry.load("sparsifiers", spec.sparsifier.name).Sparsifier(spec.sparsifier).levels()
-    )
-    whole = spec.train.epochs * per_epoch
-    _check(spec, levels, per_epoch, whole)
-    planned = tuple(in_steps(level, per_epoch, spec.train.epochs) for level in levels)
-    return Plan(planned, per_epoch)
+    module = registry.load("sparsifiers", spec.sparsifier.name)
+    sparsifier = module.Sparsifier(spec.sparsifier)
+    levels: Sequence[Level] = sparsifier.levels()
+    epochs = spec.train.whole.epochs
+    _check(spec, levels, per_epoch, epochs * per_epoch)
+    laid_out = Plan(tuple(in_steps(level, per_epoch, epochs) for level in levels), per_epoch)
+    sparsifier.check(spec, laid_out)
+    return laid_out
 
 
 def in_steps(level: Level, per_epoch: int, epochs: int) -> Planned:
@@ -122,13 +124,13 @@ def _check(spec: RunSpec, levels: Sequence[Level], per_epoch: int, whole: int) -
         for point in (level.start, level.at):
             if point is not None and point.in_steps(per_epoch) >= whole:
                 raise SpecError(
-                    f"rewind {point} lies at or beyond the end of training: {spec.train.epochs}"
+                    f"rewind {point} lies at or beyond the end of training: {whole // per_epoch}"
                     f" epochs of {per_epoch} steps are {whole} steps",
                     "sparsifier.rewind" if asked else "train.epochs",
                 )
         if isinstance(level.lasts, Duration) and not level.lasts.in_steps(per_epoch):
             raise SpecError("fine-tuning must last at least one step", "sparsifier.finetune")
-    if spec.train.warmup.in_steps(per_epoch) >= whole:
+    if spec.train.whole.warmup.in_steps(per_epoch) >= whole:
         raise SpecError(f"warmup {spec.train.warmup} takes the whole training", "train.warmup")
     if isinstance(spec.select.level, int) and spec.select.level >= len(levels):
         raise SpecError(

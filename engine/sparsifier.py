@@ -14,12 +14,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from engine.events import LevelEnded
-from engine.plan import Level
+from engine.plan import Level, Plan
 from engine.plugin import Settings
+from engine.spec import RunSpec
 
 if TYPE_CHECKING:
     import torch
 
+    from engine.context import Result
     from engine.masks import Mask
     from engine.training import Training
 
@@ -29,12 +31,22 @@ S = TypeVar("S", bound=Settings)
 class Sparsifier(ABC, Generic[S]):
     """A method that decides which weights live."""
 
+    dense_memory = False
+    """Whether the optimizer remembers gradients of pruned weights too, as SNFS needs."""
+
     def __init__(self, settings: S) -> None:
         self.settings = settings
 
     @abstractmethod
     def levels(self) -> Sequence[Level]:
         """The nominal plan, without touching torch."""
+
+    def check(self, spec: RunSpec, plan: Plan) -> None:
+        """Refuse, without touching torch, what cannot be done in this plan.
+
+        Raises:
+            SpecError: `at` names the field to change.
+        """
 
     def proceed(self, history: Sequence[LevelEnded], level: Level) -> bool:
         """Whether to train `level`, after the levels in `history`; at least one."""
@@ -69,6 +81,13 @@ class Sparsifier(ABC, Generic[S]):
         """
         return None
 
+    def dense_gradients(self, training: Training) -> bool:
+        """Whether the step being taken needs the gradients of pruned weights; for its cost only.
+
+        Asked after `mask_during`, under the mask that the step ran with.
+        """
+        return self.dense_memory
+
     def weights_before(
         self, level: Level, weights: dict[str, torch.Tensor], rng: torch.Generator
     ) -> dict[str, torch.Tensor]:
@@ -93,13 +112,33 @@ class Sparsifier(ABC, Generic[S]):
         """Indices (int64, on the CPU) of the training images to use in a level; None for all."""
         return None
 
+    def stretch(self, training: Training) -> float:
+        """A factor on the epochs of a level, its warm-up and its learning-rate schedule."""
+        return 1.0
+
+    def keeps_optimizer(self, level: int) -> bool:
+        """Whether level `level` goes on with what the optimizer remembers of the level before."""
+        return False
+
     def stop(self, training: Training) -> bool:
         """Whether to end a level after the epoch that just ended."""
         return False
 
+    def ticket(self, training: Training) -> tuple[Mask, dict[str, torch.Tensor]]:
+        """What a level's ticket keeps: a mask and, by name, weights in place of the network's."""
+        return training.mask, self.weights_during(training)
+
     def mask_after(self, training: Training) -> Mask:
-        """The mask for the next level, from a level's final weights."""
+        """The mask for the next level, from a level's final weights; called once if one follows."""
         return training.mask
+
+    def metrics(self, training: Training) -> dict[str, float]:
+        """Numbers to log for the epoch that just ended, by names such as `mask_distance`."""
+        return {}
+
+    def report(self, training: Training) -> Result | None:
+        """Numbers and JSON documents to keep of a level at its end, after `mask_after`."""
+        return None
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """What a resumed run needs to go on exactly as before."""

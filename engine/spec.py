@@ -128,6 +128,10 @@ class Cosine(Named):
     name: Literal["cosine"] = "cosine"
     per: Literal["epoch", "step"] = Field("epoch", description="change it every epoch or step")
 
+    def stretched(self, factor: float) -> Self:
+        """The same: it spans any training."""
+        return self
+
 
 class MultiStep(Named):
     """The learning rate times gamma at each milestone."""
@@ -140,6 +144,11 @@ class MultiStep(Named):
         description="when to decay, such as [100ep, 150ep]",
     )
     gamma: float = Field(0.1, gt=0, le=1, description="factor at each milestone")
+
+    def stretched(self, factor: float) -> Self:
+        """With every milestone times `factor`."""
+        milestones = tuple(point.stretched(factor) for point in self.milestones)
+        return self.model_copy(update={"milestones": milestones})
 
 
 class Step(Named):
@@ -155,11 +164,20 @@ class Step(Named):
             raise ValueError("every: the interval must last at least one step")
         return self
 
+    def stretched(self, factor: float) -> Self:
+        """With the interval times `factor`, at least one step."""
+        every = self.every.stretched(factor)
+        return self.model_copy(update={"every": every if every != Duration() else Duration(0, 1)})
+
 
 class Constant(Named):
     """The learning rate stays at its peak."""
 
     name: Literal["constant"] = "constant"
+
+    def stretched(self, factor: float) -> Self:
+        """The same."""
+        return self
 
 
 def _named(value: Any) -> Any:
@@ -199,6 +217,28 @@ class TrainSpec(Frozen):
         "auto", description="arithmetic of the network; auto is bf16 on CUDA and fp32 elsewhere"
     )
     evaluate: Cadence = Field(Cadence(), description="when to evaluate during training")
+    multiplier: float = Field(
+        1.0,
+        gt=0,
+        le=1000,
+        description="factor on epochs, warm-up, schedule and mask updates, such as RigL's 5x",
+    )
+
+    @property
+    def whole(self) -> TrainSpec:
+        """The training with its multiplier carried out."""
+        return self.stretched(self.multiplier).model_copy(update={"multiplier": 1.0})
+
+    def stretched(self, factor: float) -> TrainSpec:
+        """The same training in `factor` times as many epochs, at least one."""
+        if factor == 1:
+            return self
+        changed = {
+            "epochs": max(1, int(self.epochs * factor + 1e-9)),
+            "warmup": self.warmup.stretched(factor),
+            "schedule": self.schedule.stretched(factor),
+        }
+        return self.model_copy(update=changed)
 
 
 class SelectSpec(Frozen):

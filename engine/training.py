@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from engine import images, masks, seeds
+from engine import flops, images, masks, seeds
 from engine.errors import DataError, Diverged
 from engine.images import Splits
 from engine.masks import Mask
@@ -76,12 +76,15 @@ class Training:
         net: the network, a plain module; pruned weights are exactly zero between steps.
         mask: which weights live, on the network's device.
         level: the level that is trained.
+        schedule: how it is trained; as the spec says, or stretched by the sparsifier.
         planned: the level in steps.
         position: schedule position of the next step, from `planned.first` to `planned.end`.
         data: images on the device.
         examples: indices of the training images in use; None for all.
         shown: the batch of the newest step.
         ended: whether the sparsifier stopped the level; None while an epoch goes on.
+        flops: what an image's way through the network costs.
+        spent: operations of this level's training so far, those with pruned weights left out.
     """
 
     shown: Shown
@@ -99,6 +102,9 @@ class Training:
         self.use(None)
         self.ended: bool | None = None
         self.tally = Tally.empty(device)
+        self.flops = flops.count(net, data.train.x.shape[1], data.geometry.size)
+        self.spent = 0.0
+        self._dense_memory = False
         self._augment: ModuleType = load("augmentations", spec.augmentation.name)
         self._loss: ModuleType = load("losses", spec.loss.name)
         self._bf16 = spec.train.precision == "bf16" or (
@@ -108,20 +114,22 @@ class Training:
         self._prunable = masks.prunable(net, spec.prunable)
         self.set_mask(mask)
 
-    def use(self, examples: Tensor | None) -> None:
-        """Train on these images (int64 indices on the CPU) only, in as many epochs; None for all.
+    def use(self, examples: Tensor | None, stretch: float = 1.0) -> None:
+        """Train on these images (int64 indices on the CPU) only; None for all.
 
-        Epochs get shorter with fewer images, so the level's positions are counted anew.
+        Epochs get shorter with fewer images, so the level's positions are counted anew. There are
+        as many epochs as the spec says, times `stretch`.
 
         Raises:
-            DataError: they make no batch.
+            DataError: the images make no batch.
         """
         self.examples = examples
+        self.schedule = self.spec.train.whole.stretched(stretch)
         count = len(self.data.train) if examples is None else len(examples)
         self.steps_per_epoch = steps_per_epoch(count, self.spec.train.batch_size)
         if not self.steps_per_epoch:
             raise DataError(f"{count} training image(s) make no batch; at least 2 are needed")
-        self.planned = in_steps(self.level, self.steps_per_epoch, self.spec.train.epochs)
+        self.planned = in_steps(self.level, self.steps_per_epoch, self.schedule.epochs)
         self.position = self.planned.first
 
     def prunable(self) -> dict[str, nn.Parameter]:
@@ -144,20 +152,22 @@ class Training:
         self._factors = [
             alive.to(p.dtype).contiguous(memory_format=masks.layout(p)) for p, alive in self._masked
         ]
-        if hasattr(self, "optimizer"):
+        self._sparse_flops = self.flops.sparse(self.mask)
+        if hasattr(self, "optimizer") and not self._dense_memory:
             self.optimizer.mask_(self.mask)
 
     def start_optimizer(self, sparsifier: Sparsifier[Any]) -> None:
         """A new optimizer, with nothing remembered, and no gradients."""
         self.net.zero_grad()
+        self._dense_memory = sparsifier.dense_memory
         extra = sparsifier.parameter_groups(self)
         self.optimizer = Optimizer(self.spec.train, self.net.named_parameters(), extra)
 
     def learning_rate(self, position: int) -> float:
         """The learning rate of the step at a schedule position."""
         if self.level.learning_rate == "last":
-            return last_learning_rate(self.spec.train, self.steps_per_epoch)
-        return learning_rate(self.spec.train, position, self.steps_per_epoch)
+            return last_learning_rate(self.schedule, self.steps_per_epoch)
+        return learning_rate(self.schedule, position, self.steps_per_epoch)
 
     def autocast(self) -> torch.autocast:
         """The arithmetic that the spec asks for on this device."""
@@ -169,6 +179,27 @@ class Training:
         rng = self.rng("augment", self.position)
         batch = self._augment.augment(self.spec.augmentation, batch, rng)
         return images.normalise(batch.x, self.data.geometry)
+
+    def predictions(self) -> Tensor:
+        """Classes int64 [N] of all training images, on the CPU: not augmented, in test mode."""
+        plain, data = load("augmentations", "none"), self.data.train
+        was_training, found = self.net.training, []
+        self.net.eval()
+        with torch.inference_mode():
+            for ids in torch.split(torch.arange(len(data)), self.spec.train.batch_size):
+                batch = data.batch(ids, self.data.geometry)
+                shown = plain.augment(plain.Settings(), batch, self.rng("plain"))
+                found.append(self.forward(images.normalise(shown.x, shown.geometry)).argmax(1))
+        self.net.train(was_training)
+        self.charge(len(data), 1)
+        return torch.cat(found).cpu()
+
+    def charge(self, count: int, passes: float) -> None:
+        """Add to what the level costs `passes` forward passes over `count` images.
+
+        A backward pass is two: one for the gradients of activations, one for those of weights.
+        """
+        self.spent += count * passes * self._sparse_flops
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The objective, a scalar averaged over the batch."""
@@ -208,26 +239,32 @@ class Training:
         penalty = sparsifier.penalty(self)
         (loss if penalty is None else loss + penalty).backward()  # type: ignore[no-untyped-call]
         changed = sparsifier.mask_during(self)
+        weights = self.flops.dense if sparsifier.dense_gradients(self) else self._sparse_flops
+        self.spent += len(ids) * (2 * self._sparse_flops + weights)
         if changed is not None:
             self.set_mask(changed[0])
         if changed is None or not changed[1]:
-            self._mask_gradients()
-            self.optimizer.step(self.learning_rate(self.position))
+            self._move()
         self.optimizer.zero_grad()
         self.tally.loss += loss.detach() * len(ids)
         self.tally.correct += (self.shown.logits.argmax(1) == targets).sum()
         self.tally.seen += len(ids)
         self.position += 1
 
-    def _mask_gradients(self) -> None:
-        """Zero the gradients of pruned weights.
+    def _move(self) -> None:
+        """Take the optimizer's step, and keep pruned weights exactly zero.
 
         Pruned weights and their momentum are zero when a mask is set; with zero gradients, weight
-        decay and momentum keep them exactly zero, so that one pass per step is enough.
+        decay and momentum keep them so, and one pass per step is enough. An optimizer that
+        remembers dense gradients moves pruned weights too, which are then put back.
         """
-        if self._factors:
+        if self._factors and not self._dense_memory:
             gradients = cast("list[Tensor]", [p.grad for p, _ in self._masked])
             torch._foreach_mul_(gradients, self._factors)
+        self.optimizer.step(self.learning_rate(self.position))
+        if self._factors and self._dense_memory:
+            with torch.no_grad():
+                torch._foreach_mul_([p for p, _ in self._masked], self._factors)
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         """All tensors that resuming needs, on any device."""

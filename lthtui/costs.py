@@ -24,7 +24,7 @@ class Measurement(BaseModel):
     """What `python -P -m engine measure SPEC_FILE` reports about this machine.
 
     Attributes:
-        kept: weights that live in each level.
+        kept: weights that live in each level; None where only training will tell.
         seconds_to_start: to load the images and build the network.
         ticket_bytes: size of one level's ticket.
         peak_bytes: disk that a run takes at most while it runs.
@@ -33,7 +33,7 @@ class Measurement(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     parameters: int
     prunable: int
-    kept: tuple[int, ...]
+    kept: tuple[int | None, ...]
     seconds_per_step: float
     seconds_per_validation: float
     seconds_per_test: float

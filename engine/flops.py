@@ -1,0 +1,67 @@
+"""Floating-point operations of a network, layer by layer, and what a training step costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from engine.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from engine.masks import Mask
+
+
+@dataclass(frozen=True)
+class Flops:
+    """Forward operations on one image: a multiplication and an addition for each weight's use.
+
+    Normalisation, activations, pooling and biases are left out, as RigL's reproduction does.
+
+    Attributes:
+        by_weight: parameter name -> operations of the convolution or linear map it belongs to.
+    """
+
+    by_weight: Mapping[str, float]
+
+    @property
+    def dense(self) -> float:
+        """Operations of the whole network without a mask."""
+        return sum(self.by_weight.values())
+
+    def sparse(self, mask: Mask) -> float:
+        """Operations with the pruned weights of `mask` left out."""
+        pruned = {name: 1 - int(m.sum()) / m.numel() for name, m in mask.items()}
+        return sum(flops * (1 - pruned.get(name, 0.0)) for name, flops in self.by_weight.items())
+
+
+def count(net: nn.Module, channels: int, size: int) -> Flops:
+    """Count the operations of a network's convolutions and linear maps on one image.
+
+    The network runs once on zeros, in evaluation mode, and is left unchanged.
+
+    Args:
+        channels, size: the image is [channels, size, size].
+    """
+    found: dict[str, float] = {}
+    names = {parameter: name for name, parameter in net.named_parameters()}
+
+    def add(module: Any, _: Any, output: Tensor) -> None:
+        uses = output.numel() // output.shape[1] if output.ndim == 4 else output.shape[0]
+        name = names[module.weight]
+        found[name] = found.get(name, 0.0) + 2.0 * module.weight.numel() * uses
+
+    kinds = (torch.nn.Conv2d, torch.nn.Linear)
+    hooks = [m.register_forward_hook(add) for m in net.modules() if isinstance(m, kinds)]
+    device = next(net.parameters()).device
+    was_training = net.training
+    try:
+        with torch.no_grad():
+            net.eval()(torch.zeros(1, channels, size, size, device=device))
+    finally:
+        net.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    return Flops(found)
