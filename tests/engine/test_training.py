@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from engine import masks, registry
+from engine import images, masks, registry
 from engine.durations import Duration
 from engine.errors import Diverged
 from engine.masks import Mask
-from engine.plan import Level
+from engine.plan import Level, plan
 from engine.setup import build
 from engine.sparsifier import Sparsifier
 from engine.spec import RunSpec
@@ -187,3 +187,112 @@ def test_divergence_names_the_place_and_what_to_do(tiny: Callable[..., RunSpec])
         next(iter(training.net.parameters())).mul_(1e38)
     with pytest.raises(Diverged, match=r"epoch 1 of level 0 \(learning rate 100\); lower train"):
         _train(training)
+
+
+def _on_masked_weights(optimizer: dict[str, Any], tiny: Callable[..., RunSpec]) -> Training:
+    """A training whose optimizer remembers dense gradients, after two epochs."""
+    training = _training(tiny(train={"epochs": 2, "batch_size": 25, "optimizer": optimizer}))
+    dense = Plain(None)
+    dense.dense_memory = True
+    training.start_optimizer(dense)
+    _train(training, dense)
+    return training
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_dense_memory_remembers_pruned_weights_which_stay_zero(
+    optimizer: dict[str, Any], tiny: Callable[..., RunSpec]
+) -> None:
+    training = _on_masked_weights(optimizer, tiny)
+    for name, parameter in training.prunable().items():
+        pruned = ~training.mask[name]
+        assert bool((parameter[pruned] == 0).all())
+        for buffer in training.optimizer.buffers(name).values():
+            assert bool((buffer[pruned] != 0).any())
+
+
+def test_dense_memory_equals_torchs_optimizer_and_a_mask_after_each_step(
+    tiny: Callable[..., RunSpec],
+) -> None:
+    optimizer = OPTIMIZERS[1]
+    ours = _on_masked_weights(optimizer, tiny)
+    theirs = _training(ours.spec)
+    settings = {k: v for k, v in optimizer.items() if k != "name"}
+    reference = torch.optim.SGD(theirs.net.parameters(), **settings)
+    rates: list[float] = []
+
+    class Reference(Plain):
+        def mask_during(self, training: Training) -> tuple[Mask, bool]:
+            reference.param_groups[0]["lr"] = training.learning_rate(training.position)
+            rates.append(reference.param_groups[0]["lr"])
+            reference.step()
+            with torch.no_grad():
+                for name, p in training.prunable().items():
+                    p.mul_(training.mask[name])
+            return training.mask, True
+
+    _train(theirs, Reference(None))
+    assert len(rates) == 8 and rates[0] != rates[-1]
+    for name, p in ours.net.named_parameters():
+        torch.testing.assert_close(p, theirs.net.get_parameter(name), rtol=1e-5, atol=1e-6)
+
+
+class _Dense(Plain):
+    def dense_gradients(self, training: Training) -> bool:
+        return training.position % 4 == 3
+
+
+def test_a_steps_cost_is_three_passes_and_a_dense_one_where_gradients_are(
+    tiny: Callable[..., RunSpec],
+) -> None:
+    spec = tiny(train={"epochs": 2, "batch_size": 25})
+    training = _training(spec)
+    dense, sparse = training.flops.dense, training.flops.sparse(training.mask)
+    assert sparse < dense
+    _train(training)
+    assert training.spent == pytest.approx(8 * 25 * 3 * sparse)
+    again = _training(spec)
+    _train(again, _Dense(None))
+    assert again.spent == pytest.approx(25 * (6 * 3 * sparse + 2 * (2 * sparse + dense)))
+
+
+def test_predictions_are_plain_and_leave_no_trace(tiny: Callable[..., RunSpec]) -> None:
+    training = _training(tiny())
+    training.net.train()
+    before = {name: t.clone() for name, t in training.net.state_dict().items()}
+    found = training.predictions()
+    assert torch.equal(found, training.predictions())
+    assert training.net.training
+    assert all(torch.equal(t, before[name]) for name, t in training.net.state_dict().items())
+    training.net.eval()
+    data = training.data
+    with torch.no_grad():
+        logits = training.net(images.normalise(data.train.x, data.geometry))
+    assert torch.equal(found, logits.argmax(1))
+    assert training.spent == 2 * len(data.train) * training.flops.sparse(training.mask)
+
+
+def test_a_stretched_level_has_fewer_epochs_and_earlier_milestones(
+    tiny: Callable[..., RunSpec],
+) -> None:
+    train = {
+        "epochs": 10,
+        "batch_size": 25,
+        "warmup": "2ep",
+        "schedule": {"name": "multistep", "milestones": ["5ep", "9ep"]},
+    }
+    training = _training(tiny(train=train))
+    training.use(torch.arange(50), stretch=0.5)
+    assert training.steps_per_epoch == 2 and training.planned.end == 10
+    rates = [training.learning_rate(position) for position in range(10)]
+    # warm-up of one epoch, then milestones int(2.5) = 2 and int(4.5) = 4 epochs
+    assert rates == pytest.approx([0.05, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.01, 0.001, 0.001])
+
+
+def test_a_multiplier_stretches_the_plan(tiny: Callable[..., RunSpec]) -> None:
+    train = {"epochs": 3, "batch_size": 25, "multiplier": 2.0}
+    spec = tiny(train=train, sparsifier={"name": "imp", "levels": 1, "rewind": "4ep"})
+    laid_out = plan(spec, 100)
+    assert [one.steps for one in laid_out.levels] == [24, 8]
+    assert _training(spec).planned.end == 24
+    assert spec.train.whole == spec.train.model_copy(update={"epochs": 6, "multiplier": 1.0})
