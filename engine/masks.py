@@ -6,11 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
+from engine import densities
 from engine.errors import SpecError
 from engine.lazy import torch
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from engine.plugin import AllocationSettings
 
 
 class Mask(dict[str, "Tensor"]):
@@ -75,6 +78,8 @@ def keep_top(
 ) -> Mask:
     """The mask of the `kept` weights with the highest scores, ties going to the earlier position.
 
+    A score that is no number ranks lowest.
+
     Args:
         scores: parameter name -> score tensor.
         kept: how many weights live, exactly.
@@ -89,10 +94,12 @@ def keep_top(
         return keep_top_per_layer(scores, counts, within)
     names = list(scores)
     flat = torch.cat([scores[n].detach().flatten() for n in names])
+    flat = flat.masked_fill(flat.isnan(), float("-inf"))
+    order = flat.argsort(descending=True, stable=True)
     if within is not None:
-        flat = flat.masked_fill(~torch.cat([within[n].flatten() for n in names]), float("-inf"))
+        order = order[torch.cat([within[n].flatten() for n in names])[order]]
     chosen = torch.zeros_like(flat, dtype=torch.bool)
-    chosen[flat.argsort(descending=True, stable=True)[:kept]] = True
+    chosen[order[:kept]] = True
     parts = chosen.split([scores[n].numel() for n in names])  # type: ignore[no-untyped-call]
     return Mask({n: part.view(scores[n].shape) for n, part in zip(names, parts, strict=True)})
 
@@ -108,15 +115,36 @@ def keep_top_per_layer(
     return mask
 
 
+def allocate(
+    scores: Mapping[str, Tensor], settings: AllocationSettings, density: float | None = None
+) -> Mask:
+    """The mask of the highest scores at the settings' density, spread as the settings say.
+
+    Args:
+        density: instead of the settings' own.
+
+    Raises:
+        SpecError: the layers to keep dense do not fit into the density.
+    """
+    s = settings
+    density = s.density if density is None else density
+    shapes = {name: tuple(score.shape) for name, score in scores.items()}
+    dense = densities.named(shapes, s.keep_dense)
+    if s.allocation != "global":
+        return keep_top_per_layer(
+            scores, densities.counts(shapes, density, s.allocation, s.power, dense)
+        )
+    sizes = {name: score.numel() for name, score in scores.items()}
+    kept = densities.count(sum(sizes.values()), density)
+    densities.besides(sizes, kept, dense)
+    ends = {name: torch.full_like(scores[name], float("inf")) for name in dense}
+    return keep_top({**scores, **ends}, kept)
+
+
 def share(sizes: Mapping[str, int], kept: int) -> dict[str, int]:
     """Split `kept` in proportion to `sizes`, exactly, the largest remainders rounded up."""
     total = sum(sizes.values())
-    exact = {name: kept * size / total for name, size in sizes.items()}
-    counts = {name: int(value) for name, value in exact.items()}
-    by_remainder = sorted(exact, key=lambda name: counts[name] - exact[name])
-    for name in by_remainder[: kept - sum(counts.values())]:
-        counts[name] += 1
-    return counts
+    return densities.rounded({name: kept * size / total for name, size in sizes.items()}, kept)
 
 
 def _matches(name: str, parameter: Tensor, which: str) -> bool:

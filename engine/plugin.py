@@ -106,28 +106,54 @@ class PrunableSettings(Settings):
         description="which weights may be pruned: conv, conv+linear, conv-no-first, or a regular"
         " expression over parameter names such as re:layer[34]",
     )
-    scope: Literal["global", "layer"] = Field(
-        "global", description="rank weights over the whole network, or within each layer"
-    )
 
     @field_validator("prunable")
     @classmethod
     def _known_form(cls, value: str) -> str:
-        if value.startswith("re:"):
-            try:
-                re.compile(value[3:])
-            except re.error as error:
-                raise ValueError(f"'{value[3:]}' is no regular expression: {error}") from None
-        elif value not in PRUNABLE_PRESETS:
-            raise ValueError(
-                f"'{value}' is none of {', '.join(PRUNABLE_PRESETS)} and does not begin with re:"
-            )
-        return value
+        return _one_of_or_regex(value, PRUNABLE_PRESETS)
+
+
+class DensitySettings(PrunableSettings):
+    """What every method that can be told its final density can be told."""
+
+    density: float = Field(0.2, gt=0, le=1, description="kept fraction of the prunable weights")
+
+
+class AllocationSettings(DensitySettings):
+    """What every method that spreads its density over the layers can be told."""
+
+    allocation: Literal["global", "uniform", "er", "erk"] = Field(
+        "global",
+        description="where the weights are kept: wherever the network as a whole says (global), in"
+        " each layer alike (uniform), or more in layers with few inputs and outputs (er) and small"
+        " kernels (erk, as RigL); the density of the whole is exact with each",
+    )
+    power: float = Field(
+        1.0,
+        ge=0,
+        le=10,
+        description="exponent of er's and erk's differences between layers; 0 is uniform",
+    )
+    keep_dense: str = Field(
+        "none",
+        max_length=200,
+        description="layers that are not pruned but count, so that the others are the sparser for"
+        " it: none, first, last, first+last, or a regular expression over parameter names such as"
+        " re:shortcut; to keep layers out of the count, leave them out of prunable",
+    )
+
+    @field_validator("keep_dense")
+    @classmethod
+    def _known_layers(cls, value: str) -> str:
+        return _one_of_or_regex(value, DENSE_PRESETS)
 
 
 class RewindSettings(PrunableSettings):
     """What every method that trains again after pruning can be told."""
 
+    scope: Literal["global", "layer"] = Field(
+        "global", description="rank weights over the whole network, or within each layer"
+    )
     rewind: Duration = Field(
         Duration(epochs=2),
         description="the point of the first training that later levels return to: init, 2ep, 500it",
@@ -148,4 +174,16 @@ class RewindSettings(PrunableSettings):
     )
 
 
+def _one_of_or_regex(value: str, presets: tuple[str, ...]) -> str:
+    if value.startswith("re:"):
+        try:
+            re.compile(value[3:])
+        except re.error as error:
+            raise ValueError(f"'{value[3:]}' is no regular expression: {error}") from None
+    elif value not in presets:
+        raise ValueError(f"'{value}' is none of {', '.join(presets)} and does not begin with re:")
+    return value
+
+
+DENSE_PRESETS = ("none", "first", "last", "first+last")
 PRUNABLE_PRESETS = ("conv", "conv+linear", "conv-no-first")

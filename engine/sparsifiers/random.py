@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import model_validator
 
 from engine import masks, plugin, sparsifier
 from engine.lazy import torch
@@ -15,10 +15,17 @@ if TYPE_CHECKING:
     from engine.training import Training
 
 
-class Settings(plugin.PrunableSettings):
-    """How many weights are kept, and whether over the network or in every layer alike."""
+class Settings(plugin.AllocationSettings):
+    """How many weights are kept, and where."""
 
-    density: float = Field(0.2, gt=0, le=1, description="kept fraction of the prunable weights")
+    @model_validator(mode="before")
+    @classmethod
+    def _scope_is_an_allocation(cls, data: Any) -> Any:
+        """Specs written before there were allocations say `scope: layer` for uniform."""
+        if not isinstance(data, dict) or data.get("scope") not in ("global", "layer"):
+            return data
+        allocation = "uniform" if data["scope"] == "layer" else "global"
+        return {"allocation": allocation} | {k: v for k, v in data.items() if k != "scope"}
 
 
 class Sparsifier(sparsifier.Sparsifier[Settings]):
@@ -32,5 +39,4 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
         noise = {
             name: torch.rand(p.shape, generator=rng) for name, p in training.prunable().items()
         }
-        kept = max(1, round(self.settings.density * training.mask.total))
-        return masks.keep_top(noise, kept, scope=self.settings.scope)
+        return masks.allocate(noise, self.settings)

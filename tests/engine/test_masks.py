@@ -8,6 +8,7 @@ import torch
 from engine import masks
 from engine.errors import SpecError
 from engine.masks import Mask
+from engine.plugin import AllocationSettings
 
 # Remaining conv weights of ResNet-18 (cifar stem, 10 classes) over 15 prunings of 20 %.
 RESNET18 = [
@@ -32,6 +33,53 @@ def test_keeps_only_what_lives_within() -> None:
     within = Mask({"a": torch.tensor([True, False, True, False])})
     mask = masks.keep_top({"a": torch.tensor([1.0, 9.0, 2.0, 8.0])}, 1, within)
     assert mask["a"].tolist() == [False, False, True, False]
+
+
+def test_a_score_that_is_no_number_is_the_first_to_go() -> None:
+    scores = {"a": torch.tensor([float("nan"), 0.0, -5.0]), "b": torch.tensor([1.0, float("nan")])}
+    mask = masks.keep_top(scores, 3)
+    assert mask["a"].tolist() == [False, True, True]
+    assert mask["b"].tolist() == [True, False]
+    within = Mask({"a": torch.tensor([True, True, True]), "b": torch.tensor([False, True])})
+    mask = masks.keep_top(scores, 3, within)
+    assert mask["a"].tolist() == [True, True, True] and mask["b"].tolist() == [False, False]
+
+
+def test_what_lives_within_stays_before_what_does_not_whatever_it_scores() -> None:
+    scores = {"a": torch.tensor([2.0, float("-inf"), float("nan")])}
+    within = Mask({"a": torch.tensor([False, True, True])})
+    assert masks.keep_top(scores, 2, within)["a"].tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ({}, {"a": 0, "b": 0, "c": 12}),
+        ({"allocation": "uniform"}, {"a": 2, "b": 4, "c": 6}),
+        ({"keep_dense": "first"}, {"a": 8, "b": 0, "c": 4}),
+        ({"allocation": "uniform", "keep_dense": "re:a"}, {"a": 8, "b": 2, "c": 2}),
+        # (4+2)/8 * 8, (4+4)/16 * 16, (4+6)/24 * 24: 12 in the ratio of 6 to 8 to 10
+        ({"allocation": "erk"}, {"a": 3, "b": 4, "c": 5}),
+    ],
+)
+def test_scores_are_spread_over_layers_as_the_settings_say(
+    settings: dict[str, str], kept: dict[str, int]
+) -> None:
+    sizes = {"a": 2, "b": 4, "c": 6}
+    scores = {
+        n: i * 100 + torch.arange(4.0 * k).view(4, k) for i, (n, k) in enumerate(sizes.items())
+    }
+    mask = masks.allocate(scores, AllocationSettings(density=12 / 48, **settings))
+    assert {name: int(m.sum()) for name, m in mask.items()} == kept
+    for name, m in mask.items():  # the highest of each lie last
+        assert m.flatten().tolist() == [False] * (m.numel() - kept[name]) + [True] * kept[name]
+
+
+def test_dense_layers_must_fit_into_a_global_density() -> None:
+    scores = {"a": torch.rand(4, 2), "b": torch.rand(4, 4)}
+    settings = AllocationSettings(density=0.5, keep_dense="last")
+    with pytest.raises(SpecError, match=r"\(b\) have 16 weights, but the density keeps 12 of 24"):
+        masks.allocate(scores, settings)
 
 
 def test_layer_scope_gives_each_layer_its_share_of_the_living() -> None:

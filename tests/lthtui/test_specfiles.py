@@ -312,11 +312,11 @@ def test_seeds_on_the_command_line_replace_the_files(folder, text, change, seeds
 def test_whole_blocks_vary_and_inner_fields_apply_on_them(folder):
     path = spec_file(
         folder,
-        GOOD + "vary:\n  sparsifier.scope: [global, layer]\n"
+        GOOD + "vary:\n  sparsifier.prunable: [conv, conv+linear]\n"
         "  sparsifier: [{name: imp, levels: 2}, random]\n",
     )
-    found = {(r.sparsifier.name, r.sparsifier.scope) for r in load(path)}
-    assert found == set(itertools.product(("imp", "random"), ("global", "layer")))
+    found = {(r.sparsifier.name, r.sparsifier.prunable) for r in load(path)}
+    assert found == set(itertools.product(("imp", "random"), ("conv", "conv+linear")))
     assert {r.sparsifier.levels for r in load(path) if r.sparsifier.name == "imp"} == {2}
 
 
