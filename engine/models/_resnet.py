@@ -67,6 +67,11 @@ def projection(inputs: int, outputs: int, stride: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
 
+def convolution(inputs: int, outputs: int, stride: int) -> nn.Module:
+    """A strided 1x1 convolution alone."""
+    return nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+
+
 def stage(
     block: Block, count: int, inputs: int, width: int, stride: int, shortcut: Shortcut = projection
 ) -> nn.Sequential:
@@ -108,6 +113,11 @@ class ResNet(nn.Module):
             for module in self.modules():
                 if isinstance(module, nn.Conv2d):
                     nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if settings.zero_init:
+            for module in self.modules():
+                if isinstance(module, BasicBlock | Bottleneck):
+                    last = module.bn3 if isinstance(module, Bottleneck) else module.bn2
+                    nn.init.zeros_(last.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.models._resnet import BasicBlock, projection, stage
+from engine.models._resnet import BasicBlock, Shortcut, convolution, projection, stage
 from engine.models._settings import CifarResNet as Settings
 
 
@@ -24,6 +24,9 @@ class PaddedIdentity(nn.Module):
         return functional.pad(strided, (0, 0, 0, 0, self.before, self.after))
 
 
+SHORTCUTS: dict[str, Shortcut] = {"A": PaddedIdentity, "B": projection, "conv": convolution}
+
+
 class CifarResNet(nn.Module):
     """(batch, channels, height, width) images -> (batch, classes) logits.
 
@@ -33,7 +36,7 @@ class CifarResNet(nn.Module):
     def __init__(self, blocks: int, settings: Settings, classes: int, channels: int) -> None:
         super().__init__()
         width = settings.width
-        shortcut = PaddedIdentity if settings.shortcut == "A" else projection
+        shortcut = SHORTCUTS[settings.shortcut]
         self.conv1 = nn.Conv2d(channels, width, 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
@@ -41,10 +44,13 @@ class CifarResNet(nn.Module):
         self.layer2 = stage(BasicBlock, blocks, width, 2 * width, 2, shortcut)
         self.layer3 = stage(BasicBlock, blocks, 2 * width, 4 * width, 2, shortcut)
         self.fc = nn.Linear(4 * width, classes)
-        if settings.init == "kaiming":
+        if settings.init != "random":
+            draw = nn.init.kaiming_normal_ if settings.init == "kaiming" else nn.init.xavier_normal_
             for module in self.modules():
                 if isinstance(module, nn.Conv2d | nn.Linear):
-                    nn.init.kaiming_normal_(module.weight)
+                    draw(module.weight)
+        if settings.init == "xavier":
+            nn.init.zeros_(self.fc.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(x)))

@@ -1,4 +1,4 @@
-"""What the two families of residual networks can be told."""
+"""What the families of networks that several names belong to can be told."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ class ResNet(plugin.Settings):
         description="first weights: torch's own (random, as DataEfficientLTH), or normal"
         " convolutions scaled by their fan-out (kaiming, as torchvision)",
     )
+    zero_init: bool = Field(
+        False,
+        description="start the last normalisation of every block at zero, so that blocks begin as"
+        " their shortcuts (Goyal 2017, as RigL's reproduction)",
+    )
 
 
 class CifarResNet(plugin.Settings):
@@ -33,13 +38,30 @@ class CifarResNet(plugin.Settings):
     width: int = Field(
         16, ge=1, le=4096, description="channels of the first stage; each later stage doubles them"
     )
-    shortcut: Literal["A", "B"] = Field(
+    shortcut: Literal["A", "B", "conv"] = Field(
         "A",
         description="where a stage begins: strided identity padded with zero channels, without"
-        " parameters (A), or 1x1 convolution and batch normalisation (B)",
+        " parameters (A), 1x1 convolution and batch normalisation (B), or 1x1 convolution alone"
+        " (conv, as Continuous Sparsification, which prunes the others only: prunable re:conv)",
+    )
+    init: Literal["kaiming", "xavier", "random"] = Field(
+        "kaiming",
+        description="first weights: normal, scaled by their fan-in (kaiming, as PrAC) or by both"
+        " fans and without a bias (xavier, as Continuous Sparsification), or torch's own (random)",
+    )
+
+
+class VGG(plugin.Settings):
+    """VGG with batch normalisation and a single linear map."""
+
+    width: int = Field(
+        64,
+        ge=1,
+        le=4096,
+        description="channels of the first stage; the next three double them",
     )
     init: Literal["kaiming", "random"] = Field(
         "kaiming",
-        description="first weights: normal, scaled by their fan-in (kaiming, as PrAC), or torch's"
-        " own (random)",
+        description="first weights: normal, convolutions scaled by their fan-out and the linear"
+        " map by 0.01, without biases (kaiming, as DataEfficientLTH), or torch's own (random)",
     )

@@ -17,6 +17,11 @@ from engine import registry
 NAMES = registry.names("models")
 
 
+# What makes a network small enough to build and run often, where its settings offer it.
+NARROW = {"width": 4}
+SHORT = {"wide_resnet": {"depth": 10, "width": 0.25, "stem_width": 3}}
+
+
 def settings_of(name, **knobs):
     return registry.load("models", name).Settings(**knobs)
 
@@ -24,8 +29,8 @@ def settings_of(name, **knobs):
 def build(name, classes=10, channels=3, size=32, seed=0, **knobs):
     """A network of the given knobs, narrow where it can be told its width."""
     module = registry.load("models", name)
-    if "width" in module.Settings.model_fields:
-        knobs.setdefault("width", 4)
+    small = SHORT.get(name, NARROW if "width" in module.Settings.model_fields else {})
+    knobs = {**small, **knobs}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return module.build(module.Settings(**knobs), classes, channels, size)

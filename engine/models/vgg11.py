@@ -1,0 +1,21 @@
+"""VGG-11 with batch normalisation (Simonyan & Zisserman 2015, https://arxiv.org/abs/1409.1556)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.models import _settings
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Settings(_settings.VGG):
+    """Convolutions, 1, 1, 2, 2 and 2 to a stage."""
+
+
+def build(settings: Settings, classes: int, channels: int, size: int) -> nn.Module:
+    """The network for images of `channels` channels and `size` pixels."""
+    from engine.models._vgg import VGG
+
+    return VGG((1, 1, 2, 2, 2), settings, classes, channels, size)
