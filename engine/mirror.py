@@ -152,7 +152,12 @@ class Mirror:
         self.run.set_params(schema.params_of(self._spec))
         self.run.set_data(event.subset, event.images)
         self.run.set_tags(
-            {schema.LEVELS: str(event.levels), schema.ERROR: "", **_environment(event)}
+            {
+                schema.LEVELS: str(event.levels),
+                schema.FLOPS: "" if event.flops is None else repr(event.flops),
+                schema.ERROR: "",
+                **_environment(event),
+            }
         )
         for file in (self._directory.spec_file, self._directory.subset_file):
             self._cabinet.add(self.run.drawer, file.name)

@@ -20,6 +20,7 @@ SEED = "lthtui.seed"
 DIRECTORY = "lthtui.directory"
 WINNING = "lthtui.winning"
 LEVELS = "lthtui.levels"
+FLOPS = "lthtui.flops"
 ERROR = "lthtui.error"
 NOTE = "mlflow.note.content"
 
@@ -50,6 +51,8 @@ LEVEL_METRICS = (
     "val_loss",
     "test_loss",
     "seconds",
+    "inference_flops",
+    "training_flops",
 )
 WINNING_METRICS = ("density", "val_accuracy", "test_accuracy")
 MLFLOW_STATUS = {
@@ -100,7 +103,8 @@ def tags_of(spec: RunSpec, run_id: str, directory: str) -> dict[str, str]:
 def metrics_of(event: Event) -> dict[str, float]:
     """The metrics an event becomes, by their MLflow names; empty for most kinds."""
     if isinstance(event, EpochEnded):
-        return _named("epoch", EPOCH_METRICS, event)
+        own = {f"epoch/{name}": value for name, value in event.metrics.items()}
+        return own | _named("epoch", EPOCH_METRICS, event)
     if isinstance(event, LevelEnded):
         return _named("level", LEVEL_METRICS, event)
     if isinstance(event, Evaluated):

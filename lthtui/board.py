@@ -185,6 +185,17 @@ def accuracy(fraction: float | None) -> str:
     return "–" if fraction is None else f"{100 * fraction:.1f}"
 
 
+def operations(count: float | None) -> str:
+    """Floating-point operations with three significant digits, as `315 M` or `1.20 T`."""
+    if count is None:
+        return "–"
+    for unit in ("", "k", "M", "G", "T", "P"):
+        if count < 999.5:
+            return f"{count:#.3g}".rstrip(".") + (f" {unit}" if unit else "")
+        count /= 1000
+    return f"{count:#.3g}".rstrip(".") + " E"
+
+
 def duration(seconds: float | None) -> str:
     """Seconds as `m:ss` or `h:mm:ss`."""
     if seconds is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import mean
 
-from lthtui.board import duration, percent, spread_cell
+from lthtui.board import duration, operations, percent, spread_cell
 from lthtui.runview import LevelView, RunView
 from lthtui.table import NOTHING, Cell, Column, Row
 
@@ -17,6 +17,8 @@ COLUMNS = (
     Column("val", rank=3, right=True),
     Column("test", rank=4, right=True),
     Column("time", rank=6, right=True),
+    Column("FLOPs/image", rank=9, right=True),
+    Column("train FLOPs", rank=8, right=True),
     Column("ticket", rank=0),
 )
 
@@ -40,6 +42,8 @@ def _row(index: int, runs: Sequence[RunView]) -> Row:
         spread_cell([level.val for level in levels], len(runs)),
         spread_cell([level.test for level in levels], len(runs)),
         _seconds(levels),
+        _operations([level.inference_flops for level in levels]),
+        _operations([level.training_flops for level in levels]),
         _ticket(levels),
     )
     return Row(str(index), cells)
@@ -62,6 +66,11 @@ def _epochs(levels: Sequence[LevelView]) -> Cell:
 def _seconds(levels: Sequence[LevelView]) -> Cell:
     known = [level.seconds for level in levels if level.seconds is not None]
     return Cell(duration(mean(known))) if known else NOTHING
+
+
+def _operations(counts: Sequence[float | None]) -> Cell:
+    known = [count for count in counts if count is not None]
+    return Cell(operations(mean(known))) if known else NOTHING
 
 
 def _ticket(levels: Sequence[LevelView]) -> Cell:

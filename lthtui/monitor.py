@@ -126,6 +126,7 @@ class Watched:
             "sparsifier": facts.sparsifier,
             "dataset": facts.dataset,
             "model": facts.model,
+            "flops": progress.flops,
             "levels": [self._level(level) for level in progress.finished_levels],
             "winning": {**won.model_dump(), "ticket": self._path(won.ticket)} if won else None,
             "error": self.error(),
@@ -143,6 +144,8 @@ class Watched:
             "val_balanced_accuracy": level.val_balanced_accuracy,
             "test_balanced_accuracy": level.test_balanced_accuracy,
             "seconds": level.seconds,
+            "inference_flops": level.inference_flops,
+            "training_flops": level.training_flops,
             "ticket": self._path(level.ticket),
         }
 

@@ -30,6 +30,8 @@ class LevelProgress:
         planned: epochs that it is to train.
         epochs: epochs that it has trained.
         ended: whether it is trained, saved and scored.
+        inference_flops: operations for one image through its ticket; `training_flops` those of
+            its training.
     """
 
     level: int
@@ -44,6 +46,8 @@ class LevelProgress:
     val_balanced_accuracy: float | None = None
     test_balanced_accuracy: float | None = None
     seconds: float | None = None
+    inference_flops: float | None = None
+    training_flops: float | None = None
     ticket: str | None = None
     train_losses: list[float] = field(default_factory=list)
     train_accuracies: list[float] = field(default_factory=list)
@@ -65,6 +69,7 @@ class RunProgress:
         level, level_epoch, epoch, step: where it is; epoch and step count the whole run.
         time: of the newest event (seconds since 1970); 0 before the first.
         started: when its first attempt started.
+        flops: operations for one image through the network without a mask.
         warning, error: the newest, as written by the worker.
         ended, ended_attempt: how the newest attempt ended, by its own word; None while it has not.
     """
@@ -83,6 +88,7 @@ class RunProgress:
     images_per_second: float | None = None
     time: float = 0.0
     started: float = 0.0
+    flops: float | None = None
     images: dict[str, int] = field(default_factory=dict)
     evaluations: list[Evaluated] = field(default_factory=list)
     warning: str | None = None
@@ -141,7 +147,7 @@ class RunProgress:
     def _run_started(self, event: RunStarted) -> None:
         self.planned_levels, self.planned_epochs = event.levels, event.epochs
         self.steps_per_epoch, self.images = event.steps_per_epoch, event.images
-        self.attempt = event.attempt
+        self.attempt, self.flops = event.attempt, event.flops
         self.started = self.started or event.time
         self._began = self._latest = (event.time, self.epoch)
         self.ended = self.error = None
@@ -180,3 +186,5 @@ class RunProgress:
         level.val_accuracy, level.test_accuracy = event.val_accuracy, event.test_accuracy
         level.val_balanced_accuracy = event.val_balanced_accuracy
         level.test_balanced_accuracy = event.test_balanced_accuracy
+        level.inference_flops = event.inference_flops
+        level.training_flops = event.training_flops

@@ -8,7 +8,7 @@ from statistics import mean, stdev
 
 from rich.cells import cell_len
 
-from lthtui.board import Group, board
+from lthtui.board import Group, board, operations
 from lthtui.charts import Chart, Curve, accuracy_chart
 from lthtui.runview import LevelView, RunView, scored
 
@@ -16,7 +16,8 @@ DETAILED = 3  # groups up to which each has a table of its levels
 DRAWN = 8  # groups up to which their curves fit one chart
 LISTED = 8  # tickets that are listed
 MARK = "◆"
-LEVELS = ("level", "kept", "weights", "val %", "test %", "seconds", "")
+LEVELS = ("level", "kept", "weights", "val %", "test %", "seconds")
+COSTS = ("FLOPs/image", "train FLOPs")  # shown where they are known
 GROUPS = ("", "n", "level", "kept", "val %", "test %", "dense val %", "dense test %")
 
 
@@ -47,7 +48,7 @@ def tables(groups: Sequence[Group]) -> Iterator[str]:
         if any(run.ended_levels for run in group.runs):
             seeds = f", mean ± deviation over {len(group.runs)} seeds" if group.runs[1:] else ""
             yield f"{group.label}{seeds}"
-            yield from aligned(LEVELS, _levels(group))
+            yield from _table(group)
             yield from verdict(group)
 
 
@@ -133,7 +134,13 @@ def spread(values: Iterable[float | None], form: str = ".2f", scale: float = 100
     return format(mean(known), form) + (f" ± {stdev(known):{width}}" if known[1:] else "")
 
 
-def _levels(group: Group) -> Iterator[Sequence[str]]:
+def _table(group: Group) -> Iterator[str]:
+    costs = any(level.training_flops for run in group.runs for level in run.ended_levels)
+    header = (*LEVELS, *(COSTS if costs else ()), "")
+    return aligned(header, _levels(group, costs))
+
+
+def _levels(group: Group, costs: bool) -> Iterator[Sequence[str]]:
     ended = [level for run in group.runs for level in run.ended_levels]
     for index in sorted({level.index for level in ended}):
         levels = [level for level in ended if level.index == index]
@@ -144,8 +151,16 @@ def _levels(group: Group) -> Iterator[Sequence[str]]:
             spread(level.val for level in levels),
             spread(level.test for level in levels),
             spread((level.seconds for level in levels), ".1f", 1.0),
+            *(_costs(levels) if costs else ()),
             _mark(group, index),
         )
+
+
+def _costs(levels: Sequence[LevelView]) -> Iterator[str]:
+    """Mean operations of inference and of training."""
+    for name in ("inference_flops", "training_flops"):
+        known = [count for level in levels if (count := getattr(level, name)) is not None]
+        yield operations(mean(known)) if known else "–"
 
 
 def _mark(group: Group, index: int) -> str:

@@ -18,6 +18,8 @@ class LevelView:
     """One level. Accuracies are fractions of 1.
 
     Attributes:
+        inference_flops: operations for one image through its ticket.
+        training_flops: operations of its training.
         losses: training loss of each of its epochs.
         validations: (epoch, validation accuracy) where it was measured; epochs count from 1.
     """
@@ -33,6 +35,8 @@ class LevelView:
     test: float | None
     seconds: float | None
     ticket: str | None
+    inference_flops: float | None = None
+    training_flops: float | None = None
     losses: tuple[float, ...] = ()
     validations: tuple[tuple[int, float], ...] = ()
 
@@ -45,6 +49,7 @@ class RunView:
         created: when it was queued (seconds since 1970).
         planned_levels: levels of the whole run; 0 before it started.
         eta: seconds that it will still take; None while nobody can tell.
+        flops: operations for one image through the network without a mask.
         split: the images that select the winning ticket.
         winner: index of the winning level, or of the best one so far.
         final: whether the run has named its winner.
@@ -73,6 +78,7 @@ class RunView:
     planned_epochs: int = 0
     pace: float | None = None
     eta: float | None = None
+    flops: float | None = None
     split: str = "val"
     winner: int | None = None
     final: bool = False
@@ -156,6 +162,7 @@ def view(watched: Watched, before: RunView | None = None) -> RunView:
         planned_epochs=progress.planned_epochs,
         pace=progress.images_per_second,
         eta=progress.eta if watched.status == "running" else None,
+        flops=progress.flops,
         split=facts.split,
         winner=named.level if named else best(levels, facts.split),
         final=named is not None,
@@ -182,6 +189,8 @@ def _level(level: LevelProgress, known: LevelView | None) -> LevelView:
         test=level.test_accuracy,
         seconds=level.seconds,
         ticket=level.ticket,
+        inference_flops=level.inference_flops,
+        training_flops=level.training_flops,
         losses=tuple(level.train_losses),
         validations=tuple((epoch, value) for epoch, value in measured if value is not None),
     )

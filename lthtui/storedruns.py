@@ -50,6 +50,7 @@ def view(run: RunSummary, tickets: Sequence[TicketRecord]) -> RunView:
         levels=levels,
         planned_levels=int(planned) if planned.isdecimal() else len(levels),
         level=levels[-1].index if levels else None,
+        flops=_number(run.tags.get(schema.FLOPS, "")),
         split=split,
         winner=best(levels, split) if named is None else named,
         final=named is not None,
@@ -82,4 +83,13 @@ def _level(ticket: TicketRecord) -> LevelView:
         test=ticket.test_accuracy,
         seconds=ticket.metrics.get("level/seconds"),
         ticket=clean_line(ticket.name),
+        inference_flops=ticket.metrics.get("level/inference_flops"),
+        training_flops=ticket.metrics.get("level/training_flops"),
     )
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

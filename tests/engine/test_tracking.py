@@ -93,6 +93,7 @@ def expected_rows(run) -> list[tuple]:
         elif event.kind == "level_ended":
             prefix, step = "level", event.level
             wanted = "density kept val_accuracy test_accuracy seconds"
+            wanted += " inference_flops training_flops"
         else:
             continue
         for name in wanted.split():

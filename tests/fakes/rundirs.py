@@ -22,6 +22,7 @@ from engine.spec import RunSpec
 from lthtui import identity, specfiles
 
 TOTAL = 100_000
+FLOPS = 3e6  # of the dense network, for one image
 BEGAN = 1_790_000_000.0  # when the clock of these runs starts
 
 
@@ -85,6 +86,7 @@ class FakeRun:
                 subset="",
                 parameters=TOTAL,
                 prunable=TOTAL,
+                flops=FLOPS,
                 environment={},
             )
         )
@@ -139,6 +141,8 @@ class FakeRun:
                 seconds=3.0,
                 val_accuracy=self.accuracy(level),
                 test_accuracy=self.accuracy(level) - 0.01,
+                inference_flops=FLOPS * kept / TOTAL,
+                training_flops=3 * 200 * self.epochs * FLOPS * kept / TOTAL,
             )
         )
         self._append(

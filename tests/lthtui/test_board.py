@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lthtui.board import board, duration, gain, percent
+from lthtui.board import board, duration, gain, operations, percent
 from lthtui.runview import LevelView, RunView, best
 from lthtui.verdict import note
 
@@ -159,6 +159,23 @@ def test_percent(value, text):
 )
 def test_duration(value, text):
     assert duration(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (0.0, "0.00"),
+        (315.0, "315"),
+        (315_460_224, "315 M"),
+        (999_499, "999 k"),
+        (999_500, "1.00 M"),
+        (1.204e15, "1.20 P"),
+        (5e18, "5.00 E"),
+    ],
+)
+def test_operations(value, text):
+    assert operations(value) == text
 
 
 def test_groups_in_which_nothing_happened_are_not_made_again():

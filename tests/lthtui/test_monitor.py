@@ -36,6 +36,7 @@ def started(at=100.0, attempt=1):
         subset="x",
         parameters=9,
         prunable=8,
+        flops=1000.0,
         environment={},
     )
 
@@ -72,6 +73,8 @@ def level_ended(level, density=1.0, val=0.5, test=0.25):
         seconds=20.0,
         val_accuracy=val,
         test_accuracy=test,
+        inference_flops=1000.0 * density,
+        training_flops=6e6 * density,
     )
 
 
@@ -210,6 +213,7 @@ def test_the_object_of_a_run_has_every_field(make):
         "experiment": "e",
         "group": spec.group,
         "family": spec.family,
+        "flops": 1000.0,
         "digest": spec.digest,
         "seed": 0,
         "status": "finished",
@@ -242,6 +246,8 @@ def test_the_object_of_a_run_has_every_field(make):
         "val_balanced_accuracy": None,
         "test_balanced_accuracy": None,
         "seconds": 20.0,
+        "inference_flops": 1000.0,
+        "training_flops": 6e6,
         "ticket": str(run.path / "levels/00/ticket.safetensors"),
     }
 

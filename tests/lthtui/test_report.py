@@ -62,6 +62,16 @@ def test_one_run_is_a_table_with_its_winning_ticket_marked():
     ]
 
 
+def test_costs_are_shown_where_they_are_known():
+    first, second, third = ONE.levels
+    costs = [replace(first, inference_flops=3e6, training_flops=1.5e12), second, third]
+    assert table(replace(ONE, levels=tuple(costs)))[1:4] == [
+        "level  kept     weights  val %  test %  seconds  FLOPs/image  train FLOPs",
+        "0      100.00%  1,000    90.00  80.00   1.0      3.00 M       1.50 T",
+        "1      50.00%   500      95.00  85.00   2.0      –            –            ◆ winning",
+    ]
+
+
 def test_seeds_are_shown_as_mean_and_deviation_with_each_ones_winner():
     second = run(1, (0.8, 0.7), (0.81, 0.75), (0.9, 0.8), winner=2)
     assert table(ONE, second) == [

@@ -16,8 +16,11 @@ import numpy as np
 import pytest
 
 from engine.errors import StoreError
+from engine.rundir import RunDirectory
 from engine.tracking import ensure_store, sync
+from lthtui import runview, storedruns
 from lthtui import store as storage
+from lthtui.monitor import Watched
 from lthtui.sqlstore import TESTED, SqlReader
 from lthtui.store import ClientReader, Store
 
@@ -121,6 +124,23 @@ def test_our_runs_come_back_as_they_were(ours):
     best = next(one for one in tickets if one.winning)
     assert (best.density, best.val_accuracy) == (0.512, pytest.approx(0.936))
     assert best.run_id in {run.run_id for run in runs}
+
+
+def test_a_level_is_the_same_from_the_journal_and_from_mlflow(ours):
+    store, only_here = Store(ours), {"planned", "epochs", "ticket", "losses", "validations"}
+    tickets = store.tickets()
+    for run in store.runs():
+        watched = Watched(RunDirectory(ours / "runs" / run.run_id))
+        watched.refresh()
+        here = runview.view(watched)
+        there = storedruns.view(run, [t for t in tickets if t.run_id == run.run_id])
+        assert there.flops == here.flops == 3e6
+        levels = [
+            [{k: v for k, v in vars(level).items() if k not in only_here} for level in levels]
+            for levels in (here.ended_levels, there.levels)
+        ]
+        assert levels[0] == levels[1] and levels[0]
+        assert levels[0][0]["training_flops"] and levels[0][0]["inference_flops"] == 3e6
 
 
 def test_a_store_that_is_not_there_is_empty(tmp_path):
