@@ -232,8 +232,13 @@ def test_looking_at_the_network_before_training_leaves_no_trace(
     assert 0.1 < float(weights.std()) < 0.3  # its own weights, the larger ones of N(0, 0.1)
 
 
-def test_dropout_draws_the_same_after_a_resume(tiny: Specs, run_folder: Folders) -> None:
-    wanted = tiny(model="noisy", sparsifier="dense", keep=["all"])
+@pytest.mark.parametrize(
+    "model", ["noisy", {"name": "wide_resnet", "depth": 10, "width": 0.25, "dropout": 0.3}]
+)
+def test_dropout_draws_the_same_after_a_resume(
+    model: Any, tiny: Specs, run_folder: Folders
+) -> None:
+    wanted = tiny(model=model, sparsifier="dense", keep=["all"])
     whole, torn = run_folder(wanted, "whole"), run_folder(wanted, "torn")
     torch.manual_seed(1)
     _run(whole)

@@ -38,9 +38,11 @@ def total(net):
         ("resnet34", {}, 10, 3, 21_282_122, 21_259_968),
         ("resnet50", {}, 10, 3, 23_520_842, 23_447_232),
         ("resnet50", {"stem": "imagenet"}, 100, 3, 23_712_932, 23_454_912),
+        ("resnet50", {"zero_init": True}, 100, 3, 23_705_252, 23_447_232),
         ("resnet20", {}, 10, 3, 269_722, 267_696),
         ("resnet20", {}, 100, 3, 275_572, 267_696),
         ("resnet20", {"shortcut": "B"}, 10, 3, 272_474, 270_256),
+        ("resnet20", {"shortcut": "conv"}, 10, 3, 272_282, 270_256),
         ("resnet32", {}, 10, 3, 464_154, 461_232),
         ("resnet44", {}, 10, 3, 658_586, 654_768),
         ("resnet56", {}, 10, 3, 853_018, 848_304),
@@ -62,6 +64,19 @@ def test_every_convolution_of_resnet18():
         *(294_912, 589_824, 32_768, 589_824, 589_824),
         *(1_179_648, 2_359_296, 131_072, 2_359_296, 2_359_296),
     ]
+
+
+@pytest.mark.parametrize("shortcut", ["A", "B", "conv"])
+def test_re_conv_names_the_convolutions_that_continuous_sparsification_prunes(shortcut):
+    found = masks.prunable(build("resnet20", shortcut=shortcut), "re:conv")
+    assert len(found) == 19
+    assert {tuple(p.shape[2:]) for p in found.values()} == {(3, 3)}
+    assert sum(p.numel() for p in found.values()) == 267_696
+
+
+def test_resnet50_prunes_its_classifier_too_as_in_rigl_s_reproduction():
+    found = masks.prunable(build("resnet50", classes=100), "conv+linear")
+    assert sum(p.numel() for p in found.values()) == 23_447_232 + 204_800
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50"])
@@ -143,3 +158,27 @@ def test_random_weights_are_torchs_own(name, knobs):
     values = conv.weight.detach().abs().flatten()
     assert 0.99 * bound < values.max().item() <= bound
     assert values.mean().item() == pytest.approx(bound / 2, rel=0.02)
+
+
+def test_xavier_weights_are_normal_with_the_deviation_of_both_fans():
+    net = build("resnet20", shortcut="conv", init="xavier")
+    fans = {
+        net.layer3[0].conv1: (32 + 64) * 9,
+        net.layer3[0].downsample: 32 + 64,
+        net.fc: 64 + 10,
+    }
+    for module, fan in fans.items():
+        values = module.weight.detach().flatten()
+        expected = math.sqrt(2 / fan)
+        assert values.std().item() == pytest.approx(expected, rel=0.1)
+        assert 2.5 * expected < values.abs().max().item()  # a uniform draw ends at 1.7
+    assert not net.fc.bias.any()
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_blocks_with_a_zero_start_are_their_shortcuts(name):
+    net = build(name, width=4, zero_init=True).eval()
+    x = torch.rand(2, 4 if name == "resnet18" else 16, 8, 8)
+    assert torch.equal(net.layer1[1](x), x)
+    started = build(name, width=4).eval()
+    assert not torch.equal(started.layer1[1](x), x)
