@@ -1,10 +1,12 @@
-"""Which process is which: a pid alone is reused within minutes, so a start time goes with it."""
+"""Processes: known by more than a pid, which is reused within minutes, or left to themselves."""
 
 from __future__ import annotations
 
 import os
 import signal
 import socket
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -58,6 +60,41 @@ class Process(BaseModel):
             return False
         finally:
             os.close(handle)
+
+
+def detach(command: list[str], log: Path) -> int:
+    """Start a process that outlives this one: a session of its own, nothing to read.
+
+    It is no zombie when it ends, however long this process goes on: a thread waits for it.
+
+    Args:
+        log: the file to which its output is appended.
+
+    Returns:
+        Its pid.
+
+    Raises:
+        OSError: it can't be started.
+    """
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    pid = os.posix_spawn(
+        command[0],
+        command,
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), append, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    threading.Thread(target=_reap, args=(pid,), name=f"reaper of {pid}", daemon=True).start()
+    return pid
+
+
+def _reap(pid: int) -> None:
+    with suppress(ChildProcessError):
+        os.waitpid(pid, 0)
 
 
 def _boot() -> str:

@@ -7,17 +7,14 @@ import os
 import sys
 from pathlib import Path
 
-_started: list[int] = []  # pids of queue processes of this process, not yet reaped
+from engine.processes import detach
 
 
 def ensure(root: Path) -> None:
     """Make sure that one queue process looks after this root, and wake it."""
-    for pid in [*_started]:
-        if os.waitpid(pid, os.WNOHANG)[0]:
-            _started.remove(pid)
     if lease := take(root, fcntl.LOCK_SH):
         os.close(lease)
-        _started.append(_spawn(root))
+        detach([sys.executable, "-P", "-m", "lthtui.launch.dispatcher", str(root)], log_file(root))
     else:
         _wake(root)
 
@@ -54,21 +51,3 @@ def _wake(root: Path) -> None:
         pass  # it has been woken often enough
     finally:
         os.close(pipe)
-
-
-def _spawn(root: Path) -> int:
-    """Start a queue process in a session of its own; return its pid."""
-    command = [sys.executable, "-P", "-m", "lthtui.launch.dispatcher", str(root)]
-    log = str(log_file(root))
-    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    return os.posix_spawn(
-        command[0],
-        command,
-        os.environ,
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, log, append, 0o600),
-            (os.POSIX_SPAWN_DUP2, 1, 2),
-        ],
-        setsid=True,
-    )

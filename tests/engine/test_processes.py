@@ -1,11 +1,14 @@
+import gc
 import os
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
-from engine.processes import Process
+from engine.processes import Process, detach
 
 SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
 
@@ -63,3 +66,28 @@ def test_a_name_with_spaces_and_brackets_is_read(tmp_path):
     finally:
         child.kill()
         child.wait()
+
+
+TELL = """
+import os, sys, time
+print(os.getsid(0), repr(sys.stdin.read()), flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_detached_process_is_no_ones_burden(tmp_path):
+    pid = detach([sys.executable, "-S", "-c", TELL], tmp_path / "log")
+    try:
+        wait_for(lambda: (tmp_path / "log").exists() and (tmp_path / "log").read_text())
+        assert (tmp_path / "log").read_text() == f"{pid} ''\n"
+        gc.collect()  # a handle that is dropped while the process runs is a warning, so an error
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def wait_for(condition, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)

@@ -47,8 +47,8 @@ class LocalWorker:
 
     def ended(self) -> bool:
         """Whether the shim has ended, and with it the worker and all that it started."""
-        if self._child is not None and self._child.poll() is not None:
-            return True
+        if self._child is not None:
+            return self._child.poll() is not None  # which reaps it
         return not self.process.alive
 
     def close(self) -> None:

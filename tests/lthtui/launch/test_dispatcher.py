@@ -277,6 +277,16 @@ def test_it_ends_when_nothing_is_left_and_starts_anew(stage):
     assert log.read_text() == ""
 
 
+def test_it_is_no_zombie_of_who_started_it(stage):
+    stage.play({"wait": "go"}, FINISH)
+    (run,) = stage.submit(0)
+    stage.until(run, Status.RUNNING)
+    pid = queue_process(stage)
+    stage.allow("go")
+    stage.until(run, Status.FINISHED)
+    stage.wait(lambda: not Path(f"/proc/{pid}").exists())
+
+
 def test_one_at_a_time_holds_the_lease(stage):
     stage.play({"wait": "go"}, FINISH)
     (run,) = stage.submit(0)
