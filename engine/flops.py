@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 class Flops:
     """Forward operations on one image: a multiplication and an addition for each weight's use.
 
-    Normalisation, activations, pooling and biases are left out, as RigL's reproduction does.
+    Normalisation, activations, pooling and biases are left out. RigL's reproduction has one
+    addition less and a ReLU more per output, which is the same, but it adds a bias for each input
+    of the last linear map: for WideResNet-22-2 it has 315,460,224 operations, 128 more than here.
 
     Attributes:
         by_weight: parameter name -> operations of the convolution or linear map it belongs to.
@@ -33,8 +35,10 @@ class Flops:
 
     def sparse(self, mask: Mask) -> float:
         """Operations with the pruned weights of `mask` left out."""
-        pruned = {name: 1 - int(m.sum()) / m.numel() for name, m in mask.items()}
-        return sum(flops * (1 - pruned.get(name, 0.0)) for name, flops in self.by_weight.items())
+        return sum(
+            flops * int(mask[name].sum()) / mask[name].numel() if name in mask else flops
+            for name, flops in self.by_weight.items()
+        )
 
 
 def count(net: nn.Module, channels: int, size: int) -> Flops:
@@ -49,7 +53,7 @@ def count(net: nn.Module, channels: int, size: int) -> Flops:
     names = {parameter: name for name, parameter in net.named_parameters()}
 
     def add(module: Any, _: Any, output: Tensor) -> None:
-        uses = output.numel() // output.shape[1] if output.ndim == 4 else output.shape[0]
+        uses = output.numel() // len(module.weight)  # one for each place or token
         name = names[module.weight]
         found[name] = found.get(name, 0.0) + 2.0 * module.weight.numel() * uses
 
