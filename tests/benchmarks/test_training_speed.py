@@ -23,8 +23,9 @@ from torch.nn.utils import prune
 from engine import images, masks, registry
 from engine.evaluation import score
 from engine.images import Geometry, Images, Splits
-from engine.plan import Level
+from engine.plan import Level, plan
 from engine.setup import build
+from engine.sparsifier import Sparsifier
 from engine.spec import RunSpec
 from engine.subsets import Subset
 from engine.training import Training, train_level
@@ -121,6 +122,45 @@ def test_throughput_against_the_bare_step(model: dict[str, Any], density: float)
     mine, theirs = _in_turns(ours, baseline)
     _report("throughput", model=model["name"], density=density, of_bare=theirs / mine)
     assert mine > 0 and theirs > 0
+
+
+# `ticket` trains as `static` does, and needs the ticket of another run
+METHODS = [name for name in registry.names("sparsifiers") if name != "ticket"]
+
+
+def _at_work(name: str) -> Callable[[], object]:
+    """An epoch of a method under a mask, if it has one, far from any update of it."""
+    spec = _spec({"name": "resnet18", "width": 8}, multiplier=1000.0)
+    settings = registry.load("sparsifiers", name).Settings()
+    spec = spec.model_copy(update={"sparsifier": settings})
+    data = _splits()
+    sparsifier: Sparsifier[Any] = registry.load("sparsifiers", name).Sparsifier(settings)
+    level = plan(spec, len(data.train)).levels[0].level
+    net = build(spec, data, CPU)
+    ones = masks.ones(masks.prunable(net, spec.prunable))
+    training = Training(spec, level, data, net, ones, CPU)
+    sparsifier.attach(training)
+    mask = sparsifier.mask_before(training)
+    if mask.kept == mask.total and name not in ("dense", "continuous"):  # pruned later on
+        scores = {n: p.detach().abs() for n, p in training.prunable().items()}
+        mask = masks.keep_top(scores, round(0.1 * mask.total))
+    training.set_mask(mask)
+    training.start_optimizer(sparsifier)
+    assert training.planned.end >= STEPS
+    training.planned = type(training.planned)(level, 0, STEPS)
+
+    def epoch() -> None:
+        training.position = 0
+        train_level(training, sparsifier, lambda: None, lambda result: None)
+
+    return epoch
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_step_of_each_method_against_a_dense_one(name: str) -> None:
+    mine, dense = _in_turns(_at_work(name), _at_work("dense"))
+    _report("step", method=name, of_dense=mine / dense, images_per_second=BATCH * STEPS / mine)
+    assert mine > 0 and dense > 0
 
 
 @pytest.mark.parametrize("model", NETWORKS)
