@@ -139,7 +139,7 @@ class AllocationSettings(DensitySettings):
         max_length=200,
         description="layers that are not pruned but count, so that the others are the sparser for"
         " it: none, first, last, first+last, or a regular expression over parameter names such as"
-        " re:shortcut; to keep layers out of the count, leave them out of prunable",
+        " re:downsample; to keep layers out of the count, leave them out of prunable",
     )
 
     @field_validator("keep_dense")
