@@ -244,15 +244,18 @@ class Training:
         if changed is not None:
             self.set_mask(changed[0])
         if changed is None or not changed[1]:
-            self._move()
+            self.move()
         self.optimizer.zero_grad()
         self.tally.loss += loss.detach() * len(ids)
         self.tally.correct += (self.shown.logits.argmax(1) == targets).sum()
         self.tally.seen += len(ids)
         self.position += 1
 
-    def _move(self) -> None:
+    def move(self) -> None:
         """Take the optimizer's step, and keep pruned weights exactly zero.
+
+        `take_step` does so; a `mask_during` that changes the mask after the step calls this first,
+        and then says that it replaced the step. Gradients of pruned weights may be gone then.
 
         Pruned weights and their momentum are zero when a mask is set; with zero gradients, weight
         decay and momentum keep them so, and one pass per step is enough. An optimizer that
