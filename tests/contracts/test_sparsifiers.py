@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from inprocess import run
 
 from engine import levels, registry
 from engine.errors import Stopped
-from engine.events import LevelEnded, LevelStarted, RunStarted
+from engine.events import Event, LevelEnded, LevelStarted, RunStarted
+from engine.images import Images, Splits
 from engine.plan import plan
 from engine.rundir import RunDirectory
 from engine.spec import RunSpec
@@ -26,9 +28,17 @@ SHORT: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(params=NAMES)
-def spec(request: pytest.FixtureRequest, tiny: Callable[..., RunSpec]) -> RunSpec:
-    return tiny(sparsifier={"name": request.param, **SHORT.get(request.param, {})}, keep=["all"])
+Folders = Callable[..., RunDirectory]
+
+
+@pytest.fixture(params=NAMES, scope="module")
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def spec(name: str, tiny: Callable[..., RunSpec]) -> RunSpec:
+    return tiny(sparsifier={"name": name, **SHORT.get(name, {})}, keep=["all"])
 
 
 @pytest.fixture(autouse=True)
@@ -39,40 +49,70 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A method's uninterrupted run."""
+
+    directory: RunDirectory
+    events: list[Event]
+
+    def ended(self) -> list[LevelEnded]:
+        return [event for event in self.events if isinstance(event, LevelEnded)]
+
+
+@pytest.fixture
+def whole(spec: RunSpec, tmp_path_factory: pytest.TempPathFactory, kept: dict[str, Whole]) -> Whole:
+    """Trained once for all tests of a method."""
+    if spec.digest not in kept:
+        directory = RunDirectory(tmp_path_factory.mktemp("whole") / "runs" / "run-s0")
+        directory.path.mkdir(parents=True)
+        directory.spec_file.write_text(spec.model_dump_json())
+        kept[spec.digest] = Whole(directory, run(directory))
+    return kept[spec.digest]
+
+
+@pytest.fixture(scope="module")
+def kept() -> dict[str, Whole]:
+    return {}
+
+
 def _tickets(directory: RunDirectory) -> list[bytes]:
     return [(folder / levels.TICKET).read_bytes() for folder in sorted(directory.levels.iterdir())]
 
 
-def test_masks_have_the_planned_density_and_only_shrink_or_stay(
-    spec: RunSpec, run_folder: Callable[..., RunDirectory]
-) -> None:
-    directory = run_folder(spec)
-    events = run(directory)
-    planned = plan(spec, next(e for e in events if isinstance(e, RunStarted)).images["train"])
-    started = [e for e in events if isinstance(e, LevelStarted)]
-    ended = [e for e in events if isinstance(e, LevelEnded)]
-    assert len(started) == len(ended) == len(planned.levels)
-    for event, level in zip(ended, planned.levels, strict=True):
-        mask = levels.mask(directory, level.level.index)
-        assert event.kept == mask.kept
-        # rounding once per level moves the count by less than one weight per level
-        expected = level.level.density * mask.total
-        assert abs(mask.kept - expected) <= level.level.index + 1
-        if event.level:
-            before = levels.mask(directory, event.level - 1)
-            assert all(bool((before[name] | ~m).all()) for name, m in mask.items())
+def test_masks_have_the_planned_density(spec: RunSpec, whole: Whole) -> None:
+    started = next(e for e in whole.events if isinstance(e, RunStarted))
+    planned = plan(spec, started.images["train"])
+    begun = [e for e in whole.events if isinstance(e, LevelStarted)]
+    assert len(begun) == len(whole.ended()) == len(planned.levels)
+    for event, level in zip(whole.ended(), planned.levels, strict=True):
+        mask = levels.mask(whole.directory, level.level.index)
+        assert event.kept == mask.kept and event.total == mask.total
+        if level.level.density is not None:
+            # rounding once per level moves the count by less than one weight per level
+            expected = level.level.density * mask.total
+            assert abs(mask.kept - expected) <= level.level.index + 1
 
 
-def test_pruned_weights_are_exactly_zero_and_the_ticket_starts_where_it_says(
-    spec: RunSpec, run_folder: Callable[..., RunDirectory]
-) -> None:
-    directory = run_folder(spec)
-    run(directory)
-    for folder in sorted(directory.levels.iterdir()):
-        ticket = levels.ticket(directory, int(folder.name))
+def test_pruned_weights_are_exactly_zero_and_the_others_trained(whole: Whole) -> None:
+    for level in range(len(whole.ended())):
+        ticket = levels.ticket(whole.directory, level)
         for name, alive in ticket.mask.items():
             assert bool((ticket.trained[name][~alive] == 0).all())
+            assert bool((ticket.rewind[name][~alive] == 0).all())
             assert not torch.equal(ticket.trained[name][alive], ticket.rewind[name][alive])
+
+
+def test_the_cost_of_a_level_is_bounded_and_that_of_its_ticket_follows_its_mask(
+    spec: RunSpec, whole: Whole
+) -> None:
+    started = next(e for e in whole.events if isinstance(e, RunStarted))
+    assert started.flops is not None
+    for event in whole.ended():
+        assert event.inference_flops is not None and event.training_flops is not None
+        assert (event.inference_flops == started.flops) == (event.kept == event.total)
+        shown = event.epochs * started.images["train"]
+        assert 0 < event.training_flops <= 2 * 3 * started.flops * shown  # scoring included
 
 
 def test_settings_survive_a_round_trip(spec: RunSpec) -> None:
@@ -81,21 +121,18 @@ def test_settings_survive_a_round_trip(spec: RunSpec) -> None:
 
 
 def test_the_same_seed_gives_the_same_tickets_and_another_seed_others(
-    spec: RunSpec, run_folder: Callable[..., RunDirectory]
+    spec: RunSpec, whole: Whole, run_folder: Folders
 ) -> None:
-    other = spec.model_copy(update={"seed": 1})
-    runs = [run_folder(spec, "a"), run_folder(spec, "b"), run_folder(other, "c")]
-    for directory in runs:
-        run(directory)
-    assert _tickets(runs[0]) == _tickets(runs[1])
-    assert _tickets(runs[0]) != _tickets(runs[2])
+    same, other = run_folder(spec, "a"), run_folder(spec.model_copy(update={"seed": 1}), "b")
+    run(same), run(other)
+    assert _tickets(same) == _tickets(whole.directory)
+    assert _tickets(other) != _tickets(whole.directory)
 
 
 def test_a_run_stopped_after_every_few_steps_equals_one_that_was_not(
-    spec: RunSpec, run_folder: Callable[..., RunDirectory]
+    spec: RunSpec, whole: Whole, run_folder: Folders
 ) -> None:
-    whole, torn = run_folder(spec, "whole"), run_folder(spec, "torn")
-    run(whole)
+    torn = run_folder(spec, "torn")
     for attempt in range(100):
         calls = iter(range(2 + attempt % 3))  # a few steps per attempt, then stop
         try:
@@ -106,7 +143,31 @@ def test_a_run_stopped_after_every_few_steps_equals_one_that_was_not(
     else:
         pytest.fail("the run never ended")
     assert attempt >= 2
-    assert _tickets(torn) == _tickets(whole)
+    assert _tickets(torn) == _tickets(whole.directory)
+
+
+def test_no_validation_or_test_image_moves_a_weight(
+    spec: RunSpec, whole: Whole, run_folder: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits = registry.load("datasets", "digits")
+    load = digits.load
+
+    def black(split: Images) -> Images:
+        return replace(split, x=torch.zeros_like(split.x), y=split.y.flip(0))
+
+    def poisoned(settings: Any) -> Splits:
+        data = load(settings)
+        return replace(data, val=black(data.val), test=black(data.test))
+
+    monkeypatch.setattr(digits, "load", poisoned)
+    directory = run_folder(spec, "poisoned")
+    run(directory)
+    assert len(list(directory.levels.iterdir())) == len(whole.ended())
+    for level in range(len(whole.ended())):
+        found, expected = levels.ticket(directory, level), levels.ticket(whole.directory, level)
+        assert found.mask.same(expected.mask)
+        for name, weights in expected.trained.items():
+            assert torch.equal(found.trained[name], weights)
 
 
 def test_levels_are_laid_out_without_torch() -> None:
