@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import runpy
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -64,6 +66,22 @@ def run_folder(tmp_path: Path) -> Callable[..., RunDirectory]:
         return directory
 
     return make
+
+
+@pytest.fixture
+def spawn() -> Iterator[Callable[..., subprocess.Popen[Any]]]:
+    """Starts processes as `subprocess.Popen` does; those still there at the test's end are killed.
+
+    One that a failed test left behind would be a warning, so an error, in any later test.
+    """
+    with ExitStack() as stack:
+
+        def start(*arguments: Any, **options: Any) -> subprocess.Popen[Any]:
+            process = stack.enter_context(subprocess.Popen(*arguments, **options))
+            stack.callback(process.kill)
+            return process
+
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE, wait_for
 
 from engine.processes import Process, detach
 
@@ -14,11 +14,8 @@ SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
 
 
 @pytest.fixture
-def sleeper():
-    child = subprocess.Popen(SLEEP)
-    yield child
-    child.kill()
-    child.wait()
+def sleeper(spawn):
+    return spawn(SLEEP)
 
 
 def test_this_process_is_alive_here():
@@ -45,7 +42,7 @@ def test_another_process_of_the_same_pid_is_neither_alive_nor_hit(sleeper, chang
 def test_a_signal_reaches_the_process_itself(sleeper):
     process = Process.of(sleeper.pid)
     assert process.signal(signal.SIGTERM)
-    assert sleeper.wait(10) == -signal.SIGTERM
+    assert sleeper.wait(PATIENCE) == -signal.SIGTERM
     assert not process.alive
     assert not process.signal(signal.SIGTERM)
 
@@ -57,15 +54,10 @@ def test_a_zombie_is_not_alive(sleeper):
     assert not process.alive
 
 
-def test_a_name_with_spaces_and_brackets_is_read(tmp_path):
+def test_a_name_with_spaces_and_brackets_is_read(tmp_path, spawn):
     program = tmp_path / "a) S (b"
     program.symlink_to(sys.executable)
-    child = subprocess.Popen([program, *SLEEP[1:]])
-    try:
-        assert Process.of(child.pid).alive
-    finally:
-        child.kill()
-        child.wait()
+    assert Process.of(spawn([program, *SLEEP[1:]]).pid).alive
 
 
 TELL = """
@@ -84,10 +76,3 @@ def test_a_detached_process_is_no_ones_burden(tmp_path):
     finally:
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not Path(f"/proc/{pid}").exists())
-
-
-def wait_for(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)

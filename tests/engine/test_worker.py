@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from waiting import PATIENCE, wait_for
 
 from engine import attempts, checkpoints
 from engine.events import EpochEnded, Event, LevelEnded, LevelStarted, RunEnded, RunStarted, Tail
@@ -26,7 +26,6 @@ from engine.spec import RunSpec
 Folders = Callable[..., RunDirectory]
 Specs = Callable[..., RunSpec]
 HELD_AT = Path(__file__).parents[1] / "fakes" / "held_at.py"
-PATIENCE = 300.0  # seconds for what takes a few on an idle machine
 
 
 def _how(directory: RunDirectory, moment: str | None) -> dict[str, Any]:
@@ -51,23 +50,17 @@ def _run(directory: RunDirectory, **how: Any) -> int:
 class Worker:
     """A worker that runs beside the test."""
 
-    def __init__(self, directory: RunDirectory, moment: str | None) -> None:
-        self.directory = directory
-        with directory.log_file.open("ab") as log:
-            self.process = subprocess.Popen(**_how(directory, moment), stdout=log)
+    def __init__(self, directory: RunDirectory, process: subprocess.Popen[bytes]) -> None:
+        self.directory, self.process = directory, process
 
     def wait(self) -> int:
         return self.process.wait(PATIENCE)
 
-    def wait_until(self, happened: Callable[[], bool]) -> None:
-        """Wait for something that stays as it is once it has happened."""
-        end = time.monotonic() + PATIENCE
-        while not happened():
-            assert time.monotonic() < end, self.directory.log_file.read_text()
-            time.sleep(0.01)
+    def wait_until(self, happened: Callable[[], object]) -> None:
+        wait_for(happened, self.directory.log_file.read_text)
 
     def wait_until_held(self) -> None:
-        self.wait_until(lambda: self._changed() is not None)
+        self.wait_until(self._changed)
         changed = self._changed()
         assert changed and changed.si_code == os.CLD_STOPPED, self.directory.log_file.read_text()
 
@@ -84,19 +77,17 @@ Workers = Callable[..., Worker]
 
 
 @pytest.fixture
-def start() -> Iterator[Workers]:
+def start(spawn: Callable[..., subprocess.Popen[bytes]]) -> Workers:
     """Starts workers; those that are given a moment are held there."""
-    started: list[Worker] = []
 
     def make(directory: RunDirectory, moment: str | None = None) -> Worker:
-        started.append(Worker(directory, moment))
+        with directory.log_file.open("ab") as log:
+            worker = Worker(directory, spawn(**_how(directory, moment), stdout=log))
         if moment:
-            started[-1].wait_until_held()
-        return started[-1]
+            worker.wait_until_held()
+        return worker
 
-    yield make
-    for worker in started:
-        worker.kill()
+    return make
 
 
 def _events(directory: RunDirectory) -> list[Event]:
@@ -303,15 +294,18 @@ def test_divergence_fails_the_run_with_its_reason(tiny: Specs, run_folder: Folde
     assert status(directory) == Status.FAILED
 
 
+# A checkpoint is larger than this; the journal is not.
+SMALL = """
+import os, resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 def test_a_full_disk_loses_nothing_that_was_saved(whole: RunDirectory, run_folder: Folders) -> None:
     directory = run_folder(RunSpec.model_validate(_long()))
-    limit = 300_000  # a checkpoint is larger; the journal is not
-
-    def small() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    assert _run(directory, preexec_fn=small) == 1
+    assert _run(directory, args=[sys.executable, "-c", SMALL, *_how(directory, None)["args"]]) == 1
     ended = _events(directory)[-1]
     assert isinstance(ended, RunEnded) and ended.status == "failed" and ended.error
     assert "Traceback" not in directory.log_file.read_text()

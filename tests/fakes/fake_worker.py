@@ -16,7 +16,7 @@
     {"exit": 3}                         end
 
 As a real worker it writes the fence, a heartbeat, run_started and run_ended, and exits with 75 when
-it gets SIGTERM between or during steps.
+it gets SIGTERM between or during steps; before, it is killed by it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,6 @@ def main(arguments):
     if verb:
         (directory.path / "synced").write_text(verb[0])
         return 0
-    signal.signal(signal.SIGTERM, stop)
     attempt = int(os.environ["LTHTUI_ATTEMPT"])
     directory.attempt_file.write_text(str(attempt))
     beat = Heartbeat(attempt=attempt, process=Process.of(os.getpid()), time=time.time())
@@ -56,6 +55,7 @@ def main(arguments):
     journal = events.Journal(directory.events_file, directory.run_id, attempt)
     keep_environment(directory)
     try:
+        signal.signal(signal.SIGTERM, stop)
         return play(steps(Path(script), directory.run_id), Path(script).parent, directory, journal)
     except Stopped:
         journal.append(events.RunEnded(status="stopped"))

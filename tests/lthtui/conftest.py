@@ -6,12 +6,13 @@ import json
 import os
 import shlex
 import sys
-import time
+from fcntl import LOCK_SH
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
-from engine.rundir import RunDirectory, Status, status
+from engine.rundir import RunDirectory, status
 from engine.spec import RunSpec
 from lthtui.launch import lease, queue
 
@@ -42,25 +43,18 @@ class Stage:
         """Let workers go on that wait for this name."""
         (self.folder / name).touch()
 
-    def until(self, run, *states, seconds=30) -> Status:
-        """Wait until a run is in one of these states."""
-        self.wait(lambda: status(run) in states, seconds)
-        return status(run)
+    wait = staticmethod(wait_for)
 
-    @staticmethod
-    def wait(condition, seconds=30):
-        """Wait until a condition holds."""
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, "waited in vain"
-            time.sleep(0.01)
+    def until(self, run, state):
+        """Wait until a run is in this state."""
+        self.wait(lambda: status(run) == state, lambda: f"{status(run)}, not {state}")
 
     def runs(self) -> list[RunDirectory]:
         return [RunDirectory(path) for path in sorted((self.root / "runs").glob("*"))]
 
     def dispatched(self) -> bool:
         """Whether a queue process holds the lease."""
-        held = lease.take(self.root)
+        held = lease.take(self.root, LOCK_SH)  # as clients look at it
         if held is not None:
             os.close(held)
         return held is None

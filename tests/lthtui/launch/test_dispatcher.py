@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE
 
 from engine.processes import Process
 from engine.rundir import Heartbeat, Status, status, write_json
@@ -20,10 +21,20 @@ GPUS = (Device("GPU-a", "0: A"), Device("GPU-b", "1: B"))
 
 @pytest.fixture
 def dispatch(stage, monkeypatch):
-    """Queue runs with nobody dispatching; calling it dispatches here until nothing is left."""
+    """Queue runs with nobody dispatching; calling it dispatches here until nothing is left.
+
+    What it is called with is done once all runs are started that can be.
+    """
     monkeypatch.setattr(lease, "ensure", lambda root: None)
     monkeypatch.setattr(devices, "cores", lambda: 2)
-    return lambda: Dispatcher(stage.root).run(lease.take(stage.root))
+
+    def dispatch(then=lambda: None):
+        dispatcher = Dispatcher(stage.root)
+        dispatcher.dispatch()
+        then()
+        dispatcher.run(lease.take(stage.root))
+
+    return dispatch
 
 
 def spans(stage):
@@ -59,9 +70,9 @@ def kill_queue_process(stage):
 
 
 def test_five_runs_on_two_places_start_in_order_two_at_a_time(stage, dispatch):
-    stage.play({"sleep": 0.2}, FINISH)
+    stage.play({"wait": "go"}, FINISH)
     runs = stage.submit(0, 1, 2, 3, 4)
-    dispatch()
+    dispatch(lambda: stage.allow("go"))
     assert {status(run) for run in runs} == {Status.FINISHED}
     found = spans(stage)
     assert [run.run_id for _, _, run in found] == [run.run_id for run in runs]
@@ -80,11 +91,11 @@ def test_higher_priorities_start_first(stage, dispatch):
 
 
 def test_a_run_that_needs_the_whole_machine_is_not_overtaken(stage, dispatch):
-    stage.play({"sleep": 0.2}, FINISH)
+    stage.play({"wait": "go"}, FINISH)
     small, large = {"threads": 1}, {"threads": 2}
     for seed, launch in enumerate([small, large, small]):
         stage.submit(seed, launch=launch)
-    dispatch()
+    dispatch(lambda: stage.allow("go"))
     found = spans(stage)
     assert [run.run_id[-2:] for _, _, run in found] == ["s0", "s1", "s2"]
     assert found[1][0] >= found[0][1] and found[2][0] >= found[1][1]
@@ -92,10 +103,10 @@ def test_a_run_that_needs_the_whole_machine_is_not_overtaken(stage, dispatch):
 
 def test_runs_are_placed_on_gpus_by_uuid(stage, dispatch, monkeypatch):
     monkeypatch.setattr(devices, "gpus", lambda: GPUS)
-    stage.play({"sleep": 0.5}, FINISH)
+    stage.play({"wait": "go"}, FINISH)
     first, second, cpu = *stage.submit(0, 1), *stage.submit(2, launch={"devices": "cpu"})
     (chosen,) = stage.submit(3, launch={"devices": ["1"], "threads": 3})
-    dispatch()
+    dispatch(lambda: stage.allow("go"))
     assert [run.launch().device for run in (first, second, cpu, chosen)] == [
         "GPU-a",
         "GPU-b",
@@ -158,22 +169,23 @@ def test_the_store_is_told_of_workers_that_died_without_a_word(
     assert (run.path / "synced").exists() == synced
 
 
-def test_a_run_that_nobody_can_place_waits_and_the_log_says_why(stage, dispatch, monkeypatch):
+def test_a_run_that_nobody_can_place_waits_and_the_log_says_why(
+    stage, dispatch, monkeypatch, capfd
+):
     monkeypatch.setattr(devices, "gpus", lambda: GPUS)
     (lost,) = stage.submit(0, launch={"devices": ["1"]})
     (other,) = stage.submit(1)
     monkeypatch.setattr(devices, "gpus", lambda: ())
+    stage.play({"wait": "go"}, FINISH)
     dispatcher = Dispatcher(stage.root)
-    told = []
-    monkeypatch.setattr("builtins.print", lambda *words, **_: told.append(" ".join(words)))
     for _ in range(2):
         dispatcher.dispatch()
-    monkeypatch.undo()
     assert (status(lost), status(other)) == (Status.QUEUED, Status.RUNNING)
-    assert len(told) == 1 and "no GPU '1' here" in told[0]
+    assert capfd.readouterr().out.count("no GPU '1' here") == 1
     lost.queue_file.unlink()
-    stage.wait(lambda: status(other) == Status.FINISHED)
-    dispatcher.collect()
+    stage.allow("go")
+    dispatcher.run(lease.take(stage.root))
+    assert status(other) == Status.FINISHED
 
 
 def test_a_waiting_run_that_somebody_started_by_hand_is_not_started_again(stage, dispatch):
@@ -292,7 +304,7 @@ def test_one_at_a_time_holds_the_lease(stage):
     (run,) = stage.submit(0)
     stage.until(run, Status.RUNNING)
     second = [sys.executable, "-P", "-m", "lthtui.launch.dispatcher", stage.root]
-    assert subprocess.run(second, timeout=30).returncode == 0
+    assert subprocess.run(second, timeout=PATIENCE).returncode == 0
     assert stage.dispatched()
     stage.allow("go")
     stage.until(run, Status.FINISHED)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE
 
 from engine.errors import UsageError
 from engine.rundir import Status, status, write_json
@@ -183,20 +184,18 @@ def test_a_deaf_worker_is_killed_with_all_that_it_started(stage):
     assert not Path(f"/proc/{spawned.read_text()}").exists()
 
 
-def test_a_worker_that_was_started_by_hand_is_stopped_too(stage, idle):
+def test_a_worker_that_was_started_by_hand_is_stopped_too(stage, idle, spawn):
     stage.play({"print": "on"}, LONG)
     (run,) = stage.submit(0)
     run.queue_file.unlink()
     command = [*shlex.split(os.environ["LTHTUI_WORKER"]), str(run.path)]
-    worker = subprocess.Popen(
-        command, env={**os.environ, "LTHTUI_ATTEMPT": "1"}, stdout=subprocess.PIPE
-    )
+    environment = {**os.environ, "LTHTUI_ATTEMPT": "1"}
+    worker = spawn(command, env=environment, stdout=subprocess.PIPE)
     assert worker.stdout.readline() == b"on\n"
     assert status(run) == Status.RUNNING
     queue.cancel([run])
     assert status(run) == Status.STOPPED
-    assert worker.wait() == 75
-    worker.stdout.close()
+    assert worker.wait(PATIENCE) == 75
 
 
 def test_a_full_disk_queues_all_of_a_sweep_or_nothing(stage, idle, monkeypatch):
@@ -227,20 +226,16 @@ def test_a_run_on_another_machine_cannot_be_stopped_from_here(stage, idle):
     run.heartbeat_file.unlink()
 
 
-def test_a_run_whose_pid_was_given_to_somebody_else_is_never_signalled(stage, idle):
+def test_a_run_whose_pid_was_given_to_somebody_else_is_never_signalled(stage, idle, spawn):
     (run,) = stage.submit(0)
     run.queue_file.unlink()
-    bystander = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"])
+    bystander = spawn([sys.executable, "-S", "-c", "import time; time.sleep(600)"])
     process = {"host": os.uname().nodename, "boot": "x", "pid": bystander.pid, "start": 1}
     launch = {"attempt": 1, "backend": "local", "process": process, "device": "cpu"}
     write_json(run.launch_file, {**launch, "threads": 1, "time": time.time()})
-    try:
-        assert status(run) == Status.LOST
-        queue.cancel([run], grace=0)
-        assert bystander.poll() is None
-    finally:
-        bystander.kill()
-        bystander.wait()
+    assert status(run) == Status.LOST
+    queue.cancel([run], grace=0)
+    assert bystander.poll() is None
 
 
 SUBMIT = """
@@ -254,11 +249,11 @@ print(*[one.action for one in queue.submit(Path(sys.argv[1]), specs)])
 """
 
 
-def test_several_clients_at_once_start_each_run_once(stage):
+def test_several_clients_at_once_start_each_run_once(stage, spawn):
     stage.play({"print": "started"}, FINISH)
     command = [sys.executable, "-c", SUBMIT, stage.root]
-    clients = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    said = [client.communicate(timeout=60)[0].split() for client in clients]
+    clients = [spawn(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [client.communicate(timeout=PATIENCE)[0].split() for client in clients]
     assert [client.returncode for client in clients] == [0, 0, 0]
     assert sorted(sum(said, [])).count("new") == 6
     for run in stage.runs():

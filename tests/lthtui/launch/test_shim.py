@@ -6,24 +6,28 @@ import sys
 import time
 
 import pytest
+from waiting import PATIENCE, wait_for
 
 from engine.processes import Process
 from lthtui.launch import shim
 
 PYTHON = [sys.executable, "-S", "-c"]
 LISTEN = """
-import signal, sys, time
+import os, signal, sys, time
+def leave(number, frame):
+    os.write(1, b"got %d\\n" % number)  # print may be at work already
+    os._exit(7)
 for name in sys.argv[1:]:
-    signal.signal(getattr(signal, name), lambda n, f: (print("got", n, flush=True), sys.exit(7)))
+    signal.signal(getattr(signal, name), leave)
 print("ready", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 DEAF = """
 import signal, time
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
     signal.signal(number, signal.SIG_IGN)
 print("ready", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 LEAVES = """
 import os, subprocess, sys
@@ -53,12 +57,12 @@ class Shim:
 
     def end(self):
         """Wait for the shim, and return what it recorded."""
-        assert self.process.wait(30) == 0
+        assert self.process.wait(PATIENCE) == 0
         return json.loads((self.folder / "exit.json").read_text())
 
     def says(self, text):
         """Wait for a text in the log."""
-        wait_for(lambda: text in self.log())
+        wait_for(lambda: text in self.log(), self.log)
 
     def log(self):
         file = self.folder / "log.txt"
@@ -78,13 +82,6 @@ def start(tmp_path):
         os.close(one.go)
         one.process.kill()
         one.process.wait()
-
-
-def wait_for(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 def alive(pid):
@@ -136,7 +133,7 @@ def test_nothing_starts_before_it_is_released(start, tmp_path):
 def test_a_start_that_nobody_recorded_never_happens(start, tmp_path):
     one = start("touch", tmp_path / "started")
     os.close(one.go)
-    assert one.process.wait(20) == 1
+    assert one.process.wait(PATIENCE) == 1
     one.go = os.open(os.devnull, os.O_RDONLY)
     assert not (tmp_path / "started").exists()
     assert not (tmp_path / "exit.json").exists()
@@ -179,14 +176,14 @@ def test_quit_kills_a_command_that_ignores_everything_else(start):
 @pytest.mark.parametrize("where", ["group", "session"])
 @pytest.mark.parametrize("how", ["willing", "deaf"])
 def test_what_the_command_leaves_behind_is_swept(start, where, how):
-    stays = DEAF if how == "deaf" else "import time; print('ready', flush=True); time.sleep(60)"
+    stays = DEAF if how == "deaf" else "import time; print('ready', flush=True); time.sleep(600)"
     one = start(*PYTHON, LEAVES, where, stays).release()
     assert one.end()["code"] == 0
     assert not alive(left_behind(one.log()))
 
 
 def test_quit_also_kills_what_escaped_the_group(start):
-    one = start(*PYTHON, LEAVES + "\nimport time; time.sleep(60)", "session", DEAF).release()
+    one = start(*PYTHON, LEAVES + "\nimport time; time.sleep(600)", "session", DEAF).release()
     one.says("left")
     one.process.send_signal(signal.SIGQUIT)
     assert one.end()["code"] == -signal.SIGKILL
@@ -194,11 +191,11 @@ def test_quit_also_kills_what_escaped_the_group(start):
 
 
 def test_the_command_dies_with_a_killed_shim(start):
-    one = start(*PYTHON, "import os, time; print('left', os.getpid(), flush=True); time.sleep(60)")
+    one = start(*PYTHON, "import os, time; print('left', os.getpid(), flush=True); time.sleep(600)")
     one.release().says("left")
     one.process.kill()
     one.process.wait()
-    wait_for(lambda: not alive(left_behind(one.log())), 5)
+    wait_for(lambda: not alive(left_behind(one.log())))
     assert not (one.folder / "exit.json").exists()
 
 

@@ -58,11 +58,10 @@ def test_a_run_with_more_threads_than_cores_has_the_cpu_for_itself(take):
     assert [take(CPU, threads=99), take(CPU, threads=1)] == ["cpu", None]
 
 
-def test_a_place_is_free_when_the_last_process_that_inherited_it_is_gone(ledger):
+def test_a_place_is_free_when_the_last_process_that_inherited_it_is_gone(ledger, spawn):
     taken = ledger.take([A], Holder(run_id="x", threads=1, per_device=1))
-    child = subprocess.Popen(
-        [sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(taken.file,)
-    )
+    wait = [sys.executable, "-S", "-c", "input()"]
+    child = spawn(wait, stdin=subprocess.PIPE, pass_fds=(taken.file,))
     taken.close()
     (place,) = ledger.places()
     assert place.held and place.device == "GPU-a" and place.holder.run_id == "x"
