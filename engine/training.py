@@ -85,6 +85,7 @@ class Training:
         ended: whether the sparsifier stopped the level; None while an epoch goes on.
         flops: what an image's way through the network costs.
         spent: operations of this level's training so far, those with pruned weights left out.
+        warn: tells the user what does not stop the run.
     """
 
     shown: Shown
@@ -104,6 +105,7 @@ class Training:
         self.tally = Tally.empty(device)
         self.flops = flops.count(net, data.train.x.shape[1], data.geometry.size)
         self.spent = 0.0
+        self.warn: Callable[[str], object] = lambda message: None
         self._dense_memory = False
         self._augment: ModuleType = load("augmentations", spec.augmentation.name)
         self._loss: ModuleType = load("losses", spec.loss.name)
@@ -131,6 +133,12 @@ class Training:
             raise DataError(f"{count} training image(s) make no batch; at least 2 are needed")
         self.planned = in_steps(self.level, self.steps_per_epoch, self.schedule.epochs)
         self.position = self.planned.first
+
+    @property
+    def epoch(self) -> int:
+        """The schedule's epoch, from 0, that is being trained or has just ended."""
+        # a checkpoint may lie between the last step of an epoch and its result
+        return (self.position - bool(self.tally.seen)) // self.steps_per_epoch
 
     def prunable(self) -> dict[str, nn.Parameter]:
         """The parameters that the sparsifier may prune, by name."""
@@ -307,8 +315,7 @@ def train_level(
     end, per_epoch = training.planned.end, training.steps_per_epoch
     first = training.planned.first // per_epoch
     while training.position < end or training.tally.seen:
-        # a checkpoint may lie between the last step of an epoch and its result
-        epoch = (training.position - bool(training.tally.seen)) // per_epoch
+        epoch = training.epoch
         stop = min((epoch + 1) * per_epoch, end)
         rate = training.learning_rate(epoch * per_epoch)
         _train_epoch(training, sparsifier, _batches(training, epoch), stop, tick)

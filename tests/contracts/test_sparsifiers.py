@@ -24,7 +24,15 @@ NAMES = registry.names("sparsifiers")
 # What a method needs to be short, and to be seen at work, on the tiny spec.
 SHORT: dict[str, dict[str, Any]] = {
     "imp": {"levels": 2, "rewind": "1ep"},
+    "grasp": {"density": 0.5},
+    "magnitude_init": {"density": 0.3},
+    "gradual": {"density": 0.3, "interval": "2it"},
     "random": {"density": 0.3},
+    "rigl": {"interval": "3it", "redistribute": "gradient"},
+    "set": {"interval": "3it", "at": "after"},
+    "snfs": {"interval": "3it"},
+    "snip": {"density": 0.5},
+    "synflow": {"density": 0.3, "iterations": 10},
 }
 
 
