@@ -1,0 +1,278 @@
+"""Sparse training: drop the least weights of a sparse network and grow others in their place.
+
+One engine for SET, SNFS and RigL, which differ in what they grow by. Where the published code of
+RigL and of its reproduction (RR) differ, the settings say which is which. Unlike both, counts are
+exact, ties go to the earlier position (RigL adds noise of 1e-5 to magnitudes), and layers that are
+full exchange nothing (RR zeroes their least weights at every update).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from pydantic import Field
+
+from engine import masks, sparsifier
+from engine.errors import SpecError
+from engine.lazy import torch
+from engine.plan import Level, Plan
+from engine.sparsifiers import _schedules, _topology, _updates
+from engine.sparsifiers._churn import Churn
+from engine.spec import RunSpec, Sgd
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.training import Training
+
+    Tensors = Mapping[str, Tensor]
+
+
+class DynamicSettings(_schedules.UpdateSettings, _topology.TopologySettings):
+    """What is exchanged, how much of it, and when."""
+
+    alpha: float = Field(
+        0.3,
+        gt=0,
+        lt=1,
+        description="share of each layer's live weights that the first update replaces",
+    )
+    drop_schedule: _schedules.DropSchedule = Field(
+        "cosine",
+        description="how that share falls from start to stop: as half a cosine (RigL), linearly, as"
+        " a power of the time left (exponential in RigL's code), with the learning rate, or not",
+    )
+    drop_power: float = Field(
+        3.0, gt=0, le=100, description="exponent of drop_schedule: power; 1 is linear"
+    )
+    redistribute: Literal["none", "gradient", "momentum"] = Field(
+        "none",
+        description="whether each layer grows what it drops (none), or layers share the growth by"
+        " the mean magnitude of their live weights' gradients or momenta, the total being exact",
+    )
+    grow_init: _updates.GrowInit = Field(
+        "zeros",
+        description="what new connections start from: zeros (published), the layer's initial"
+        " weights in random order, random numbers with the standard deviation (normal) or within"
+        " the mean magnitude (uniform) of its live weights, their gradient, or its sign",
+    )
+    grow_divisor: float = Field(
+        1.0, gt=0, le=1e6, description="what grow_init's values are divided by"
+    )
+    regrown: Literal["keep", "zero"] = Field(
+        "keep",
+        description="a weight that one update drops and grows again keeps its value (keep, as in"
+        " RigL's code), or starts from zero (zero, as in the reproduction's)",
+    )
+    memory: Literal["masked", "dense"] = Field(
+        "masked",
+        description="whether the optimizer forgets pruned weights, so that new connections start"
+        " without momentum (masked, as published), or remembers their gradients too (dense), at the"
+        " cost of computing them at every step",
+    )
+    drop_by: Literal["mean", "max"] = Field(
+        "mean", description="with structure: channel, the magnitude of a block of weights"
+    )
+    grow_by: Literal["mean", "min"] = Field(
+        "mean", description="with structure: channel, the gradient or momentum of a block"
+    )
+
+
+S = TypeVar("S", bound=DynamicSettings)
+
+
+class Dynamic(sparsifier.Sparsifier[S]):
+    """One training whose mask is updated every so many steps, the number of live weights constant.
+
+    Attributes:
+        window: the steps that update the mask.
+        budget: how many weights live after an update; whole blocks may leave a few of them out.
+    """
+
+    scores_gradients = False
+    """Whether pruned weights grow by their gradients, which an update then needs."""
+
+    window: _schedules.Window
+    churn: Churn
+    budget: int
+
+    def __init__(self, settings: S) -> None:
+        super().__init__(settings)
+        self.dense_memory = settings.memory == "dense"
+        self._loaded: dict[str, Tensor] = {}
+
+    def levels(self) -> Sequence[Level]:
+        return [Level(0, self.settings.density)]
+
+    @abstractmethod
+    def grow_scores(self, training: Training, gradients: Tensors, rng: torch.Generator) -> Tensors:
+        """By name, tensors whose magnitudes say which pruned weights grow.
+
+        Args:
+            gradients: of the step's batch, pruned weights' too.
+            rng: of this update, on the CPU.
+        """
+
+    def check(self, spec: RunSpec, plan: Plan) -> None:
+        if self.settings.density == 1:
+            raise SpecError(
+                "at density 1 there is nothing to exchange; lower it, or use sparsifier: dense",
+                "sparsifier.density",
+            )
+        self.settings.check(spec, plan)
+        optimizer = spec.train.optimizer
+        if self.uses_momentum() and isinstance(optimizer, Sgd) and not optimizer.momentum:
+            raise SpecError(
+                f"{self.settings.name} goes by the optimizer's momentum here, which is 0; raise it,"
+                " or use adam",
+                "train.optimizer.momentum",
+            )
+
+    def uses_momentum(self) -> bool:
+        """Whether updates go by what the optimizer remembers."""
+        return self.settings.redistribute == "momentum"
+
+    def weights_before(
+        self, level: Level, weights: dict[str, Tensor], rng: torch.Generator
+    ) -> dict[str, Tensor]:
+        self._initial = weights
+        return weights
+
+    def attach(self, training: Training) -> None:
+        s, weights = self.settings, training.prunable()
+        multiplier = training.spec.train.multiplier
+        self.window = s.window(training.planned, training.steps_per_epoch, multiplier)
+        self._fixed = _topology.fixed(weights, s)
+        self._block = _topology.blocks(weights, s)
+        if self._loaded:
+            self.budget = int(self._loaded.pop("budget"))
+            self.churn = Churn.load(self._loaded, training.device)
+
+    def mask_before(self, training: Training) -> masks.Mask:
+        mask = _topology.draw(training.prunable(), self.settings, training.rng("mask"))
+        mask = mask.to(training.device)
+        self.budget, self.churn = mask.kept, Churn(mask)
+        return mask
+
+    def mask_during(self, training: Training) -> tuple[masks.Mask, bool] | None:
+        if not self.window.due(_step(training)):
+            return None
+        gradients = {name: _gradient(p) for name, p in training.prunable().items()}
+        if self.settings.at == "after":
+            gradients = {name: gradient.clone() for name, gradient in gradients.items()}
+            training.move()
+        return self._update(training, gradients), True
+
+    def dense_gradients(self, training: Training) -> bool:
+        needed = self.scores_gradients or self.settings.grow_init in ("gradient", "sign")
+        return self.dense_memory or (needed and self.window.due(_step(training)))
+
+    def metrics(self, training: Training) -> dict[str, float]:
+        return self.churn.metrics(training.mask)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {**self.churn.state_dict(), "budget": torch.tensor(self.budget)}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self._loaded = dict(state)
+
+    def _update(self, training: Training, gradients: Tensors) -> masks.Mask:
+        """Exchange weights, give the new ones their values, and return the new mask."""
+        s, before = self.settings, training.mask
+        rng = training.rng("update", training.position)
+        scores = self.grow_scores(training, gradients, rng)
+        stayed, after = masks.Mask(before), masks.Mask(before)
+        for name, (drop, grow) in self._counts(training, gradients).items():
+            weight = training.prunable()[name]
+            done = _updates.exchange(
+                _updates.gathered(before[name], s.structure),
+                _updates.reduced(weight, s.structure, s.drop_by),
+                drop,
+                _updates.reduced(scores[name], s.structure, s.grow_by),
+                grow,
+            )
+            stayed[name] = _updates.spread(done.stayed, weight.shape)
+            after[name] = _updates.spread(done.alive, weight.shape)
+        assert after.kept == self.budget or s.structure == "channel"
+        self._start(training, before, stayed, after, gradients, rng)
+        self.churn.updated(before, stayed, after)
+        return after
+
+    def _counts(self, training: Training, gradients: Tensors) -> dict[str, tuple[int, int]]:
+        """By layer, how many units it drops and grows; layers that do neither are left out."""
+        mask, s = training.mask, self.settings
+        open_layers = [name for name in mask if name not in self._fixed]
+        kept = {name: int(mask[name].sum()) // self._block[name] for name in open_layers}
+        whole = {name: mask[name].numel() // self._block[name] for name in open_layers}
+        alpha = self._alpha(training)
+        shares: dict[str, float] = {}
+        if s.redistribute != "none":
+            by = gradients if s.redistribute == "gradient" else momenta(training)
+            shares = _updates.importance({name: by[name] for name in open_layers}, mask)
+        if not any(shares.values()):
+            drops = {n: _updates.drop_count(alpha, kept[n]) for n in kept if kept[n] < whole[n]}
+            return {name: (drop, drop) for name, drop in drops.items()}
+        sparsity = {name: 1 - kept[name] / whole[name] for name in kept}
+        drops = {  # a layer without weights would have nothing to go by
+            name: min(_updates.drop_count(share, kept[name]), kept[name] - 1)
+            for name, share in _updates.drop_shares(alpha, shares, sparsity).items()
+        }
+        room = {name: whole[name] - kept[name] + drops[name] for name in drops}
+        total = self.budget - mask.kept + sum(drops[n] * self._block[n] for n in drops)
+        weights = {name: room[name] * self._block[name] for name in room}
+        grows = _updates.in_units(
+            _updates.regrowth(shares, total, weights), self._block, room, total
+        )
+        return {name: (drops[name], grows[name]) for name in drops}
+
+    def _alpha(self, training: Training) -> float:
+        """The share that this update replaces."""
+        s, progress = self.settings, self.window.progress(_step(training))
+        rate = training.learning_rate(training.position) / training.spec.train.optimizer.lr
+        return _schedules.drop_fraction(s.drop_schedule, s.alpha, progress, s.drop_power, rate)
+
+    @torch.no_grad()
+    def _start(
+        self,
+        training: Training,
+        before: masks.Mask,
+        stayed: masks.Mask,
+        after: masks.Mask,
+        gradients: Tensors,
+        rng: torch.Generator,
+    ) -> None:
+        """Give weights that grew their values; new ones are zero as it is."""
+        s = self.settings
+        for name, weight in training.prunable().items():
+            if s.regrown == "zero":
+                weight.masked_fill_(after[name] & before[name] & ~stayed[name], 0.0)
+            if s.grow_init != "zeros":
+                values = _updates.initial_values(
+                    s.grow_init, weight, before[name], self._initial[name], gradients[name], rng
+                )
+                fresh = after[name] & ~before[name]
+                weight.copy_(torch.where(fresh, values / s.grow_divisor, weight))
+
+
+def momenta(training: Training) -> dict[str, Tensor]:
+    """What the optimizer remembers of gradients: SGD's momentum, or Adam's normalised mean."""
+    found = {}
+    for name in training.prunable():
+        buffers = training.optimizer.buffers(name)
+        if "momentum" in buffers:
+            found[name] = buffers["momentum"]
+        else:
+            found[name] = buffers["exp_avg"] / (buffers["exp_avg_sq"].sqrt() + 1e-8)
+    return found
+
+
+def _step(training: Training) -> int:
+    """Steps of this level before the one being taken."""
+    return training.position - training.planned.first
+
+
+def _gradient(parameter: Tensor) -> Tensor:
+    assert parameter.grad is not None
+    return parameter.grad

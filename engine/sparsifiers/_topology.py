@@ -1,0 +1,82 @@
+"""Where a sparse network's connections are at first: a random mask, exact in every layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from engine import densities, masks, plugin
+from engine.errors import SpecError
+from engine.lazy import torch
+from engine.sparsifiers import _updates
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class TopologySettings(plugin.AllocationSettings):
+    """How many weights live, in which layers, and in which units."""
+
+    allocation: Literal["uniform", "er", "erk"] = Field(
+        "erk",
+        description="how layers share the weights: each alike (uniform), or more in layers with few"
+        " inputs and outputs (er) and small kernels (erk, as RigL)",
+    )
+    structure: Literal["weight", "channel"] = Field(
+        "weight",
+        description="what lives or is pruned as one: each weight, or all weights between one input"
+        " and one output channel (channel), where linear layers stay dense and the others are the"
+        " sparser for it; as many whole blocks as the density allows",
+    )
+
+
+def fixed(weights: Mapping[str, Tensor], settings: TopologySettings) -> set[str]:
+    """The layers that stay dense throughout."""
+    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+    linear = {name for name, shape in shapes.items() if len(shape) < 3}
+    dense = set(densities.named(shapes, settings.keep_dense))
+    return dense | linear if settings.structure == "channel" else dense
+
+
+def blocks(weights: Mapping[str, Tensor], settings: TopologySettings) -> dict[str, int]:
+    """The number of weights in a unit of each layer."""
+    if settings.structure == "weight":
+        return dict.fromkeys(weights, 1)
+    return {name: math.prod(weight.shape[2:]) for name, weight in weights.items()}
+
+
+def draw(
+    weights: Mapping[str, Tensor], settings: TopologySettings, rng: torch.Generator
+) -> masks.Mask:
+    """A random mask at the settings' density.
+
+    Args:
+        weights: name -> weight, such as [out, in, height, width].
+        rng: on the CPU; the same numbers as for a random mask of the same allocation.
+
+    Raises:
+        SpecError: a layer would keep nothing, or the layers to keep dense do not fit.
+    """
+    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+    s, block = settings, blocks(weights, settings)
+    kept = densities.counts(shapes, s.density, s.allocation, s.power, fixed(weights, s))
+    room = {name: weights[name].numel() // block[name] for name in block}
+    units = _updates.in_units(kept, block, room, sum(kept.values()))
+    empty = [name for name, count in units.items() if not count]
+    if empty:
+        raise SpecError(
+            f"density {s.density} with allocation {s.allocation} leaves nothing of"
+            f" {', '.join(empty)}, which could never grow again; raise the density, keep these"
+            " layers dense (keep_dense), or leave them out of prunable",
+            "sparsifier.density",
+        )
+    mask = masks.Mask()
+    for name, weight in weights.items():
+        shape = weight.shape if s.structure == "weight" else weight.shape[:2]
+        noise = torch.rand(shape, generator=rng)
+        chosen = masks.keep_top({name: noise}, units[name])[name]
+        mask[name] = _updates.spread(chosen, weight.shape)
+    return mask

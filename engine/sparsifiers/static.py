@@ -1,0 +1,27 @@
+"""A random sparse network, trained as it is: the baseline of sparse training (Evci et al. 2020)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from engine import masks, sparsifier
+from engine.plan import Level
+from engine.sparsifiers import _topology
+
+if TYPE_CHECKING:
+    from engine.training import Training
+
+
+class Settings(_topology.TopologySettings):
+    """How many weights live, and where. `random` is the same with other defaults."""
+
+
+class Sparsifier(sparsifier.Sparsifier[Settings]):
+    """One training under the random mask that the dynamic methods begin with."""
+
+    def levels(self) -> Sequence[Level]:
+        return [Level(0, self.settings.density)]
+
+    def mask_before(self, training: Training) -> masks.Mask:
+        return _topology.draw(training.prunable(), self.settings, training.rng("mask"))
