@@ -59,11 +59,11 @@ def count(net: nn.Module, channels: int, size: int) -> Flops:
 
     kinds = (torch.nn.Conv2d, torch.nn.Linear)
     hooks = [m.register_forward_hook(add) for m in net.modules() if isinstance(m, kinds)]
-    device = next(net.parameters()).device
+    like = next(net.parameters())
     was_training = net.training
     try:
         with torch.no_grad():
-            net.eval()(torch.zeros(1, channels, size, size, device=device))
+            net.eval()(like.new_zeros(1, channels, size, size))
     finally:
         net.train(was_training)
         for hook in hooks:

@@ -24,6 +24,24 @@ def test_keeps_the_highest_scores_and_breaks_ties_by_position() -> None:
     assert mask["b"].tolist() == [False, True]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_equals_a_stable_sort_however_many_scores_are_equal(dtype: torch.dtype) -> None:
+    rng = torch.Generator().manual_seed(0)
+    for kept in (0, 1, 7, 500, 999, 1000):
+        scores = (torch.randn(1000, generator=rng) * 4).round().to(dtype)
+        scores[::50] = float("inf")
+        within = torch.rand(1000, generator=rng) < 0.9
+        order = scores.float().argsort(descending=True, stable=True)
+        assert sorted(order[:kept].tolist()) == _where(masks.keep_top({"a": scores}, kept))
+        order = order[within[order]]
+        found = masks.keep_top({"a": scores}, kept, Mask({"a": within}))
+        assert sorted(order[:kept].tolist()) == _where(found)
+
+
+def _where(mask: Mask) -> list[int]:
+    return mask["a"].nonzero()[:, 0].tolist()
+
+
 def test_ranks_scores_in_their_own_precision() -> None:
     tiny = torch.tensor([3e-60, 1e-60, 4e-60, 2e-60], dtype=torch.float64)  # zero in float32
     assert masks.keep_top({"a": tiny}, 2)["a"].tolist() == [True, False, True, False]
