@@ -18,7 +18,7 @@ from engine import masks, sparsifier
 from engine.errors import SpecError
 from engine.lazy import torch
 from engine.plan import Level, Plan
-from engine.sparsifiers import _schedules, _topology, _updates
+from engine.sparsifiers import _schedules, _shares, _topology, _updates
 from engine.sparsifiers._churn import Churn
 from engine.spec import RunSpec, Sgd
 
@@ -200,32 +200,21 @@ class Dynamic(sparsifier.Sparsifier[S]):
         self.churn.updated(before, stayed, after)
         return after
 
-    def _counts(self, training: Training, gradients: Tensors) -> dict[str, tuple[int, int]]:
-        """By layer, how many units it drops and grows; layers that do neither are left out."""
-        mask, s = training.mask, self.settings
-        open_layers = [name for name in mask if name not in self._fixed]
-        kept = {name: int(mask[name].sum()) // self._block[name] for name in open_layers}
-        whole = {name: mask[name].numel() // self._block[name] for name in open_layers}
-        alpha = self._alpha(training)
-        shares: dict[str, float] = {}
-        if s.redistribute != "none":
-            by = gradients if s.redistribute == "gradient" else momenta(training)
-            shares = _updates.importance({name: by[name] for name in open_layers}, mask)
-        if not any(shares.values()):
-            drops = {n: _updates.drop_count(alpha, kept[n]) for n in kept if kept[n] < whole[n]}
-            return {name: (drop, drop) for name, drop in drops.items()}
-        sparsity = {name: 1 - kept[name] / whole[name] for name in kept}
-        drops = {  # a layer without weights would have nothing to go by
-            name: min(_updates.drop_count(share, kept[name]), kept[name] - 1)
-            for name, share in _updates.drop_shares(alpha, shares, sparsity).items()
+    def _counts(self, training: Training, gradients: Tensors) -> _shares.Counts:
+        """By layer, how many units it drops and grows."""
+        mask, s, alpha = training.mask, self.settings, self._alpha(training)
+        layers = {
+            name: _shares.Layer(int(alive.sum()), alive.numel(), self._block[name])
+            for name, alive in mask.items()
+            if name not in self._fixed
         }
-        room = {name: whole[name] - kept[name] + drops[name] for name in drops}
-        total = self.budget - mask.kept + sum(drops[n] * self._block[n] for n in drops)
-        weights = {name: room[name] * self._block[name] for name in room}
-        grows = _updates.in_units(
-            _updates.regrowth(shares, total, weights), self._block, room, total
-        )
-        return {name: (drops[name], grows[name]) for name in drops}
+        if s.redistribute == "none":
+            return _shares.alike(layers, alpha)
+        by = gradients if s.redistribute == "gradient" else momenta(training)
+        shares = _shares.importance({name: by[name] for name in layers}, mask)
+        if not any(shares.values()):
+            return _shares.alike(layers, alpha)
+        return _shares.shared(layers, alpha, shares, self.budget - mask.kept)
 
     def _alpha(self, training: Training) -> float:
         """The share that this update replaces."""
@@ -233,7 +222,6 @@ class Dynamic(sparsifier.Sparsifier[S]):
         rate = training.learning_rate(training.position) / training.spec.train.optimizer.lr
         return _schedules.drop_fraction(s.drop_schedule, s.alpha, progress, s.drop_power, rate)
 
-    @torch.no_grad()
     def _start(
         self,
         training: Training,
@@ -245,15 +233,15 @@ class Dynamic(sparsifier.Sparsifier[S]):
     ) -> None:
         """Give weights that grew their values; new ones are zero as it is."""
         s = self.settings
-        for name, weight in training.prunable().items():
+        for name, parameter in training.prunable().items():
+            weight, old, new = parameter.detach(), before[name], after[name]
             if s.regrown == "zero":
-                weight.masked_fill_(after[name] & before[name] & ~stayed[name], 0.0)
+                weight.masked_fill_(new & old & ~stayed[name], 0.0)
             if s.grow_init != "zeros":
                 values = _updates.initial_values(
-                    s.grow_init, weight, before[name], self._initial[name], gradients[name], rng
+                    s.grow_init, weight, old, self._initial[name], gradients[name], rng
                 )
-                fresh = after[name] & ~before[name]
-                weight.copy_(torch.where(fresh, values / s.grow_divisor, weight))
+                weight.copy_(torch.where(new & ~old, values / s.grow_divisor, weight))
 
 
 def momenta(training: Training) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from pydantic import Field
 from engine import densities, masks, plugin
 from engine.errors import SpecError
 from engine.lazy import torch
-from engine.sparsifiers import _updates
+from engine.sparsifiers import _shares, _updates
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,7 +64,7 @@ def draw(
     s, block = settings, blocks(weights, settings)
     kept = densities.counts(shapes, s.density, s.allocation, s.power, fixed(weights, s))
     room = {name: weights[name].numel() // block[name] for name in block}
-    units = _updates.in_units(kept, block, room, sum(kept.values()))
+    units = _shares.in_units(kept, block, room, sum(kept.values()))
     empty = [name for name, count in units.items() if not count]
     if empty:
         raise SpecError(
