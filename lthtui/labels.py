@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lthtui.text import clean_line
 
-IGNORED = ("name", "experiment", "seed", "tags", "launch", "tracking")
+IGNORED = (
+    *("name", "experiment", "seed", "tags", "launch", "tracking"),
+    *("keep", "evaluate", "checkpoint"),
+)
 MOST = 3  # settings that a label names
 
 
@@ -23,8 +27,33 @@ def distinguish(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return {group: _label(one, differ) for group, one in flat.items()}
 
 
+def by_method(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Name groups by their sparsifier, and by as much more as tells them apart.
+
+    Args:
+        specs: by group, the dumped spec of one of its runs.
+    """
+    methods = {group: str(spec["sparsifier"]["name"]) for group, spec in specs.items()}
+    own: dict[str, str] = {}
+    for method in dict.fromkeys(methods.values()):
+        alike = [group for group in specs if methods[group] == method]
+        own |= distinguish({group: {"own": specs[group]["sparsifier"]} for group in alike})
+    rest = distinguish(
+        {
+            group: {key: value for key, value in spec.items() if key != "sparsifier"}
+            for group, spec in specs.items()
+        }
+    )
+    named = {one: " ".join(filter(None, (methods[one], own[one], rest[one]))) for one in specs}
+    count = Counter(named.values())
+    return {
+        group: clean_line(name if count[name] == 1 else f"{name} {group[:6]}")
+        for group, name in named.items()
+    }
+
+
 def _label(flat: Mapping[str, Any], differ: list[str]) -> str:
-    shown = [f"{key.rpartition('.')[2]}={flat[key]}" for key in differ if key in flat]
+    shown = [f"{key.rpartition('.')[2]}={flat[key]}" for key in differ if flat.get(key) is not None]
     more = f" +{len(shown) - MOST}" if len(shown) > MOST else ""
     return clean_line(" ".join(shown[:MOST]) + more)
 

@@ -1,0 +1,86 @@
+"""What `lthtui compare` is told to compare: runs, groups, experiments and spec files, as runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.errors import UsageError
+from engine.rundir import RunDirectory
+from lthtui import labels, runnames, specfiles
+from lthtui.runview import RunView
+
+LEAST = 6  # characters of a group's id that name it
+
+
+@dataclass
+class Chosen:
+    """Runs, each once, in the order in which they were named; `notes` say what is not there."""
+
+    runs: dict[str, RunView] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def choose(root: Path, known: Iterable[RunView], words: Sequence[str]) -> Chosen:
+    """The runs that are meant: a spec file's, an experiment's, a spec name's, a group's, or one.
+
+    Raises:
+        UsageError: a word means none of these, or several runs.
+        FileError: something is wrong in a spec file.
+    """
+    oldest_first = sorted(known, key=lambda run: (run.created, run.run_id))
+    chosen = Chosen()
+    for word in words:
+        found = _of_spec(oldest_first, word, chosen) if _is_spec(word) else None
+        if found is None:
+            found = _named(root, oldest_first, word)
+        chosen.runs |= {run.run_id: run for run in found}
+    return chosen
+
+
+def labelled(runs: Iterable[RunView]) -> dict[str, str]:
+    """By group, its method and what else tells it from the other groups."""
+    specs = {}
+    for run in runs:
+        if run.group not in specs:
+            spec = (
+                RunDirectory(run.directory).spec().model_dump(mode="json") if run.directory else {}
+            )
+            specs[run.group] = {"sparsifier": {"name": run.sparsifier}, **spec}
+    return labels.by_method(specs)
+
+
+def _is_spec(word: str) -> bool:
+    path = Path(word)
+    return path.suffix in (".yaml", ".yml") or path.is_file() or (path / "spec.yaml").is_file()
+
+
+def _of_spec(known: Sequence[RunView], word: str, chosen: Chosen) -> list[RunView]:
+    """The runs that a spec file asks for, as far as they were made."""
+    asked = [(run.spec.group, run.spec.seed) for run in specfiles.expand(word).runs]
+    found = [run for key in asked for run in known if (run.group, run.seed) == key]
+    missing = len(asked) - len({(run.group, run.seed) for run in found})
+    if missing:
+        made = f"{missing} of its {len(asked)} runs were never started; `lthtui run {word}`"
+        chosen.notes.append(f"{word}: {made}")
+    return found
+
+
+def _named(root: Path, known: Sequence[RunView], word: str) -> list[RunView]:
+    for members in _sets(known, word):
+        if members:
+            return members
+    if any(run.run_id == word for run in known):
+        return [run for run in known if run.run_id == word]
+    (directory,) = runnames.find(root, [word])
+    return [run for run in known if run.run_id == directory.run_id]
+
+
+def _sets(known: Sequence[RunView], word: str) -> Iterator[list[RunView]]:
+    yield [run for run in known if run.experiment == word]
+    yield [run for run in known if run.name == word]
+    if len(word) >= LEAST:
+        yield [run for run in known if run.group.startswith(word)]
+    if not known:
+        raise UsageError("there are no runs yet; `lthtui run SPEC` makes one")

@@ -1,0 +1,206 @@
+"""The command `lthtui compare`: groups of runs side by side, as a table or as data."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from engine.errors import UsageError
+from lthtui import settings
+from lthtui.commands import Json, Root
+from lthtui.comparison import Choice, Comparison, Gain, Row, Spread, compare, describe
+from lthtui.text import clean, clean_line
+
+
+class Form(StrEnum):
+    """How the table is written."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    JSON = "json"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("compare")(compare_runs)
+
+
+def compare_runs(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN...",
+            help="Runs, groups (by 6 or more characters of their id), experiments or spec files.",
+        ),
+    ],
+    level: Annotated[
+        str,
+        typer.Option(help="Level to read: winning, best, last, dense, or a number."),
+    ] = "winning",
+    baselines: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--baseline",
+            help="Method or label to show gains over; costs are relative to the first. May be"
+            " given several times; dense by default.",
+        ),
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Write a Markdown table.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV, numbers in full.")] = False,
+    as_json: Json = False,
+    root: Root = None,
+) -> None:
+    """Compare methods over their seeds: accuracy, density, cost, and gains over baselines."""
+    form = _form(markdown, as_csv, as_json)
+    read = _level(level)
+    from lthtui.choosing import choose, labelled
+    from lthtui.lookout import Lookout
+
+    folder = settings.root(root)
+    lookout = Lookout(folder)
+    try:
+        board = lookout.look()
+    finally:
+        lookout.close()
+    chosen = choose(folder, board.runs.values() if board else (), names)
+    runs = [*chosen.runs.values()]
+    found = compare(runs, labelled(runs), read, tuple(dict.fromkeys(baselines or ["dense"])))
+    for note in [*([board.trouble] if board and board.trouble else []), *chosen.notes]:
+        _say(note)
+    _write(found, form)
+    for note in found.notes:
+        _say(note)
+
+
+def _form(markdown: bool, as_csv: bool, as_json: bool) -> Form:
+    asked = {Form.MARKDOWN: markdown, Form.CSV: as_csv, Form.JSON: as_json}
+    forms = [form for form, wanted in asked.items() if wanted]
+    if len(forms) > 1:
+        raise UsageError(f"give one of {', '.join(f'--{form}' for form in forms)}")
+    return forms[0] if forms else Form.TABLE
+
+
+def _level(text: str) -> Choice:
+    match text:
+        case "winning" | "best" | "last" | "dense":
+            return text
+        case _ if text.isdecimal():
+            return int(text)
+    raise UsageError(
+        f"--level {clean_line(text)}: give winning, best, last, dense or a level's number"
+    )
+
+
+def _write(found: Comparison, form: Form) -> None:
+    match form:
+        case Form.JSON:
+            typer.echo(json.dumps(describe(found)))
+        case Form.CSV:
+            csv.writer(sys.stdout, lineterminator="\n").writerows(_records(found))
+        case Form.MARKDOWN:
+            for line in _markdown(*_cells(found)):
+                typer.echo(line)
+        case Form.TABLE if sys.stdout.isatty():
+            _draw(*_cells(found))
+        case Form.TABLE:
+            from lthtui.report import aligned
+
+            for line in aligned(*_cells(found)):
+                typer.echo(line)
+
+
+def _cells(found: Comparison) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """The table in words; percentages, except for costs relative to the first baseline."""
+    first = f"× {found.baselines[0]}" if found.baselines else "×"
+    gains = [f"over {name}" for name in found.baselines]
+    costs = ("train FLOPs", first, "FLOPs/image", first, "time")
+    header = ("method", "n", "kept %", "test %", *gains, *costs)
+    return header, [_row(row) for row in found.rows]
+
+
+def _row(row: Row) -> Sequence[str]:
+    from lthtui.board import duration, operations
+
+    def middle(spread: Spread | None) -> float | None:
+        return spread.mean if spread else None
+
+    return (
+        row.label,
+        str(len(row.results)),
+        _percent(row.spread(lambda one: one.level.density)),
+        _percent(row.spread(lambda one: one.level.test)),
+        *(_gain(gain, len(row.results)) for gain in row.gains.values()),
+        operations(middle(row.spread(lambda one: one.training_flops))),
+        _times(row.cost),
+        operations(middle(row.spread(lambda one: one.level.inference_flops))),
+        _times(row.inference),
+        duration(middle(row.spread(lambda one: one.seconds))),
+    )
+
+
+def _percent(spread: Spread | None, form: str = ".2f") -> str:
+    if spread is None:
+        return "–"
+    text = format(100 * spread.mean, form)
+    return text if spread.deviation is None else f"{text} ± {100 * spread.deviation:.2f}"
+
+
+def _gain(gain: Gain | None, seeds: int) -> str:
+    """Percentage points; the number of seeds where not all count, or that they are not paired."""
+    text = _percent(gain.spread if gain else None, "+.2f")
+    if gain is None:
+        return text
+    if not gain.paired:
+        return f"{text} unpaired"
+    return text if gain.spread.count == seeds else f"{text} ({gain.spread.count})"
+
+
+def _times(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:.3g}"
+
+
+def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(header)} |"
+    yield "|---" + "|---:" * (len(header) - 1) + "|"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+
+
+def _draw(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="dim")
+    for index, title in enumerate(header):
+        table.add_column(title, justify="right" if index else "left", no_wrap=bool(index))
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False, markup=False, emoji=False).print(table)
+
+
+def _records(found: Comparison) -> Iterator[Sequence[object]]:
+    """The groups as JSON has them, a column per number."""
+    rows = [dict(_flat("", group)) for group in describe(found)["groups"]]
+    yield [*rows[0]] if rows else []
+    yield from ([*row.values()] for row in rows)
+
+
+def _flat(prefix: str, value: Any) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _flat(f"{prefix}.{key}" if prefix else key, item)
+    elif isinstance(value, list):
+        yield prefix, " ".join(str(run["run_id"]) for run in value)
+    else:
+        yield prefix, value
+
+
+def _say(message: str) -> None:
+    typer.echo(clean(message), err=True)

@@ -1,0 +1,312 @@
+"""Groups of runs against one another: accuracy, density and cost over seeds, and over baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import mean, stdev
+from typing import Any, Literal
+
+from engine.errors import UsageError, did_you_mean
+from lthtui.runview import LevelView, RunView, best
+
+Choice = Literal["winning", "best", "last", "dense"] | int
+DENSE = "dense"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and sample deviation of `count` values; no deviation of a single one."""
+
+    mean: float
+    deviation: float | None
+    count: int
+
+    @classmethod
+    def of(cls, values: Iterable[float | None]) -> Spread | None:
+        """Over the values that are known; None if none is."""
+        known = [value for value in values if value is not None]
+        return cls(mean(known), stdev(known) if known[1:] else None, len(known)) if known else None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run came to at a level, and what it took to have that level.
+
+    Attributes:
+        training_flops, seconds: of all levels that were trained for it; None where not known.
+    """
+
+    run: RunView
+    level: LevelView
+    training_flops: float | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Test accuracy over a baseline's; `paired` by seed, or of means where no seed is shared."""
+
+    spread: Spread
+    paired: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """A group: one method with its settings, over its seeds.
+
+    Attributes:
+        results: those of its runs that have the level that is read, by seed.
+        gains: by baseline; None for the baseline itself and where there is nothing to compare.
+        cost, inference: training and inference operations, relative to the first baseline's.
+    """
+
+    label: str
+    runs: tuple[RunView, ...]
+    results: tuple[Result, ...]
+    gains: Mapping[str, Gain | None] = field(default_factory=dict)
+    cost: float | None = None
+    inference: float | None = None
+
+    @property
+    def first(self) -> RunView:
+        """One of its runs, to speak for what all have in common."""
+        return self.runs[0]
+
+    def spread(self, value: Callable[[Result], float | None]) -> Spread | None:
+        """A figure of its results over the seeds."""
+        return Spread.of(value(result) for result in self.results)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows, and in `notes` what they leave out and why."""
+
+    level: Choice
+    baselines: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+
+def compare(
+    runs: Sequence[RunView],
+    labels: Mapping[str, str],
+    level: Choice = "winning",
+    baselines: Sequence[str] = (DENSE,),
+) -> Comparison:
+    """Compare the groups of `runs`, in the order of the runs.
+
+    Args:
+        labels: by group.
+        level: which one is read: the one that won, the best or last one, the dense one, or a
+            number. The first three need a finished run.
+        baselines: labels or methods; `dense` may also be the dense levels of other methods' runs.
+
+    Raises:
+        UsageError: a baseline is none of the groups, or several of a family.
+    """
+    gathered: dict[str, list[RunView]] = {}
+    for run in runs:
+        gathered.setdefault(run.group, []).append(run)
+    rows = [_row(labels[group], members, level) for group, members in gathered.items()]
+    for name in baselines:
+        _check_baseline(name, rows)
+    families = {row.first.family: None for row in rows}
+    found = {(f, name): _baseline(name, rows, f) for f in families for name in baselines}
+    measured = tuple(_measured(row, baselines, found) for row in rows)
+    notes = [*_left_out(measured, level), *_without(baselines, found, measured)]
+    return Comparison(level, tuple(baselines), measured, tuple(notes))
+
+
+def describe(comparison: Comparison) -> dict[str, Any]:
+    """A comparison as JSON: accuracies and densities as fractions of 1, seconds, operations."""
+    return {
+        "level": comparison.level,
+        "baselines": list(comparison.baselines),
+        "groups": [_described(row) for row in comparison.rows],
+        "notes": list(comparison.notes),
+    }
+
+
+def _row(label: str, runs: Sequence[RunView], level: Choice) -> Row:
+    """A row without its comparisons; of runs with the same seed the newest finished one counts."""
+    ordered = sorted(runs, key=lambda run: (run.status == "finished", run.created))
+    newest = {run.seed: run for run in ordered}
+    members = tuple(newest[seed] for seed in sorted(newest))
+    results = (_result(run, _index(run, level), level) for run in members)
+    return Row(label, members, tuple(result for result in results if result))
+
+
+def _index(run: RunView, choice: Choice) -> int | None:
+    """The level of a run that is meant; None if it has none, or not yet."""
+    if isinstance(choice, int):
+        return choice
+    if choice == "dense":
+        return run.dense.index if run.dense else None
+    if run.status != "finished":
+        return None
+    if choice == "last":
+        return run.ended_levels[-1].index if run.ended_levels else None
+    return run.winner if choice == "winning" else best(run.levels, run.split)
+
+
+def _result(run: RunView, index: int | None, choice: Choice) -> Result | None:
+    ended = run.ended_levels
+    level = next((one for one in ended if one.index == index), None)
+    if level is None:
+        return None
+    picked = choice in ("winning", "best", "last")  # out of all levels: all had to be trained
+    trained = [one for one in ended if picked or one.index <= level.index]
+    return Result(
+        run,
+        level,
+        _sum(one.training_flops for one in trained),
+        _sum(one.seconds for one in trained),
+    )
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    known = [*values]
+    return None if None in known else sum(value for value in known if value is not None)
+
+
+def _matching(name: str, rows: Iterable[Row]) -> list[Row]:
+    """The rows that a baseline's name means: those of this label, or else of this method."""
+    found = [*rows]
+    named = [row for row in found if row.label == name]
+    return named or [row for row in found if row.first.sparsifier == name]
+
+
+def _check_baseline(name: str, rows: Sequence[Row]) -> None:
+    matching = _matching(name, rows)
+    if not matching and name != DENSE:
+        known = dict.fromkeys(word for row in rows for word in (row.label, row.first.sparsifier))
+        raise UsageError(f"no group is called '{name}'{did_you_mean(name, [*known])}")
+    families = [row.first.family for row in matching]
+    if len(set(families)) < len(families):
+        listed = "".join(f"\n  {row.label}" for row in matching)
+        raise UsageError(f"baseline {name} means several groups; name one by its label:{listed}")
+
+
+def _baseline(name: str, rows: Sequence[Row], family: str) -> dict[int, Result]:
+    """A baseline's results in a family, by seed; of `dense` always the dense level."""
+    related = [row for row in rows if row.first.family == family]
+    matching = _matching(name, related)
+    if name == DENSE:
+        return _dense_levels([run for row in matching or related for run in row.runs])
+    return {result.run.seed: result for row in matching for result in row.results}
+
+
+def _dense_levels(runs: Sequence[RunView]) -> dict[int, Result]:
+    """Dense levels by seed. A network made small has all of its own weights, but is not dense."""
+    whole = max((level.total for run in runs for level in run.levels), default=0)
+    found = (_result(run, run.dense.index, "dense") for run in runs if run.dense)
+    return {one.run.seed: one for one in found if one and one.level.total == whole}
+
+
+def _measured(
+    row: Row, baselines: Sequence[str], found: Mapping[tuple[str, str], dict[int, Result]]
+) -> Row:
+    """The row with what it gains over each baseline and costs relative to the first."""
+    bases = {name: found[row.first.family, name] for name in baselines}
+    first = [*bases[baselines[0]].values()] if baselines else []
+    return Row(
+        row.label,
+        row.runs,
+        row.results,
+        {name: _gain(row.results, base) for name, base in bases.items()},
+        _ratio(row.results, first, lambda one: one.training_flops),
+        _ratio(row.results, first, lambda one: one.level.inference_flops),
+    )
+
+
+def _gain(results: Sequence[Result], base: Mapping[int, Result]) -> Gain | None:
+    mine = {one.run.seed: one.level.test for one in results if one.level.test is not None}
+    other = {seed: one.level.test for seed, one in base.items() if one.level.test is not None}
+    if not mine or not other or all(_is(one, base.get(one.run.seed)) for one in results):
+        return None
+    paired = Spread.of(mine[seed] - other[seed] for seed in mine if seed in other)
+    if paired:
+        return Gain(paired, True)
+    return Gain(Spread(mean(mine.values()) - mean(other.values()), None, len(mine)), False)
+
+
+def _is(one: Result, other: Result | None) -> bool:
+    return other is not None and one.level is other.level
+
+
+def _ratio(
+    results: Iterable[Result], base: Iterable[Result], value: Callable[[Result], float | None]
+) -> float | None:
+    mine, other = Spread.of(map(value, results)), Spread.of(map(value, base))
+    return mine.mean / other.mean if mine and other and other.mean else None
+
+
+def _left_out(rows: Sequence[Row], level: Choice) -> Iterator[str]:
+    """Seeds that do not count, with the reason, and seeds that others of the family have."""
+    for row in rows:
+        counted = {result.run.seed for result in row.results}
+        for run in row.runs:
+            if run.seed not in counted:
+                yield f"{row.label} s{run.seed} is left out: {_why(run, level)}"
+        family = [one for one in rows if one.first.family == row.first.family]
+        others = {run.seed for one in family for run in one.runs}
+        missing = sorted(others - {run.seed for run in row.runs})
+        if missing:
+            seeds = f"seed{'s' if missing[1:] else ''} {', '.join(map(str, missing))}"
+            yield f"{row.label} has no run of {seeds}, which others have"
+
+
+def _why(run: RunView, level: Choice) -> str:
+    if run.status == "finished":
+        return f"it has no level {level}" if isinstance(level, int) else f"it has no {level} level"
+    return f"it is {run.status}" + (f" ({run.error})" if run.error else "")
+
+
+def _without(
+    baselines: Sequence[str],
+    found: Mapping[tuple[str, str], Mapping[int, Result]],
+    rows: Sequence[Row],
+) -> Iterator[str]:
+    """Rows that are compared with nothing, or not seed by seed."""
+    for name in baselines:
+        alone = [row.label for row in rows if row.results and not found[row.first.family, name]]
+        if alone:
+            yield f"no {name} run of the same data and training for {', '.join(alone)}"
+        loose = [row.label for row in rows if (gain := row.gains[name]) and not gain.paired]
+        if loose:
+            yield f"no seed in common with {name}, so of means only: {', '.join(loose)}"
+
+
+def _described(row: Row) -> dict[str, Any]:
+    first = row.first
+    return {
+        "label": row.label,
+        "sparsifier": first.sparsifier,
+        "dataset": first.dataset,
+        "model": first.model,
+        "group": first.group,
+        "family": first.family,
+        "density": _spread(row.spread(lambda one: one.level.density)),
+        "val_accuracy": _spread(row.spread(lambda one: one.level.val)),
+        "test_accuracy": _spread(row.spread(lambda one: one.level.test)),
+        "gains": {
+            name: {**_spread(gain and gain.spread), "paired": gain.paired if gain else None}
+            for name, gain in row.gains.items()
+        },
+        "training_flops": _spread(row.spread(lambda one: one.training_flops)),
+        "training_flops_ratio": row.cost,
+        "inference_flops": _spread(row.spread(lambda one: one.level.inference_flops)),
+        "inference_flops_ratio": row.inference,
+        "seconds": _spread(row.spread(lambda one: one.seconds)),
+        "runs": [
+            {"run_id": one.run.run_id, "seed": one.run.seed, "level": one.level.index}
+            for one in row.results
+        ],
+    }
+
+
+def _spread(spread: Spread | None) -> dict[str, Any]:
+    if spread is None:
+        return {"mean": None, "std": None, "n": 0}
+    return {"mean": spread.mean, "std": spread.deviation, "n": spread.count}

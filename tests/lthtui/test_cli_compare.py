@@ -1,0 +1,128 @@
+"""The command `lthtui compare` on run folders: what it is told, and what it writes."""
+
+import csv
+import io
+import json
+
+import pytest
+from rundirs import FLOPS, FakeRun
+
+from engine.events import RunEnded, Winning
+from lthtui.cli import main
+
+SPEC = """\
+name: both
+experiment: both
+data: {name: digits, validation: 300}
+model: resnet20
+train: {epochs: 4}
+seeds: [0, 1, 2]
+vary: {sparsifier: [dense, {name: imp, levels: 5}]}
+"""
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """Two seeds of dense and IMP, the third still running; another experiment; a spec file."""
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "mlruns"
+    monkeypatch.setenv("LTHTUI_ROOT", str(root))
+    for seed in range(2):
+        top = 0.9 + 0.02 * seed
+        dense = FakeRun(root, "both", seed, levels=0, dense=top, sparsifier="dense")
+        won = Winning(level=0, density=1.0, test_accuracy=top - 0.01)
+        dense.start().train(1)._append(RunEnded(status="finished", winning=won))
+        FakeRun(root, "both", seed, dense=top).start().train(6).end()
+    FakeRun(root, "both", 2).start(alive=True).train(2)
+    FakeRun(root, "else", 0, model="resnet32").start().train(6).end()
+    (tmp_path / "both.yaml").write_text(SPEC)
+    return root
+
+
+def compare(capsys, *arguments, code=0):
+    capsys.readouterr()
+    assert main(["compare", *arguments]) == code
+    return capsys.readouterr()
+
+
+def test_an_experiment_as_a_plain_table(root, capsys):
+    said = compare(capsys, "both", "--level", "3")
+    header, first, second = (line.split("  ") for line in said.out.splitlines())
+    cells = [[cell.strip() for cell in line if cell.strip()] for line in (header, first, second)]
+    assert cells[0] == ["method", "n", "kept %", "test %", "over dense", "train FLOPs", "× dense",
+                        "FLOPs/image", "× dense", "time"]  # fmt: skip
+    training = 3 * 200 * 4 * FLOPS * (1 + 0.8 + 0.64 + 0.512) / 1e9
+    assert cells[2][:5] == ["imp", "2", "51.20 ± 0.00", "93.60 ± 1.41", "+3.60 ± 0.00"]
+    assert cells[2][5] == f"{training:.1f} G"
+    assert "dense s0 is left out: it has no level 3" in said.err
+    assert "imp s2 is left out: it is running" in said.err
+    assert "dense has no run of seed 2, which others have" in said.err
+
+
+def test_a_spec_file_names_its_runs_and_what_was_never_started(root, capsys):
+    said = compare(capsys, "both.yaml", "--level", "last", "--json")
+    assert "both.yaml: 1 of its 6 runs were never started; `lthtui run both.yaml`" in said.err
+    found = json.loads(said.out)
+    assert [one["label"] for one in found["groups"]] == ["dense", "imp"]
+    imp = found["groups"][1]
+    assert [one["seed"] for one in imp["runs"]] == [0, 1]
+    assert imp["gains"]["dense"]["mean"] == pytest.approx(0.004 * (9 - 4))
+    assert imp["gains"]["dense"]["std"] == pytest.approx(0)
+    assert imp["training_flops_ratio"] == pytest.approx(sum(0.8**i for i in range(6)))
+    assert imp["inference_flops_ratio"] == pytest.approx(0.8**5, abs=1e-4)
+    assert imp["seconds"]["mean"] == 18.0
+    assert found["notes"][0] == "dense has no run of seed 2, which others have"
+
+
+def test_runs_groups_and_names_are_found(root, capsys):
+    def runs(*words):
+        groups = json.loads(compare(capsys, *words, "--json").out)["groups"]
+        return {(one["model"], len(one["runs"])) for one in groups}
+
+    group = json.loads(compare(capsys, "else", "--json").out)["groups"][0]["group"]
+    assert runs(group[:8]) == runs("else-s0") == runs("else") == {("resnet32", 1)}
+    assert runs("else", "else-s0", group) == {("resnet32", 1)}
+    folder = next((root / "runs").glob("*-else-*"))
+    assert runs(str(folder)) == {("resnet32", 1)}
+
+
+def test_csv_has_a_row_for_each_group_and_full_numbers(root, capsys):
+    rows = list(csv.DictReader(io.StringIO(compare(capsys, "both", "--csv").out)))
+    assert [row["label"] for row in rows] == ["dense", "imp"]
+    assert float(rows[1]["test_accuracy.mean"]) == pytest.approx(0.936)
+    assert float(rows[1]["gains.dense.mean"]) == pytest.approx(0.036)
+    assert len(rows[1]["runs"].split()) == 2
+
+
+def test_markdown_is_a_table(root, capsys):
+    lines = compare(capsys, "both", "--markdown", "--baseline", "dense", "--baseline", "imp").out
+    header, rule, *rows = lines.splitlines()
+    assert len({line.count("|") for line in (header, rule, *rows)}) == 1 and len(rows) == 2
+    assert "over dense | over imp" in header
+    assert "+3.60 ± 0.00" in rows[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nothing-like-it"], "no run 'nothing-like-it'"),
+        (["both", "--level", "top"], "give winning, best, last, dense or a level's number"),
+        (["both", "--csv", "--json"], "give one of --csv, --json"),
+        (["both", "--baseline", "rigl"], "no group is called 'rigl'"),
+        (["missing.yaml"], "no such spec"),
+        ([], "Missing argument"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(root, capsys, arguments, words):
+    said = compare(capsys, *arguments, code=2)
+    assert words in said.err and not said.out
+
+
+def test_an_empty_root_says_how_to_begin(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LTHTUI_ROOT", str(tmp_path))
+    assert "lthtui run SPEC" in compare(capsys, "x", code=2).err
+
+
+def test_names_with_escapes_are_shown_harmless(root, capsys):
+    said = compare(capsys, "both\x1b[2J", code=2)
+    assert "\x1b" not in said.err

@@ -1,0 +1,216 @@
+"""Comparisons of groups, against figures worked out by hand."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.errors import UsageError
+from lthtui.comparison import Spread, compare, describe
+from lthtui.labels import by_method
+from lthtui.runview import LevelView, RunView
+
+
+def level(index, density, test, flops=100.0, total=1000, **more):
+    return LevelView(
+        index=index,
+        density=density,
+        kept=round(total * density),
+        total=total,
+        planned=2,
+        epochs=2,
+        ended=True,
+        val=test + 0.05,
+        test=test,
+        seconds=10.0,
+        ticket=None,
+        inference_flops=flops * density,
+        training_flops=6 * flops * density,
+        **more,
+    )
+
+
+def run(method, seed, *levels, winner=None, group="", **more):
+    facts = {
+        "run_id": f"{method}{group}-s{seed}",
+        "name": method,
+        "experiment": "e",
+        "group": f"{method}{group}",
+        "family": "f",
+        "sparsifier": method,
+        "dataset": "digits",
+        "model": "resnet20",
+        "status": "finished",
+        "winner": levels[-1].index if winner is None and levels else winner,
+        "final": True,
+    }
+    return RunView(**{**facts, "seed": seed, "levels": levels, **more})
+
+
+def dense(seed, test, **more):
+    return run("dense", seed, level(0, 1.0, test), **more)
+
+
+def imp(seed, *tests, **more):
+    return run("imp", seed, *(level(i, 0.5**i, test) for i, test in enumerate(tests)), **more)
+
+
+def rigl(seed, test, **more):
+    return run("rigl", seed, level(0, 0.25, test), **more)
+
+
+def table(*runs, level="winning", baselines=("dense",)):
+    return compare(runs, {run.group: run.group for run in runs}, level, baselines)
+
+
+def rows(*runs, **options):
+    return {row.label: row for row in table(*runs, **options).rows}
+
+
+def test_gains_are_over_the_baselines_run_of_the_same_seed():
+    runs = [dense(0, 0.70), dense(1, 0.80), rigl(0, 0.74), rigl(1, 0.82), rigl(2, 0.10)]
+    found = rows(*runs)
+    gain = found["rigl"].gains["dense"]
+    assert gain.paired and gain.spread.count == 2
+    assert gain.spread.mean == pytest.approx(0.03)
+    assert gain.spread.deviation == pytest.approx(0.02 / 2**0.5)
+    assert found["dense"].gains["dense"] is None
+    accuracy = found["rigl"].spread(lambda one: one.level.test)
+    assert accuracy.mean == pytest.approx((0.74 + 0.82 + 0.10) / 3) and accuracy.count == 3
+
+
+def test_a_run_with_a_dense_level_serves_where_there_is_no_dense_run():
+    found = rows(imp(0, 0.70, 0.78), imp(1, 0.80, 0.84), rigl(1, 0.79))
+    assert found["imp"].gains["dense"].spread.mean == pytest.approx(0.06)
+    assert found["rigl"].gains["dense"].spread == Spread(pytest.approx(-0.01), None, 1)
+    assert found["rigl"].cost == 0.25  # of the dense level alone, not of all levels
+
+
+def test_a_small_networks_own_weights_do_not_make_it_the_dense_baseline():
+    small = run("small", 0, level(0, 1.0, 0.6, flops=30.0, total=300))
+    found = table(small, rigl(0, 0.7))
+    assert found.rows[1].gains["dense"] is None
+    assert "no dense run of the same data and training for small, rigl" in found.notes
+    found = rows(small, dense(0, 0.8))["small"]
+    assert found.gains["dense"].spread.mean == pytest.approx(-0.2)
+    assert (found.cost, found.inference) == (0.3, 0.3)
+
+
+def test_the_cost_of_a_picked_level_is_that_of_all_levels():
+    one = imp(0, 0.7, 0.8, 0.6, winner=1)
+    (row,) = table(one).rows
+    (result,) = row.results
+    assert result.level.index == 1
+    assert (result.training_flops, result.seconds) == (6 * (100 + 50 + 25), 30.0)
+    assert (row.cost, row.inference) == (1.75, 0.5)
+    (result,) = table(one, level=1).rows[0].results
+    assert (result.training_flops, result.seconds) == (6 * 150, 20.0)
+
+
+def test_costs_that_a_level_lacks_are_not_known():
+    one = imp(0, 0.7, 0.8)
+    old = replace(one, levels=(replace(one.levels[0], training_flops=None), one.levels[1]))
+    (row,) = table(old).rows
+    assert row.results[0].training_flops is None and row.cost is None
+    assert row.results[0].seconds == 20.0
+
+
+@pytest.mark.parametrize(
+    ("choice", "index"), [("winning", 2), ("last", 3), ("best", 1), ("dense", 0), (3, 3)]
+)
+def test_the_level_that_is_read(choice, index):
+    one = imp(0, 0.7, 0.8, 0.75, 0.6, winner=2)
+    ((result,),) = [row.results for row in table(one, level=choice).rows]
+    assert result.level.index == index
+
+
+def test_unfinished_failed_and_missing_seeds_are_said_and_not_averaged():
+    failed = rigl(1, 0.2, status="failed", error="the loss became NaN", levels=())
+    runs = [dense(0, 0.7), dense(1, 0.7), dense(3, 0.7), rigl(0, 0.8), failed]
+    found = table(*runs, rigl(2, 0.1, status="running"))
+    assert found.rows[1].spread(lambda one: one.level.test) == Spread(0.8, None, 1)
+    assert found.notes == (
+        "dense has no run of seed 2, which others have",
+        "rigl s1 is left out: it is failed (the loss became NaN)",
+        "rigl s2 is left out: it is running",
+        "rigl has no run of seed 3, which others have",
+    )
+
+
+def test_a_level_that_has_ended_counts_though_its_run_goes_on():
+    found = table(imp(0, 0.7, 0.8, status="running"), imp(1, 0.7), level=1)
+    assert [result.run.seed for result in found.rows[0].results] == [0]
+    assert found.notes == ("imp s1 is left out: it has no level 1",)
+
+
+def test_without_a_common_seed_means_are_compared_and_it_is_said():
+    found = table(dense(0, 0.7), dense(1, 0.8), rigl(2, 0.77))
+    gain = found.rows[1].gains["dense"]
+    assert (gain.paired, gain.spread.mean) == (False, pytest.approx(0.02))
+    assert "no seed in common with dense, so of means only: rigl" in found.notes
+
+
+def test_families_have_their_own_baselines():
+    other = {"family": "other", "group": " on other"}
+    runs = [dense(0, 0.7), rigl(0, 0.8), dense(0, 0.2, **other), rigl(0, 0.25, **other)]
+    found = rows(*runs)
+    assert found["rigl"].gains["dense"].spread.mean == pytest.approx(0.1)
+    assert found["rigl on other"].gains["dense"].spread.mean == pytest.approx(0.05)
+
+
+def test_dense_is_read_at_its_level_whichever_is_read_of_others():
+    found = table(dense(0, 0.7), imp(0, 0.6, 0.8, 0.75), level=2)
+    assert found.rows[1].gains["dense"].spread.mean == pytest.approx(0.05)
+    assert found.notes == ("dense s0 is left out: it has no level 2",)
+
+
+def test_several_baselines_and_costs_relative_to_the_first():
+    runs = [dense(0, 0.7), imp(0, 0.7, 0.8), rigl(0, 0.75)]
+    row = rows(*runs, baselines=("imp", "dense"))["rigl"]
+    assert row.gains["imp"].spread.mean == pytest.approx(-0.05)
+    assert row.gains["dense"].spread.mean == pytest.approx(0.05)
+    assert row.cost == pytest.approx(25 / 150)
+
+
+def test_a_baseline_that_is_none_or_many_is_refused():
+    first, second = rigl(0, 0.8), rigl(0, 0.7, group=" alpha=0.3")
+    with pytest.raises(UsageError, match="no group is called 'rigll'; did you mean rigl?"):
+        table(first, baselines=("rigll",))
+    with pytest.raises(UsageError, match=r"means several(.|\n)*rigl alpha=0.3"):
+        labels = {"rigl": "rigl alpha=0.1", "rigl alpha=0.3": "rigl alpha=0.3"}
+        compare([first, second], labels, "winning", ["rigl"])
+    assert table(first, second, baselines=("rigl alpha=0.3",)).rows[0].gains
+
+
+def test_of_runs_with_the_same_seed_the_newest_finished_one_counts():
+    old, new = rigl(0, 0.5, run_id="a", created=1.0), rigl(0, 0.6, run_id="b", created=2.0)
+    third = rigl(0, 0.7, run_id="c", created=3.0, status="failed")
+    (row,) = table(new, third, old).rows
+    assert [result.run.run_id for result in row.results] == ["b"]
+
+
+def test_every_group_has_the_same_fields_as_json():
+    waiting = rigl(0, 0.5, status="queued", levels=())
+    groups = describe(table(dense(0, 0.7), waiting))["groups"]
+    assert groups[0].keys() == groups[1].keys()
+    assert groups[1]["test_accuracy"] == {"mean": None, "std": None, "n": 0}
+    assert groups[0]["runs"] == [{"run_id": "dense-s0", "seed": 0, "level": 0}]
+
+
+def test_groups_are_named_by_method_and_what_tells_them_apart():
+    def spec(name, width=4, **settings):
+        return {"sparsifier": {"name": name, **settings}, "model": {"name": "m", "width": width}}
+
+    assert by_method({"a": spec("dense"), "b": spec("rigl", alpha=0.1, interval=5)}) == {
+        "a": "dense",
+        "b": "rigl",
+    }
+    assert by_method({"a": spec("rigl", alpha=0.1), "b": spec("rigl", alpha=0.3)}) == {
+        "a": "rigl alpha=0.1",
+        "b": "rigl alpha=0.3",
+    }
+    assert by_method({"a": spec("rigl"), "b": spec("imp", 8)}) == {
+        "a": "rigl width=4",
+        "b": "imp width=8",
+    }
+    alike = by_method({"abcdef1": {"sparsifier": {"name": "x"}}, "fedcba2": spec("x", 4)})
+    assert len(set(alike.values())) == 2
