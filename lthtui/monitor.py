@@ -17,6 +17,8 @@ from lthtui.identity import Identity
 from lthtui.progress import LevelProgress, RunProgress
 from lthtui.text import clean_line
 
+TICK = 100_000_000  # nanoseconds; file systems' clocks tick at least this often
+
 
 class Watched:
     """One run's folder, of which only what is new is read again. Safe to share among threads.
@@ -173,7 +175,7 @@ class Monitor:
 
         Runs whose folder has vanished are dropped from `runs` silently.
         """
-        folders = self._list()
+        now, folders = time.time_ns(), self._list()
         for gone in self.runs.keys() - folders.keys():
             del self.runs[gone]
         queued = _names(self.root / "queue")
@@ -187,7 +189,8 @@ class Monitor:
                 watched = self.runs[run] = Watched(RunDirectory(self.root / "runs" / run))
             if watched.refresh():
                 changed.append(watched)
-        self._folders = folders
+        # a change within one tick of a file system's clock would leave the same stamp
+        self._folders = {run: stamp for run, stamp in folders.items() if now - stamp > TICK}
         return changed
 
     def _list(self) -> dict[str, int]:
@@ -223,12 +226,12 @@ def _reason(code: int) -> str:
     return f"the worker ended with exit code {code} and no word; see its log"
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _stamp(path: Path) -> tuple[int, int, int] | None:
     try:
         found = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _names(folder: Path) -> set[str]:

@@ -8,11 +8,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from engine.events import Tail
-from engine.rundir import Launch, RunDirectory, Status
+from engine.rundir import Launch, Status
 from lthtui.board import duration
 from lthtui.monitor import Watched
 from lthtui.progress import LevelProgress
@@ -20,6 +19,8 @@ from lthtui.text import clean_line
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from lthtui.launch.queue import Submitted
 
 QUIET = 10.0  # seconds between two lines about the progress of one run
 
@@ -30,11 +31,12 @@ class Plain:
     def __init__(
         self,
         names: Mapping[str, str],
+        submitted: Iterable[Submitted] = (),
         write: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._names, self._write, self._clock = names, write or _to_stderr, clock
-        self._lines = Lines(names)
+        self._lines = Lines(names, submitted)
         self._shown: dict[str, float] = {}
 
     def update(self, changed: Sequence[Watched], runs: Mapping[str, Watched]) -> None:
@@ -60,9 +62,10 @@ class Plain:
 class JsonLines:
     """The journals of runs as they grow, one event a line; messages go to stderr."""
 
-    def __init__(self, runs: Iterable[RunDirectory], out: TextIO) -> None:
-        """From now on: what the journals already hold is not repeated."""
-        self._tails = [Tail(path, _size(path)) for path in {run.events_file for run in runs}]
+    def __init__(self, submitted: Iterable[Submitted], out: TextIO) -> None:
+        """From the submission on: what the journals held before is not repeated."""
+        before = {one.directory.events_file: one.journal for one in submitted}
+        self._tails = [Tail(path, offset) for path, offset in before.items()]
         self._out = out
 
     def update(self, changed: Sequence[Watched], runs: Mapping[str, Watched]) -> None:
@@ -87,12 +90,12 @@ class JsonLines:
 class Bars:
     """A table of running runs that moves, below the same lines that `Plain` writes."""
 
-    def __init__(self, names: Mapping[str, str]) -> None:
+    def __init__(self, names: Mapping[str, str], submitted: Iterable[Submitted] = ()) -> None:
         from rich.console import Console
         from rich.live import Live
 
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        self._names, self._lines = names, Lines(names)
+        self._names, self._lines = names, Lines(names, submitted)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._live.start()
 
@@ -135,18 +138,25 @@ class Bars:
 
 
 class Lines:
-    """Tells of each start, level and end of a run once."""
+    """Tells of each start, level and end of a run once, since its submission.
 
-    def __init__(self, names: Mapping[str, str]) -> None:
+    Of a run that somebody else queued, only what happens from now on is told.
+    """
+
+    def __init__(self, names: Mapping[str, str], submitted: Iterable[Submitted]) -> None:
         self._names = names
+        self._own = {one.directory.run_id: one for one in submitted if one.queued}
         self._told: dict[str, _Told] = {}
 
     def new(self, watched: Watched) -> Iterator[str]:
         """The lines about what happened to a run since the last call."""
         name, progress = self._names[watched.run_id], watched.progress
-        ended = progress.finished_levels
-        told = self._told.setdefault(watched.run_id, _Told(len(ended)))
-        if watched.status == Status.RUNNING:
+        ended, own = progress.finished_levels, self._own.get(watched.run_id)
+        told = self._told.get(watched.run_id)
+        if told is None:
+            levels = 0 if own and own.action == "new" else len(ended)
+            told = self._told[watched.run_id] = _Told(levels, own.attempt if own else 0)
+        if watched.status == Status.RUNNING or own:
             launch = watched.directory.launch()
             if launch and launch.attempt != told.attempt:
                 told.attempt = launch.attempt
@@ -232,13 +242,6 @@ def _end(watched: Watched) -> str:
 def _counts(runs: Mapping[str, Watched]) -> str:
     count = Counter(watched.status.value for watched in runs.values())
     return ", ".join(f"{number} {status}" for status, number in count.items())
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def _to_stderr(line: str) -> None:

@@ -216,10 +216,10 @@ def _display(submitted: Sequence[Submitted], names: dict[str, str], as_json: boo
     from lthtui import narration
 
     if as_json:
-        return narration.JsonLines([one.directory for one in submitted], sys.stdout)
+        return narration.JsonLines(submitted, sys.stdout)
     if sys.stderr.isatty():
-        return narration.Bars(names)
-    return narration.Plain(names)
+        return narration.Bars(names, submitted)
+    return narration.Plain(names, submitted)
 
 
 def _detached(submitted: Sequence[Submitted], as_json: bool) -> None:

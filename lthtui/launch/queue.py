@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 from typing import Literal
@@ -53,10 +53,14 @@ class Submitted:
     Attributes:
         action: `new` and `resumed` runs were queued; an `active` one already waits or runs; a
             `finished` one is left as it is.
+        attempt: the number of its newest attempt before; 0 if there was none.
+        journal: bytes that its journal had before.
     """
 
     directory: RunDirectory
     action: Literal["new", "resumed", "active", "finished"]
+    attempt: int = 0
+    journal: int = 0
 
     @property
     def queued(self) -> bool:
@@ -113,7 +117,7 @@ def resume(runs: Sequence[RunDirectory], *, priority: int = 0) -> list[Submitted
     done = []
     for directory in runs:
         with locked(directory.root):
-            submitted = Submitted(directory, _action(directory))
+            submitted = _known(directory)
             if submitted.queued:
                 _enqueue(directory, directory.spec().launch, priority)
                 lease.ensure(directory.root)
@@ -179,7 +183,7 @@ def _choose(root: Path, specs: Sequence[RunSpec], again: bool) -> Iterator[Submi
     chosen: dict[str, Submitted] = {}
     for spec in specs:
         if spec.digest in chosen and not again:
-            yield Submitted(chosen[spec.digest].directory, "active")
+            yield replace(chosen[spec.digest], action="active")
             continue
         names = [] if again else alike[f"{spec.digest[:6]}-s{spec.seed}"]
         found = _newest([RunDirectory(root / "runs" / name) for name in names], spec.digest)
@@ -214,8 +218,24 @@ def _relocate(directory: RunDirectory, spec: RunSpec) -> None:
 def _newest(alike: Sequence[RunDirectory], digest: str) -> Submitted | None:
     """The newest run of a digest, and what is to be done with it."""
     same = [directory for directory in alike if _digest(directory) == digest]
-    newest = max(same, key=lambda one: one.spec_file.stat().st_mtime_ns, default=None)
-    return Submitted(newest, _action(newest)) if newest else None
+    newest = max(same, key=_age, default=None)
+    return _known(newest) if newest else None
+
+
+def _age(directory: RunDirectory) -> tuple[int, int, str]:
+    """What sorts runs of one digest, the oldest first; clocks of file systems tick slowly."""
+    name = directory.run_id
+    return directory.spec_file.stat().st_mtime_ns, len(name), name
+
+
+def _known(directory: RunDirectory) -> Submitted:
+    """A run that is there, as a submission finds it."""
+    launch = directory.launch()
+    try:
+        journal = directory.events_file.stat().st_size
+    except FileNotFoundError:
+        journal = 0
+    return Submitted(directory, _action(directory), launch.attempt if launch else 0, journal)
 
 
 def _digest(directory: RunDirectory) -> str | None:

@@ -8,6 +8,7 @@ from engine import events
 from engine.rundir import Status, status
 from lthtui import specfiles
 from lthtui.cli import main
+from lthtui.commands import runs
 from lthtui.launch import lease, queue
 
 SPEC = """\
@@ -60,6 +61,24 @@ def idle(here, monkeypatch):
     return here
 
 
+@pytest.fixture(params=[False, True], ids=["looking on", "looking late"])
+def whenever(here, monkeypatch, request):
+    """The same; with and without somebody who looks at the runs only when they have ended."""
+    follow = runs._follow
+
+    def late(root, submitted, as_json):
+        here.wait(lambda: not any(active(one.directory) for one in submitted))
+        return follow(root, submitted, as_json)
+
+    if request.param:
+        monkeypatch.setattr(runs, "_follow", late)
+    return here
+
+
+def active(run):
+    return status(run) in (Status.QUEUED, Status.RUNNING)
+
+
 def masked(text):
     """Output without what differs from run to run."""
     text = re.sub(r"\d{8}-play-[0-9a-f]{6}", "ID", text)
@@ -73,8 +92,8 @@ def ids(stage):
 # ---- run
 
 
-def test_without_a_terminal_run_writes_plain_lines_and_a_plain_table(here, capsys):
-    here.play(*whole())
+def test_without_a_terminal_run_writes_plain_lines_and_a_plain_table(whenever, capsys):
+    whenever.play(*whole())
     assert main(["run", "play.yaml"]) == 0
     said = capsys.readouterr()
     assert masked(said.err).splitlines() == [
@@ -117,16 +136,16 @@ def test_a_ticket_that_loses_to_dense_is_not_called_winning(here, capsys):
     assert "◆" not in out
 
 
-def test_json_is_one_event_a_line_and_a_summary_at_the_end(here, capsys):
-    here.play(*whole())
+def test_json_is_one_event_a_line_and_a_summary_at_the_end(whenever, capsys):
+    whenever.play(*whole())
     assert main(["run", "play.yaml", "seeds=0,1", "--json"]) == 0
     *lines, last = map(json.loads, capsys.readouterr().out.splitlines())
-    for run in here.runs():
+    for run in whenever.runs():
         mine = [line for line in lines if line["run_id"] == run.run_id]
         assert mine == [json.loads(line) for line in run.events_file.read_text().splitlines()]
         assert mine[-1]["kind"] == "run_ended"
     assert last["kind"] == "summary" and set(last) == {"kind", "runs"}
-    assert sorted(run["run_id"] for run in last["runs"]) == ids(here)
+    assert sorted(run["run_id"] for run in last["runs"]) == ids(whenever)
     for run in last["runs"]:
         assert (run["status"], run["error"]) == ("finished", None)
         assert run["winning"]["beats_dense"] is True
@@ -168,10 +187,10 @@ def test_a_root_that_cannot_be_written_to_starts_nothing(here, capsys):
     assert f"{here.root} cannot be written to (Not a directory); --root names another" in said
 
 
-def test_json_of_a_run_that_goes_on_holds_new_events_only(here, capsys):
-    here.play(*whole()[:4], {"exit": 1})
+def test_json_of_a_run_that_goes_on_holds_new_events_only(whenever, capsys):
+    whenever.play(*whole()[:4], {"exit": 1})
     assert main(["run", "play.yaml"]) == 1
-    here.play(*whole())
+    whenever.play(*whole())
     capsys.readouterr()
     assert main(["run", "play.yaml", "--json"]) == 0
     *lines, last = map(json.loads, capsys.readouterr().out.splitlines())

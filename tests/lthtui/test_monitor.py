@@ -358,6 +358,18 @@ def test_a_run_that_is_queued_again_or_started_by_hand_is_noticed(make, stage):
     monitor.poll()
 
 
+def test_what_changes_within_one_tick_of_the_clock_is_noticed(make, stage):
+    run = make(*WHOLE)
+    monitor = Monitor(stage.root)
+    tick = time.time_ns() + 60_000_000_000  # not over yet, however long the lines below take
+    os.utime(run.path, ns=(tick, tick))
+    assert monitor.poll()[0].status == Status.FINISHED
+    lives(run, attempt=2)
+    os.utime(run.path, ns=(tick, tick))
+    assert monitor.poll()[0].status == Status.RUNNING
+    run.heartbeat_file.unlink()
+
+
 def test_folders_come_and_go(make, stage):
     monitor = Monitor(stage.root)
     assert monitor.poll() == []

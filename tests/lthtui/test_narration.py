@@ -17,6 +17,7 @@ from engine.events import (
 from engine.processes import Process
 from engine.rundir import RunDirectory, write_json
 from lthtui import identity, narration, specfiles
+from lthtui.launch.queue import Submitted
 from lthtui.monitor import Watched
 
 
@@ -92,7 +93,7 @@ def plain():
         said: list[str]
 
     said = []
-    display = Clocked({}, said.append, lambda: display.now)
+    display = Clocked({}, (), said.append, lambda: display.now)
     display.said = said
     return display
 
@@ -154,7 +155,8 @@ def test_json_lines_pass_on_what_is_new_in_ascii(make):
     run = make()
     emit(run, Warned(message="old"))
     out = io.StringIO()
-    display = narration.JsonLines([run.directory, run.directory], out)
+    known = Submitted(run.directory, "active", journal=run.directory.events_file.stat().st_size)
+    display = narration.JsonLines([known, known], out)
     emit(run, Warned(message="é\x9b\u202e"))
     with run.directory.events_file.open("a") as file:
         file.write('not json\n{"kind": "future", "x": NaN}\n{"kind": "torn')
