@@ -56,10 +56,15 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """All levels of a run, for epochs over all its training images."""
+    """All levels of a run, for epochs over all its training images.
+
+    Attributes:
+        note: what the user should know of the method beside the numbers; empty for nothing.
+    """
 
     levels: tuple[Planned, ...]
     steps_per_epoch: int
+    note: str = ""
 
     @property
     def rewinds(self) -> tuple[Duration, ...]:
@@ -102,7 +107,8 @@ def plan(spec: RunSpec, images: int) -> Plan:
     levels: Sequence[Level] = sparsifier.levels()
     epochs = spec.train.whole.epochs
     _check(spec, levels, per_epoch, epochs * per_epoch)
-    laid_out = Plan(tuple(in_steps(level, per_epoch, epochs) for level in levels), per_epoch)
+    planned = tuple(in_steps(level, per_epoch, epochs) for level in levels)
+    laid_out = Plan(planned, per_epoch, sparsifier.note)
     sparsifier.check(spec, laid_out)
     return laid_out
 

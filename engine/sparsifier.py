@@ -10,7 +10,7 @@ is not in there does not outlive a level, nor a restart.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from engine.events import LevelEnded
@@ -33,6 +33,8 @@ class Sparsifier(ABC, Generic[S]):
 
     dense_memory = False
     """Whether the optimizer remembers gradients of pruned weights too, as SNFS needs."""
+    note = ""
+    """A line for the user of what the plan cannot show; empty for nothing."""
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
@@ -48,8 +50,14 @@ class Sparsifier(ABC, Generic[S]):
             SpecError: `at` names the field to change.
         """
 
-    def proceed(self, history: Sequence[LevelEnded], level: Level) -> bool:
-        """Whether to train `level`, after the levels in `history`; at least one."""
+    def proceed(
+        self, history: Sequence[LevelEnded], level: Level, metric: Callable[[LevelEnded], float]
+    ) -> bool:
+        """Whether to train `level`, after the levels in `history`; at least one.
+
+        Args:
+            metric: what a level scores on the split and by the measure that select goes by.
+        """
         return True
 
     def attach(self, training: Training) -> None:

@@ -199,8 +199,9 @@ class _Expander:
         runs, notes = self._distinct(ready, axes)
         if self.problems:
             raise FileError(self.problems)
-        warnings = (warning for run in runs for warning in run.images.warnings)
-        return Expansion(self.source, tuple(runs), tuple(dict.fromkeys([*notes, *warnings])))
+        for run in runs:
+            notes += [*run.images.warnings, *([run.plan.note] if run.plan.note else [])]
+        return Expansion(self.source, tuple(runs), tuple(dict.fromkeys(notes)))
 
     def _combinations(self, axes: Sequence[_Axis]) -> Iterator[Ready]:
         for values in itertools.product(*(axis.values for axis in axes)):

@@ -27,6 +27,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "grasp": {"density": 0.5},
     "magnitude_init": {"density": 0.3},
     "gradual": {"density": 0.3, "interval": "2it"},
+    "prac": {"levels": 2, "rewind": "1ep", "window": 1, "min_per_class": 3},
     "random": {"density": 0.3},
     "rigl": {"interval": "3it", "redistribute": "gradient"},
     "set": {"interval": "3it", "at": "after"},
