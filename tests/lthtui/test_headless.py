@@ -1,17 +1,12 @@
-import fcntl
 import json
 import os
-import pty
-import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
-import time
 
-import pyte
 import pytest
+from terminal import Terminal
+from waiting import PATIENCE
 
 from engine.rundir import Status, status
 
@@ -23,11 +18,6 @@ sparsifier: {name: imp, rate: 0.5, levels: 1, rewind: init}
 train: {epochs: 2, batch_size: 50}
 """
 COMMAND = [sys.executable, "-m", "lthtui", "run", "play.yaml"]
-ATTACH = """
-import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
 STARTED = {
     "kind": "run_started",
     "levels": 2,
@@ -89,76 +79,6 @@ END = [
 ]
 
 
-class Terminal:
-    """A command on a pseudo-terminal, whose screen can be read."""
-
-    def __init__(self, columns=80, rows=40, **variables):
-        self.screen = pyte.Screen(columns, rows)
-        self.bytes = b""
-        self._stream = pyte.ByteStream(self.screen)
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        self._file = ours
-        environment = {**os.environ, "TERM": "xterm-256color", **variables}
-        for name in ("NO_COLOR", "COLUMNS", "LINES", "FORCE_COLOR"):
-            if name not in variables:
-                environment.pop(name, None)
-        self.process = subprocess.Popen(
-            [sys.executable, "-S", "-c", ATTACH, *COMMAND],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env=environment,
-            start_new_session=True,
-        )
-        os.close(theirs)
-
-    def read(self):
-        while select.select([self._file], [], [], 0)[0]:
-            try:
-                data = os.read(self._file, 65536)
-            except OSError:  # the other side is closed
-                return
-            if not data:
-                return
-            self.bytes += data
-            self._stream.feed(data)
-
-    def type(self, keys):
-        os.write(self._file, keys)
-
-    @property
-    def lines(self):
-        self.read()
-        return [line.rstrip() for line in self.screen.display]
-
-    def until(self, text, seconds=30):
-        deadline = time.monotonic() + seconds
-        while not any(text in line for line in self.lines):
-            assert time.monotonic() < deadline, "\n".join(self.lines)
-            time.sleep(0.02)
-
-    def end(self):
-        """Wait for the command to end; its exit code."""
-        deadline = time.monotonic() + 30
-        while self.process.poll() is None:
-            assert time.monotonic() < deadline, "\n".join(self.lines)
-            self.read()
-            time.sleep(0.02)
-        self.read()
-        return self.process.returncode
-
-    def hang_up(self):
-        os.close(self._file)
-        self._file = -1
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        if self._file >= 0:
-            os.close(self._file)
-
-
 @pytest.fixture
 def here(stage, monkeypatch):
     """A current folder with play.yaml and a root of its own."""
@@ -173,7 +93,7 @@ def terminal(here):
     opened = []
 
     def terminal(**options):
-        opened.append(Terminal(**options))
+        opened.append(Terminal(COMMAND, 80, 40, **options))
         return opened[-1]
 
     yield terminal
@@ -184,25 +104,23 @@ def terminal(here):
 def test_a_terminal_shows_bars_then_the_curve_and_the_table(here, terminal):
     here.play(*BEGIN, {"wait": "go"}, *END)
     screen = terminal()
-    screen.until("25.0%")
-    bar = next(line for line in screen.lines if "25.0%" in line)
+    bar = screen.until("play-s0", "25.0%", "1,234")
     assert bar.split()[0] == "play-s0" and "━" in bar
     assert bar.split()[2:7] == ["0/1", "100.0%", "1/2", "0.5000", "25.0%"]
-    assert "1,234" in bar
     here.allow("go")
     assert screen.end() == 0
     shown = "\n".join(screen.lines)
     assert "validation accuracy" in shown and "weights kept" in shown
     assert "◆ winning" in shown and "level  kept" in shown
     assert "img/s" not in shown  # the bars are gone
-    assert b"\x1b[?25h" in screen.bytes  # and the cursor is back
+    assert b"\x1b[?25h" in screen.output  # and the cursor is back
 
 
 def test_without_colour_there_is_none(here, terminal):
     here.play(*BEGIN, *END)
     screen = terminal(NO_COLOR="1")
     assert screen.end() == 0
-    assert b"\x1b[3" not in screen.bytes and b";5;" not in screen.bytes
+    assert b"\x1b[3" not in screen.output and b";5;" not in screen.output
 
 
 def test_ctrl_c_stops_at_a_checkpoint_and_says_how_to_go_on(here, terminal):
@@ -235,37 +153,36 @@ def test_a_closed_terminal_leaves_the_runs_going(here, terminal):
     screen = terminal()
     screen.until("25.0%")
     screen.hang_up()
-    assert screen.process.wait(30) != 0
+    assert screen.process.wait(PATIENCE) != 0
     (run,) = here.runs()
     assert status(run) == Status.RUNNING
     here.allow("go")
     here.until(run, Status.FINISHED)
 
 
-def test_ctrl_c_leaves_runs_alone_that_somebody_else_queued(here):
+def test_ctrl_c_leaves_runs_alone_that_somebody_else_queued(here, spawn):
     here.play(*BEGIN, {"wait": "go"}, *END)
-    first = subprocess.Popen(COMMAND, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    first = spawn(COMMAND, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     here.wait(lambda: here.runs() and status(here.runs()[0]) == Status.RUNNING)
-    second = subprocess.Popen(COMMAND, stderr=subprocess.PIPE, text=True)
+    second = spawn(COMMAND, stderr=subprocess.PIPE, text=True)
     assert "runs or waits already" in second.stderr.readline()
     assert "started on cpu" in second.stderr.readline()
     second.send_signal(signal.SIGINT)
-    assert second.wait(30) == 130
-    second.stderr.close()
+    assert second.wait(PATIENCE) == 130
     assert status(here.runs()[0]) == Status.RUNNING
     here.allow("go")
-    assert first.wait(30) == 0
+    assert first.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_being_stopped_takes_waiting_runs_out_of_the_queue(here, number):
-    here.play({"print": "on"}, {"sleep": 600})
+def test_being_stopped_takes_waiting_runs_out_of_the_queue(here, number, spawn):
+    here.play({"emit": STARTED}, {"print": "on"}, {"sleep": 600})
     threads = f"launch.threads={os.cpu_count()}"
     command = [*COMMAND, "seeds=0..3", threads, "--json"]
-    client = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    here.wait(lambda: any(status(run) == Status.RUNNING for run in here.runs()))
+    client = spawn(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert json.loads(client.stdout.readline())["kind"] == "run_started"  # it follows
     client.send_signal(number)
-    out, _ = client.communicate(timeout=30)
+    out, _ = client.communicate(timeout=PATIENCE)
     assert client.returncode == 130
     summary = json.loads(out.splitlines()[-1])
     assert [run["status"] for run in summary["runs"]] == ["stopped"] * 4
