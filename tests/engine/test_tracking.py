@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE, wait_for
 
 from engine import mlstore
 from engine.errors import StoreError, UsageError
@@ -33,7 +34,7 @@ FakeRun = runpy.run_path(str(Path(__file__).parents[1] / "fakes/rundirs.py"))["F
 ENSURE = "import sys; from engine.tracking import *; ensure_store(sys.argv[1])"
 HOLD = """
 import sqlite3, sys
-store = sqlite3.connect(sys.argv[1], isolation_level=None)
+store = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
 store.execute("BEGIN EXCLUSIVE"); print("held", flush=True); sys.stdin.read()
 """
 
@@ -117,18 +118,13 @@ def following(run):
     result = []
     thread = threading.Thread(target=lambda: result.append(follower.run()), daemon=True)
     thread.start()
-    yield lambda: os.write(into, b".")
-    os.close(into)
-    thread.join(60)
-    os.close(out)
+    try:
+        yield lambda: os.write(into, b".")
+    finally:
+        os.close(into)
+        thread.join(PATIENCE)
+        os.close(out)
     assert result == [None]
-
-
-def eventually(condition, seconds=30.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
 
 
 # -- the store --------------------------------------------------------------------------------
@@ -159,21 +155,21 @@ def test_no_write_ahead_log_where_memory_is_not_shared(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("turn", range(2))
-def test_eight_processes_make_one_store(tmp_path, turn):
+def test_eight_processes_make_one_store(tmp_path, turn, spawn):
     command = [sys.executable, "-P", "-c", ENSURE, str(tmp_path)]
-    processes = [subprocess.Popen(command) for _ in range(8)]
-    assert [process.wait(120) for process in processes] == [0] * 8
+    processes = [spawn(command) for _ in range(8)]
+    assert [process.wait(PATIENCE) for process in processes] == [0] * 8
     with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
         assert store.execute("SELECT experiment_id FROM experiments").fetchall() == [(0,)]
         assert store.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.3])
-def test_killed_while_creating(tmp_path, delay):
-    process = subprocess.Popen([sys.executable, "-P", "-c", ENSURE, str(tmp_path)])
-    eventually(lambda: list(tmp_path.glob("*mlflow.db*")) or process.poll() is not None, 60)
+def test_killed_while_creating(tmp_path, delay, spawn):
+    process = spawn([sys.executable, "-P", "-c", ENSURE, str(tmp_path)])
+    wait_for(lambda: list(tmp_path.glob("*mlflow.db*")) or process.poll() is not None)
     time.sleep(delay)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     ensure_store(tmp_path)
     with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
@@ -333,8 +329,8 @@ def test_a_resumed_run_goes_on_in_its_mlflow_run(root):
         run.end_epoch(1, 1)  # trained again: the journal keeps the first
         run.end_epoch(1, 2)
         wake()
-        eventually(lambda: len(known(root)) == len(expected_rows(run)))
-        eventually(lambda: mlflow_run(report).info.status == "RUNNING")
+        wait_for(lambda: len(known(root)) == len(expected_rows(run)))
+        wait_for(lambda: mlflow_run(report).info.status == "RUNNING")
         run.train(3).end()
     assert known(root) == expected_rows(run)
     assert mlflow_run(report).info.status == "FINISHED"
@@ -347,21 +343,21 @@ def mlflow_run(report):
     return MlflowClient(report.tracking_uri).get_run(report.mlflow_run_id)
 
 
-def test_a_store_locked_by_somebody_else_is_waited_for(root):
+def test_a_store_locked_by_somebody_else_is_waited_for(root, spawn):
     run = run_of(root).start().train(1)
     with following(run) as wake:
         run.end_epoch(1, 1)
         wake()
-        eventually(lambda: len(known(root)) == len(expected_rows(run)))
+        wait_for(lambda: len(known(root)) == len(expected_rows(run)))
         command = [sys.executable, "-c", HOLD, str(root / "mlflow.db")]
-        with subprocess.Popen(command, stdin=-1, stdout=-1) as holder:
-            assert holder.stdout.readline() == b"held\n"
-            before = rows(root)
-            run.train(3).end()
-            wake()
-            time.sleep(2.5)
-            assert rows(root) == before
-            holder.stdin.close()
+        holder = spawn(command, stdin=-1, stdout=-1)
+        assert holder.stdout.readline() == b"held\n"
+        before = rows(root)
+        run.train(3).end()
+        wake()
+        time.sleep(2.5)  # as long as it is held, nothing can come
+        assert rows(root) == before
+        holder.communicate(timeout=PATIENCE)
     assert known(root) == expected_rows(run)
 
 
@@ -370,7 +366,7 @@ def test_a_store_deleted_while_the_run_goes_on_is_made_again(root):
     with following(run) as wake:
         run.train(1)
         wake()
-        eventually(lambda: len(known(root)) == len(expected_rows(run)))
+        wait_for(lambda: len(known(root)) == len(expected_rows(run)))
         (root / "mlflow.db").unlink()  # its write-ahead log stays behind
         run.train(3).end()
         wake()
@@ -490,16 +486,16 @@ while True:
 time.sleep(0.3)
 print("sqlalchemy" in open(f"/proc/{pid}/maps").read())
 run.train(2).end(); sink.wake()
-print(sink.close(60), "mlflow" in sys.modules, "sqlalchemy" in sys.modules)
+print(sink.close(120), "mlflow" in sys.modules, "sqlalchemy" in sys.modules)
 """
 
 
 def test_mlflow_is_imported_by_another_process_and_after_the_first_epoch(root):
     fakes = Path(__file__).parents[1] / "fakes/rundirs.py"
     command = [sys.executable, "-P", "-c", WORKER, str(fakes), str(root)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.stdout.split() == ["False", "True", "False", "False"], done.stderr
-    assert len(known(root)) == 4 * 5 + 2 * 5
+    assert len(known(root)) == 4 * 5 + 2 * 7
 
 
 def test_a_sink_that_cannot_deliver_says_so_in_one_line_and_sync_delivers(root, capfd):
@@ -507,7 +503,7 @@ def test_a_sink_that_cannot_deliver_says_so_in_one_line_and_sync_delivers(root, 
     run = run_of(root).start().train(1).end()
     sink = Sink(run.directory, run.directory.spec())
     sink.start()
-    assert sink.close(60) is False
+    assert sink.close(120) is False
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("MLflow: ") and "move it away" in line
     (root / "mlflow.db").unlink()
