@@ -15,7 +15,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-from engine import images, levels, setup, training
+from engine import levels, setup
 from engine.events import EpochEnded, Event, LevelEnded
 from engine.experiment import Experiment
 from engine.rundir import RunDirectory
@@ -92,29 +92,6 @@ def _as_pruned(state: dict[str, Tensor], layers: dict[str, nn.Module]) -> dict[s
     return {f"{n}_orig" if n in layers else n: t.clone() for n, t in state.items()}
 
 
-@pytest.fixture
-def doubles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine in float64: rounding then cannot move a weight across the pruning threshold."""
-    build, normalise = setup.build, images.normalise
-    monkeypatch.setattr(setup, "build", lambda *a: build(*a).double())
-    monkeypatch.setattr(images, "normalise", lambda x, g: normalise(x, g).double())
-
-
-@pytest.fixture
-def fed(monkeypatch: pytest.MonkeyPatch) -> dict[int, Batches]:
-    """What the engine feeds its network, by level."""
-    seen: dict[int, Batches] = {}
-    inputs = training.Training.inputs
-
-    def watched(self: training.Training, ids: Tensor) -> Tensor:
-        x = inputs(self, ids)
-        seen.setdefault(self.level.index, []).append((x.contiguous(), self.data.train.y[ids]))
-        return x
-
-    monkeypatch.setattr(training.Training, "inputs", watched)
-    return seen
-
-
 @pytest.mark.parametrize(
     ("after", "length", "rewind"),
     [
@@ -159,6 +136,66 @@ def test_imp_takes_the_path_of_a_plain_loop(
         _compare_scores(events, setup.build(spec, run.setup.data, cpu), expected, index)
     first = levels.ticket(directory, 0)
     assert all(torch.equal(first.rewind[name], tensor) for name, tensor in start.items())
+
+
+def _scored(
+    net: nn.Module, fed: list[Batches], start: dict[str, Tensor], score: str, first: int
+) -> list[dict[str, np.ndarray]]:
+    """The masks after each level, by sums over its steps, taken with torch's own optimizer."""
+    weights = {n: p for n, p in net.named_parameters() if p.ndim == 4}
+    masks = {n: np.ones(p.shape, dtype=bool) for n, p in weights.items()}
+    found = []
+    for batches in fed:
+        net.load_state_dict(start)
+        optimizer = torch.optim.SGD(net.parameters(), LR, MOMENTUM, weight_decay=DECAY)
+        sums = {n: np.zeros(p.shape) for n, p in weights.items()}
+        for step, (x, y) in enumerate(batches):
+            epoch = (first if found else 0) + step // 4
+            rate = LR * (1 + np.cos(np.pi * epoch / EPOCHS)) / 2
+            optimizer.param_groups[0]["lr"] = rate
+            with torch.no_grad():
+                for name, p in weights.items():
+                    p.mul_(torch.from_numpy(masks[name]))
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net.train()(x), y).backward()
+            for name, p in weights.items():
+                product = p.grad.numpy() * p.detach().numpy()
+                sums[name] += product**2 if score == "taylor" else -rate * product
+            optimizer.step()
+        living = [(s, n, i) for n, m in masks.items() for i, s in np.ndenumerate(sums[n]) if m[i]]
+        living.sort(key=lambda entry: entry[0])
+        for _, name, index in living[: round(RATE * len(living))]:
+            masks[name][index] = False
+        found.append({n: m.copy() for n, m in masks.items()})
+    return found
+
+
+@pytest.mark.parametrize("score", ["movement", "taylor"])
+@pytest.mark.usefixtures("doubles")
+def test_scores_of_training_are_the_sums_over_each_levels_steps(
+    score: str,
+    fed: dict[int, Batches],
+    tiny: Callable[..., RunSpec],
+    run_folder: Callable[..., RunDirectory],
+) -> None:
+    torch.set_num_threads(1)
+    sgd = {"name": "sgd", "lr": LR, "momentum": MOMENTUM, "weight_decay": DECAY}
+    spec = tiny(
+        sparsifier={"name": "imp", "rate": RATE, "levels": 2, "rewind": "init", "score": score},
+        train={"epochs": EPOCHS, "batch_size": 30, "optimizer": sgd, "schedule": "cosine"},
+        keep=["all"],
+    )
+    directory, cpu = run_folder(spec), torch.device("cpu")
+    run = Experiment(directory, spec, cpu, lambda e: None, lambda: None, lambda: False, {})
+    net = setup.build(spec, run.setup.data, cpu).to(memory_format=torch.contiguous_format)
+    start = deepcopy(net.state_dict())
+    run.run()
+    expected = _scored(net, [fed[0], fed[1]], start, score, first=0)
+    for index, masks in enumerate(expected, 1):
+        mask = levels.mask(directory, index)
+        assert {n: m.numpy().tolist() for n, m in mask.items()} == {
+            n: m.tolist() for n, m in masks.items()
+        }
 
 
 def _compare(ticket: Any, expected: Trained, level: int) -> None:

@@ -1,0 +1,31 @@
+"""Fixtures for comparing the engine with loops that others would write."""
+
+from __future__ import annotations
+
+import pytest
+from torch import Tensor
+
+from engine import images, setup, training
+
+
+@pytest.fixture
+def doubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine in float64: rounding then cannot move a weight across the pruning threshold."""
+    build, normalise = setup.build, images.normalise
+    monkeypatch.setattr(setup, "build", lambda *a: build(*a).double())
+    monkeypatch.setattr(images, "normalise", lambda x, g: normalise(x, g).double())
+
+
+@pytest.fixture
+def fed(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[tuple[Tensor, Tensor]]]:
+    """What the engine feeds its network, by level: images and classes of every batch in order."""
+    seen: dict[int, list[tuple[Tensor, Tensor]]] = {}
+    inputs = training.Training.inputs
+
+    def watched(self: training.Training, ids: Tensor) -> Tensor:
+        x = inputs(self, ids)
+        seen.setdefault(self.level.index, []).append((x.contiguous(), self.data.train.y[ids]))
+        return x
+
+    monkeypatch.setattr(training.Training, "inputs", watched)
+    return seen
