@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 
@@ -77,10 +78,11 @@ class Experiment:
             self._report(finished)
         if self.done and partials.exist(self.directory, len(self.done) - 1):
             self._wrap_up(len(self.done) - 1)  # an attempt ended before it could
+        metric = partial(selection.metric, self.spec.select)
         for planned in self.setup.plan.levels[len(self.done) :]:
             sparsifier = self.setup.sparsifier(planned.level.index)
             history = [finished.ended for finished in self.done]
-            if history and not sparsifier.proceed(history, planned.level):
+            if history and not sparsifier.proceed(history, planned.level, metric):
                 break
             before = self.done[-1] if self.done else None
             self._train(LevelRun(self.setup, planned, sparsifier, before))

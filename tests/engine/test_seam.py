@@ -259,7 +259,7 @@ def test_a_run_that_a_method_ends_early_keeps_no_more_than_asked(
 ) -> None:
     from engine.sparsifiers.imp import Sparsifier
 
-    def proceed(self: Any, history: list[LevelEnded], level: Level) -> bool:
+    def proceed(self: Any, history: list[LevelEnded], level: Level, metric: Any) -> bool:
         return len(history) < 3
 
     monkeypatch.setattr(Sparsifier, "proceed", proceed)

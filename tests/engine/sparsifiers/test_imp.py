@@ -10,14 +10,17 @@ import torch
 from inprocess import run
 from pydantic import ValidationError
 
-from engine import levels
+from engine import levels, masks, registry
 from engine.durations import Duration
-from engine.events import EpochEnded
+from engine.errors import Stopped
+from engine.events import EpochEnded, LevelEnded
 from engine.optim import learning_rate
-from engine.plan import plan
+from engine.plan import Level, plan
 from engine.rundir import RunDirectory
+from engine.setup import build
 from engine.sparsifiers.imp import Settings, Sparsifier
 from engine.spec import RunSpec
+from engine.training import Training
 
 Folders = Callable[..., RunDirectory]
 Specs = Callable[..., RunSpec]
@@ -25,6 +28,13 @@ Specs = Callable[..., RunSpec]
 
 def _densities(**settings: Any) -> list[float]:
     return [level.density for level in Sparsifier(Settings(**settings)).levels()]
+
+
+def _training(spec: RunSpec) -> Training:
+    data = registry.load("datasets", spec.data.name).load(spec.data)
+    net = build(spec, data, torch.device("cpu"))
+    mask = masks.ones(masks.prunable(net, spec.prunable))
+    return Training(spec, Level(0, 1.0), data, net, mask, torch.device("cpu"))
 
 
 def test_densities_by_rate_and_levels() -> None:
@@ -41,6 +51,40 @@ def test_a_final_density_solves_the_rate_or_the_levels() -> None:
     assert len(_densities(density=0.8**4)) == 5  # exact powers are not pruned once more
     with pytest.raises(ValidationError, match="two of the three"):
         Settings(density=0.2, rate=0.2, levels=8)
+
+
+def test_densities_may_fall_in_equal_steps_or_at_once() -> None:
+    linear, once = {"density_schedule": "linear"}, {"density_schedule": "one_shot"}
+    assert _densities(**linear, density=0.2, levels=4) == pytest.approx([1, 0.8, 0.6, 0.4, 0.2])
+    # two prunings of a half end at a quarter, whichever way
+    assert _densities(**linear, rate=0.5, levels=2) == pytest.approx([1, 0.625, 0.25])
+    assert _densities(**once, rate=0.5, levels=2) == [1, 0.25]
+    assert _densities(**once, density=0.07) == [1, 0.07]
+    assert _densities(**once) == pytest.approx([1, 0.8**15])
+    assert _densities(**linear, levels=0) == _densities(**once, levels=0) == [1]
+    # as many prunings as rate needs to come to 0.5
+    assert _densities(**linear, density=0.5) == pytest.approx([1, 0.875, 0.75, 0.625, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"density_schedule": "one_shot", "density": 0.1, "levels": 3},
+            "leave out rate and levels",
+        ),
+        (
+            {"density_schedule": "one_shot", "density": 0.1, "rate": 0.3},
+            "leave out rate and levels",
+        ),
+        ({"density": 0.1, "min_layer_density": 0.2}, "above the last level's density 0.1"),
+        ({"min_layer_density": 0.05}, "above the last level's density 0.03518"),
+        ({"stop_below": 0.0}, "stop_below"),
+    ],
+)
+def test_what_cannot_be_had_together_is_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Settings(**settings)
 
 
 def test_the_full_length_of_the_paper_runs_past_the_schedules_end(tiny: Specs) -> None:
@@ -139,3 +183,102 @@ def test_the_smallest_weights_go_and_by_layer_each_layer_loses_its_share(
                 assert abs(int(m.sum()) - 0.7 * m.numel()) < 1
                 weights = dense.trained[name].abs()
                 assert weights[~m].max() <= weights[m].min()
+
+
+def _pruned_one_by_one(weights: dict[str, list[float]], kept: int, share: float) -> dict[str, Any]:
+    """Take away the smallest weights, one after another, that their layers can do without."""
+    living = {name: [True] * len(w) for name, w in weights.items()}
+    spare = {name: len(w) - int(share * len(w)) for name, w in weights.items()}
+    excess = sum(map(len, weights.values())) - kept
+    for _, name, index in sorted(
+        (abs(v), n, i) for n, w in weights.items() for i, v in enumerate(w)
+    ):
+        if excess and spare[name]:
+            living[name][index] = False
+            spare[name] -= 1
+            excess -= 1
+    return living
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.25, 0.29])
+def test_no_layer_falls_below_its_share_and_the_total_stays_exact(
+    share: float, tiny: Specs
+) -> None:
+    settings = {"name": "imp", "density": 0.3, "levels": 3, "min_layer_density": share}
+    training = _training(tiny(sparsifier=settings))
+    with torch.no_grad():  # layers of very different sizes of weights
+        for index, p in enumerate(training.prunable().values()):
+            p.mul_(2.0 ** (index % 5))
+    weights = {n: p.detach().flatten().tolist() for n, p in training.prunable().items()}
+    sparsifier = Sparsifier(training.spec.sparsifier)
+    planned = sparsifier.levels()
+    for level in planned[:-1]:
+        training.level = level
+        training.set_mask(sparsifier.mask_after(training))
+    mask = training.mask
+    assert mask.kept == round(0.3 * mask.total)
+    expected = _pruned_one_by_one(weights, mask.kept, share)
+    assert {n: m.flatten().tolist() for n, m in mask.items()} == expected
+    lowest = min(int(m.sum()) / m.numel() for m in mask.values())
+    assert lowest < 0.1 if share == 0 else lowest >= share - 1 / 36
+
+
+def _history(*values: float) -> list[LevelEnded]:
+    few: dict[str, Any] = {"density": 1, "kept": 1, "total": 1, "epochs": 1, "seconds": 1}
+    return [LevelEnded(level=i, val_accuracy=value, **few) for i, value in enumerate(values)]
+
+
+def test_a_run_ends_once_a_level_is_clearly_below_the_best() -> None:
+    def goes_on(*values: float, **settings: float) -> bool:
+        sparsifier = Sparsifier(Settings(**settings))
+        history = _history(*values)
+        return sparsifier.proceed(history, sparsifier.levels()[-1], lambda e: e.val_accuracy or 0)
+
+    assert goes_on(0.75, 0.5) and goes_on(0.75, 0.0)
+    assert goes_on(0.75, 0.625, stop_below=0.25)
+    assert not goes_on(0.75, 0.5, stop_below=0.25)
+    assert not goes_on(0.5, 0.75, 0.5, stop_below=0.25)  # below the best, not the first
+    assert goes_on(0.5, 0.75, 0.5, 0.625, stop_below=0.25)  # only the newest level counts
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy"])
+def test_levels_stop_by_the_metric_that_selects(
+    metric: str, tiny: Specs, run_folder: Folders
+) -> None:
+    settings = {"name": "imp", "rate": 0.8, "levels": 4, "rewind": "1ep", "stop_below": 0.02}
+    train = {"epochs": 6, "batch_size": 20}
+    directory = run_folder(tiny(sparsifier=settings, train=train, select={"metric": metric}))
+    ended = [e for e in run(directory) if isinstance(e, LevelEnded)]
+    scores = [getattr(e, f"val_{metric}") for e in ended]
+    falls = [max(scores[: i + 1]) - scores[i] >= 0.02 for i in range(len(scores))]
+    assert falls == [False] * (len(ended) - 1) + [True] and 1 < len(ended) < 5
+
+
+@pytest.mark.parametrize("score", ["movement", "taylor", "random"])
+def test_other_scores_resume_exactly_and_prune_as_many(
+    score: str, tiny: Specs, run_folder: Folders
+) -> None:
+    settings = {"name": "imp", "levels": 2, "rewind": "1ep", "score": score}
+    wanted = tiny(sparsifier=settings, keep=["all"])
+    whole, torn = run_folder(wanted, "whole"), run_folder(wanted, "torn")
+    events = run(whole)
+    while True:
+        calls = iter(range(5))
+        try:
+            run(torn, lambda calls=calls: next(calls, None) is None)  # type: ignore[misc]
+            break
+        except Stopped:
+            continue
+    plain = run_folder(tiny(keep=["all"]), "plain")
+    run(plain)
+    for index in range(3):
+        files = [d.level(index) / levels.TICKET for d in (whole, torn)]
+        assert files[0].read_bytes() == files[1].read_bytes()
+        mask, other = levels.mask(whole, index), levels.mask(plain, index)
+        assert mask.kept == other.kept
+        assert mask.same(other) == (index == 0)
+        same = sum(int((m == other[n]).sum()) for n, m in mask.items()) / mask.total
+        if score == "random" and index:  # as if the two had nothing to do with one another
+            density = mask.density
+            assert same == pytest.approx(density**2 + (1 - density) ** 2, abs=0.04)
+    assert len([e for e in events if isinstance(e, LevelEnded)]) == 3
