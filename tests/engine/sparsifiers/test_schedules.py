@@ -113,7 +113,11 @@ def test_moments_survive_a_file() -> None:
 
 
 REFUSED = [
-    ({"interval": "12it"}, "interval", r"interval 12it \(12 steps\) takes the whole training of 12"),
+    (
+        {"interval": "12it"},
+        "interval",
+        r"interval 12it \(12 steps\) takes the whole training of 12",
+    ),
     ({}, "interval", r"interval 100it \(100 steps\) takes the whole training"),
     ({"interval": "init"}, "interval", "at least one step"),
     ({"interval": "1it"}, "interval", "take the place of every step"),

@@ -1,0 +1,447 @@
+"""Sparse training, step by step: counts, zeros, momentum, the steps that update, and their cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from inprocess import run
+from torch import Tensor
+
+from engine import densities, levels, masks, registry
+from engine.errors import SpecError, Stopped
+from engine.events import EpochEnded, LevelEnded, MaskChanged, RunStarted
+from engine.experiment import Experiment
+from engine.masks import Mask
+from engine.plan import Level
+from engine.rundir import RunDirectory
+from engine.setup import build
+from engine.sparsifiers._churn import Churn
+from engine.sparsifiers._dynamic import Dynamic
+from engine.spec import RunSpec
+from engine.training import Training, train_level
+
+Folders = Callable[..., RunDirectory]
+Specs = Callable[..., RunSpec]
+CPU = torch.device("cpu")
+SGD = {"name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True}
+ADAM = {"name": "adam", "lr": 0.01, "weight_decay": 0.01}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def spec(tiny: Specs) -> Callable[..., RunSpec]:
+    """A method that updates its mask at steps 2, 5, 8, 11 and 14 of 20."""
+
+    def make(name: str, optimizer: dict[str, Any] = SGD, **settings: Any) -> RunSpec:
+        train = {"epochs": 5, "batch_size": 25, "optimizer": optimizer, "evaluate": {"every": 1}}
+        updates = {} if name == "static" else {"interval": "3it"}
+        sparsifier = {"name": name, "prunable": "conv+linear", **updates, **settings}
+        return tiny(sparsifier=sparsifier, train=train, keep=["all"])
+
+    return make
+
+
+def _at_start(spec: RunSpec) -> tuple[Training, Any]:
+    """A level before its first step, as the engine sets it up."""
+    data = registry.load("datasets", spec.data.name).load(spec.data)
+    net = build(spec, data, CPU)
+    sparsifier = registry.load("sparsifiers", spec.sparsifier.name).Sparsifier(spec.sparsifier)
+    ones = masks.ones(masks.prunable(net, spec.prunable))
+    level = Level(0, 1.0)
+    training = Training(spec, level, data, net, ones, CPU)
+    start = {name: t.detach().clone() for name, t in net.state_dict().items()}
+    sparsifier.weights_before(level, start, training.rng("start"))
+    sparsifier.attach(training)
+    training.set_mask(sparsifier.mask_before(training))
+    training.start_optimizer(sparsifier)
+    return training, sparsifier
+
+
+def _weights(training: Training) -> dict[str, Tensor]:
+    return {name: p.detach().clone() for name, p in training.prunable().items()}
+
+
+def _memory(training: Training) -> dict[str, list[Tensor]]:
+    optimizer = training.optimizer
+    return {n: [t.clone() for t in optimizer.buffers(n).values()] for n in training.prunable()}
+
+
+def _counts(mask: Mask) -> dict[str, int]:
+    return {name: int(alive.sum()) for name, alive in mask.items()}
+
+
+def _drive(training: Training, sparsifier: Any, look: Callable[[int], None]) -> None:
+    """Train to the end, looking after every step, at its number from 0."""
+    train_level(training, sparsifier, lambda: look(training.position - 1), lambda result: None)
+
+
+METHODS = [
+    ("rigl", {}),
+    ("rigl", {"redistribute": "gradient"}),
+    ("rigl", {"redistribute": "momentum", "memory": "dense"}),
+    ("rigl", {"at": "after", "allocation": "uniform", "regrown": "zero"}),
+    ("set", {"memory": "dense", "drop_schedule": "learning_rate"}),
+    ("set", {"redistribute": "gradient", "allocation": "er", "keep_dense": "first"}),
+    ("snfs", {}),
+    ("snfs", {"redistribute": "none", "at": "after"}),
+    ("rigl", {"structure": "channel", "grow_init": "sign", "grow_divisor": 100.0}),
+    ("set", {"structure": "channel", "redistribute": "gradient"}),
+]
+
+
+@pytest.mark.parametrize("optimizer", [SGD, ADAM], ids=["sgd", "adam"])
+@pytest.mark.parametrize(("name", "settings"), METHODS)
+def test_counts_zeros_momentum_and_update_steps(
+    name: str, settings: dict[str, Any], optimizer: dict[str, Any], spec: Specs
+) -> None:
+    training, sparsifier = _at_start(spec(name, optimizer, **settings))
+    masked = settings.get("memory", "masked") == "masked" and name != "snfs"
+    replaces = settings.get("at") != "after"
+    blocks = settings.get("structure") == "channel"
+    mask, weights, memory = training.mask, _weights(training), _memory(training)
+    first, changed = _counts(mask), []
+    assert mask.kept == round(0.2 * mask.total) or (blocks and 0 <= mask.total / 5 - mask.kept < 9)
+
+    def look(step: int) -> None:
+        nonlocal mask, weights, memory
+        now, after = training.mask, _weights(training)
+        assert all(bool((after[n][~alive] == 0).all()) for n, alive in now.items())
+        if masked:
+            kinds = _memory(training)
+            assert all(bool((t[~now[n]] == 0).all()) for n, ts in kinds.items() for t in ts)
+        if not now.same(mask):
+            changed.append(step)
+            for n, alive in now.items():
+                fresh = alive & ~mask[n]
+                if "grow_init" not in settings:
+                    assert bool((after[n][fresh] == 0).all())
+                if masked:
+                    assert all(bool((t[fresh] == 0).all()) for t in _memory(training)[n])
+                if replaces:
+                    stayed = alive & mask[n]
+                    assert torch.equal(after[n][stayed], weights[n][stayed])
+                    for old, new in zip(memory[n], _memory(training)[n], strict=True):
+                        assert torch.equal(old[stayed], new[stayed])
+        if settings.get("redistribute", "momentum" if name == "snfs" else "none") == "none":
+            assert _counts(now) == first
+        elif not blocks:
+            assert now.kept == sum(first.values())
+        else:
+            assert -9 < now.kept - sum(first.values()) <= 0
+        assert all(_counts(now).values())
+        mask, weights, memory = now, after, _memory(training)
+
+    _drive(training, sparsifier, look)
+    assert changed == [2, 5, 8, 11, 14]
+    assert training.position == 20
+
+
+def test_an_update_moves_nothing_but_what_it_exchanges(spec: Specs) -> None:
+    """Biases, norms and everything else stay as they are, too: it takes the step's place."""
+    training, sparsifier = _at_start(spec("rigl"))
+    before: dict[str, Tensor] = {}
+
+    def look(step: int) -> None:
+        now = {n: p.detach().clone() for n, p in training.net.named_parameters()}
+        others = [n for n in now if n not in training.mask]
+        if step:
+            same = all(torch.equal(now[n], before[n]) for n in others)
+            assert same == (step in (2, 5, 8, 11, 14))
+        before.update(now)
+
+    _drive(training, sparsifier, look)
+
+
+@pytest.mark.parametrize("at", ["instead", "after"])
+def test_weights_grow_where_the_gradients_of_the_updates_batch_are_largest(
+    at: str, spec: Specs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training, sparsifier = _at_start(spec("rigl", at=at))
+    ids: list[Tensor] = []
+    updates: list[int] = []
+    compared: set[str] = set()
+    inputs, update = Training.inputs, Dynamic._update
+
+    def kept_ids(self: Training, batch: Tensor) -> Tensor:
+        ids.append(batch)
+        return inputs(self, batch)
+
+    def watched(self: Any, training: Training, gradients: dict[str, Tensor]) -> Mask:
+        after = update(self, training, gradients)
+        updates.append(training.position)
+        if at == "instead":  # the weights are still those of the gradients: compute them anew
+            twin = build(training.spec, training.data, CPU).train()
+            twin.load_state_dict(training.net.state_dict())
+            y = training.data.train.y[ids[-1]]
+            loss = training.loss(twin(inputs(training, ids[-1])), y)
+            alone = torch.autograd.grad(loss, [dict(twin.named_parameters())[n] for n in after])
+            for expected, name in zip(alone, after, strict=True):
+                torch.testing.assert_close(gradients[name], expected, rtol=1e-4, atol=1e-6)
+        for name, alive in after.items():
+            gradient, old = gradients[name].abs(), training.mask[name]
+            grown, left = alive & ~old, ~alive & ~old
+            if bool(grown.any()) and bool(left.any()):
+                assert float(gradient[grown].min()) >= float(gradient[left].max()) > 0
+                compared.add(name)
+        return after
+
+    monkeypatch.setattr(Training, "inputs", kept_ids)
+    monkeypatch.setattr(Dynamic, "_update", watched)
+    _drive(training, sparsifier, lambda step: None)
+    assert updates == [2, 5, 8, 11, 14]
+    assert len(compared) > len(training.mask) / 2
+
+
+@pytest.mark.parametrize("name", ["static", "set", "snfs", "rigl"])
+def test_all_methods_begin_with_the_random_mask_of_the_same_allocation(
+    name: str, tiny: Specs
+) -> None:
+    short = {} if name == "static" else {"interval": "3it"}
+    training, _ = _at_start(tiny(sparsifier={"name": name, **short}))
+    random, _ = _at_start(tiny(sparsifier={"name": "random", "density": 0.2, "allocation": "erk"}))
+    assert training.mask.same(random.mask)
+
+
+@pytest.mark.parametrize("regrown", ["keep", "zero"])
+def test_a_regrown_weight_keeps_its_value_or_starts_from_zero(
+    regrown: str, spec: Specs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where most of a dense layer is dropped, some of it grows again."""
+    settings = {"density": 0.9, "alpha": 0.9, "allocation": "uniform", "regrown": regrown}
+    training, sparsifier = _at_start(spec("set", **settings))
+    again: list[Tensor] = []
+    updated = sparsifier.churn.updated
+
+    def watched(before: Mask, stayed: Mask, after: Mask) -> None:
+        name, weight = next(iter(training.prunable().items()))
+        again.append(weight.detach()[after[name] & before[name] & ~stayed[name]].clone())
+        updated(before, stayed, after)
+
+    monkeypatch.setattr(sparsifier.churn, "updated", watched)
+    _drive(training, sparsifier, lambda step: None)
+    assert len(again) == 5 and all(len(values) for values in again)
+    assert all(bool(values.any()) == (regrown == "keep") for values in again)
+
+
+def test_layers_that_are_full_or_kept_dense_are_left_alone(spec: Specs) -> None:
+    settings = {"regrown": "zero", "redistribute": "gradient", "keep_dense": "re:downsample|fc"}
+    training, sparsifier = _at_start(spec("rigl", **settings))
+    dense = [name for name in training.mask if "downsample" in name or "fc" in name]
+    assert len(dense) >= 2
+    before = _weights(training)
+
+    def look(step: int) -> None:
+        assert all(bool(training.mask[name].all()) for name in dense)
+        if step == 2:
+            assert all(bool((before[n] != 0).all()) for n in dense)
+            for name, weight in _weights(training).items():
+                assert name not in dense or bool((weight != 0).all())
+
+    _drive(training, sparsifier, look)
+
+
+def test_shared_growth_moves_weights_between_layers(spec: Specs) -> None:
+    """RigL-SG and -SM send them where live weights' gradients or momenta are large on average."""
+    ends = {}
+    for how in ("none", "gradient", "momentum"):
+        training, sparsifier = _at_start(spec("rigl", redistribute=how))
+        first = _counts(training.mask)
+        _drive(training, sparsifier, lambda step: None)
+        ends[how] = _counts(training.mask)
+        assert (ends[how] == first) == (how == "none")
+    assert ends["gradient"] != ends["momentum"]
+
+
+def test_channels_live_as_blocks_and_linear_layers_stay_dense(spec: Specs) -> None:
+    training, sparsifier = _at_start(spec("rigl", structure="channel", density=0.5))
+    weights = training.prunable()
+
+    def look(step: int) -> None:
+        for alive in training.mask.values():
+            if alive.ndim == 2:
+                assert bool(alive.all())
+            else:
+                per_block = alive.flatten(2).sum(-1)
+                assert set(per_block.unique().tolist()) <= {0, alive[0, 0].numel()}
+
+    look(0)
+    shapes = {name: tuple(p.shape) for name, p in weights.items()}
+    linear = [name for name, p in weights.items() if p.ndim == 2]
+    exact = densities.counts(shapes, 0.5, "erk", dense=linear)
+    for name, count in _counts(training.mask).items():
+        assert abs(count - exact[name]) < 9
+    total = training.mask.total
+    assert 0 <= round(total * 0.5) - training.mask.kept < 9
+    _drive(training, sparsifier, look)
+
+
+@pytest.mark.parametrize(("drop_by", "grow_by"), [("mean", "mean"), ("max", "min")])
+def test_blocks_go_by_the_magnitude_that_is_asked_for(
+    drop_by: str, grow_by: str, spec: Specs
+) -> None:
+    """By hand, at the first update, for a layer of 3x3 kernels."""
+    settings = {"structure": "channel", "drop_by": drop_by, "grow_by": grow_by, "density": 0.5}
+    training, sparsifier = _at_start(spec("rigl", allocation="uniform", **settings))
+    name = "layer1.0.conv1.weight"
+    found: dict[str, Tensor] = {}
+    during = sparsifier.mask_during
+
+    def watched(training: Training) -> Any:
+        weight = training.prunable()[name]
+        found.setdefault("before", training.mask[name])
+        if training.position == 2:
+            found["weight"] = weight.detach().abs().flatten(2).clone()
+            assert weight.grad is not None
+            found["gradient"] = weight.grad.abs().flatten(2).clone()
+            changed, replaced = during(training)
+            found["after"] = changed[name]
+            return changed, replaced
+        return during(training)
+
+    sparsifier.mask_during = watched
+    _drive(training, sparsifier, lambda step: None)
+    drop = found["weight"].amax(-1) if drop_by == "max" else found["weight"].mean(-1)
+    grow = found["gradient"].amin(-1) if grow_by == "min" else found["gradient"].mean(-1)
+    alive = found["before"].flatten(2)[..., 0].flatten().tolist()
+    live = sorted((i for i, on in enumerate(alive) if on), key=drop.flatten().tolist().__getitem__)
+    # the cosine is at 0.3 / 2 * (1 + cos(2 / 15 * pi)) = 0.287, of 8 blocks
+    stayed = set(live[3:])
+    free = [i for i in range(len(alive)) if i not in stayed]
+    best = sorted(free, key=grow.flatten().tolist().__getitem__, reverse=True)[:3]
+    expected = [i in stayed or i in best for i in range(len(alive))]
+    assert len(live) == 8
+    assert found["after"].flatten(2)[..., 0].flatten().tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "settings", [{"density": 0.002}, {"density": 0.02, "structure": "channel"}]
+)
+def test_a_density_that_leaves_a_layer_empty_is_refused(
+    settings: dict[str, Any], spec: Specs
+) -> None:
+    with pytest.raises(SpecError, match="leaves nothing of .*; raise the density") as caught:
+        _at_start(spec("rigl", allocation="uniform", **settings))
+    assert caught.value.at == "sparsifier.density"
+
+
+def _run(directory: RunDirectory, events: list[Any], stopping: Callable[[], bool]) -> None:
+    Experiment(directory, directory.spec(), CPU, events.append, lambda: None, stopping, {}).run()
+
+
+def _torn(directory: RunDirectory) -> list[Any]:
+    events: list[Any] = []
+    for attempt in range(100):
+        calls = iter(range(2 + attempt % 3))
+        try:
+            _run(directory, events, lambda calls=calls: next(calls, None) is None)  # type: ignore[misc]
+            return events
+        except Stopped:
+            continue
+    pytest.fail("the run never ended")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("set", {"structure": "channel", "redistribute": "gradient", "grow_init": "initial"}),
+        ("snfs", {"grow_init": "normal", "regrown": "zero", "at": "after"}),
+        ("rigl", {"redistribute": "momentum", "grow_init": "uniform"}),
+    ],
+)
+def test_resuming_anywhere_changes_neither_tickets_nor_metrics(
+    name: str, settings: dict[str, Any], spec: Specs, run_folder: Folders
+) -> None:
+    wanted = spec(name, **settings)
+    whole, torn = run_folder(wanted, "whole"), run_folder(wanted, "torn")
+    events, pieces = run(whole), _torn(torn)
+    files = [(d.level(0) / levels.TICKET).read_bytes() for d in (whole, torn)]
+    assert files[0] == files[1]
+    found = [
+        {e.epoch: e.metrics for e in some if isinstance(e, EpochEnded)} for some in (events, pieces)
+    ]
+    assert found[0] == found[1] and len(found[0]) == 5
+    steps = [e.step for e in events if isinstance(e, MaskChanged)]
+    assert steps == [3, 6, 9, 12, 15]  # steps taken when it had changed
+
+
+def test_churn_and_survival_are_counted(spec: Specs, run_folder: Folders) -> None:
+    """Updates are at steps 2 | 5 | 8, 11 | 14 | -, epochs having four steps."""
+    directory = run_folder(spec("set"))
+    found = [e.metrics for e in run(directory) if isinstance(e, EpochEnded)]
+    assert ["grown_survival" in metrics for metrics in found] == [False, True, True, True, False]
+    churn = [metrics["mask_churn"] for metrics in found]
+    assert all(0 < share < 0.3 for share in churn[:4]) and churn[4] == 0
+    # what SET grows at random starts from zero, and its few steps leave much of it the least
+    assert all(0 <= m["grown_survival"] < 0.9 for m in found[1:4])
+
+
+def test_churn_by_hand() -> None:
+    def mask(*bits: int) -> Mask:
+        return Mask({"a": torch.tensor(bits).bool()})
+
+    churn = Churn(mask(1, 1, 1, 0, 0, 0))
+    churn.updated(mask(1, 1, 1, 0, 0, 0), mask(1, 0, 0, 0, 0, 0), mask(1, 0, 0, 1, 1, 0))
+    churn = Churn.load(churn.state_dict(), CPU)
+    churn.updated(mask(1, 0, 0, 1, 1, 0), mask(0, 0, 0, 1, 0, 0), mask(0, 1, 0, 1, 0, 1))
+    churn = Churn.load(churn.state_dict(), CPU)
+    found = churn.metrics(mask(0, 1, 0, 1, 0, 1))  # of it, 1 lived before; of two grown, one stays
+    assert found == {"mask_churn": pytest.approx(2 / 3), "grown_survival": 0.5}
+    assert churn.metrics(mask(0, 1, 0, 1, 0, 1)) == {"mask_churn": 0.0}
+
+
+def _cost(directory: RunDirectory) -> tuple[float, float, float]:
+    """Training operations per image shown, and the dense and the sparse forward pass."""
+    events = run(directory)
+    started = next(e for e in events if isinstance(e, RunStarted))
+    ended = next(e for e in events if isinstance(e, LevelEnded))
+    assert started.flops is not None and ended.training_flops is not None
+    assert ended.inference_flops is not None
+    shown = started.images["train"] * ended.epochs
+    return ended.training_flops / shown, started.flops, ended.inference_flops
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "updates"),
+    [
+        ("static", {}, 0),
+        ("set", {}, 0),
+        ("set", {"grow_init": "gradient"}, 5),
+        ("rigl", {"interval": "4it", "stop": 1.0}, 5),
+        ("rigl", {}, 5),
+        ("rigl", {"interval": "5it", "stop": 0.5, "at": "after"}, 2),
+        ("rigl", {"memory": "dense"}, 20),
+        ("snfs", {"redistribute": "none"}, 20),
+    ],
+)
+def test_training_costs_what_the_papers_count(
+    name: str, settings: dict[str, Any], updates: int, spec: Specs, run_folder: Folders
+) -> None:
+    """Of 20 steps, those with dense gradients cost 2 sparse passes and a dense one, others 3."""
+    wanted = spec(name, **settings)
+    per_image, dense, sparse = _cost(run_folder(wanted))
+    share = updates / 20
+    assert sparse < 0.6 * dense
+    expected = share * (2 * sparse + dense) + (1 - share) * 3 * sparse
+    assert per_image == pytest.approx(expected, rel=1e-12)
+    if settings == {"interval": "4it", "stop": 1.0}:  # RigL's formula, with the update as a step
+        interval = 4
+        formula = (2 * sparse + dense + 3 * sparse * (interval - 1)) / interval
+        assert per_image == pytest.approx(formula, rel=1e-12)
+
+
+def test_a_longer_training_stretches_the_updates(spec: Specs, run_folder: Folders) -> None:
+    wanted = spec("rigl", start="3it", stop="9it")
+    train = wanted.train.model_copy(update={"multiplier": 2.0})
+    directory = run_folder(wanted.model_copy(update={"train": train}))
+    changes = [e.step for e in run(directory) if isinstance(e, MaskChanged)]
+    assert changes == [9, 12, 15, 18]  # steps 8, 11, 14 and 17 of 40, between 6 and 18
