@@ -120,23 +120,36 @@ class Desk:
 
 def _plan(expansion: Expansion) -> str:
     """What the runs of a spec will do, a few lines for each group of seeds."""
-    from lthtui.board import percent
     from lthtui.planning import groups
 
     lines = [f"{expansion.source}: {_runs(len(expansion.runs))}", ""]
     for group in groups(expansion.runs):
         spec, plan, images = group.first.spec, group.first.plan, group.first.images
-        densities = [percent(planned.level.density) for planned in plan.levels]
         lines += [
             f"{spec.sparsifier.name} on {spec.data.name} with {spec.model.name}",
             *(f"  {field} {value}" for field, value in group.differs.items()),
-            f"  {len(densities)} levels, {densities[0]} to {densities[-1]} of the weights",
+            f"  {_levels([planned.level.density for planned in plan.levels])}",
             f"  {plan.epochs:g} epochs, {plan.steps:,} steps of {spec.train.batch_size} images",
             f"  {images.train:,} training, {images.val:,} validation, {images.test:,} test images",
             f"  seeds {', '.join(str(run.spec.seed) for run in group.runs)}",
             "",
         ]
     return "\n".join([*lines, *(f"note: {note}" for note in expansion.notes)]).rstrip()
+
+
+def _levels(densities: Sequence[float | None]) -> str:
+    """How many levels there are, and how dense the first and the last are, as far as is known."""
+    from lthtui.board import percent
+
+    count = f"{len(densities)} level{'' if len(densities) == 1 else 's'}"
+    first, last = densities[0], densities[-1]
+    if last is None:
+        return f"{count}, as sparse as training makes them"
+    if first is None:
+        return f"{count}, the last with {percent(last)} of the weights"
+    if len(densities) == 1:
+        return f"{count} with {percent(last)} of the weights"
+    return f"{count}, {percent(first)} to {percent(last)} of the weights"
 
 
 def _became(submitted: Sequence[Submitted]) -> str:

@@ -48,7 +48,11 @@ def groups(runs: Sequence[Ready]) -> list[Group]:
 
 
 def describe(group: Group) -> dict[str, Any]:
-    """A group as JSON: `kept`, `seconds` and bytes are null where nothing was measured."""
+    """A group as JSON.
+
+    `kept`, `seconds` and bytes are null where nothing was measured; `density` and `kept` also where
+    only training will tell.
+    """
     run, cost = group.first, group.cost
     return {
         "name": run.spec.name,
@@ -90,11 +94,12 @@ def table(group: Group) -> list[str]:
     """Lines of a table of the levels; levels alike but for their density are given in full."""
     rows = [list(COLUMNS)]
     for one in levels(group):
+        density = "-" if one["density"] is None else f"{one['density']:.4f}"
         kept = "-" if one["kept"] is None else f"{one['kept']:,}"
         rows.append(
             [
                 str(one["level"]),
-                f"{one['density']:.4f}",
+                density,
                 kept,
                 f"{one['epochs']:g}",
                 f"{one['steps']:,}",

@@ -23,6 +23,7 @@ from engine.spec import RunSpec
 NAMES = registry.names("sparsifiers")
 # What a method needs to be short, and to be seen at work, on the tiny spec.
 SHORT: dict[str, dict[str, Any]] = {
+    "continuous": {"rounds": 2, "rewind": "1ep"},
     "imp": {"levels": 2, "rewind": "1ep"},
     "grasp": {"density": 0.5},
     "magnitude_init": {"density": 0.3},

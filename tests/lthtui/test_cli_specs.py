@@ -133,6 +133,20 @@ def test_plan_as_json(capsys, worker):
     assert found["seconds"] == 3 * (first["seconds"] + second["seconds"])
 
 
+def test_a_plan_leaves_open_what_only_training_will_tell(capsys):
+    told = "sparsifier={name: continuous, rounds: 2, density: 0.25}"
+    assert cli.main(["plan", "good", told, "--quick"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[:6] for row in rows[4:7]] == [
+        ["0", "-", "-", "5", "20", "init"],
+        ["1", "-", "-", "5", "20", "level"],
+        ["2", "0.2500", "-", "5", "20", "2ep"],
+    ]
+    assert cli.main(["plan", "good", "sparsifier=continuous", "--quick", "--json"]) == 0
+    [group] = json.loads(capsys.readouterr().out)["groups"]
+    assert [level["density"] for level in group["levels"]] == [None] * 4
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [

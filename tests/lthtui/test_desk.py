@@ -96,6 +96,19 @@ def test_check_says_what_each_group_would_do(desk):
     assert "sparsifier.rate 0.1" in found.text and "sparsifier.rate 0.5" in found.text
 
 
+@pytest.mark.parametrize(
+    ("sparsifier", "words"),
+    [
+        ("dense", "1 level with 100% of the weights"),
+        ("continuous", "4 levels, as sparse as training makes them"),
+        ("{name: continuous, density: 0.05}", "4 levels, the last with 5% of the weights"),
+    ],
+)
+def test_check_says_no_more_of_the_density_than_is_known(desk, sparsifier, words):
+    (desk._specs / "play.yaml").write_text(f"{SPEC}sparsifier: {sparsifier}\n")
+    assert words in desk.check(desk.specs()[0]).text
+
+
 def test_check_shows_errors_with_their_place_and_nothing_hidden(desk):
     (desk._specs / "play.yaml").write_text(SPEC + "\x1b: 1\nrewnd: 2ep\n")
     found = desk.check(desk.specs()[0])
