@@ -118,6 +118,9 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.scores = Scores(settings.score)
+        if settings.stop_below is not None:
+            early = f"the run ends early at a level {settings.stop_below:g} below the best"
+            self.note = "; ".join(filter(None, [self.note, early]))
 
     def levels(self) -> Sequence[Level]:
         s = self.settings
