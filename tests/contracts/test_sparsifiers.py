@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from inprocess import run
 
 from engine import levels, registry
@@ -76,7 +77,7 @@ def whole(spec: RunSpec, tmp_path_factory: pytest.TempPathFactory, kept: dict[st
     if spec.digest not in kept:
         directory = RunDirectory(tmp_path_factory.mktemp("whole") / "runs" / "run-s0")
         directory.path.mkdir(parents=True)
-        directory.spec_file.write_text(spec.model_dump_json())
+        directory.spec_file.write_text(yaml.safe_dump(spec.model_dump(mode="json")))
         kept[spec.digest] = Whole(directory, run(directory))
     return kept[spec.digest]
 
