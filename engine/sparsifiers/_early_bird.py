@@ -19,13 +19,20 @@ FARTHEST = 1.0
 class EarlyBird:
     """Compares the masks that pruning would give after each epoch.
 
+    Args:
+        threshold: below it, a distance agrees with a settled mask.
+        window: how many distances have to agree.
+        wake: one distance must exceed it before any is recorded, so that a network that has not
+            begun to learn does not look settled; `threshold` if None.
+
     Attributes:
         mask: the newest one; None before the first epoch's end.
         distance: from the one before it; None before the second epoch's end.
     """
 
-    def __init__(self, threshold: float, window: int) -> None:
+    def __init__(self, threshold: float, window: int, wake: float | None = None) -> None:
         self.threshold, self.window = threshold, window
+        self.wake = threshold if wake is None else wake
         self.mask: Mask | None = None
         self.distance: float | None = None
         self._recent: list[float] = []
@@ -44,9 +51,6 @@ class EarlyBird:
     def look(self, mask: Mask, kept: int, counts: bool = True) -> None:
         """Take in the mask after an epoch.
 
-        No distance is recorded before one has exceeded the threshold, so that a network that has
-        not begun to learn does not look settled.
-
         Args:
             kept: weights that live in the level; distances are relative to them.
             counts: whether the epoch may count, as those of a warm-up do not.
@@ -55,7 +59,7 @@ class EarlyBird:
         if before is None:
             return
         self.distance = distance(before, mask, kept)
-        self._moved = self._moved or self.distance > self.threshold
+        self._moved = self._moved or self.distance > self.wake
         if counts and self._moved:
             self._recent = [*self._recent, self.distance][-self.window :]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from engine import examples
 from engine.context import Result
@@ -58,6 +58,14 @@ class Settings(imp.Settings):
         " this over `window` epochs: weights that differ from the epoch before's, relative to those"
         " kept (at most twice `rate`); 0 to never stop early",
     )
+    wake: float | None = Field(
+        None,
+        ge=0,
+        le=2,
+        description="a distance that must be exceeded once before any counts, so that a network"
+        " that has not begun to learn is not taken for settled; `mask_distance` if unset, as in the"
+        " original code; lower it where masks move little from the start and no search ends early",
+    )
     window: int = Field(5, ge=1, le=1000, description="epochs that have to agree")
     iterations: Literal["linear", "quadratic"] = Field(
         "linear",
@@ -75,6 +83,15 @@ class Settings(imp.Settings):
         description="how the last level trains the final ticket: on all images, or on the last"
         " critical set, either to the end; or none, as another search that may stop early",
     )
+
+    @model_validator(mode="after")
+    def _reaches_its_last_level(self) -> Self:
+        if self.stop_below is not None:
+            raise ValueError(
+                "stop_below compares levels that train on the same images; prac's do not, and only"
+                " its last level is the final ticket: leave it out"
+            )
+        return self
 
 
 class Sparsifier(imp.Sparsifier):
@@ -201,7 +218,8 @@ class Sparsifier(imp.Sparsifier):
         self.bird.load_state_dict(bird)
 
     def _bird(self) -> EarlyBird:
-        return EarlyBird(self.settings.mask_distance, self.settings.window)
+        s = self.settings
+        return EarlyBird(s.mask_distance, s.window, s.wake)
 
     def _is_last(self, training: Training) -> bool:
         return training.level.index == self.settings.prunings
