@@ -291,7 +291,10 @@ def _described(row: Row) -> dict[str, Any]:
         "val_accuracy": _spread(row.spread(lambda one: one.level.val)),
         "test_accuracy": _spread(row.spread(lambda one: one.level.test)),
         "gains": {
-            name: {**_spread(gain and gain.spread), "paired": gain.paired if gain else None}
+            name: {
+                **_spread(gain.spread if gain else None),
+                "paired": gain.paired if gain else None,
+            }
             for name, gain in row.gains.items()
         },
         "training_flops": _spread(row.spread(lambda one: one.training_flops)),

@@ -12,11 +12,14 @@ from pydantic_core import PydanticUndefined
 from engine import registry
 from engine.errors import SpecError
 from engine.spec import Choice, RunSpec
+from lthtui.search import Search
 from lthtui.yamlfile import Keys
 
 
 def settings_at(tree: Any, path: Keys) -> type[BaseModel] | None:
     """The model of the block at `path`, given the names that `tree` chooses; None if unknown."""
+    if path[:1] == ("search",):
+        return Search if path[1:] == () else None
     model: type[BaseModel] | None = RunSpec
     annotation: Any = RunSpec
     metadata: Iterable[Any] = ()
@@ -51,6 +54,13 @@ def tags_at(tree: Any, path: Keys) -> list[str]:
     field = field_at(tree, path)
     models = _models(field.annotation) if field else ()
     return [str(_tag(model)) for model in models if _tag(model) is not None]
+
+
+def takes_fractions(tree: Any, path: Keys) -> bool:
+    """Whether the field at `path` takes numbers with fractions, and 1 as one of them."""
+    field = field_at(tree, path)
+    kinds = {*_leaves(field.annotation)} if field else set()
+    return float in kinds and int not in kinds
 
 
 def is_choice(model: type[BaseModel]) -> bool:
@@ -104,6 +114,13 @@ def _settings(annotation: Any, metadata: Iterable[Any], value: Any) -> type[Base
 def _tag(model: type[BaseModel]) -> Any:
     field = model.model_fields.get("name")
     return field.default if field else None
+
+
+def _leaves(annotation: Any) -> Iterable[Any]:
+    if not get_args(annotation):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _leaves(argument)
 
 
 def _models(annotation: Any) -> Iterable[type[BaseModel]]:

@@ -4,81 +4,28 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import ValidationError
 
 from engine import registry
 from engine.description import Description
 from engine.errors import DataError, SpecError, UsageError, did_you_mean
 from engine.plan import Plan, plan
-from engine.plugin import Frozen
 from engine.spec import RunSpec
-from lthtui import overrides, yamlfile
+from lthtui import overrides, settings, sources, yamlfile
+from lthtui.filefields import MAX_RUNS, SpecFile
+from lthtui.search import Search, Span
 from lthtui.specerrors import Finding, explain
+from lthtui.specfields import takes_fractions
 from lthtui.spectree import Origin, Tree
 from lthtui.text import clean_line
 from lthtui.yamlfile import Document, FileError, Keys, Problem
 
-MAX_RUNS = 10_000
 FOLDER = Path("specs")
-
-
-def _seeds(value: Any) -> Any:
-    """Read `3`, `[0, 1, 2]` or `0..4`, which includes both ends."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return (value,)
-    if isinstance(value, str):
-        match = re.fullmatch(r"(\d{1,10})\.\.(\d{1,10})", value)
-        if match is None or not 0 <= int(match[2]) - int(match[1]) < MAX_RUNS:
-            why = f"expected seeds such as 3, [0, 1, 2] or 0..4, found '{clean_line(value, 60)}'"
-            raise PydanticCustomError("seeds", "{why}", {"why": why})
-        return tuple(range(int(match[1]), int(match[2]) + 1))
-    return value
-
-
-def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
-    if not seeds:
-        raise PydanticCustomError("seeds", "give at least one seed")
-    twice = next((seed for seed in seeds if seeds.count(seed) > 1), None)
-    if twice is not None:
-        raise PydanticCustomError("seeds", "{why}", {"why": f"seed {twice} is listed twice"})
-    return seeds
-
-
-_Seed = Annotated[int, Field(ge=0, lt=2**32)]
-_Seeds = Annotated[
-    tuple[_Seed, ...],
-    Field(max_length=MAX_RUNS),
-    BeforeValidator(_seeds),
-    AfterValidator(_distinct),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 0},
-                {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
-                {"type": "string", "pattern": r"^\d+\.\.\d+$"},
-            ]
-        }
-    ),
-]
-_Dotted = Annotated[str, Field(pattern=r"^[A-Za-z_][\w-]*(\.[\w-]+)*$")]
-_Values = Annotated[list[Any], Field(min_length=1, max_length=1000)]
-
-
-class SpecFile(Frozen):
-    """What a spec file may say besides the fields of a run: which runs to make of it."""
-
-    seeds: _Seeds = Field((0,), description="one run per seed: a number, a list, or 0..4")
-    vary: dict[_Dotted, _Values] = Field(
-        {},
-        description="runs with every combination of these values, by dotted field:"
-        " {sparsifier.rate: [0.1, 0.2]}; whole blocks may vary too",
-    )
 
 
 @dataclass(frozen=True)
@@ -92,11 +39,16 @@ class Ready:
 
 @dataclass(frozen=True)
 class Expansion:
-    """All runs of a spec file, and what its user should know about them."""
+    """All runs of a spec file, and what its user should know about them.
+
+    Attributes:
+        search: the search that it asks for; `runs` are then those without it.
+    """
 
     source: str
     runs: tuple[Ready, ...]
     notes: tuple[str, ...]
+    search: Search | None = None
 
 
 @dataclass(frozen=True)
@@ -112,20 +64,66 @@ def load(path: str | Path, changes: Sequence[str] = ()) -> list[RunSpec]:
 
     Raises:
         FileError: something is wrong in the file or an override; all problems, with their places.
-        UsageError: there is no such file.
+        UsageError: there is no such file, or it asks for a search.
     """
-    return [run.spec for run in expand(path, changes).runs]
+    return [run.spec for run in without_search(expand(path, changes)).runs]
 
 
 def expand(path: str | Path, changes: Sequence[str] = ()) -> Expansion:
-    """As `load`, with the plan and the description of the images of each run."""
+    """As `load`, with the plan and the images of each run; a file that asks for a search, too."""
+    return expand_document(*_open(path), changes)
+
+
+def expand_document(document: Document, stem: str, changes: Sequence[str] = ()) -> Expansion:
+    """As `expand`, from a document that is a mapping; `stem` stands for a file's name."""
+    return _Expander(document, stem, _read(changes)).expand()
+
+
+def trials(
+    path: str | Path, changes: Sequence[str] = ()
+) -> tuple[Expansion, Callable[[Mapping[str, Any]], tuple[Ready, ...]]]:
+    """A file that asks for a search, and what makes the runs of a trial from its settings.
+
+    The file is read once, whatever becomes of it while the search goes on.
+
+    Raises:
+        FileError: as `load`; making a trial may raise it, too.
+        UsageError: there is no such file, or it asks for no search.
+    """
+    opened, read = _open(path), _read(changes)
+    expansion = _Expander(*opened, read).expand()
+    if expansion.search is None:
+        raise UsageError(
+            f"{expansion.source} has no search; write one into it, such as"
+            " search: {over: {sparsifier.rate: [0.1, 0.4]}}"
+        )
+    return expansion, lambda values: _Expander(*opened, read, values).expand().runs
+
+
+def without_search(expansion: Expansion) -> Expansion:
+    """The expansion itself.
+
+    Raises:
+        UsageError: it asks for a search.
+    """
+    if expansion.search is not None:
+        source = expansion.source
+        raise UsageError(
+            f"{source} asks for a search: `lthtui search {source}` runs it; with search=null its"
+            " runs are as without it"
+        )
+    return expansion
+
+
+def _open(path: str | Path) -> tuple[Document, str]:
+    """Read a spec file, and the name that it gives to runs without one."""
     found = find(str(path))
     document = yamlfile.read(found)
     if not isinstance(document.data, dict):
         what = "the file is empty" if document.data is None else "expected fields such as data:"
         message = f"{what}; `lthtui new NAME` writes a spec"
         raise FileError([document.problem(message, document.values[()])])
-    return _Expander(document, _stem(found), _read(changes)).expand()
+    return document, _stem(found)
 
 
 def write(spec: RunSpec) -> str:
@@ -171,18 +169,28 @@ def _read(changes: Sequence[str]) -> list[overrides.Override]:
 
 
 class _Expander:
-    """Makes the runs of one document, collecting every problem on the way."""
+    """Makes the runs of one document, collecting every problem on the way.
+
+    Args:
+        tried: the settings of a trial, by dotted field.
+    """
 
     def __init__(
-        self, document: Document, stem: str, changes: Sequence[overrides.Override]
+        self,
+        document: Document,
+        stem: str,
+        changes: Sequence[overrides.Override],
+        tried: Mapping[str, Any] | None = None,
     ) -> None:
-        self.tree, self.stem, self.changes = Tree(document), stem, changes
-        self.source = document.source
+        self.tree, self.stem, self.changes = Tree(document).copy(), stem, changes
+        self.source, self.tried = document.source, tried
         self.problems: list[Problem] = []
+        self.notes: list[str] = []
         self.images: dict[str, Description | None] = {}
 
     def expand(self) -> Expansion:
         seeds = self._take_seeds()
+        search = self._take_search()
         axes = self._axes()
         count = len(seeds)
         for axis in axes:
@@ -191,28 +199,28 @@ class _Expander:
             raise FileError(
                 [Problem(self.source, f"{count:,} runs; at most {MAX_RUNS:,} are made")]
             )
-        ready = [
-            Ready(one.spec.model_copy(update={"seed": seed}), one.images, one.plan)
-            for one in self._combinations(axes)
-            for seed in seeds
-        ]
-        runs, notes = self._distinct(ready, axes)
+        runs, notes = self._distinct(list(self._combinations(axes, seeds)), axes)
+        notes += self.notes
+        if search and self.tried is None and runs:
+            search = self._checked(search, axes, runs[0])
+            notes.append(f"a search of up to {search.most} trials; `lthtui search` runs it")
         if self.problems:
             raise FileError(self.problems)
         for run in runs:
             notes += [*run.images.warnings, *([run.plan.note] if run.plan.note else [])]
-        return Expansion(self.source, tuple(runs), tuple(dict.fromkeys(notes)))
+        return Expansion(self.source, tuple(runs), tuple(dict.fromkeys(notes)), search)
 
-    def _combinations(self, axes: Sequence[_Axis]) -> Iterator[Ready]:
+    def _combinations(
+        self, axes: Sequence[_Axis], seeds: Sequence[int] = (0,)
+    ) -> Iterator[Ready]:
         for values in itertools.product(*(axis.values for axis in axes)):
             tree = self.tree.copy()
             for axis, (value, origin) in zip(axes, values, strict=True):
                 tree.set(axis.path, value, origin)
-            ready = self._ready(tree)
-            if ready is not None:
-                yield ready
+            yield from self._ready(tree, seeds)
 
-    def _ready(self, tree: Tree) -> Ready | None:
+    def _ready(self, tree: Tree, seeds: Sequence[int]) -> Iterator[Ready]:
+        """The runs of a tree, one per seed."""
         data = {"name": self.stem or None, **tree.data}
         if data.get("experiment") is None:
             data["experiment"] = self.stem or None
@@ -220,15 +228,28 @@ class _Expander:
             spec = RunSpec.model_validate(data)
         except ValidationError as error:
             self._blame(tree, *explain(error, tree.data, list(SpecFile.model_fields)))
-            return None
+            return
         images = self._describe(spec, tree)
         if images is None:
-            return None
+            return
         try:
-            return Ready(spec, images, plan(spec, images.train))
+            if sources.referred(spec):
+                yield from self._with_tickets(spec, images, seeds)
+            else:
+                planned = plan(spec, images.train)
+                for seed in seeds:
+                    yield Ready(spec.model_copy(update={"seed": seed}), images, planned)
         except SpecError as error:
             self._blame(tree, Finding(_dotted(error.at), str(error)))
-            return None
+
+    def _with_tickets(
+        self, spec: RunSpec, images: Description, seeds: Sequence[int]
+    ) -> Iterator[Ready]:
+        """Runs that refer to tickets, which may be others for each seed."""
+        for seed in seeds:
+            found = sources.resolve(spec.model_copy(update={"seed": seed}), settings.root())
+            self.notes += found.notes
+            yield Ready(found.spec, images, plan(found.spec, images.train))
 
     def _describe(self, spec: RunSpec, tree: Tree) -> Description | None:
         key = spec.data.model_dump_json()
@@ -257,6 +278,45 @@ class _Expander:
         self.tree.data.pop("seed", None), self.tree.data.pop("seeds", None)
         return self._part({"seeds": seeds}, {"seeds": name}).seeds
 
+    def _take_search(self) -> Search | None:
+        for change in self.changes:
+            if change.path[0] == "search":
+                self.tree.set(change.path, change.values[0].data, Origin(change.values[0]))
+        self.written = self.tree.copy()
+        return self._part({"search": self.tree.data.pop("search", None)}, {}).search
+
+    def _checked(self, search: Search, axes: Sequence[_Axis], base: Ready) -> Search:
+        """The search with its ranges as the fields take them."""
+        if any(len(axis.values) > 1 for axis in axes):
+            self._blame(self.written, Finding(("search",), "a search and a sweep exclude each"
+                                              " other; leave one of them out", "key"))  # fmt: skip
+        if base.spec.select.split != "val":
+            why = "a search is decided on validation images; select.split must be val"
+            self._blame(self.written, Finding(("search",), why, "key"))
+        over = {}
+        for field, span in search.over.items():
+            fractions = not span.choices and takes_fractions(self.tree.data, _dotted(field))
+            over[field] = span.in_fractions() if fractions else span
+            self._check_field(field, over[field], axes)
+        return search.model_copy(update={"over": over})
+
+    def _check_field(self, field: str, span: Span, axes: Sequence[_Axis]) -> None:
+        """Try what a range ends with, or each choice."""
+        at, path = ("search", "over", field), _dotted(field)
+        if path[0] in _FIXED:
+            self._blame(self.written, Finding(at, _FIXED[str(path[0])], "key"))
+            return
+        if any(axis.path[: len(path)] == path for axis in axes):
+            self._blame(self.written, Finding(at, "this field is set, too; leave one out", "key"))
+        listed = isinstance(self.written.data["search"]["over"][field], list)
+        before, known = len(self.problems), set()
+        for key, value in span.extremes(listed):
+            one = _Axis(path, ((value, self.written.origin((*at, *key))),))
+            known |= {run.spec.digest for run in self._combinations([*axes, one])}
+        if len(known) == 1 and len(self.problems) == before:
+            why = "this field does not tell runs apart, so that all trials would be the same run"
+            self._blame(self.written, Finding(at, why, "key"))
+
     def _axes(self) -> list[_Axis]:
         """What varies and what is set, in the order in which it is set."""
         raw = self.tree.data.pop("vary", {})
@@ -268,12 +328,15 @@ class _Expander:
             if path[0] in _FIXED:
                 self._blame(self.tree, Finding(("vary", key), _FIXED[str(path[0])], "key"))
             elif not any(path[: len(changed)] == changed for changed in changes):
-                origin = (self.tree.origin(("vary", key, index)) for index in range(len(values)))
-                axes.append(_Axis(path, tuple(zip(values, origin, strict=True))))
+                origins = (self.tree.origin(("vary", key, index)) for index in range(len(values)))
+                axes.append(_Axis(path, tuple(zip(values, origins, strict=True))))
         axes.sort(key=lambda axis: len(axis.path))
         for change in changes.values():
             pairs = tuple((document.data, Origin(document)) for document in change.values)
             axes.append(_Axis(change.path, pairs))
+        for field, value in (self.tried or {}).items():
+            origin = self.written.origin(("search", "over", field))
+            axes.append(_Axis(_dotted(field), ((value, origin),)))
         return axes
 
     def _changes(self) -> dict[Keys, overrides.Override]:
@@ -283,7 +346,7 @@ class _Expander:
             if change.path[0] == "vary":
                 why = "to sweep, list values after a field: sparsifier.rate=0.1,0.2"
                 self.problems.append(Problem(change.values[0].source, why))
-            elif change.path not in (("seed",), ("seeds",)):
+            elif change.path not in (("seed",), ("seeds",)) and change.path[0] != "search":
                 found.pop(change.path, None)
                 found[change.path] = change
         return found
@@ -325,6 +388,7 @@ _FIXED = {
     "seed": "seeds vary by `seeds: [0, 1, 2]`",
     "seeds": "seeds vary by `seeds: [0, 1, 2]`",
     "vary": "vary holds fields such as sparsifier.rate",
+    "search": "a search is one for the whole file",
     "version": "the version of the format cannot vary",
 }
 

@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.spec import RunSpec
-from lthtui.specfiles import SpecFile
+from lthtui.filefields import SpecFile
 
 
 def json_schema() -> dict[str, Any]:
     """What a spec file may hold: a run's fields but for its seed, and what makes several runs."""
     schema = RunSpec.model_json_schema()
     schema["properties"].pop("seed")
-    schema["properties"].update(SpecFile.model_json_schema()["properties"])
+    extra = SpecFile.model_json_schema()
+    schema["properties"].update(extra["properties"])
     schema["required"] = [name for name in schema["required"] if name != "name"]
     schema["title"] = "lthtui spec"
     definitions = schema.setdefault("$defs", {})
+    definitions.update(extra.get("$defs", {}))
     for node in list(_nodes(schema)):
         if node is not schema:
             definitions.update(node.pop("$defs", {}))

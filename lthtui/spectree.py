@@ -92,9 +92,9 @@ class Tree:
 
 
 def _mark(document: Document, path: Keys, key: bool) -> Mark:
-    """The mark of a value or of its key; a value of `vary` is named by the field that varies."""
+    """The mark of a value or of its key; what varies or is searched is named by its field."""
     if key and path in document.keys:
         return document.keys[path]
-    if key and path[:-1] in document.keys and path[0] == "vary":
+    if key and path[:-1] in document.keys and path[0] in ("vary", "search"):
         return document.keys[path[:-1]]
     return document.values[path]

@@ -14,8 +14,8 @@ from engine.durations import Duration
 from engine.errors import UsageError
 from engine.spec import RunSpec
 from lthtui import yamlfile
+from lthtui.filefields import SpecFile
 from lthtui.specfields import choice_of, default_name, field_at, settings_at, tags_at
-from lthtui.specfiles import SpecFile
 from lthtui.yamlfile import Keys
 
 WIDTH = 98

@@ -14,7 +14,17 @@ import pytest
 from engine.registry import KINDS, names
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ["torch", "torchvision", "mlflow", "pandas", "sqlalchemy", "sklearn", "scipy", "matplotlib"]
+HEAVY = [
+    "torch",
+    "torchvision",
+    "mlflow",
+    "pandas",
+    "sqlalchemy",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "optuna",
+]
 SCREEN = ["textual"]
 
 

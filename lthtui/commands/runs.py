@@ -63,7 +63,7 @@ def run(
     names, changes = overrides.separate(arguments)
     if not names:
         raise UsageError("no spec given; name a file, such as specs/quickstart.yaml")
-    expansions = [specfiles.expand(name, changes) for name in names]
+    expansions = [specfiles.without_search(specfiles.expand(name, changes)) for name in names]
     for expansion in expansions:
         for note in expansion.notes:
             _say(f"{expansion.source}: {note}")
@@ -199,8 +199,7 @@ def _follow(root: Path, submitted: Sequence[Submitted], as_json: bool) -> int:
         if one.action in ("active", "finished"):
             what = "runs or waits already" if one.action == "active" else "is finished already"
             _say(f"{names[one.directory.run_id]} {what}; --again makes a new run")
-    display = _display(submitted, names, as_json)
-    follower = Follower(root, submitted, display)
+    follower = Follower(root, submitted, display(submitted, names, as_json))
     follower.follow()
     watched = [follower.runs[run] for run in ids if run in follower.runs]
     if as_json:
@@ -212,7 +211,8 @@ def _follow(root: Path, submitted: Sequence[Submitted], as_json: bool) -> int:
     return follower.exit_code()
 
 
-def _display(submitted: Sequence[Submitted], names: dict[str, str], as_json: bool) -> Display:
+def display(submitted: Sequence[Submitted], names: dict[str, str], as_json: bool) -> Display:
+    """What shows runs while they are followed, fit for where the command writes."""
     from lthtui import narration
 
     if as_json:

@@ -60,7 +60,7 @@ BROKEN = {
     "an empty file": ("¦", "the file is empty"),
     "only comments": ("¦# nothing\n", "the file is empty"),
     "no model": ("¦data: digits\n", "field 'model' is missing (the network)"),
-    "no name of a choice": (HEAD + "¦sparsifier: {rate: 0.1}\n", "name is missing; one of dense,"),
+    "no name of a choice": (HEAD + "¦sparsifier: {rate: 0.1}\n", "name is missing; one of "),
     "no name of an optimizer": (
         TRAIN + "¦optimizer: {lr: 0.1}\n",
         "name is missing; one of sgd, adam",
@@ -558,3 +558,122 @@ def test_whatever_is_typed_into_a_spec_it_is_read_or_refused_with_a_place(folder
         except FileError as error:
             assert all(1 <= problem.mark.line <= text.count("\n") + 9 for problem in error.problems)
             assert str(error).startswith(path)
+
+
+# ---- searches
+
+SEARCHED = {
+    "an unknown field": ("search: {over: {¦sparsifier.rat: [0.1, 0.4]}}", "did you mean rate?"),
+    "a value that is too high": ("search: {over: {sparsifier.rate: [0.1, ¦1.5]}}", "below 1"),
+    "a value of a block": ("search: {over: {train.epochs: {low: 3, high: ¦200000}}}", "at most"),
+    "a choice": (
+        "search: {over: {sparsifier.scope: [layer, ¦world]}}",
+        "expected global or layer, found",
+    ),
+    "no duration": ("search: {over: {sparsifier.rewind: [2ep, ¦two]}}", "write 2ep, 500it"),
+    "an unknown setting": ("search: {over: {sparsifier.rate: [0, 1]}, ¦trails: 3}", "trials?"),
+    "nothing": ("search: {over: ¦{}}", "at least 1"),
+    "one number": ("search: {over: {sparsifier.rate: ¦[0.1]}}", "[low, high]"),
+    "three numbers": ("search: {over: {train.epochs: ¦[1, 2, 3]}}", "{choices: [...]}"),
+    "backwards": ("search: {over: {sparsifier.rate: ¦[0.4, 0.1]}}", "low must be below high"),
+    "only low": ("search: {over: {sparsifier.rate: ¦{low: 0.1}}}", "give [low, high]"),
+    "log from 0": (
+        "search: {over: {train.optimizer.lr: ¦{low: 0, high: 1, log: true}}}",
+        "above 0",
+    ),
+    "a grid without steps": (
+        "search: {sampler: grid, over: ¦{sparsifier.rate: [0.1, 0.4]}}",
+        "a grid needs a step or choices",
+    ),
+    "a density over two": (
+        "search: {over: ¦{sparsifier.rate: [0.1, 0.4], loss: [a, b]}, goal: {density: 0.5}}",
+        "over one field",
+    ),
+    "a density over choices": (
+        "search: {over: ¦{sparsifier.scope: [layer, global]}, goal: {density: 0.1}}",
+        "over one field",
+    ),
+    "a sampler for a density": (
+        "search: {over: {sparsifier.rate: [0.1, 0.4]}, goal: {density: 0.1}, sampler: ¦tpe}",
+        "dividing the range",
+    ),
+    "the seed": ("search: {over: {¦seed: [1, 9]}}", "seeds vary by"),
+    "what tells no runs apart": ("search: {over: {¦checkpoint: [1, 9]}}", "all trials"),
+    "on test": (
+        "select: {split: test}\n¦search: {over: {sparsifier.rate: [0.1, 0.4]}}",
+        "decided on validation images",
+    ),
+    "beside a sweep": (
+        "vary: {train.epochs: [3, 4]}\n¦search: {over: {sparsifier.rate: [0.1, 0.4]}}",
+        "a search and a sweep exclude each other",
+    ),
+    "what is set, too": (
+        "vary: {sparsifier.rate: [0.3]}\nsearch: {over: {¦sparsifier.rate: [0.1, 0.4]}}",
+        "this field is set, too",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), SEARCHED.values(), ids=SEARCHED.keys())
+def test_a_broken_search_is_refused_at_its_place(folder, text, words):
+    test_a_broken_spec_is_refused_at_its_place(
+        folder, f"data: digits\nmodel: resnet20\n{text}\n", words
+    )
+
+
+def searching(folder, text, *changes):
+    path = spec_file(folder, f"{GOOD}search: {text}\n")
+    return specfiles.trials(path, changes)
+
+
+def test_a_search_leaves_the_runs_as_they_are_and_says_that_it_is_there(folder):
+    expansion, _ = searching(folder, "{over: {sparsifier.rate: [0.1, 0.4]}, trials: 9}")
+    assert [run.spec for run in expansion.runs] == load(spec_file(folder, GOOD))
+    assert expansion.notes[0] == "a search of up to 9 trials; `lthtui search` runs it"
+    assert expansion.search.trials == 9
+
+
+def test_a_spec_with_a_search_is_run_only_without_it(folder):
+    searching(folder, "{over: {sparsifier.rate: [0.1, 0.4]}}")
+    with pytest.raises(UsageError, match="`lthtui search specs/x.yaml` runs it"):
+        load("x")
+    assert load("x", ["search=null", "sparsifier.rate=0.3"])[0].sparsifier.rate == 0.3
+    with pytest.raises(UsageError, match="has no search"):
+        specfiles.trials(spec_file(folder, GOOD))
+
+
+def test_a_trial_is_the_runs_that_its_settings_would_be_in_the_file(folder):
+    over = "{over: {sparsifier.rate: [0.1, 0.4], sparsifier.rewind: {low: 0, high: 3, unit: ep}}}"
+    expansion, trial = searching(folder, over, "seeds=0,1", "train.epochs=7")
+    runs = trial({"sparsifier.rate": 0.25, "sparsifier.rewind": "3ep"})
+    changes = ["seeds=0,1", "train.epochs=7", "sparsifier.rate=0.25", "sparsifier.rewind=3ep"]
+    assert [run.spec for run in runs] == load(spec_file(folder, GOOD), changes)
+    assert expansion.runs[0].spec.sparsifier.rate != 0.25
+    (folder / "specs" / "x.yaml").write_text("changed: meanwhile")
+    assert trial({"sparsifier.rate": 0.25})[0].spec.sparsifier.rate == 0.25
+
+
+def test_a_trial_that_cannot_be_is_refused(folder):
+    _, trial = searching(folder, "{over: {sparsifier.rate: [0.1, 0.4]}}")
+    with pytest.raises(FileError, match=r"x.yaml:\d+:\d+: must be below 1"):
+        trial({"sparsifier.rate": 2.0})
+
+
+def test_a_search_can_be_changed_on_the_command_line(folder):
+    over = "{over: {sparsifier.rate: [0.1, 0.4]}}"
+    assert searching(folder, over, "search.trials=2")[0].search.most == 2
+    with pytest.raises(FileError, match=r"override search.trials=0: must be at least 1"):
+        searching(folder, over, "search.trials=0")
+
+
+def test_whole_numbers_are_fractions_where_the_field_takes_those(folder):
+    over = "{over: {train.epochs: [3, 9], sparsifier.rate: {low: 0.1, high: 0.4, step: 0.1}, "
+    over += "train.optimizer.momentum: [0, 0.5], train.optimizer.lr: [1, 2]}}"
+    spans = searching(folder, over)[0].search.over
+    assert {field: span.whole for field, span in spans.items()} == {
+        "train.epochs": True,
+        "sparsifier.rate": False,
+        "train.optimizer.momentum": False,
+        "train.optimizer.lr": False,
+    }
+    assert spans["sparsifier.rate"].listed() == [0.1, 0.2, 0.3, 0.4]
