@@ -47,10 +47,10 @@ def mlflow(
         typer.echo(f"From another machine, first: {_tunnel(used)}", err=True)
         typer.echo(address)
 
-    free = mlflow_server.address(host, port)
+    mlflow_server.check(host, port)
     typer.echo("Starting MLflow...", err=True)
     ask(["ensure-store", str(folder)])
-    mlflow_server.serve(folder, *free, announce)
+    mlflow_server.serve(folder, host, port, announce)
 
 
 def sync(

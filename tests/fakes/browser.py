@@ -12,11 +12,17 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from waiting import PATIENCE
+
 NEEDED = ("chromium", "chromedriver")
 
 
 def missing() -> list[str]:
     return [name for name in NEEDED if shutil.which(name) is None]
+
+
+class Refused(Exception):
+    """What the browser could not do, such as click on what another element covers just now."""
 
 
 class Browser:
@@ -27,6 +33,13 @@ class Browser:
         self.driver = subprocess.Popen(
             ["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True, start_new_session=True
         )
+        try:
+            self._begin(folder)
+        except BaseException:
+            self._end()
+            raise
+
+    def _begin(self, folder: Path) -> None:
         for line in self.driver.stdout:
             if "started successfully on port" in line:
                 self.base = "http://127.0.0.1:" + line.rpartition("on port ")[2].strip(". \n")
@@ -42,8 +55,12 @@ class Browser:
     def call(self, path: str, body: dict | None = None, method: str | None = None):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.base + path, data, method=method)
-        with urllib.request.urlopen(request, timeout=120) as answer:
-            return json.load(answer)["value"]
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            with error:
+                raise Refused(error.read().decode()) from None
 
     def open(self, url: str) -> None:
         self.call("/url", {"url": "about:blank"})
@@ -56,25 +73,27 @@ class Browser:
     def text(self) -> str:
         return self.run("return document.body.innerText")
 
-    def wait(self, script: str, seconds: float = 60.0):
-        """The first true value that a script returns."""
-        deadline = time.monotonic() + seconds
-        while not (value := self.run(script)):
+    def wait(self, script: str):
+        """The first true value that a script returns; a page may be on its way out meanwhile."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with contextlib.suppress(Refused):
+                if value := self.run(script):
+                    return value
             assert time.monotonic() < deadline, f"never true: {script}\n{self.text()}"
             time.sleep(0.2)
-        return value
 
-    def wait_text(self, words: str, seconds: float = 60.0) -> None:
-        self.wait(f"return document.body.innerText.includes({json.dumps(words)})", seconds)
+    def wait_text(self, words: str) -> None:
+        self.wait(f"return document.body.innerText.includes({json.dumps(words)})")
 
-    def click(self, words: str, seconds: float = 60.0) -> None:
+    def click(self, words: str) -> None:
         """Click, as a mouse does, on the first element that can be and shows exactly this text."""
         same = f"normalize-space()={json.dumps(words)}"
         innermost = {"using": "xpath", "value": f"//*[{same} and not(.//*[{same}])]"}
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             for element in self.call("/elements", innermost):
-                with contextlib.suppress(urllib.error.HTTPError):
+                with contextlib.suppress(Refused):
                     self.call(f"/element/{next(iter(element.values()))}/click", {})
                     return
             time.sleep(0.2)
@@ -87,6 +106,8 @@ class Browser:
         try:
             self.call("", method="DELETE")
         finally:
+            self._end()
+
+    def _end(self) -> None:
+        with self.driver:
             self.driver.kill()
-            self.driver.stdout.close()
-            self.driver.wait()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import http.server
 import os
 import runpy
 import signal
 import socket
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE, wait_for
 
-from engine.tracking import sync
+from engine.tracking import ensure_store, sync
+from lthtui import mlflow_server
 from lthtui.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
@@ -27,7 +30,7 @@ browsing = runpy.run_path(str(FAKES / "browser.py"))
 # The heading of the charts of levels, and what is drawn of one once it is in sight.
 HEADING = (
     "[...document.querySelectorAll('*')].filter("
-    "e => /^level\\s*\\(5\\)/.test((e.innerText || '').trim())).at(-1)"
+    "e => /^level\\s*\\(\\d+\\)/.test((e.innerText || '').trim())).at(-1)"
 )
 DRAWN = """
 const lines = [...document.querySelectorAll('.js-plotly-plot')].flatMap(c => c.data || []);
@@ -60,14 +63,18 @@ def root(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def server(root):
     """The process of `lthtui mlflow`, and the address that it printed."""
-    process = subprocess.Popen(command(root), stdout=-1, stderr=-1, text=True)
-    address = process.stdout.readline().strip()
-    assert address.startswith("http://127.0.0.1:"), process.stderr.read()
-    yield process, address
-    family = descendants(process.pid)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
-    assert process.returncode == 0 and gone(family)
+    with subprocess.Popen(command(root), stdout=-1, stderr=-1, text=True) as process:
+        try:
+            address = process.stdout.readline().strip()
+            assert address.startswith("http://127.0.0.1:"), process.stderr.read()
+            yield process, address
+            family = descendants(process.pid)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=PATIENCE)
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+    wait_for(lambda: not any(map(runs, family)))
 
 
 @pytest.fixture(scope="module")
@@ -94,15 +101,12 @@ def descendants(pid: int) -> list[int]:
     return [int(child) for child in children] + [x for c in children for x in descendants(int(c))]
 
 
-def gone(pids: list[int]) -> bool:
-    deadline = time.monotonic() + 5
-    while any(os.path.exists(f"/proc/{pid}/exe") for pid in pids) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return not any(os.path.exists(f"/proc/{pid}/exe") for pid in pids)
+def runs(pid: int) -> bool:
+    return os.path.exists(f"/proc/{pid}/exe")  # not that of a zombie
 
 
 def ask(address: str, path: str, host: str) -> int:
-    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=30)
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE)
     with contextlib.closing(connection):
         connection.request("GET", path, headers={"Host": host})
         return connection.getresponse().status
@@ -136,7 +140,7 @@ def test_a_person_finds_runs_curves_and_tickets(page, server, root):
 
     page.click("Model metrics")
     page.wait_text("images_per_second")
-    page.run(f"{HEADING}.scrollIntoView()")
+    page.wait(f"const at = {HEADING}; if (at) at.scrollIntoView(); return !!at")
     drawn = page.wait(DRAWN)
     curve = Store(root).curve(runs[0].mlflow_run_id, "level/val_accuracy")
     assert drawn == [curve.steps.tolist(), curve.values.tolist()]
@@ -162,7 +166,7 @@ def test_a_run_can_be_logged_to_a_server(server, tmp_path):
     (run.directory.level(1) / "ticket.json").write_text("{}")
     run.start().train(2).end()
     counts = [sync(run.directory).rows for _ in range(2)]
-    assert counts == [4 * 5 + 2 * 5 + 3] * 2
+    assert counts == [4 * 5 + 2 * 7 + 3] * 2
     store = Store(address)
     (found,) = store.runs("remote")
     assert (found.run_id, found.status, found.seed) == (run.run_id, "FINISHED", 0)
@@ -194,12 +198,43 @@ def test_a_damaged_store_is_said_in_one_line(tmp_path):
     assert done.returncode == 1 and "move it away, then `lthtui sync`" in done.stderr
 
 
-def test_it_makes_the_store_and_leaves_no_process(tmp_path):
-    with subprocess.Popen(command(tmp_path), stdout=-1, stderr=-1, text=True) as process:
-        assert process.stdout.readline().startswith("http://127.0.0.1:")
-        family = descendants(process.pid)
-        process.send_signal(signal.SIGHUP)
-        _, said = process.communicate(timeout=30)
+def test_a_port_that_somebody_else_takes_meanwhile_is_left_to_them(tmp_path, monkeypatch):
+    ensure_store(tmp_path)
+    other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Healthy)
+    threading.Thread(target=other.serve_forever, daemon=True).start()
+    free = mlflow_server._free_port("127.0.0.1", None)
+    ports = iter([other.server_port, free])
+    monkeypatch.setattr(mlflow_server, "_free_port", lambda host, wanted: next(ports))
+    announced = []
+
+    def announce(address):
+        announced.append(address)
+        raise KeyboardInterrupt  # which ends it
+
+    with contextlib.closing(other.socket):
+        mlflow_server.serve(tmp_path, "127.0.0.1", None, announce)
+        other.shutdown()
+    assert announced == [f"http://127.0.0.1:{free}"]
+
+
+class Healthy(http.server.BaseHTTPRequestHandler):
+    """Somebody else's server."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+def test_it_makes_the_store_and_leaves_no_process(tmp_path, spawn):
+    process = spawn(command(tmp_path), stdout=-1, stderr=-1, text=True)
+    assert process.stdout.readline().startswith("http://127.0.0.1:")
+    family = descendants(process.pid)
+    process.send_signal(signal.SIGHUP)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0 and "Traceback" not in said and "ssh -N -L" in said
-    assert len(family) >= 2 and gone(family)
+    assert len(family) >= 2
+    wait_for(lambda: not any(map(runs, family)))
     assert Store(tmp_path).runs() == [] and (tmp_path / "mlflow.db").exists()
