@@ -104,11 +104,12 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
         self.weights = {}  # the network has them now
         if not self._searches(training):
             return
+        saved, self.gates = self.gates, {}  # in the network's order, which files don't keep
         for name, weight in training.prunable().items():
             # in the weight's own precision and memory format
             gate = torch.full_like(weight, self.settings.initial, requires_grad=False)
-            if name in self.gates:
-                gate.copy_(self.gates[name].detach())
+            if name in saved:
+                gate.copy_(saved[name].detach())
             self.gates[name] = gate.requires_grad_()
 
     def parameter_groups(self, training: Training) -> list[dict[str, Any]]:
@@ -131,7 +132,8 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
             if training.level.index:
                 gates.restart_(self.gates, s.final_temperature, s.initial)
             return training.mask
-        mask, self.gates = gates.opened(self.gates, s.density), {}
+        found = {name: self.gates[name] for name in training.prunable()}
+        mask, self.gates = gates.opened(found, s.density), {}
         if not mask.kept:
             raise LthError(
                 f"no gate is open after {s.rounds} round(s): nothing is left to train; raise"
