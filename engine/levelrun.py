@@ -306,7 +306,9 @@ class LevelRun:
             "density": ended.density,
             "digest": self.spec.digest,
             "seed": self.spec.seed,
-            "spec": self.spec.model_dump(mode="json", exclude=NOT_ON_A_CARD),
+            "spec": self.spec.model_dump(
+                mode="json", exclude=NOT_ON_A_CARD, context={"purpose": "card"}
+            ),
             "subset": self.setup.data.subset.hash,
             "classes": list(self.setup.data.train.classes),
             "environment": self.setup.environment,
@@ -342,7 +344,7 @@ SCORES = tuple(
     for split in ("val", "test")
     for field in ("accuracy", "balanced_accuracy", "loss", "correct", "total")
 )
-NOT_ON_A_CARD = {"launch", "tracking", "tags", "keep", "checkpoint"}
+NOT_ON_A_CARD = {"launch", "tracking", "tags", "keep", "checkpoint", "controls"}
 
 
 def _scores(split: str, found: Score | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine import checkpoints, tickets
+from engine import checkpoints, sources, tickets
 from engine.errors import Damaged
 from engine.events import LevelEnded, TicketSaved
 from engine.masks import Mask
@@ -23,7 +23,7 @@ from engine.tickets import Ticket
 if TYPE_CHECKING:
     from torch import Tensor
 
-TICKET, CARD = "ticket.safetensors", "ticket.json"
+TICKET, CARD = sources.TICKET, "ticket.json"
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ class Level:
         learning_rate: from the schedule, or constant at the schedule's last value above zero.
         rate: fraction of the kept weights to prune after it, where the method prunes by rate.
         target: density to prune to after it, where the method prunes to a density.
+        draws: the level whose random numbers it draws (order, augmentation, dropout) in place of
+            its own; with those, a ticket's training can be repeated exactly.
     """
 
     index: int
@@ -38,6 +40,12 @@ class Level:
     learning_rate: Literal["schedule", "last"] = "schedule"
     rate: float | None = None
     target: float | None = None
+    draws: int | None = None
+
+    @property
+    def stream(self) -> int:
+        """The level whose random numbers it draws."""
+        return self.index if self.draws is None else self.draws
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,19 @@ class DataSettings(Settings):
     per_class: int | None = Field(
         None, ge=1, description="training images per class, instead of a fraction"
     )
+    examples: str | None = Field(
+        None,
+        min_length=1,
+        max_length=4096,
+        description="train on these images only: the critical set that a PrAC run found last (RUN)"
+        " or in a level (RUN:LEVEL), or a file that lists images (.json as PrAC exports it, or .txt"
+        " with one id per line)",
+    )
+    examples_sha256: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{64}$",
+        description="which images examples lists; filled in when a run is submitted",
+    )
     validation: Literal["official", "none"] | int | float = Field(
         0.1,
         description="validation images, drawn before the training images from the official"
@@ -94,6 +107,10 @@ class DataSettings(Settings):
     def _one_size(self) -> Self:
         if self.per_class is not None and self.fraction != 1.0:
             raise ValueError("give fraction or per_class, not both")
+        if self.examples is not None and (self.per_class is not None or self.fraction != 1.0):
+            raise ValueError("examples lists the training images; leave out fraction and per_class")
+        if self.examples is None and self.examples_sha256 is not None:
+            raise ValueError("examples_sha256 belongs to examples, which is not given")
         return self
 
 
@@ -148,12 +165,9 @@ class AllocationSettings(DensitySettings):
         return _one_of_or_regex(value, DENSE_PRESETS)
 
 
-class RewindSettings(PrunableSettings):
-    """What every method that trains again after pruning can be told."""
+class ReturnSettings(PrunableSettings):
+    """What every method that trains several times can be told."""
 
-    scope: Literal["global", "layer"] = Field(
-        "global", description="rank weights over the whole network, or within each layer"
-    )
     rewind: Duration = Field(
         Duration(epochs=2),
         description="the point of the first training that later levels return to: init, 2ep, 500it",
@@ -171,6 +185,14 @@ class RewindSettings(PrunableSettings):
     )
     finetune: Duration = Field(
         Duration(epochs=10), description="how long to fine-tune, with after: finetune"
+    )
+
+
+class RewindSettings(ReturnSettings):
+    """What every method that trains again after pruning can be told."""
+
+    scope: Literal["global", "layer"] = Field(
+        "global", description="rank weights over the whole network, or within each layer"
     )
 
 

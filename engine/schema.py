@@ -17,6 +17,8 @@ SPARSIFIER = "lthtui.sparsifier"
 DATASET = "lthtui.dataset"
 MODEL = "lthtui.model"
 SEED = "lthtui.seed"
+CONTROLS = "lthtui.controls"
+CONTROL = "lthtui.control"
 DIRECTORY = "lthtui.directory"
 WINNING = "lthtui.winning"
 LEVELS = "lthtui.levels"
@@ -68,7 +70,7 @@ MLFLOW_STATUS = {
 
 def params_of(spec: RunSpec) -> dict[str, str]:
     """Flatten a spec into MLflow parameters: `train.optimizer.lr` -> `0.1`."""
-    return dict(_flat("", spec.model_dump(mode="json", exclude={"tags", "launch"})))
+    return dict(_flat("", spec.model_dump(mode="json", exclude={"tags", "launch", "controls"})))
 
 
 def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -97,7 +99,15 @@ def tags_of(spec: RunSpec, run_id: str, directory: str) -> dict[str, str]:
         MODEL: spec.model.name,
         SEED: str(spec.seed),
         DIRECTORY: directory,
+        **_controls(spec),
     }
+
+
+def _controls(spec: RunSpec) -> dict[str, str]:
+    """Which run and level a control controls, and how."""
+    if spec.controls is None:
+        return {}
+    return {CONTROLS: str(spec.controls.source), CONTROL: spec.controls.kind}
 
 
 def metrics_of(event: Event) -> dict[str, float]:

@@ -15,8 +15,13 @@ def metric(select: SelectSpec, ended: LevelEnded) -> float:
 
 
 def winner(select: SelectSpec, levels: Sequence[LevelEnded]) -> LevelEnded | None:
-    """The winning level so far: among the sparse ones if there are any; ties go to the sparser."""
-    candidates = [ended for ended in levels if ended.kept < ended.total] or list(levels)
+    """The picked level so far; ties go to the sparser, and then to the later.
+
+    It is one of the sparse levels if there are any. Where nothing is pruned it is one of those
+    after the first, as it would be with pruning.
+    """
+    sparse = [ended for ended in levels if ended.kept < ended.total]
+    candidates = sparse or list(levels[1:]) or list(levels)
     if not candidates:
         return None
     if select.level == "last":
@@ -29,7 +34,7 @@ def winner(select: SelectSpec, levels: Sequence[LevelEnded]) -> LevelEnded | Non
 def winning(
     select: SelectSpec, levels: Sequence[LevelEnded], tickets: dict[int, str]
 ) -> Winning | None:
-    """Describe the winning level; `beats_dense` compares it with the dense level on `split`.
+    """Describe the picked level; `beats_dense` compares a sparse one with dense on `split`.
 
     Args:
         tickets: level -> path of its ticket within the run's folder, where it is kept.
@@ -39,7 +44,7 @@ def winning(
         return None
     dense = next((ended for ended in levels if ended.kept == ended.total), None)
     beats = None
-    if dense is not None and dense.level != won.level:
+    if dense is not None and won.kept < won.total:
         beats = metric(select, won) > metric(select, dense)
     return Winning(
         level=won.level,

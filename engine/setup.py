@@ -16,7 +16,7 @@ from engine.images import Splits
 from engine.plan import Plan
 from engine.registry import load
 from engine.rundir import RunDirectory
-from engine.sparsifier import Sparsifier
+from engine.sparsifier import Host, Sparsifier
 from engine.spec import RunSpec
 
 
@@ -53,9 +53,17 @@ class Setup:
         """A new sparsifier for a level, which knows what the level before handed on."""
         settings = self.spec.sparsifier
         made: Sparsifier[Any] = load("sparsifiers", settings.name).Sparsifier(settings)
+        made.host = Host(self.warn, self.initial)
         if level:
             made.load_state_dict(levels.carry(self.directory, level - 1).sparsifier)
         return made
+
+    def initial(self, number: int) -> dict[str, torch.Tensor]:
+        """The weights that the network begins with under a number of `engine.seeds`."""
+        channels, geometry = self.data.train.x.shape[1], self.data.geometry
+        classes = len(self.data.train.classes)
+        net = _initial(self.spec, classes, channels, geometry.size, number)
+        return dict(net.to(self.device).state_dict())
 
     def context(self, level: int) -> Context:
         """What evaluations of a finished level's ticket may use."""
@@ -79,20 +87,22 @@ class Setup:
 def build(spec: RunSpec, data: Splits, device: torch.device) -> nn.Module:
     """The network of a spec with its initial weights, the same in every process."""
     channels = data.train.x.shape[1]
-    net = _initial(spec, len(data.train.classes), channels, data.geometry.size)
+    number = seeds.number(spec.seed, "init")
+    net = _initial(spec, len(data.train.classes), channels, data.geometry.size, number)
     return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def build_for(spec: RunSpec) -> nn.Module:
     """The network of a spec on the CPU, made from the data set's description alone."""
     about = load("datasets", spec.data.name).describe(spec.data)
-    return _initial(spec, len(about.classes), about.channels, about.size)
+    number = seeds.number(spec.seed, "init")
+    return _initial(spec, len(about.classes), about.channels, about.size, number)
 
 
-def _initial(spec: RunSpec, classes: int, channels: int, size: int) -> nn.Module:
+def _initial(spec: RunSpec, classes: int, channels: int, size: int, number: int) -> nn.Module:
     module = load("models", spec.model.name)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seeds.number(spec.seed, "init"))
+        torch.manual_seed(number)
         net = module.build(spec.model, classes, channels, size)
     assert isinstance(net, nn.Module)
     return net

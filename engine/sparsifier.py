@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from engine.events import LevelEnded
@@ -28,6 +29,20 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=Settings)
 
 
+@dataclass(frozen=True)
+class Host:
+    """What a run does for its method.
+
+    Attributes:
+        warn: reports what does not stop the run.
+        initial: gives the weights, a state dict, that the run's network begins with under a number
+            of `engine.seeds`.
+    """
+
+    warn: Callable[[str], object]
+    initial: Callable[[int], dict[str, torch.Tensor]]
+
+
 class Sparsifier(ABC, Generic[S]):
     """A method that decides which weights live."""
 
@@ -35,6 +50,8 @@ class Sparsifier(ABC, Generic[S]):
     """Whether the optimizer remembers gradients of pruned weights too, as SNFS needs."""
     note = ""
     """A line for the user of what the plan cannot show; empty for nothing."""
+
+    host: Host  # from before the first hook with tensors
 
     def __init__(self, settings: S) -> None:
         self.settings = settings

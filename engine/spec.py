@@ -12,18 +12,16 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
     model_serializer,
     model_validator,
 )
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
 
-from engine import registry
+from engine.choice import Choice
 from engine.durations import Duration
-from engine.errors import SpecError
 from engine.plugin import DataSettings, Frozen, Settings
+from engine.sources import Source
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
@@ -31,60 +29,6 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 def impossible(at: str, why: str) -> PydanticCustomError:
     """An error about the field `at` (dotted) that only shows when fields are seen together."""
     return PydanticCustomError("impossible", "{why}", {"why": why, "at": at})
-
-
-class Choice:
-    """A field whose settings are those of the `engine/<kind>/` file that it names."""
-
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-
-    def resolve(self, value: Any) -> Settings:
-        """Turn `imp` or `{name: imp, rate: 0.1}` into the settings of that choice."""
-        if isinstance(value, Settings):
-            return value
-        if isinstance(value, str):
-            value = {"name": value}
-        if not isinstance(value, dict):
-            raise PydanticCustomError("choice", "expected a name, or a mapping with a name")
-        knobs = dict(value)
-        name = knobs.pop("name", None)
-        if not isinstance(name, str):
-            known = ", ".join(registry.names(self.kind))
-            raise PydanticCustomError(
-                "choice", "{why}", {"why": f"name is missing; one of {known}"}
-            )
-        try:
-            module = registry.load(self.kind, name)
-        except SpecError as error:
-            raise PydanticCustomError(
-                "unknown_choice", "{why}", {"why": str(error), "at": "name"}
-            ) from None
-        settings = module.Settings.model_validate(knobs)
-        assert isinstance(settings, Settings)
-        return settings
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        dump = core_schema.plain_serializer_function_ser_schema(
-            lambda settings, info: settings.model_dump(
-                mode=info.mode, exclude_defaults=info.exclude_defaults
-            ),
-            info_arg=True,
-        )
-        return core_schema.no_info_plain_validator_function(self.resolve, serialization=dump)
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        options: list[dict[str, Any]] = [{"enum": registry.names(self.kind)}]
-        for name in registry.names(self.kind):
-            option = registry.load(self.kind, name).Settings.model_json_schema()
-            option["properties"] = {"name": {"const": name}, **option.get("properties", {})}
-            option["required"] = ["name", *option.get("required", [])]
-            options.append(option)
-        return {"anyOf": options}
 
 
 class Named(Frozen):
@@ -268,6 +212,19 @@ class LaunchSpec(Frozen):
     threads: int = Field(1, ge=1, le=1024, description="CPU threads per run, fixed at first start")
 
 
+class Controls(Frozen):
+    """What a run is a control of. Not part of its identity; `lthtui control` writes it."""
+
+    source: Source = Field(description="the ticket that it controls, as RUN or RUN:LEVEL")
+    kind: Name = Field(description="what the control is, such as same_layer or null")
+    instead: dict[str, int | float | str | None] = Field(
+        {},
+        max_length=20,
+        description="dotted fields that were set for this control, with the source run's values:"
+        " with those, the dense runs to compare with are the source's",
+    )
+
+
 def _plain_evaluation_list(value: tuple[Settings, ...]) -> tuple[Settings, ...]:
     names = [one.name for one in value]
     if len(set(names)) < len(names):
@@ -321,6 +278,9 @@ class RunSpec(Frozen):
     )
     tags: dict[Name, str] = Field({}, description="free tags, shown in MLflow")
     launch: LaunchSpec = Field(LaunchSpec(), description="where it runs")
+    controls: Controls | None = Field(
+        None, description="the ticket that this run is a control of; `lthtui control` fills it in"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -334,6 +294,12 @@ class RunSpec(Frozen):
             raise impossible(
                 "train.warmup", f"warmup {self.train.warmup} takes all {self.train.epochs} epochs"
             )
+        try:
+            self._uncontrolled()
+        except (LookupError, TypeError, ValueError) as error:
+            raise impossible(
+                "controls.instead", f"not fields and values of a run: {error}"
+            ) from None
         return self
 
     @property
@@ -353,21 +319,46 @@ class RunSpec(Frozen):
 
     @property
     def group(self) -> str:
-        """The digest without the seed: runs of one group differ in their seed only."""
-        return _sha({k: v for k, v in self._identity().items() if k != "seed"})
+        """The digest without the seed: runs of one group differ in their seed only.
+
+        Each seed may have a source of its own, and what was set for that.
+        """
+        identity = self._uncontrolled()._identity("group")
+        identity.pop("seed", None)
+        if self.controls and self.controls.instead:
+            identity["controls"] = self.controls.model_dump(
+                mode="json", exclude={"instead"}, context={"purpose": "group"}
+            )
+        return _sha(identity)
 
     @property
     def family(self) -> str:
-        """The group without the sparsifier: what one dense baseline serves."""
+        """The group without the sparsifier: what one dense baseline serves, controls too."""
         drop = ("seed", "sparsifier")
-        return _sha({k: v for k, v in self._identity().items() if k not in drop})
+        identity = self._uncontrolled()._identity()
+        return _sha({k: v for k, v in identity.items() if k not in drop})
 
-    def _identity(self) -> dict[str, Any]:
-        dump = self.model_dump(mode="json", exclude_defaults=True)
+    def _uncontrolled(self) -> RunSpec:
+        """This spec with the source run's values of what was set for a control."""
+        if self.controls is None or not self.controls.instead:
+            return self
+        dump = self.model_dump(mode="json", exclude={"controls"})
+        for at, value in self.controls.instead.items():
+            *blocks, field = at.split(".")
+            node = dump
+            for block in blocks:
+                node = node[block]
+            node[field] = value
+        return RunSpec.model_validate(dump)
+
+    def _identity(self, purpose: str = "digest") -> dict[str, Any]:
+        dump = self.model_dump(mode="json", exclude_defaults=True, context={"purpose": purpose})
         for field in _NO_IDENTITY:
             dump.pop(field, None)
         dump["version"] = self.version
         dump["data"].pop("root", None)
+        if self.data.examples_sha256:
+            dump["data"].pop("examples")
         if getattr(self.data, "named_by_root", False):
             dump["data"]["set"] = PurePath(self.data.root).name
         return dump
@@ -382,6 +373,7 @@ _NO_IDENTITY = (
     "keep",
     "evaluate",
     "checkpoint",
+    "controls",
 )
 
 

@@ -24,11 +24,11 @@ from engine import checkpoints
 from engine.errors import Damaged
 from engine.lazy import torch
 from engine.masks import Mask
+from engine.sources import CARD, Source
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = "lthtui-ticket/1"
 State = dict[str, "Tensor"]
 
 
@@ -49,7 +49,7 @@ def serialise(ticket: Ticket) -> tuple[bytes, dict[str, Any]]:
     """The bytes of a ticket file, and the card completed with counts, shapes and sha256."""
     tensors = _tensors(ticket)
     card = {
-        "format": FORMAT,
+        "format": CARD,
         **ticket.card,
         "kept": ticket.mask.kept,
         "total": ticket.mask.total,
@@ -74,6 +74,22 @@ def load(path: Path) -> Ticket:
         raise Damaged(f"{path}: {error}") from None
 
 
+def of(source: Source) -> Ticket:
+    """The ticket that a spec refers to.
+
+    Raises:
+        Damaged: it is missing, damaged, or another one than the spec says.
+    """
+    ticket = load(Path(source.path))
+    if ticket.card["sha256"] != source.sha256:
+        raise Damaged(
+            f"{source.path} is not the ticket that this run was asked to take ({source}): its"
+            f" sha256 is {ticket.card['sha256'][:16]}, not {source.sha256[:16]}; put that back, or"
+            " run the spec again"
+        )
+    return ticket
+
+
 def parse(data: bytes) -> Ticket:
     """Read a ticket from the bytes of its file. See `load`."""
     from safetensors import SafetensorError
@@ -85,8 +101,8 @@ def parse(data: bytes) -> Ticket:
         shapes = {str(n): tuple(map(int, s)) for n, s in card["shapes"].items()}
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError):
         raise Damaged("not a ticket file of this program") from None
-    if card.get("format") != FORMAT:
-        raise Damaged(f"ticket format '{card.get('format')}' is not {FORMAT}")
+    if card.get("format") != CARD:
+        raise Damaged(f"ticket format '{card.get('format')}' is not {CARD}")
     if digest(tensors) != card.get("sha256"):
         raise Damaged("the tensors differ from the checksum on the card")
     try:

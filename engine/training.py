@@ -146,7 +146,7 @@ class Training:
 
     def rng(self, *key: str | int) -> torch.Generator:
         """A CPU generator for a stream of this level; the same numbers in any process."""
-        return seeds.rng(self.spec.seed, *key, self.level.index)
+        return seeds.rng(self.spec.seed, *key, self.level.stream)
 
     def set_mask(self, mask: Mask) -> None:
         """Put a mask in place: pruned weights become zero, and stay so."""
@@ -239,7 +239,7 @@ class Training:
 
     def take_step(self, ids: Tensor, sparsifier: Sparsifier[Any]) -> None:
         """One optimizer step on the training images `ids` (int64, on the CPU)."""
-        seeds.settle(self.device, self.spec.seed, "step", self.level.index, self.position)
+        seeds.settle(self.device, self.spec.seed, "step", self.level.stream, self.position)
         targets = self.data.train.y.index_select(0, ids.to(self.device, non_blocking=True))
         logits = self.forward(self.inputs(ids), sparsifier.weights_during(self))
         loss = self.loss(logits, targets)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def main(arguments: list[str]) -> int:
     """Do what the arguments say; JSON on stdout, one line on stderr for an error.
 
-    `RUN_DIR` alone trains the run in it. The verbs: ensure-store, sync, verify, export, import and
-    measure.
+    `RUN_DIR` alone trains the run in it. The verbs: ensure-store, sync, verify, export, import,
+    measure and narrow.
     """
     try:
         if len(arguments) == 1 and arguments[0] not in VERBS and not arguments[0].startswith("-"):
@@ -88,6 +88,12 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     return measuring.measure(spec, machine.device(spec))
 
 
+def _narrow(options: argparse.Namespace) -> dict[str, Any]:
+    from engine import narrowing
+
+    return narrowing.narrow(_spec(options.spec), options.parameters)
+
+
 VERBS = {
     "ensure-store": _ensure_store,
     "sync": _sync,
@@ -95,6 +101,7 @@ VERBS = {
     "export": _export,
     "import": _import,
     "measure": _measure,
+    "narrow": _narrow,
 }
 
 
@@ -128,4 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (export, bring):
         verb.add_argument("-o", "--output", type=Path, required=True)
     verbs.add_parser("measure").add_argument("spec", type=Path)
+    narrow = verbs.add_parser("narrow")
+    narrow.add_argument("spec", type=Path)
+    narrow.add_argument("parameters", type=int)
     return parser

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engine.errors import UsageError
 from engine.rundir import RunDirectory
+from lthtui import identity
 from lthtui.text import clean_line
 
 LAST = "@last"
@@ -27,6 +28,40 @@ def find(root: Path, words: Iterable[str]) -> list[RunDirectory]:
     known = _known(root)
     found = dict.fromkeys(_one(root, known, word) for word in words)
     return [RunDirectory(root / "runs" / run) for run in found]
+
+
+def paired(root: Path, word: str, seed: int) -> RunDirectory:
+    """The run that is meant, where a name, a group or part of an id may stand for several seeds.
+
+    Args:
+        word: as for `find`; or a spec's name, or at least 6 digits that begin a group, for the run
+            with `seed`.
+
+    Raises:
+        UsageError: it means no run, or several.
+    """
+    known = _known(root)
+    if word == LAST or word in known or names_seed(word):
+        return find(root, [word])[0]
+    alike = [run for run in known if _parts(run)[0] == word] or _of_group(root, known, word)
+    mine = [run for run in alike if _parts(run)[1] == seed]
+    if alike and not mine:
+        seeds = ", ".join(sorted({str(_parts(run)[1]) for run in alike}))
+        raise UsageError(
+            f"no run '{clean_line(word)}' has seed {seed}, only {seeds}; write"
+            f" {clean_line(_short(alike[-1]))} to take that one for every seed"
+        )
+    if not alike:
+        mine = [run for run in known if word in run]
+        mine = [run for run in mine if mine[1:] and _parts(run)[1] == seed] or mine
+    if len(mine) == 1:
+        return RunDirectory(root / "runs" / mine[0])
+    return RunDirectory(root / "runs" / _meant(known, mine, word))
+
+
+def names_seed(word: str) -> bool:
+    """Whether what names a run ends with a seed, as in `name-s0`."""
+    return re.search(r"-s\d+(-\d+)?$", word) is not None
 
 
 def every(root: Path) -> list[RunDirectory]:
@@ -58,6 +93,10 @@ def _one(root: Path, known: list[str], word: str) -> str:
     if word in known:
         return word
     matches = [run for run in known if _short(run) == word] or [run for run in known if word in run]
+    return _meant(known, matches, word)
+
+
+def _meant(known: list[str], matches: list[str], word: str) -> str:
     if len(matches) == 1:
         return matches[0]
     shown = clean_line(word)
@@ -72,6 +111,20 @@ def _near(known: list[str], word: str) -> str:
     names = {name: run for run in known for name in (run, _short(run))}
     near = get_close_matches(word, names, n=1, cutoff=0.5)
     return f"; did you mean {clean_line(near[0])}?" if near else "; `lthtui list` shows all"
+
+
+def _of_group(root: Path, known: list[str], word: str) -> list[str]:
+    """Runs whose group begins with these hexadecimal digits."""
+    if not re.fullmatch(r"[0-9a-f]{6,64}", word):
+        return []
+    folders = ((run, RunDirectory(root / "runs" / run)) for run in known)
+    return [run for run, folder in folders if identity.read(folder).group.startswith(word)]
+
+
+def _parts(run: str) -> tuple[str, int]:
+    """A run's name and seed, from its id; an empty name for other folders."""
+    parts = _ID.fullmatch(run)
+    return (parts["name"], int(parts["seed"])) if parts else ("", -1)
 
 
 def _short(run: str) -> str:

@@ -10,8 +10,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from engine import registry
+from engine.choice import Choice
 from engine.errors import SpecError
-from engine.spec import Choice, RunSpec
+from engine.spec import RunSpec
 from lthtui.search import Search
 from lthtui.yamlfile import Keys
 

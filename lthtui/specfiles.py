@@ -16,7 +16,7 @@ from engine.description import Description
 from engine.errors import DataError, SpecError, UsageError, did_you_mean
 from engine.plan import Plan, plan
 from engine.spec import RunSpec
-from lthtui import overrides, settings, sources, yamlfile
+from lthtui import listed, overrides, settings, sources, yamlfile
 from lthtui.filefields import MAX_RUNS, SpecFile
 from lthtui.search import Search, Span
 from lthtui.specerrors import Finding, explain
@@ -210,9 +210,7 @@ class _Expander:
             notes += [*run.images.warnings, *([run.plan.note] if run.plan.note else [])]
         return Expansion(self.source, tuple(runs), tuple(dict.fromkeys(notes)), search)
 
-    def _combinations(
-        self, axes: Sequence[_Axis], seeds: Sequence[int] = (0,)
-    ) -> Iterator[Ready]:
+    def _combinations(self, axes: Sequence[_Axis], seeds: Sequence[int] = (0,)) -> Iterator[Ready]:
         for values in itertools.product(*(axis.values for axis in axes)):
             tree = self.tree.copy()
             for axis, (value, origin) in zip(axes, values, strict=True):
@@ -228,6 +226,11 @@ class _Expander:
             spec = RunSpec.model_validate(data)
         except ValidationError as error:
             self._blame(tree, *explain(error, tree.data, list(SpecFile.model_fields)))
+            return
+        try:
+            spec = listed.resolve(spec, settings.root())
+        except (DataError, UsageError) as error:
+            self._blame(tree, Finding(("data", "examples"), str(error)))
             return
         images = self._describe(spec, tree)
         if images is None:

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from engine import registry
 from engine.durations import Duration
 from engine.errors import UsageError
+from engine.sources import Source
 from engine.spec import RunSpec
 from lthtui import yamlfile
 from lthtui.filefields import SpecFile
@@ -26,7 +27,7 @@ _HEADER = """\
 # `lthtui schema > specs/schema.json` lets editors complete and check this file.
 # Lines that begin with '# name:' show defaults; take the '# ' away to change one.
 """
-_WRITTEN_ELSEWHERE = ("version", "name", "seed")
+_WRITTEN_ELSEWHERE = ("version", "name", "seed", "controls")
 
 
 def template(choices: Mapping[str, str]) -> str:
@@ -113,10 +114,10 @@ def _entry(name: str, field: FieldInfo, active: Any, indent: int) -> Iterator[st
 
 
 def _plain(value: Any) -> Any:
-    """A default as it may stand in a file; durations are written as 2ep."""
+    """A default as it may stand in a file: durations as 2ep, no source as empty text."""
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return str(value) if isinstance(value, Duration) else value
+    return str(value) if isinstance(value, (Duration, Source)) else value
 
 
 def _about(path: Keys, field: FieldInfo, tree: dict[str, Any]) -> str:

@@ -46,7 +46,7 @@ def test_a_spec_is_checked_and_planned_without_anything_heavy(tmp_path):
     found = imported_by(
         "import lthtui.cli\n"
         "from engine import registry\n"
-        "from engine.spec import Choice\n"
+        "from engine.choice import Choice\n"
         "for kind in registry.KINDS:\n"
         "    for name in registry.names(kind):\n"
         "        Choice(kind).resolve(name).model_dump()\n"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from inprocess import run
+from inprocess import finish, run
 
 from engine import levels, registry
 from engine.errors import Stopped
@@ -19,12 +19,15 @@ from engine.events import Event, LevelEnded, LevelStarted, RunStarted
 from engine.images import Images, Splits
 from engine.plan import plan
 from engine.rundir import RunDirectory
+from engine.sources import Source
 from engine.spec import RunSpec
+from lthtui.sources import resolved
 
 NAMES = registry.names("sparsifiers")
 # What a method needs to be short, and to be seen at work, on the tiny spec.
 SHORT: dict[str, dict[str, Any]] = {
     "continuous": {"rounds": 2, "rewind": "1ep"},
+    "dense": {"levels": 1, "rewind": "1ep"},
     "imp": {"levels": 2, "rewind": "1ep"},
     "grasp": {"density": 0.5},
     "magnitude_init": {"density": 0.3},
@@ -48,8 +51,23 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def spec(name: str, tiny: Callable[..., RunSpec]) -> RunSpec:
-    return tiny(sparsifier={"name": name, **SHORT.get(name, {})}, keep=["all"])
+def spec(name: str, tiny: Callable[..., RunSpec], request: pytest.FixtureRequest) -> RunSpec:
+    settings = SHORT.get(name, {})
+    if name == "ticket":
+        settings = {"source": request.getfixturevalue("source"), "mask": "same_layer"}
+    return tiny(sparsifier={"name": name, **settings}, keep=["all"])
+
+
+@pytest.fixture
+def source(tiny: Callable[..., RunSpec], tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """The last ticket of a run, trained once."""
+    folder = tmp_path_factory.getbasetemp() / "source" / "runs" / "imp-s0"
+    directory = RunDirectory(folder)
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        directory.spec_file.write_text(tiny(keep=["all"]).model_dump_json())
+        finish(directory)
+    return resolved(Source(directory.run_id, "last"), 0, directory.root)
 
 
 @pytest.fixture(autouse=True)

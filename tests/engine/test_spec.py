@@ -3,8 +3,9 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from engine.choice import Choice
 from engine.registry import KINDS, load, names
-from engine.spec import Choice, RunSpec
+from engine.spec import RunSpec
 
 BASE = {"name": "x", "data": "digits", "model": "resnet20"}
 

@@ -243,7 +243,7 @@ def test_a_new_spec_can_be_uncommented_line_by_line(folder):
 
 @pytest.mark.parametrize(
     "choice",
-    [f"sparsifier={name}" for name in names("sparsifiers")]
+    [f"sparsifier={name}" for name in names("sparsifiers") if name != "ticket"]
     + [f"model={name}" for name in names("models")]
     + ["train.optimizer=adam", "train.schedule=multistep", "augmentation=none"],
 )
@@ -284,3 +284,12 @@ def test_new_refuses_what_it_cannot_do(arguments, words, folder, capsys):
 def test_schema_is_json_on_stdout(capsys):
     assert cli.main(["schema"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "lthtui spec"
+
+
+def test_a_new_spec_for_a_ticket_lacks_only_the_ticket(folder, capsys):
+    assert cli.main(["new", "mine", "sparsifier=ticket"]) == 0
+    assert cli.main(["check", "mine"]) == 2
+    errors = capsys.readouterr().err
+    assert "source is missing: the ticket to train, as RUN, RUN:LEVEL" in errors
+    line = (folder / "specs" / "mine.yaml").read_text().splitlines().index("sparsifier:") + 1
+    assert f"specs/mine.yaml:{line}:1: source is missing" in errors

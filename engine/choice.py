@@ -1,0 +1,66 @@
+"""Fields of a spec that name a choice: a file of `engine/<kind>/`, whose settings stand there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from engine import registry
+from engine.errors import SpecError
+from engine.plugin import Settings
+
+
+class Choice:
+    """A field whose settings are those of the `engine/<kind>/` file that it names."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def resolve(self, value: Any) -> Settings:
+        """Turn `imp` or `{name: imp, rate: 0.1}` into the settings of that choice."""
+        if isinstance(value, Settings):
+            return value
+        if isinstance(value, str):
+            value = {"name": value}
+        if not isinstance(value, dict):
+            raise PydanticCustomError("choice", "expected a name, or a mapping with a name")
+        knobs = dict(value)
+        name = knobs.pop("name", None)
+        if not isinstance(name, str):
+            known = ", ".join(registry.names(self.kind))
+            raise PydanticCustomError(
+                "choice", "{why}", {"why": f"name is missing; one of {known}"}
+            )
+        try:
+            module = registry.load(self.kind, name)
+        except SpecError as error:
+            raise PydanticCustomError(
+                "unknown_choice", "{why}", {"why": str(error), "at": "name"}
+            ) from None
+        settings = module.Settings.model_validate(knobs)
+        assert isinstance(settings, Settings)
+        return settings
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        dump = core_schema.plain_serializer_function_ser_schema(
+            lambda settings, info: settings.model_dump(
+                mode=info.mode, exclude_defaults=info.exclude_defaults, context=info.context
+            ),
+            info_arg=True,
+        )
+        return core_schema.no_info_plain_validator_function(self.resolve, serialization=dump)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        options: list[dict[str, Any]] = [{"enum": registry.names(self.kind)}]
+        for name in registry.names(self.kind):
+            option = registry.load(self.kind, name).Settings.model_json_schema()
+            option["properties"] = {"name": {"const": name}, **option.get("properties", {})}
+            option["required"] = ["name", *option.get("required", [])]
+            options.append(option)
+        return {"anyOf": options}

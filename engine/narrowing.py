@@ -1,0 +1,82 @@
+"""Small dense networks: the widest of a kind that has no more parameters than a ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from engine.errors import SpecError
+from engine.plugin import Settings
+from engine.registry import load
+from engine.spec import RunSpec
+
+STEP = 1 / 64  # of widths that are factors, such as a wide ResNet's: one channel of its last stage
+SMALLEST = 4  # of those steps: one channel of its first stage
+
+
+def narrow(spec: RunSpec, limit: int) -> dict[str, Any]:
+    """The largest `model.width` with which the whole network has at most `limit` parameters.
+
+    Other widths of the model, such as a stem's, shrink in proportion. No weight is made.
+
+    Returns:
+        `model` (the fields to set), `parameters`, and `whole`, the parameters at the spec's width.
+
+    Raises:
+        SpecError: the model has no width, or is too large even with the smallest.
+    """
+    width = getattr(spec.model, "width", None)
+    if width is None:
+        raise SpecError(f"{spec.model.name} has no width to narrow", "model")
+    about = load("datasets", spec.data.name).describe(spec.data)
+    shape = len(about.classes), about.channels, about.size
+
+    def parameters(steps: int) -> int:
+        return count(spec.model.model_copy(update=_widths(spec.model, steps)), *shape)
+
+    least = 1 if isinstance(width, int) else SMALLEST
+    if parameters(least) > limit:
+        raise SpecError(
+            f"{spec.model.name} of the smallest width has {parameters(least):,} parameters, more"
+            f" than {limit:,}; a small dense control needs a denser level or a shallower model",
+            "model",
+        )
+    steps = _largest(least, round(width / _step(width)), limit, parameters)
+    return {
+        "model": _widths(spec.model, steps),
+        "parameters": parameters(steps),
+        "whole": count(spec.model, *shape),
+    }
+
+
+def count(model: Settings, classes: int, channels: int, size: int) -> int:
+    """Parameters of a network, which is laid out without memory for its weights."""
+    with torch.device("meta"), torch.random.fork_rng(devices=[]):
+        net = load("models", model.name).build(model, classes, channels, size)
+    return sum(p.numel() for p in net.parameters())
+
+
+def _largest(low: int, high: int, limit: int, parameters: Callable[[int], int]) -> int:
+    """The largest number of steps within the limit, which `low` is."""
+    while low < high:
+        middle = (low + high + 1) // 2
+        if parameters(middle) <= limit:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _step(width: float) -> float:
+    return 1 if isinstance(width, int) else STEP
+
+
+def _widths(model: Settings, steps: int) -> dict[str, float]:
+    """The fields of a network so many steps wide."""
+    width = getattr(model, "width")  # noqa: B009
+    narrowed = {"width": steps * _step(width)}
+    if (stem := getattr(model, "stem_width", None)) is not None:
+        narrowed["stem_width"] = max(1, int(stem * narrowed["width"] / width))
+    return narrowed

@@ -1,0 +1,359 @@
+"""Tickets of earlier runs that a spec refers to: as a user writes them, and as they were found.
+
+A user writes `RUN` or `RUN:LEVEL`, or the path of a ticket file. Before anything starts, lthtui
+finds the ticket and notes what planning needs to know of it. A ticket is its tensors: only their
+checksum enters a digest, wherever the file lies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import (
+    BaseModel,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    SerializationInfo,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from engine import registry
+from engine.errors import Damaged, SpecError
+from engine.plugin import Frozen
+
+if TYPE_CHECKING:
+    from engine.spec import RunSpec
+
+M = TypeVar("M", bound=BaseModel)
+Level = int | Literal["best", "last"]
+TICKET = "ticket.safetensors"
+CARD = "lthtui-ticket/1"
+FORMS = "RUN, RUN:LEVEL (a number, best or last) or the path of a ticket file"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A ticket of an earlier run.
+
+    Attributes:
+        run: what names the run: any unique part of its id, `@last`, `NAME-s0`, or `NAME` alone for
+            the run of that name with this run's own seed; its id once it is found.
+        pick: the level as written.
+        path: of the ticket file; absolute once it is found.
+        sha256: of its tensors, as on its card; empty while it is not found.
+        level: its number; None for an imported ticket.
+        stream: the level whose random numbers it drew.
+        seed: the source run's.
+        group: the source run's.
+        kept: number of its weights that live, of `total` prunable ones.
+        prunable: which weights its mask covers.
+        at: the point of the learning-rate schedule at which its level began.
+        lasts: how long its level lasted: rest, whole or a duration.
+        learning_rate: of its level: schedule, or the last one.
+        start: the step of the source's level 0 whose weights its level began with; None unless its
+            weights, pruned ones included, are known from there.
+    """
+
+    run: str = ""
+    pick: Level = "best"
+    path: str = ""
+    sha256: str = ""
+    level: int | None = None
+    stream: int | None = None
+    seed: int = 0
+    group: str = ""
+    kept: int = 0
+    total: int = 0
+    prunable: str = "conv"
+    at: str = "init"
+    lasts: str = "whole"
+    learning_rate: Literal["schedule", "last"] = "schedule"
+    start: int | None = None
+
+    @property
+    def named(self) -> bool:
+        """Whether it says which ticket is meant."""
+        return bool(self.run or self.path or self.sha256)
+
+    @property
+    def found(self) -> bool:
+        """Whether it is known which ticket is meant."""
+        return bool(self.sha256)
+
+    @property
+    def density(self) -> float | None:
+        """Kept fraction of the prunable weights; None while it is not found."""
+        return self.kept / self.total if self.total else None
+
+    @property
+    def dense(self) -> bool:
+        """Whether it has all its weights."""
+        return self.kept == self.total
+
+    @property
+    def rewound(self) -> Path | None:
+        """The checkpoint with all weights, pruned ones too, that its level began with."""
+        if not self.start:
+            return None
+        return Path(self.path).parents[2] / "rewind" / f"{self.start:09d}"
+
+    def __str__(self) -> str:
+        if not self.run:
+            return self.path
+        return f"{self.run}:{self.pick if self.level is None else self.level}"
+
+    @classmethod
+    def parse(cls, text: str) -> Source:
+        """Read what a user writes; nothing at all names no ticket.
+
+        Raises:
+            ValueError: the text has another form.
+        """
+        if not text or "/" in text or text.endswith(".safetensors"):
+            return cls(path=text)
+        run, colon, pick = text.rpartition(":") if ":" in text else (text, "", "best")
+        if not run or not (pick in ("best", "last") or pick.isdecimal()):
+            raise ValueError(f"'{text}' names no ticket; write {FORMS}")
+        return cls(run, int(pick) if pick.isdecimal() else pick)  # type: ignore[arg-type]
+
+    @classmethod
+    def _validate(cls, value: Any) -> Source:
+        if isinstance(value, Source):
+            return value
+        if isinstance(value, dict):
+            return cls(**_Form.model_validate(value).model_dump())
+        try:
+            return cls.parse(value if isinstance(value, str) else ":")
+        except ValueError as error:
+            raise PydanticCustomError("source", "{why}", {"why": str(error)}) from None
+
+    def _dump(self, info: SerializationInfo) -> Any:
+        purpose = (info.context or {}).get("purpose")
+        if not self.found:
+            return str(self)
+        if purpose == "digest":
+            return {"sha256": self.sha256}
+        if purpose == "group":  # seeds have tickets of their own, which are one and the same choice
+            return {"group": self.group, "pick": self.pick}
+        hidden = ("run", "path") if purpose == "card" else ()
+        return {k: v for k, v in asdict(self).items() if k not in hidden}
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        dump = core_schema.plain_serializer_function_ser_schema(cls._dump, info_arg=True)
+        return core_schema.no_info_plain_validator_function(cls._validate, serialization=dump)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object"}]}
+
+
+class _Form(Frozen):
+    """What a mapping may say of a source."""
+
+    run: str = Field("", max_length=200)
+    pick: Level = "best"
+    path: str = Field("", max_length=4096)
+    sha256: str = Field("", pattern="^([0-9a-f]{64})?$")
+    level: int | None = Field(None, ge=0)
+    stream: int | None = Field(None, ge=0)
+    seed: int = Field(0, ge=0)
+    group: str = ""
+    kept: int = Field(0, ge=0)
+    total: int = Field(0, ge=0)
+    prunable: str = "conv"
+    at: str = "init"
+    lasts: str = "whole"
+    learning_rate: Literal["schedule", "last"] = "schedule"
+    start: int | None = Field(None, ge=0)
+
+
+assert [*_Form.model_fields] == [field.name for field in fields(Source)]
+
+
+def found_in(settings: BaseModel, at: str = "") -> Iterator[tuple[str, Source]]:
+    """All sources in settings, with the dotted fields that hold them."""
+    for name, value in settings:
+        for key, item in _items(f"{at}{name}", value):
+            if isinstance(item, Source) and item.named:
+                yield key, item
+            elif isinstance(item, BaseModel):
+                yield from found_in(item, f"{key}.")
+
+
+def replaced(settings: M, change: Callable[[str, Source], Source], at: str = "") -> M:
+    """Settings with every source changed; `change` is told the dotted field that holds it."""
+    changed: dict[str, Any] = {}
+    for name, value in settings:
+        items = [_changed(key, item, change) for key, item in _items(f"{at}{name}", value)]
+        new = tuple(items) if isinstance(value, tuple) else items[0]
+        if new != value:
+            changed[name] = new
+    return settings.model_copy(update=changed) if changed else settings
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """The card of a ticket file, without reading its tensors.
+
+    Raises:
+        Damaged: the file is missing, or no ticket.
+    """
+    try:
+        with path.open("rb") as file:
+            header = _header(file.read(8), file.read)
+    except OSError as error:
+        raise Damaged(f"{path}: {error.strerror}") from None
+    return _card(header, path)
+
+
+def verified_card(path: Path) -> dict[str, Any]:
+    """The card of a ticket file whose tensors have the checksum on it; reads all of the file.
+
+    Raises:
+        Damaged: the file is missing, no ticket, or damaged.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Damaged(f"{path}: {error.strerror}") from None
+    position = 8
+
+    def take(count: int) -> bytes:
+        return data[position : position + count]
+
+    header = _header(data[:8], take)
+    card = _card(header, path)
+    body = data[8 + int.from_bytes(data[:8], "little") :]
+    if _digest(header, body) != card["sha256"]:
+        raise Damaged(f"{path}: the tensors differ from the checksum on the card")
+    return card
+
+
+def check_fits(source: Source, spec: RunSpec, at: str) -> None:
+    """Refuse a ticket that does not fit the network of a spec; reads its card, no tensors.
+
+    First weights and dropout may differ, and the number of classes unless the head is masked.
+
+    Raises:
+        SpecError: it does not fit; `at` names the field to blame.
+        Damaged: there is no such ticket.
+    """
+    card = read_card(Path(source.path))
+    theirs, ours = _structure(card["spec"]["model"]), _structure(spec.model.model_dump(mode="json"))
+    differ = [key for key in {**theirs, **ours} if theirs.get(key) != ours.get(key)]
+    if differ:
+        listed = ", ".join(
+            f"model.{k} is {theirs.get(k)} there, {ours.get(k)} here" for k in differ
+        )
+        raise SpecError(
+            f"ticket {source} is of another network: {listed}; give this spec the ticket's model",
+            at,
+        )
+    if _images(card["spec"]["data"]) != _images(spec.data.model_dump(mode="json")):
+        _check_images(source, card, spec, at)
+
+
+def _check_images(source: Source, card: dict[str, Any], spec: RunSpec, at: str) -> None:
+    about = registry.load("datasets", spec.data.name).describe(spec.data)
+    shapes: dict[str, list[int]] = card["shapes"]
+    first = next((shape for shape in shapes.values() if len(shape) == 4), None)
+    inputs = first[1] if first else about.channels
+    if inputs != about.channels:
+        raise SpecError(
+            f"ticket {source} is for images of {inputs} channel(s); these have {about.channels}",
+            at,
+        )
+    classes, here = len(card.get("classes", about.classes)), len(about.classes)
+    heads = [name for name, shape in shapes.items() if len(shape) == 2 and shape[0] == classes]
+    if classes != here and heads:
+        raise SpecError(
+            f"ticket {source} has a masked head ({heads[-1]}) for {classes} classes; these images"
+            f" have {here}; take a ticket of convolutions alone (sparsifier.prunable: conv)",
+            at,
+        )
+
+
+def _items(at: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, tuple):
+        yield from ((f"{at}.{index}", item) for index, item in enumerate(value))
+    else:
+        yield at, value
+
+
+def _changed(at: str, value: Any, change: Callable[[str, Source], Source]) -> Any:
+    if isinstance(value, Source):
+        return change(at, value) if value.named else value
+    return replaced(value, change, f"{at}.") if isinstance(value, BaseModel) else value
+
+
+def _structure(model: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a model that shape its network, those an older card lacks by their defaults."""
+    knobs = {key: value for key, value in model.items() if key != "name"}
+    settings = registry.load("models", model["name"]).Settings.model_validate(knobs)
+    dump: dict[str, Any] = settings.model_dump(mode="json")
+    return {key: value for key, value in dump.items() if key not in UNSHAPED}
+
+
+def _images(data: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if key != "root"}
+
+
+def _header(first: bytes, take: Callable[[int], bytes]) -> dict[str, Any]:
+    """The header of a safetensors file; empty if it is none."""
+    length = int.from_bytes(first, "little")
+    if not 2 <= length <= MAX_HEADER:
+        return {}
+    try:
+        header = json.loads(take(length))
+    except ValueError:
+        return {}
+    return header if isinstance(header, dict) else {}
+
+
+def _card(header: dict[str, Any], path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads(header["__metadata__"]["card"])
+        known = card["format"], card["sha256"], card["shapes"], card["spec"]["model"]["name"]
+    except (ValueError, KeyError, TypeError):
+        raise Damaged(f"{path}: not a ticket file of this program") from None
+    if known[0] != CARD:
+        raise Damaged(f"{path}: ticket format '{known[0]}' is not {CARD}")
+    return dict(card)
+
+
+def _digest(header: dict[str, Any], body: bytes) -> str:
+    """As `engine.tickets.digest`, from the bytes of a file."""
+    sha = hashlib.sha256()
+    try:
+        for name in sorted(set(header) - {"__metadata__"}):
+            about = header[name]
+            begin, end = about["data_offsets"]
+            sha.update(f"{name}\n{_TYPES[about['dtype']]}\n{about['shape']}\n".encode())
+            sha.update(memoryview(body)[begin:end])
+    except (KeyError, TypeError, ValueError):
+        return ""
+    return sha.hexdigest()
+
+
+UNSHAPED = ("init", "zero_init", "dropout")
+MAX_HEADER = 100_000_000
+_TYPES = {
+    "F64": "torch.float64",
+    "F32": "torch.float32",
+    "F16": "torch.float16",
+    "BF16": "torch.bfloat16",
+    "I64": "torch.int64",
+    "I32": "torch.int32",
+    "I16": "torch.int16",
+    "I8": "torch.int8",
+    "U8": "torch.uint8",
+    "BOOL": "torch.bool",
+}

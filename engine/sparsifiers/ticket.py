@@ -1,0 +1,231 @@
+"""Train an earlier run's ticket, or a control of it (Frankle & Carbin 2019; Su et al. 2020).
+
+With the source run's own settings and seed, the ticket as it stands repeats the training of its
+level bit for bit on the CPU: the level's random numbers (order, augmentation, dropout) are drawn
+again, as long as `schedule` is `source`. So are those of a control, which is thus paired with the
+ticket. Another seed gives another training. What a method did besides its mask, such as PrAC's
+choice of images, is not repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, model_validator
+
+from engine import checkpoints, densities, masks, plugin, seeds, sparsifier, tickets
+from engine.durations import Duration
+from engine.errors import Damaged, SpecError
+from engine.lazy import torch
+from engine.plan import Level, Plan
+from engine.sources import FORMS, Source, check_fits
+from engine.spec import RunSpec
+from engine.tickets import State, Ticket
+
+if TYPE_CHECKING:
+    from engine.training import Training
+
+
+class Settings(plugin.Settings):
+    """Whose ticket it is, and what of it is kept."""
+
+    source: Source = Field(
+        Source(),
+        description="the ticket, as RUN, RUN:LEVEL (a number, best or last), or the path of a"
+        " ticket file; RUN is any unique part of a run's id, NAME-s0, or NAME alone for the run of"
+        " that name with the same seed as this one",
+    )
+    mask: Literal["kept", "same_layer", "uniform", "er", "erk", "random"] = Field(
+        "kept",
+        description="which weights live: the ticket's (kept), as many in each layer at random"
+        " places (same_layer), or as many in all at random places: in each layer alike (uniform),"
+        " by the layers' sides (er, erk), or anywhere (random)",
+    )
+    weights: Literal["rewind", "trained", "reinit", "shuffle"] = Field(
+        "rewind",
+        description="what they start from: what the ticket started from (rewind), its trained"
+        " weights (trained), new initial weights that no other run has (reinit), or as rewind with"
+        " the values of each layer's weights exchanged at random (shuffle)",
+    )
+    weights_source: Source | None = Field(
+        None, description="another ticket to take weights from, written as source; the mask is not"
+    )
+    schedule: Literal["source", "whole"] = Field(
+        "source",
+        description="train from the point of the learning-rate schedule at which the ticket did"
+        " and for as long (source), or the whole schedule (whole)",
+    )
+
+    @model_validator(mode="after")
+    def _no_idle_source(self) -> Self:
+        if self.weights_source is not None and self.weights == "reinit":
+            raise ValueError("weights: reinit takes no weights from weights_source; leave it out")
+        return self
+
+    @property
+    def prunable(self) -> str:
+        """Which weights the ticket's mask covers."""
+        return self.source.prunable
+
+    @property
+    def kind(self) -> str:
+        """What it is as a control of its ticket."""
+        if self.mask != "kept":
+            return self.mask
+        return "retrain" if self.weights == "rewind" else self.weights
+
+
+class Sparsifier(sparsifier.Sparsifier[Settings]):
+    """One training under a mask that is taken, or made, from a ticket."""
+
+    def levels(self) -> Sequence[Level]:
+        source = self.settings.source
+        if self.settings.schedule == "whole":
+            return [Level(0, source.density)]
+        lasts = source.lasts if source.lasts in ("rest", "whole") else Duration.parse(source.lasts)
+        return [
+            Level(
+                0,
+                source.density,
+                at=Duration.parse(source.at),
+                lasts=lasts,  # type: ignore[arg-type]
+                learning_rate=source.learning_rate,
+                draws=source.stream,
+            )
+        ]
+
+    def check(self, spec: RunSpec, plan: Plan) -> None:
+        s = self.settings
+        for at, source in (("source", s.source), ("weights_source", s.weights_source)):
+            if source is not None:
+                _check(source, spec, f"sparsifier.{at}")
+        if s.source.dense and (s.mask != "kept" or s.weights == "shuffle"):
+            raise SpecError(
+                f"{s.source} has all its weights, so there is nothing to draw anew; name a sparse"
+                " level, such as RUN:last",
+                "sparsifier.source",
+            )
+        given = s.weights_source or s.source
+        whole = given.dense or (s.weights != "trained" and _has_all(given))
+        if s.weights != "reinit" and s.mask != "kept" and not whole:
+            raise _missing(given, s.weights)
+
+    def weights_before(self, level: Level, weights: State, rng: torch.Generator) -> State:
+        ticket = self._ticket(self.settings.source)
+        self._mask = self._draw(ticket, rng)
+        start = self._start(ticket, rng)
+        if start is None:
+            return self.host.initial(seeds.number(int(rng.initial_seed()), "reinit"))
+        if self.settings.weights == "shuffle":
+            start |= {name: _shuffled(start[name], m, rng) for name, m in self._mask.items()}
+        return self._with_own_head(start, weights)
+
+    def mask_before(self, training: Training) -> masks.Mask:
+        shapes = {name: p.shape for name, p in training.prunable().items()}
+        if shapes != {name: m.shape for name, m in self._mask.items()}:
+            raise SpecError(
+                f"ticket {self.settings.source} masks other weights than this network has",
+                "sparsifier.source",
+            )
+        return self._mask
+
+    def _ticket(self, source: Source) -> Ticket:
+        try:
+            return tickets.of(source)
+        except Damaged as error:
+            raise Damaged(f"the ticket that this run takes cannot be read: {error}") from None
+
+    def _draw(self, ticket: Ticket, rng: torch.Generator) -> masks.Mask:
+        """The mask; the numbers drawn are those of a level's start, the same after a resume."""
+        mask, how = ticket.mask, self.settings.mask
+        if how == "kept":
+            return mask
+        noise = {name: torch.rand(m.shape, generator=rng) for name, m in mask.items()}
+        if how == "random":
+            return masks.keep_top(noise, mask.kept)
+        if how == "same_layer":
+            counts = {name: int(m.sum()) for name, m in mask.items()}
+        else:
+            shapes = {name: tuple(m.shape) for name, m in mask.items()}
+            counts = densities.counts(shapes, mask.kept / mask.total, how)
+        return masks.keep_top_per_layer(noise, counts)
+
+    def _start(self, ticket: Ticket, rng: torch.Generator) -> State | None:
+        """The weights to start from, in all places that the mask keeps; None for new ones."""
+        s = self.settings
+        if s.weights == "reinit":
+            return None
+        given = s.weights_source or s.source
+        other = self._ticket(given) if s.weights_source else ticket
+        state = other.trained if s.weights == "trained" else other.rewind
+        if all(bool((other.mask[name] | ~m).all()) for name, m in self._mask.items()):
+            return dict(state)
+        if s.weights == "trained" or not _has_all(given):
+            raise _missing(given, s.weights)
+        return self._all_weights(given, other)
+
+    def _all_weights(self, source: Source, ticket: Ticket) -> State:
+        """What a ticket started from before its mask, which only its run still knows.
+
+        Raises:
+            Damaged: that is missing, or differs from the ticket's.
+        """
+        if source.rewound:
+            state = checkpoints.load(source.rewound).tensors["net"]
+        else:
+            state = self.host.initial(seeds.number(source.seed, "init"))
+        for name, m in ticket.mask.items():
+            if not torch.equal(state[name].cpu()[m], ticket.rewind[name][m]):
+                raise Damaged(
+                    f"the weights that ticket {source} began with are not those of its run's start"
+                    " (another model.init, or another version of torch); take weights: reinit"
+                )
+        return dict(state)
+
+    def _with_own_head(self, start: State, own: State) -> State:
+        """`start`, with this run's own values of what has another shape there, such as a head."""
+        other = [name for name in own if name not in start or start[name].shape != own[name].shape]
+        if any(name in self._mask for name in other):
+            raise SpecError(
+                f"ticket {self.settings.source} is of another network: {', '.join(other)} differ",
+                "sparsifier.source",
+            )
+        if other:
+            self.host.warn(
+                f"{', '.join(sorted(other))}: not as in the ticket, so this run's initial values are used"
+            )
+        return {name: own[name] if name in other else start[name] for name in own}
+
+
+def _check(source: Source, spec: RunSpec, at: str) -> None:
+    if not source.named:
+        raise SpecError(f"source is missing: the ticket to train, as {FORMS}", at)
+    if not source.found:
+        raise SpecError(f"{source}: nobody has looked for this ticket; use lthtui run", at)
+    try:
+        check_fits(source, spec, at)
+    except Damaged as error:
+        raise SpecError(f"{error}; name another ticket, or run the source again", at) from None
+
+
+def _has_all(source: Source) -> bool:
+    """Whether the weights that a ticket started from are known where it has none itself."""
+    return source.start == 0 or (source.rewound is not None and source.rewound.is_dir())
+
+
+def _missing(source: Source, weights: str) -> SpecError:
+    where = "trained" if weights == "trained" else "started from"
+    return SpecError(
+        f"the weights that {source} {where} are known only where its mask keeps them, and this"
+        " mask keeps others; take weights: reinit, or a weights_source that has them, such as a"
+        " dense level",
+        "sparsifier.weights",
+    )
+
+
+def _shuffled(weight: torch.Tensor, alive: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+    """A weight whose living values have changed places among one another."""
+    shuffled, values = weight.clone(), weight[alive]
+    shuffled[alive] = values[torch.randperm(len(values), generator=rng)]
+    return shuffled

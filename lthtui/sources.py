@@ -1,0 +1,201 @@
+"""Finds the tickets of earlier runs that a spec refers to, and says why one cannot be taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from engine import registry
+from engine.durations import Duration
+from engine.errors import Damaged, SpecError, UsageError
+from engine.plan import Level
+from engine.rundir import RunDirectory, Status, last_end, status
+from engine.sources import TICKET, Source, found_in, replaced, verified_card
+from engine.spec import Controls, RunSpec
+from lthtui import runnames
+from lthtui.monitor import Watched
+from lthtui.text import clean_line
+
+
+@dataclass(frozen=True)
+class Found:
+    """A spec whose sources are found, and what its user should know about them."""
+
+    spec: RunSpec
+    notes: tuple[str, ...] = ()
+
+
+def referred(spec: RunSpec) -> bool:
+    """Whether a spec refers to tickets of other runs."""
+    return next(found_in(spec), None) is not None
+
+
+def resolve(spec: RunSpec, root: Path) -> Found:
+    """Find the tickets that a spec refers to; a retrained ticket names itself a control.
+
+    Raises:
+        SpecError: a ticket is not there, not final, or damaged; `at` names the field.
+    """
+    notes = []
+
+    def find(at: str, source: Source) -> Source:
+        try:
+            found = resolved(source, spec.seed, root)
+        except (UsageError, Damaged) as error:
+            raise SpecError(str(error), at) from None
+        if found.seed != spec.seed and found.run and not _fixed(source):
+            notes.append(f"{at}: seed {spec.seed} takes its ticket from {found.run}")
+        return found
+
+    spec = replaced(spec, find)
+    return Found(_linked(spec), tuple(notes))
+
+
+def resolved(source: Source, seed: int, root: Path) -> Source:
+    """Find one ticket.
+
+    Args:
+        seed: of the run that refers to it; a run's name alone means that run's seed.
+
+    Raises:
+        UsageError: there is no such run or level, or its tickets are not final.
+        Damaged: its file is broken, or another one than was found before.
+    """
+    path = Path(source.path).expanduser().absolute() if source.path else None
+    if path is None or (source.run and not path.is_file()):
+        run = runnames.paired(root, source.run, seed)
+        path = _ticket(run, _level(run, source))
+    directory = _directory(path)
+    stamp = path.stat() if path.is_file() else None
+    card = _card(path, stamp and stamp.st_mtime_ns, stamp and stamp.st_size)
+    if source.found and card["sha256"] != source.sha256:
+        raise Damaged(f"{path} is no longer the ticket that was found before: it has changed")
+    facts = replace(
+        source,
+        path=str(path),
+        run=directory.run_id if directory else "",
+        pick=source.pick if source.run else card.get("level") or 0,
+    )
+    return _described(facts, card, directory)
+
+
+def _linked(spec: RunSpec) -> RunSpec:
+    """A retrained ticket is a control of it, unless it is trained on something else."""
+    source = getattr(spec.sparsifier, "source", None)
+    kind = getattr(spec.sparsifier, "kind", None)
+    if spec.controls is not None or not isinstance(source, Source) or not source.run or not kind:
+        return spec
+    theirs = _spec(verified_card(Path(source.path)))
+    if theirs.family != spec.family:
+        return spec
+    return spec.model_copy(update={"controls": Controls(source=source, kind=kind)})
+
+
+def _fixed(source: Source) -> bool:
+    """Whether a reference names one run whatever the seed, and says so."""
+    return source.found or bool(source.path) or runnames.names_seed(source.run)
+
+
+def _level(run: RunDirectory, source: Source) -> int:
+    """The number of the level that is meant.
+
+    Raises:
+        UsageError: the run is not over.
+    """
+    state = status(run)
+    if state != Status.FINISHED:
+        how = "wait" if state in (Status.QUEUED, Status.RUNNING) else f"lthtui resume {run.run_id}"
+        raise UsageError(f"{run.run_id} is {state}, and its tickets are not final yet; {how}")
+    if source.level is not None:
+        return source.level
+    if isinstance(source.pick, int):
+        return source.pick
+    ended = last_end(run)
+    if source.pick == "best" and ended and ended.winning:
+        return ended.winning.level
+    return max(_levels(run), default=0)
+
+
+def _levels(run: RunDirectory) -> list[int]:
+    return sorted(int(path.name) for path in run.levels.glob("[0-9]*"))
+
+
+def _ticket(run: RunDirectory, level: int) -> Path:
+    path = run.level(level) / TICKET
+    if path.is_file():
+        return path
+    kept = ", ".join(str(one) for one in _levels(run) if (run.level(one) / TICKET).is_file())
+    if level not in _levels(run):
+        last = max(_levels(run), default=-1)
+        raise UsageError(f"{run.run_id} has no level {level}, only 0 to {last}; kept: {kept}")
+    raise UsageError(
+        f"{run.run_id} has not kept the weights of level {level}; kept: {kept or 'none'}."
+        " Run it again with keep: [all] and --again, or take one of these"
+    )
+
+
+def _directory(ticket: Path) -> RunDirectory | None:
+    """The run that a ticket file lies in; None for one that was taken away."""
+    if ticket.name != TICKET or ticket.parent.parent.name != "levels":
+        return None
+    directory = RunDirectory(ticket.parents[2])
+    return directory if directory.spec_file.is_file() else None
+
+
+@lru_cache(maxsize=64)
+def _card(path: Path, changed: int | None, size: int | None) -> dict[str, Any]:
+    """The card of a ticket whose checksum holds; files that did not change are read once."""
+    return verified_card(path)
+
+
+def _spec(card: dict[str, Any]) -> RunSpec:
+    try:
+        return RunSpec.model_validate(card["spec"])
+    except ValidationError as error:
+        why = clean_line(str(error.errors()[0]["msg"]))
+        raise Damaged(f"the card of the ticket cannot be read: {why}") from None
+
+
+def _described(source: Source, card: dict[str, Any], run: RunDirectory | None) -> Source:
+    """A source with what its card says of it."""
+    spec, level = _spec(card), card.get("level")
+    began = _began(spec, level)
+    return replace(
+        source,
+        sha256=card["sha256"],
+        level=level,
+        seed=spec.seed,
+        group=spec.group,
+        kept=card["kept"],
+        total=card["total"],
+        prunable=spec.prunable,
+        at=str(began.at),
+        lasts=str(began.lasts),
+        learning_rate=began.learning_rate,
+        stream=None if level is None else began.stream,
+        start=None if level is None else _start(spec, began, run),
+    )
+
+
+def _began(spec: RunSpec, level: int | None) -> Level:
+    """How the ticket's level was trained; an imported ticket is trained from the beginning."""
+    if level is None:
+        return Level(0, 1.0)
+    planned = registry.load("sparsifiers", spec.sparsifier.name).Sparsifier(spec.sparsifier)
+    levels: list[Level] = list(planned.levels())
+    return levels[level]
+
+
+def _start(spec: RunSpec, began: Level, run: RunDirectory | None) -> int | None:
+    """The step whose weights the level began with, where those of pruned weights are known."""
+    if referred(spec) or began.start is None:
+        return None
+    if not began.index or began.start == Duration():
+        return 0
+    if run is None:
+        return None
+    return began.start.in_steps(Watched(run, curves=False).progress.steps_per_epoch)
