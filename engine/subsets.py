@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor
 
+from engine import examples
 from engine.description import Description
 from engine.errors import DataError
 from engine.plugin import DataSettings
@@ -83,7 +84,8 @@ def draw(lists: Lists, settings: DataSettings) -> Draw:
 
     Raises:
         DataError: an image is listed twice or has an unknown label, a class has no image, the set
-            has no official validation list, or nothing would be left to train on.
+            has no official validation list, nothing would be left to train on, or `data.examples`
+            lists what this run may not train on.
     """
     check(lists)
     ranked = _ranked(lists.train, len(lists.classes), settings.seed)
@@ -99,15 +101,15 @@ def draw(lists: Lists, settings: DataSettings) -> Draw:
         held = lists.val
     elif settings.validation != "none":
         val = _held_out(sizes, settings.validation, lists.classes, warnings)
-    train = _wanted(sizes, val, settings, lists.classes, warnings)
-    return Draw(
-        train=_pick(ranked, val, train),
-        val=tuple(range(len(held.ids)))
-        if held is lists.val
-        else _pick(ranked, [0] * len(val), val),
-        held=held,
-        warnings=tuple(warnings),
-    )
+    if held is lists.val:
+        drawn = tuple(range(len(held.ids)))
+    else:
+        drawn = _pick(ranked, [0] * len(val), val)
+    if settings.examples is not None:
+        train = _listed(lists, settings, [held.ids[position] for position in drawn], warnings)
+    else:
+        train = _pick(ranked, val, _wanted(sizes, val, settings, lists.classes, warnings))
+    return Draw(train, drawn, held, tuple(warnings))
 
 
 def describe(
@@ -258,6 +260,47 @@ def _wanted(
     if missing:
         warnings.append(f"{asked}: no training image of {_some(missing)}")
     return counts
+
+
+def _listed(
+    lists: Lists, settings: DataSettings, val: Sequence[str], warnings: list[str]
+) -> tuple[int, ...]:
+    """Positions of the images that `data.examples` lists; they may be training images only."""
+    assert settings.examples is not None
+    listed = examples.read(settings.examples)
+    source, about = listed.source, listed.about
+    if settings.examples_sha256 not in (None, listed.sha256):
+        raise DataError(
+            f"data.examples {source} lists other images than when this run was submitted; put"
+            " those back, or submit the spec with the new ones"
+        )
+    if about.get("dataset", settings.name) != settings.name:
+        raise DataError(
+            f"data.examples {source} lists images of {about['dataset']}, not of {settings.name}"
+        )
+    if held := sorted(set(listed.ids) & set(val)):
+        made = {name: about.get(name) for name in ("seed", "validation")}
+        with_ = f" (seed {made['seed']}, validation {made['validation']})" if about else ""
+        raise DataError(
+            f"data.examples {source} lists {_count(held)} of this run's validation images; give"
+            f" data.seed and data.validation the values that the list was made with{with_}"
+        )
+    known = {name: position for position, name in enumerate(lists.train.ids)}
+    if unknown := sorted(set(listed.ids) - set(known)):
+        raise DataError(
+            f"data.examples {source} lists {_count(unknown)} that are not among the training images"
+            f" in {lists.train.source}; list images of that set only"
+        )
+    positions = tuple(sorted(known[name] for name in listed.ids))
+    present = {lists.train.labels[position] for position in positions}
+    missing = [name for label, name in enumerate(lists.classes) if label not in present]
+    if missing:
+        warnings.append(f"data.examples: no training image of {_some(missing)}")
+    return positions
+
+
+def _count(ids: Sequence[str]) -> str:
+    return f"{len(ids)} image(s), such as '{ids[0]}',"
 
 
 def _pick(

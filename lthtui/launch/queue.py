@@ -208,10 +208,11 @@ def _make(directory: RunDirectory, spec: RunSpec) -> None:
 
 
 def _relocate(directory: RunDirectory, spec: RunSpec) -> None:
-    """Take over where the images are now; all else of the run stays as it was asked first."""
+    """Take over where images and lists are now; all else of the run stays as it was asked first."""
     stored = directory.spec()
-    if stored.data.root != spec.data.root:
-        data = stored.data.model_copy(update={"root": spec.data.root})
+    places = {"root": spec.data.root, "examples": spec.data.examples}
+    data = stored.data.model_copy(update=places)
+    if data != stored.data:
         _write_spec(directory, stored.model_copy(update={"data": data}))
 
 

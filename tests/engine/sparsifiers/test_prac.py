@@ -282,6 +282,23 @@ def test_watching_does_not_disturb_the_training(spec: Specs, run_folder: Folders
         assert all(torch.equal(t, its.trained[n]) for n, t in mine.trained.items())
 
 
+def test_another_network_trains_on_a_set(spec: Specs, run_folder: Folders) -> None:
+    first = run_folder(spec(2, levels=2, mask_distance=0, select="constant"))
+    run(first)
+    found = _sets(first)[0]
+    file = first.evaluations / "00" / "critical_set.json"
+    data = {"name": "digits", "validation": 100, "examples": str(file)}
+    whole = spec(1).model_dump(mode="json", exclude={"experiment"})
+    model = {"name": "resnet18", "width": 4}
+    other = RunSpec.model_validate({**whole, "data": data, "model": model, "sparsifier": "dense"})
+    second = run_folder(other, "other")
+    run(second)
+    drawn = json.loads(second.subset_file.read_text())
+    assert sorted(drawn["train"]) == sorted(found["images"]["id"])
+    assert drawn["val"] == json.loads(first.subset_file.read_text())["val"]
+    assert found["dataset"] == "digits" and found["validation"] == 100 and found["level"] == 0
+
+
 def test_the_plan_is_that_of_imp_and_says_that_it_is_an_upper_bound(spec: Specs) -> None:
     ours = spec(density=0.1, levels=None)
     theirs = ours.model_copy(
