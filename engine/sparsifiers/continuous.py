@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from engine.training import Training
 
 BINS = 40
+FAR = 2.0  # times the density asked for, or as small a part of it
 
 
 class Settings(plugin.PrunableSettings):
@@ -78,6 +79,8 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
 
     Until a round ends its mask keeps everything; its own ticket has only the open gates' weights.
     """
+
+    note = "how many gates a round leaves open only training will tell"
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -133,13 +136,16 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
                 gates.restart_(self.gates, s.final_temperature, s.initial)
             return training.mask
         found = {name: self.gates[name] for name in training.prunable()}
-        mask, self.gates = gates.opened(found, s.density), {}
-        if not mask.kept:
+        natural, self.gates = gates.opened(found), {}
+        if s.density is not None:
+            self._compare(natural.density, s.density, training)
+            return gates.opened(found, s.density)
+        if not natural.kept:
             raise LthError(
                 f"no gate is open after {s.rounds} round(s): nothing is left to train; raise"
                 " sparsifier.initial, lower sparsifier.strength, or set sparsifier.density"
             )
-        return mask
+        return natural
 
     def weights_before(
         self, level: Level, weights: dict[str, Tensor], rng: Generator
@@ -203,6 +209,15 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
 
     def _searches(self, training: Training) -> bool:
         return training.level.index < self.settings.rounds
+
+    def _compare(self, found: float, wanted: float, training: Training) -> None:
+        """Say so where the gates that are kept are hardly those that the search left open."""
+        if not wanted / FAR <= found <= wanted * FAR:
+            training.warn(
+                f"the search left {found:.2%} of the gates open, and density keeps {wanted:.2%};"
+                f" {'lower' if found > wanted else 'raise'} sparsifier.initial (now"
+                f" {self.settings.initial:g}) until they are near each other"
+            )
 
     def _beta(self, training: Training) -> float:
         epochs = training.schedule.epochs

@@ -19,7 +19,7 @@ from torch.nn import functional
 from engine import gates, images, levels, setup
 from engine.durations import Duration
 from engine.errors import LthError, SpecError
-from engine.events import EpochEnded, Evaluated, Event, LevelEnded, LevelStarted
+from engine.events import EpochEnded, Evaluated, Event, LevelEnded, LevelStarted, Warned
 from engine.experiment import Experiment
 from engine.optim import Optimizer
 from engine.plan import plan
@@ -334,12 +334,25 @@ def test_a_density_keeps_exactly_so_many_of_the_largest_gates(
 ) -> None:
     settings = {"name": "continuous", "rounds": 1, "density": 0.6180339}
     directory = run_folder(tiny(sparsifier=settings, keep=["all"]))
-    ended = [e for e in run(directory) if isinstance(e, LevelEnded)]
+    events = run(directory)
+    ended = [e for e in events if isinstance(e, LevelEnded)]
     assert ended[1].kept == round(0.6180339 * ended[1].total) != ended[0].kept
+    assert not [e for e in events if isinstance(e, Warned)]
     state, mask = levels.carry(directory, 0).sparsifier, levels.mask(directory, 1)
     kept = torch.cat([state[f"gate/{name}"][m] for name, m in mask.items()])
     gone = torch.cat([state[f"gate/{name}"][~m] for name, m in mask.items()])
     assert kept.min() >= gone.max()
+
+
+@pytest.mark.parametrize(("density", "advice"), [(0.01, "lower"), (1.0, "raise")])
+def test_a_density_far_from_what_was_found_is_said(
+    density: float, advice: str, tiny: Specs, run_folder: Folders
+) -> None:
+    settings = {"name": "continuous", "rounds": 1, "density": density, "rewind": "1ep"}
+    train = {"epochs": 2, "batch_size": 50}
+    events = run(run_folder(tiny(sparsifier={**settings, "initial": -0.03}, train=train)))
+    [warned] = [e.message for e in events if isinstance(e, Warned)]
+    assert f"keeps {density:.2%}; {advice} sparsifier.initial (now -0.03)" in warned
 
 
 def test_rewinding_to_init_gives_the_scaled_initial_weights(
