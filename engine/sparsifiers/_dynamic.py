@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from engine import masks, sparsifier
 from engine.errors import SpecError
 from engine.lazy import torch
 from engine.plan import Level, Plan
+from engine.sources import Source
 from engine.sparsifiers import _schedules, _shares, _topology, _updates
 from engine.sparsifiers._churn import Churn
 from engine.spec import RunSpec, Sgd
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
 class DynamicSettings(_schedules.UpdateSettings, _topology.TopologySettings):
     """What is exchanged, how much of it, and when."""
 
+    source: Source | None = Field(
+        None,
+        description="begin with the mask of an earlier run's ticket, as RUN or RUN:LEVEL, and with"
+        " weights of this run's own (RigL re-init), in place of a random mask; leave density and"
+        " allocation out, which follow from it",
+    )
     alpha: float = Field(
         0.3,
         gt=0,
@@ -79,6 +86,12 @@ class DynamicSettings(_schedules.UpdateSettings, _topology.TopologySettings):
         "mean", description="with structure: channel, the gradient or momentum of a block"
     )
 
+    @model_validator(mode="after")
+    def _one_density(self) -> Self:
+        if self.source is not None and self.density != type(self).model_fields["density"].default:
+            raise ValueError("density follows from the source's mask; leave it out")
+        return self
+
 
 S = TypeVar("S", bound=DynamicSettings)
 
@@ -104,7 +117,8 @@ class Dynamic(sparsifier.Sparsifier[S]):
         self._loaded: dict[str, Tensor] = {}
 
     def levels(self) -> Sequence[Level]:
-        return [Level(0, self.settings.density)]
+        s = self.settings
+        return [Level(0, s.density if s.source is None else s.source.density)]
 
     @abstractmethod
     def grow_scores(self, training: Training, gradients: Tensors, rng: torch.Generator) -> Tensors:
@@ -116,16 +130,19 @@ class Dynamic(sparsifier.Sparsifier[S]):
         """
 
     def check(self, spec: RunSpec, plan: Plan) -> None:
-        if self.settings.density == 1:
+        s = self.settings
+        if s.source is not None:
+            _topology.check_source(s.source, s, spec)
+        elif s.density == 1:
             raise SpecError(
                 "at density 1 there is nothing to exchange; lower it, or use sparsifier: dense",
                 "sparsifier.density",
             )
-        self.settings.check(spec, plan)
+        s.check(spec, plan)
         optimizer = spec.train.optimizer
         if self.uses_momentum() and isinstance(optimizer, Sgd) and not optimizer.momentum:
             raise SpecError(
-                f"{self.settings.name} goes by the optimizer's momentum here, which is 0; raise it,"
+                f"{s.name} goes by the optimizer's momentum here, which is 0; raise it,"
                 " or use adam",
                 "train.optimizer.momentum",
             )
@@ -151,7 +168,11 @@ class Dynamic(sparsifier.Sparsifier[S]):
             self.churn = Churn.load(self._loaded, training.device)
 
     def mask_before(self, training: Training) -> masks.Mask:
-        mask = _topology.draw(training.prunable(), self.settings, training.rng("mask"))
+        s, weights = self.settings, training.prunable()
+        if s.source is None:
+            mask = _topology.draw(weights, s, training.rng("mask"))
+        else:
+            mask = _topology.taken(s.source, s, weights)
         mask = mask.to(training.device)
         self.budget, self.churn = mask.kept, Churn(mask)
         return mask
@@ -203,9 +224,9 @@ class Dynamic(sparsifier.Sparsifier[S]):
     def _counts(self, training: Training, gradients: Tensors) -> _shares.Counts:
         """By layer, how many units it drops and grows."""
         mask, s, alpha = training.mask, self.settings, self._alpha(training)
-        layers = {
-            name: _shares.Layer(int(alive.sum()), alive.numel(), self._block[name])
-            for name, alive in mask.items()
+        layers = {  # in the network's order, which a mask from a checkpoint may not have
+            name: _shares.Layer(int(mask[name].sum()), mask[name].numel(), block)
+            for name, block in self._block.items()
             if name not in self._fixed
         }
         if s.redistribute == "none":

@@ -53,14 +53,16 @@ def alike(layers: Layers, alpha: float) -> Counts:
 def shared(layers: Layers, alpha: float, shares: Mapping[str, float], spare: int) -> Counts:
     """By layer, how many units it drops, and how many it grows of all that are dropped.
 
-    No layer is left without any, since it would have nothing to go by at the next update.
+    No layer loses its last one, since it would have nothing to go by at the next update.
 
     Args:
         shares: each layer's share of the growth, adding to 1.
         spare: weights to grow besides those that are dropped.
     """
     alphas = drop_shares(alpha, shares, {name: one.sparsity for name, one in layers.items()})
-    drops = {name: min(_drop(alphas[name], one), one.kept - 1) for name, one in layers.items()}
+    drops = {
+        name: min(_drop(alphas[name], one), max(0, one.kept - 1)) for name, one in layers.items()
+    }
     room = {name: one.whole - one.kept + drops[name] for name, one in layers.items()}
     total = spare + sum(drops[name] * one.block for name, one in layers.items())
     space = {name: room[name] * one.block for name, one in layers.items()}

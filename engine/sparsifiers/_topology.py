@@ -1,4 +1,4 @@
-"""Where a sparse network's connections are at first: a random mask, exact in every layer."""
+"""Where a sparse network's connections are at first: at random, or as an earlier run left them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from engine import densities, masks, plugin
-from engine.errors import SpecError
+from engine import densities, masks, plugin, tickets
+from engine.errors import Damaged, SpecError
 from engine.lazy import torch
+from engine.sources import Source, check_fits
 from engine.sparsifiers import _shares, _updates
+from engine.spec import RunSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -80,3 +82,53 @@ def draw(
         chosen = masks.keep_top({name: noise}, units[name])[name]
         mask[name] = _updates.spread(chosen, weight.shape)
     return mask
+
+
+def check_source(source: Source, settings: TopologySettings, spec: RunSpec) -> None:
+    """Refuse a ticket whose mask cannot be taken; reads its card alone.
+
+    Raises:
+        SpecError: `at` names the field to change.
+    """
+    at = "sparsifier.source"
+    if not source.found:
+        raise SpecError(f"{source}: nobody has looked for this ticket; use lthtui run", at)
+    try:
+        check_fits(source, spec, at)
+    except Damaged as error:
+        raise SpecError(f"{error}; name another ticket, or run the source again", at) from None
+    if source.dense:
+        raise SpecError(
+            f"{source} has all its weights, so there is nothing to exchange; name a sparse level,"
+            " such as RUN:last",
+            at,
+        )
+    if source.prunable != settings.prunable:
+        raise SpecError(
+            f"the mask of {source} covers {source.prunable}, but prunable is {settings.prunable};"
+            f" write prunable: {source.prunable}",
+            "sparsifier.prunable",
+        )
+
+
+def taken(source: Source, settings: TopologySettings, weights: Mapping[str, Tensor]) -> masks.Mask:
+    """The mask of a ticket.
+
+    Raises:
+        SpecError: it masks other weights, or no whole blocks where there should be.
+        Damaged: the ticket cannot be read.
+    """
+    mask = tickets.of(source).mask
+    if {n: m.shape for n, m in mask.items()} != {n: w.shape for n, w in weights.items()}:
+        raise SpecError(
+            f"ticket {source} masks other weights than this network has", "sparsifier.source"
+        )
+    for name, alive in mask.items():
+        units = _updates.gathered(alive, settings.structure)
+        if not torch.equal(_updates.spread(units, alive.shape), alive):
+            raise SpecError(
+                f"the mask of {source} keeps single weights of {name}, so that its blocks cannot"
+                " live or be pruned as one; use structure: weight",
+                "sparsifier.structure",
+            )
+    return masks.Mask({name: mask[name] for name in weights})

@@ -374,6 +374,26 @@ def test_resuming_anywhere_changes_neither_tickets_nor_metrics(
     assert steps == [3, 6, 9, 12, 15]  # steps taken when it had changed
 
 
+def test_updates_do_not_depend_on_the_order_that_a_checkpoint_has_its_layers_in(
+    spec: Specs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = []
+    for order in (1, -1):
+        training, sparsifier = _at_start(spec("set", redistribute="gradient"))
+        counts = sparsifier._counts
+
+        def shuffled(training: Training, gradients: Any, o: int = order, c: Any = counts) -> Any:
+            training.mask = Mask({n: training.mask[n] for n in list(training.mask)[::o]})
+            found = c(training, gradients)
+            assert list(found) == list(training.prunable())
+            return found
+
+        monkeypatch.setattr(sparsifier, "_counts", shuffled)
+        _drive(training, sparsifier, lambda step: None)
+        ends.append(training.mask)
+    assert ends[0].same(ends[1])
+
+
 def test_churn_and_survival_are_counted(spec: Specs, run_folder: Folders) -> None:
     """Updates are at steps 2 | 5 | 8, 11 | 14 | -, epochs having four steps."""
     directory = run_folder(spec("set"))
