@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from waiting import PATIENCE, wait_for
 
-from engine.tracking import ensure_store, sync
+from engine.tracking import sync
 from lthtui import mlflow_server
 from lthtui.store import Store
 
@@ -27,12 +27,11 @@ FAKES = Path(__file__).parents[1] / "fakes"
 FakeRun = runpy.run_path(str(FAKES / "rundirs.py"))["FakeRun"]
 browsing = runpy.run_path(str(FAKES / "browser.py"))
 
-# The heading of the charts of levels, and what is drawn of one once it is in sight.
-HEADING = (
-    "[...document.querySelectorAll('*')].filter("
-    "e => /^level\\s*\\(\\d+\\)/.test((e.innerText || '').trim())).at(-1)"
-)
-DRAWN = """
+# A chart is drawn once it is in sight: the last of levels are above the next heading.
+DRAWN = r"""
+const next = [...document.querySelectorAll('*')].filter(
+    e => /^winning\s*\(\d+\)/.test((e.innerText || '').trim())).at(-1);
+if (next) next.scrollIntoView({block: 'end'});
 const lines = [...document.querySelectorAll('.js-plotly-plot')].flatMap(c => c.data || []);
 const line = lines.find(line => line.metricKey === 'level/val_accuracy');
 return line && [[...line.x], [...line.y]]
@@ -140,7 +139,6 @@ def test_a_person_finds_runs_curves_and_tickets(page, server, root):
 
     page.click("Model metrics")
     page.wait_text("images_per_second")
-    page.wait(f"const at = {HEADING}; if (at) at.scrollIntoView(); return !!at")
     drawn = page.wait(DRAWN)
     curve = Store(root).curve(runs[0].mlflow_run_id, "level/val_accuracy")
     assert drawn == [curve.steps.tolist(), curve.values.tolist()]
@@ -198,23 +196,37 @@ def test_a_damaged_store_is_said_in_one_line(tmp_path):
     assert done.returncode == 1 and "move it away, then `lthtui sync`" in done.stderr
 
 
+SERVER = """#!{python} -S
+import http.server, sys
+port, options = (next(a for a in sys.argv if a.startswith(b)) for b in ("--port=", "--uvicorn"))
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header(*options.split()[-1].split(":"))
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", int(port.partition("=")[2])), Page).serve_forever()
+"""
+
+
 def test_a_port_that_somebody_else_takes_meanwhile_is_left_to_them(tmp_path, monkeypatch):
-    ensure_store(tmp_path)
-    other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Healthy)
-    threading.Thread(target=other.serve_forever, daemon=True).start()
-    free = mlflow_server._free_port("127.0.0.1", None)
-    ports = iter([other.server_port, free])
-    monkeypatch.setattr(mlflow_server, "_free_port", lambda host, wanted: next(ports))
-    announced = []
+    (tmp_path / "python").write_text(SERVER.format(python=sys.executable))
+    (tmp_path / "python").chmod(0o700)
+    monkeypatch.setattr(mlflow_server.sys, "executable", str(tmp_path / "python"))
+    announced, is_free = [], mlflow_server._is_free
 
     def announce(address):
-        announced.append(address)
+        announced.append(int(address.rpartition(":")[2]))
         raise KeyboardInterrupt  # which ends it
 
-    with contextlib.closing(other.socket):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Healthy) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        looks = iter([True])  # it was free when we looked
+        monkeypatch.setattr(mlflow_server, "FIRST_PORT", other.server_port)
+        monkeypatch.setattr(mlflow_server, "_is_free", lambda *at: next(looks, is_free(*at)))
         mlflow_server.serve(tmp_path, "127.0.0.1", None, announce)
         other.shutdown()
-    assert announced == [f"http://127.0.0.1:{free}"]
+    (used,) = announced
+    assert used > other.server_port
 
 
 class Healthy(http.server.BaseHTTPRequestHandler):
