@@ -237,6 +237,20 @@ def verified_card(path: Path) -> dict[str, Any]:
     return card
 
 
+def check_usable(source: Source, spec: RunSpec, at: str) -> None:
+    """Refuse a ticket that nobody has found, or that is gone or does not fit a spec's network.
+
+    Raises:
+        SpecError: `at` names the field to blame.
+    """
+    if not source.found:
+        raise SpecError(f"{source}: nobody has looked for this ticket; use lthtui run", at)
+    try:
+        check_fits(source, spec, at)
+    except Damaged as error:
+        raise SpecError(f"{error}; name another ticket, or run the source again", at) from None
+
+
 def check_fits(source: Source, spec: RunSpec, at: str) -> None:
     """Refuse a ticket that does not fit the network of a spec; reads its card, no tensors.
 

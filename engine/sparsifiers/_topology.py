@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from engine import densities, masks, plugin, tickets
-from engine.errors import Damaged, SpecError
+from engine.errors import SpecError
 from engine.lazy import torch
-from engine.sources import Source, check_fits
+from engine.sources import Source, check_usable
 from engine.sparsifiers import _shares, _updates
 from engine.spec import RunSpec
 
@@ -91,12 +91,7 @@ def check_source(source: Source, settings: TopologySettings, spec: RunSpec) -> N
         SpecError: `at` names the field to change.
     """
     at = "sparsifier.source"
-    if not source.found:
-        raise SpecError(f"{source}: nobody has looked for this ticket; use lthtui run", at)
-    try:
-        check_fits(source, spec, at)
-    except Damaged as error:
-        raise SpecError(f"{error}; name another ticket, or run the source again", at) from None
+    check_usable(source, spec, at)
     if source.dense:
         raise SpecError(
             f"{source} has all its weights, so there is nothing to exchange; name a sparse level,"
