@@ -121,7 +121,6 @@ class LevelRun:
         if self.index > 0:
             mask = levels.carry(setup.directory, self.index - 1).mask
         training = Training(setup.spec, planned.level, setup.data, net, mask, setup.device)
-        training.warn = setup.warn
         saved = partials.newest(setup.directory, self.index, setup.warn)
         if saved is not None:
             sparsifier.load_state_dict(saved.tensors["sparsifier"])

@@ -85,7 +85,6 @@ class Training:
         ended: whether the sparsifier stopped the level; None while an epoch goes on.
         flops: what an image's way through the network costs.
         spent: operations of this level's training so far, those with pruned weights left out.
-        warn: tells the user what does not stop the run.
     """
 
     shown: Shown
@@ -105,7 +104,6 @@ class Training:
         self.tally = Tally.empty(device)
         self.flops = flops.count(net, data.train.x.shape[1], data.geometry.size)
         self.spent = 0.0
-        self.warn: Callable[[str], object] = lambda message: None
         self._dense_memory = False
         self._augment: ModuleType = load("augmentations", spec.augmentation.name)
         self._loss: ModuleType = load("losses", spec.loss.name)

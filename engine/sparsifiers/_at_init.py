@@ -77,13 +77,13 @@ class AtInit(sparsifier.Sparsifier[S]):
             with torch.no_grad():
                 for name, alive in mask.items():
                     weights[name].mul_(alive)
-        self._warn_of_empty_layers(training, mask)
+        self._warn_of_empty_layers(mask)
         return mask
 
-    def _warn_of_empty_layers(self, training: Training, mask: masks.Mask) -> None:
+    def _warn_of_empty_layers(self, mask: masks.Mask) -> None:
         empty = [name for name, alive in mask.items() if not bool(alive.any())]
         if empty:
-            training.warn(
+            self.host.warn(
                 f"{self.settings.name} left no weight in {', '.join(empty)}; a higher density or"
                 " allocation: erk keeps every layer alive"
             )

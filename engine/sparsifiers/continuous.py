@@ -138,7 +138,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
         found = {name: self.gates[name] for name in training.prunable()}
         natural, self.gates = gates.opened(found), {}
         if s.density is not None:
-            self._compare(natural.density, s.density, training)
+            self._compare(natural.density, s.density)
             return gates.opened(found, s.density)
         if not natural.kept:
             raise LthError(
@@ -210,10 +210,10 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
     def _searches(self, training: Training) -> bool:
         return training.level.index < self.settings.rounds
 
-    def _compare(self, found: float, wanted: float, training: Training) -> None:
+    def _compare(self, found: float, wanted: float) -> None:
         """Say so where the gates that are kept are hardly those that the search left open."""
         if not wanted / FAR <= found <= wanted * FAR:
-            training.warn(
+            self.host.warn(
                 f"the search left {found:.2%} of the gates open, and density keeps {wanted:.2%};"
                 f" {'lower' if found > wanted else 'raise'} sparsifier.initial (now"
                 f" {self.settings.initial:g}) until they are near each other"
