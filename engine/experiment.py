@@ -154,10 +154,11 @@ class Experiment:
         history = [finished.ended for finished in self.done]
         best = selection.winner(self.spec.select, history)
         count = len(history)
+        dense = [index for index, ended in enumerate(history) if ended.kept == ended.total]
         named = {
             "best": {best.level or 0} if best else set(),
             "last": {count - 1},
-            "dense": {index for index, ended in enumerate(history) if ended.kept == ended.total},
+            "dense": set(dense[:1]),
             "all": set(range(count)),
         }
         keep = {level for word in self.spec.keep for level in named[word]}

@@ -19,6 +19,7 @@ MODEL = "lthtui.model"
 SEED = "lthtui.seed"
 CONTROLS = "lthtui.controls"
 CONTROL = "lthtui.control"
+CONTROL_SETS = "lthtui.control_sets"
 DIRECTORY = "lthtui.directory"
 WINNING = "lthtui.winning"
 LEVELS = "lthtui.levels"
@@ -107,7 +108,9 @@ def _controls(spec: RunSpec) -> dict[str, str]:
     """Which run and level a control controls, and how."""
     if spec.controls is None:
         return {}
-    return {CONTROLS: str(spec.controls.source), CONTROL: spec.controls.kind}
+    sets = ",".join(spec.controls.instead)
+    found = {CONTROLS: str(spec.controls.source), CONTROL: spec.controls.kind, CONTROL_SETS: sets}
+    return {tag: value for tag, value in found.items() if value}
 
 
 def metrics_of(event: Event) -> dict[str, float]:

@@ -35,12 +35,19 @@ GROUP = "group:"  # begins the key of a group's row
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ in their seed only, by seed; `label` tells it from others of its name."""
+    """Runs that differ in their seed only, by seed.
+
+    Attributes:
+        label: tells it from others of its name.
+        dense: test accuracy of the family's dense runs, for runs that have none.
+        control: whether it stands under the group that it controls.
+    """
 
     id: str
     label: str
     runs: tuple[RunView, ...]
-    dense: float | None = None  # test accuracy of the family's dense runs, where runs have none
+    dense: float | None = None
+    control: bool = False
 
     @property
     def key(self) -> str:
@@ -55,13 +62,14 @@ class Group:
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """The group's row and those of its runs, or the only run's."""
+        label = f"└ {self.label}" if self.control else self.label
         if len(self.runs) == 1:
-            return (Row(self.key, (Cell(self.label), *_cells(self.runs[0], self.dense))),)
+            return (Row(self.key, (Cell(label), *_cells(self.runs[0], self.dense))),)
         children = (
             Row(run.run_id, (Cell(f"s{run.seed}", "dim"), *_cells(run, self.dense)), depth=1)
             for run in self.runs
         )
-        name = Cell(f"{self.label}  n={len(self.runs)}")
+        name = Cell(f"{label}  n={len(self.runs)}")
         return (Row(self.key, (name, *_summary(self))), *children)
 
 
@@ -71,7 +79,7 @@ class Board:
 
     Attributes:
         runs: by id.
-        groups: newest first.
+        groups: newest first, each followed by its controls.
         colours: of each group's id, `#rrggbb`.
         unreadable: how many run folders have a spec that can't be read.
         trouble: what is wrong with the MLflow store, in one line.
@@ -136,14 +144,16 @@ def board(
     members: dict[str, list[RunView]] = {}
     for run in runs.values():
         members.setdefault(run.group, []).append(run)
-    dense = _dense(runs.values())
+    dense, heads = _dense(runs.values()), _heads(runs)
     groups = []
     for id, found in members.items():
         runs_by_seed = tuple(sorted(found, key=lambda run: (run.seed, run.run_id)))
         label = labels.get(id) or found[0].name
-        group = Group(id, label, runs_by_seed, dense.get(found[0].family))
+        group = Group(id, label, runs_by_seed, dense.get(found[0].family), heads[id] != id)
         groups.append(known[id] if known.get(id) == group else group)
     groups.sort(key=lambda group: (-group.created, group.id))
+    newest = {group.id: group.created for group in groups}
+    groups.sort(key=lambda group: (-newest[heads[group.id]], heads[group.id], group.control))
     return Board(runs, tuple(groups), colours, unreadable, trouble)
 
 
@@ -265,6 +275,20 @@ def _gain_cell(values: Iterable[float | None]) -> Cell:
 
 def _at(level: int | None, planned: int) -> Cell:
     return NOTHING if level is None else Cell(f"{level}/{max(planned - 1, 0)}")
+
+
+def _heads(runs: Mapping[str, RunView]) -> dict[str, str]:
+    """By group, the group whose tickets it controls in the end; itself if it is no control."""
+    above = {}
+    for run in runs.values():
+        source = runs.get(run.controls.run) if run.controls else None
+        above[run.group] = source.group if source else run.group
+    heads = dict(above)
+    for _ in above:  # controls of controls; at most as many steps as there are groups
+        if all(above[head] == head for head in heads.values()):
+            break
+        heads = {group: above[head] for group, head in heads.items()}
+    return heads
 
 
 def _dense(runs: Iterable[RunView]) -> dict[str, float]:

@@ -13,6 +13,30 @@ from engine.spec import RunSpec
 FILE = "identity.json"
 
 
+class Control(BaseModel):
+    """What a control controls: a run and its level, and how.
+
+    Attributes:
+        sets: fields in which its network or training differs from the source's, so that its own
+            first level is no baseline.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    run: str
+    level: int | None
+    kind: str
+    sets: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, spec: RunSpec) -> Control | None:
+        """Compute it; None for what is no control."""
+        if spec.controls is None:
+            return None
+        source = spec.controls.source
+        sets = tuple(spec.controls.instead)
+        return cls(run=source.run, level=source.level, kind=spec.controls.kind, sets=sets)
+
+
 class Identity(BaseModel):
     """The facts of a spec that lists, groups and names show.
 
@@ -21,6 +45,7 @@ class Identity(BaseModel):
         digest: of everything that makes the result; `group` leaves out the seed, `family` the seed
             and the sparsifier.
         split: the images that select the winning ticket.
+        controls: what it is a control of.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -34,6 +59,7 @@ class Identity(BaseModel):
     dataset: str
     model: str
     split: Literal["val", "test"] = "val"
+    controls: Control | None = None
 
     @classmethod
     def of(cls, spec: RunSpec) -> Identity:
@@ -49,6 +75,7 @@ class Identity(BaseModel):
             dataset=spec.data.name,
             model=spec.model.name,
             split=spec.select.split,
+            controls=Control.of(spec),
         )
 
 

@@ -10,7 +10,7 @@ from lthtui.text import clean_line
 
 IGNORED = (
     *("name", "experiment", "seed", "tags", "launch", "tracking"),
-    *("keep", "evaluate", "checkpoint"),
+    *("keep", "evaluate", "checkpoint", "controls"),
 )
 MOST = 3  # settings that a label names
 
@@ -28,16 +28,16 @@ def distinguish(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 
 def by_method(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Name groups by their sparsifier, and by as much more as tells them apart.
+    """Name groups by their sparsifier or kind of control, and by as much more as tells them apart.
 
     Args:
         specs: by group, the dumped spec of one of its runs.
     """
-    methods = {group: str(spec["sparsifier"]["name"]) for group, spec in specs.items()}
+    methods = {group: _method(spec) for group, spec in specs.items()}
     own: dict[str, str] = {}
     for method in dict.fromkeys(methods.values()):
         alike = [group for group in specs if methods[group] == method]
-        own |= distinguish({group: {"own": specs[group]["sparsifier"]} for group in alike})
+        own |= distinguish({group: {"own": _settings(specs[group])} for group in alike})
     rest = distinguish(
         {
             group: {key: value for key, value in spec.items() if key != "sparsifier"}
@@ -50,6 +50,15 @@ def by_method(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
         group: clean_line(name if count[name] == 1 else f"{name} {group[:6]}")
         for group, name in named.items()
     }
+
+
+def _method(spec: Mapping[str, Any]) -> str:
+    return str((spec.get("controls") or {}).get("kind") or spec["sparsifier"]["name"])
+
+
+def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A sparsifier's settings but for whose ticket it takes, which differs from seed to seed."""
+    return {key: value for key, value in spec["sparsifier"].items() if "source" not in key}
 
 
 def _label(flat: Mapping[str, Any], differ: list[str]) -> str:

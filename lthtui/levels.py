@@ -31,7 +31,7 @@ def rows(runs: Sequence[RunView]) -> list[Row]:
 
 def _row(index: int, runs: Sequence[RunView]) -> Row:
     levels = [level for run in runs for level in run.levels if level.index == index]
-    wins = sum(run.winner == index for run in runs)
+    wins = sum(run.winning is level for run in runs for level in levels if level.sparse)
     name = f"{index}" + (" ◆" if wins else "") + (f" ×{wins}" if wins and len(runs) > 1 else "")
     tone = "winning" if wins else ""
     cells = (

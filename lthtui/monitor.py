@@ -128,6 +128,7 @@ class Watched:
             "sparsifier": facts.sparsifier,
             "dataset": facts.dataset,
             "model": facts.model,
+            "controls": facts.controls.model_dump(exclude={"sets"}) if facts.controls else None,
             "flops": progress.flops,
             "levels": [self._level(level) for level in progress.finished_levels],
             "winning": {**won.model_dump(), "ticket": self._path(won.ticket)} if won else None,

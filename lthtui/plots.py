@@ -67,7 +67,7 @@ def _points(run: RunView) -> list[tuple[float, float]]:
 def _winning(run: RunView) -> list[tuple[float, float]]:
     won = run.winning
     score = scored(won, run.split) if won else None
-    return [(won.density, score)] if won and score is not None else []
+    return [(won.density, score)] if won and won.sparse and score is not None else []
 
 
 def _whole(run: RunView, colour: str, quantity: Quantity) -> Series:

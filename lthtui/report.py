@@ -60,8 +60,8 @@ def verdict(group: Group) -> Iterator[str]:
     runs = [run for run in group.runs if run.final and run.winning]
     if not runs:
         return
-    if all(run.winning is run.dense for run in runs):
-        yield f"dense{_seeds(runs)}: {_accuracies([run.dense for run in runs])}"
+    if not any(run.winning.sparse for run in runs if run.winning):
+        yield from _unpruned(runs)
         return
     yield _several(runs) if runs[1:] else _one(runs[0])
     yield f"  ticket  {_picked(runs)}"
@@ -69,6 +69,19 @@ def verdict(group: Group) -> Iterator[str]:
         yield f"  dense   {_accuracies([run.dense for run in runs])}"
         if runs[1:]:
             yield f"  gain    {_gains(runs)}, seed by seed"
+
+
+def _unpruned(runs: Sequence[RunView]) -> Iterator[str]:
+    """What runs without any pruning came to, which is no ticket, whatever was picked."""
+    picked = _accuracies([run.winning for run in runs])
+    if all(run.winning and not run.winning.index for run in runs):
+        control = runs[0].controls
+        yield f"{control.kind if control else 'dense'}{_seeds(runs)}: {picked}"
+        return
+    yield f"nothing was pruned, so there is no ticket{_seeds(runs)}"
+    yield f"  picked  {picked}, the best of {max(run.planned_levels for run in runs) - 1} retrainings"
+    yield f"  dense   {_accuracies([run.dense for run in runs])}"
+    yield f"  gain    {_gains(runs)}{', seed by seed' if runs[1:] else ''}, without any pruning"
 
 
 def _one(run: RunView) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
+    from lthtui.identity import Control
     from lthtui.monitor import Watched
     from lthtui.progress import LevelProgress
 
@@ -40,6 +41,11 @@ class LevelView:
     losses: tuple[float, ...] = ()
     validations: tuple[tuple[int, float], ...] = ()
 
+    @property
+    def sparse(self) -> bool:
+        """Whether weights were pruned: what is not sparse is no ticket."""
+        return self.kept < self.total
+
 
 @dataclass(frozen=True)
 class RunView:
@@ -51,6 +57,7 @@ class RunView:
         eta: seconds that it will still take; None while nobody can tell.
         flops: operations for one image through the network without a mask.
         split: the images that select the winning ticket.
+        controls: what it is a control of.
         winner: index of the winning level, or of the best one so far.
         final: whether the run has named its winner.
         beats_dense: whether the winner is better than dense on `split`; None where unknown.
@@ -80,6 +87,7 @@ class RunView:
     eta: float | None = None
     flops: float | None = None
     split: str = "val"
+    controls: Control | None = None
     winner: int | None = None
     final: bool = False
     beats_dense: bool | None = None
@@ -107,8 +115,10 @@ class RunView:
 
     @property
     def dense(self) -> LevelView | None:
-        """The ended level that had all weights."""
-        return next((one for one in self.levels if one.ended and one.kept == one.total), None)
+        """The ended level that had all weights, unless it is a control's of another network."""
+        if self.controls is not None and self.controls.sets:
+            return None
+        return next((one for one in self.levels if one.ended and not one.sparse), None)
 
     @property
     def ended_levels(self) -> list[LevelView]:
@@ -122,12 +132,12 @@ def scored(level: LevelView, split: str) -> float | None:
 
 
 def best(levels: Sequence[LevelView], split: str) -> int | None:
-    """The level that would win now: the best ended sparse one; ties go to the sparser."""
+    """The level that would be picked now, as `engine.selection.winner` does."""
     ended = [level for level in levels if level.ended and scored(level, split) is not None]
-    candidates = [level for level in ended if level.kept < level.total] or ended
+    candidates = [level for level in ended if level.sparse] or ended[1:] or ended
     if not candidates:
         return None
-    return max(candidates, key=lambda one: (scored(one, split) or 0.0, -one.kept)).index
+    return max(candidates, key=lambda one: (scored(one, split) or 0.0, -one.kept, one.index)).index
 
 
 def view(watched: Watched, before: RunView | None = None) -> RunView:
@@ -164,6 +174,7 @@ def view(watched: Watched, before: RunView | None = None) -> RunView:
         eta=progress.eta if watched.status == "running" else None,
         flops=progress.flops,
         split=facts.split,
+        controls=facts.controls,
         winner=named.level if named else best(levels, facts.split),
         final=named is not None,
         beats_dense=named.beats_dense if named else None,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine import schema
+from lthtui.identity import Control
 from lthtui.records import Curve, RunSummary, TicketRecord
 from lthtui.runview import LevelView, RunView, best
 from lthtui.text import clean_line
@@ -52,6 +53,7 @@ def view(run: RunSummary, tickets: Sequence[TicketRecord]) -> RunView:
         level=levels[-1].index if levels else None,
         flops=_number(run.tags.get(schema.FLOPS, "")),
         split=split,
+        controls=_control(run.tags),
         winner=best(levels, split) if named is None else named,
         final=named is not None,
         error=clean_line(run.tags.get(schema.ERROR, ""), 500),
@@ -64,6 +66,16 @@ def with_curves(run: RunView, store: Store) -> RunView:
     losses = _points(store.curve(run.stored, "epoch/train_loss"))
     validations = _points(store.curve(run.stored, "epoch/val_accuracy"))
     return replace(run, losses=losses, validations=validations)
+
+
+def _control(tags: Mapping[str, str]) -> Control | None:
+    run, _, level = tags.get(schema.CONTROLS, "").rpartition(":")
+    if not run:
+        return None
+    sets = tuple(filter(None, tags.get(schema.CONTROL_SETS, "").split(",")))
+    kind = clean_line(tags.get(schema.CONTROL, ""))
+    number = int(level) if level.isdecimal() else None
+    return Control(run=clean_line(run), level=number, kind=kind, sets=sets)
 
 
 def _points(curve: Curve) -> tuple[tuple[int, float], ...]:

@@ -24,7 +24,9 @@ def of_run(run: RunView) -> str:
     if won is None:
         return ""
     name = "winning ticket" if run.final else "best so far"
-    text = f"◆ {name}: level {won.index}, {percent(won.density)} kept"
+    if not won.sparse:
+        name = "picked retraining, nothing pruned" if won.index else "dense"
+    text = f"{'◆ ' if won.sparse else ''}{name}: level {won.index}, {percent(won.density)} kept"
     if won.val is not None:
         text += f", val {accuracy(won.val)}"
     if won.test is not None:

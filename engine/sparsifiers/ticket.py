@@ -19,7 +19,7 @@ from engine.durations import Duration
 from engine.errors import Damaged, SpecError
 from engine.lazy import torch
 from engine.plan import Level, Plan
-from engine.sources import FORMS, Source, check_fits
+from engine.sources import FORMS, Source, check_usable
 from engine.spec import RunSpec
 from engine.tickets import State, Ticket
 
@@ -192,8 +192,9 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
                 "sparsifier.source",
             )
         if other:
+            names = ", ".join(sorted(other))
             self.host.warn(
-                f"{', '.join(sorted(other))}: not as in the ticket, so this run's initial values are used"
+                f"{names}: not as in the ticket, so this run's own initial values are used"
             )
         return {name: own[name] if name in other else start[name] for name in own}
 
@@ -201,12 +202,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
 def _check(source: Source, spec: RunSpec, at: str) -> None:
     if not source.named:
         raise SpecError(f"source is missing: the ticket to train, as {FORMS}", at)
-    if not source.found:
-        raise SpecError(f"{source}: nobody has looked for this ticket; use lthtui run", at)
-    try:
-        check_fits(source, spec, at)
-    except Damaged as error:
-        raise SpecError(f"{error}; name another ticket, or run the source again", at) from None
+    check_usable(source, spec, at)
 
 
 def _has_all(source: Source) -> bool:

@@ -223,6 +223,7 @@ def test_the_object_of_a_run_has_every_field(make):
         "sparsifier": "imp",
         "dataset": "digits",
         "model": "resnet20",
+        "controls": None,
         "error": None,
     }
     assert facts.items() <= found.items()

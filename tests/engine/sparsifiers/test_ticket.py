@@ -196,7 +196,7 @@ def test_other_classes_take_a_head_of_their_own_and_say_so(imp: RunDirectory) ->
         taken = own if name.startswith("fc.") else ticket.rewind
         assert torch.equal(weight, taken[name])
     assert warnings == [
-        "fc.bias, fc.weight: not as in the ticket, so this run's initial values are used"
+        "fc.bias, fc.weight: not as in the ticket, so this run's own initial values are used"
     ]
 
 
