@@ -20,6 +20,9 @@ from engine.rundir import RunDirectory
 if TYPE_CHECKING:
     from engine.tracking import Sink
 
+# How long MLflow may take for the rest; a worker that is asked to stop will be killed after 30 s.
+STOPPING_SECONDS, ENDING_SECONDS = 25.0, 60.0
+
 
 class Worker:
     """One attempt at a run: the claim, the journal, the sink and the signals around training."""
@@ -109,7 +112,8 @@ class Worker:
             self.journal.sync()
         except (OSError, Fenced) as problem:
             say(f"the end of the run could not be written to the journal: {problem}")
-        if self.sink is not None and not self.sink.close(timeout=30.0):
+        patience = STOPPING_SECONDS if status == "stopped" else ENDING_SECONDS
+        if self.sink is not None and not self.sink.close(patience):
             say(f"MLflow does not have everything; later: lthtui sync {self.directory.run_id}")
         return code
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import grimp
 import pytest
+from waiting import PATIENCE
 
 from engine.registry import KINDS, names
 
@@ -34,7 +35,7 @@ def imported_by(script: str) -> set[str]:
         "\nimport json, sys\nprint(json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=120
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout.splitlines()[-1]))

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from waiting import PATIENCE
 
 from engine.errors import DataError, Stopped, StoreError
 from lthtui import cli, settings, specfiles
@@ -12,7 +13,7 @@ from lthtui import cli, settings, specfiles
 def lthtui(*arguments, **options):
     """Run the command in a process of its own."""
     command = [sys.executable, "-m", "lthtui", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, **options)
 
 
 def raising(error):
@@ -79,7 +80,7 @@ def test_a_reader_that_leaves_is_no_error():
     os.close(read)
     command = [sys.executable, "-m", "lthtui", "schema"]
     with os.fdopen(write, "w") as closed:
-        done = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, timeout=60)
+        done = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, timeout=PATIENCE)
     assert done.stderr == b""
     assert done.returncode not in (0, 2)
 
@@ -103,7 +104,7 @@ def test_on_a_terminal_no_escape_from_outside_gets_through(tmp_path):
     ours, theirs = pty.openpty()
     names = [f"{evil}.yaml", "evil.yaml", f"evil={evil}"]
     command = [sys.executable, "-m", "lthtui", "check", *names]
-    done = subprocess.run(command, stdout=theirs, stderr=theirs, cwd=tmp_path, timeout=60)
+    done = subprocess.run(command, stdout=theirs, stderr=theirs, cwd=tmp_path, timeout=PATIENCE)
     os.close(theirs)
     seen = os.read(ours, 100_000)
     os.close(ours)
