@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from engine.errors import UsageError
 from engine.rundir import RunDirectory
@@ -44,11 +45,15 @@ def labelled(runs: Iterable[RunView]) -> dict[str, str]:
     specs = {}
     for run in runs:
         if run.group not in specs:
-            spec = (
-                RunDirectory(run.directory).spec().model_dump(mode="json") if run.directory else {}
-            )
-            specs[run.group] = {"sparsifier": {"name": run.sparsifier}, **spec}
+            specs[run.group] = {"sparsifier": {"name": run.sparsifier}, **_asked(run)}
     return labels.by_method(specs)
+
+
+def _asked(run: RunView) -> dict[str, Any]:
+    """What a run's spec asks for besides defaults; nothing for a run without a folder."""
+    if not run.directory:
+        return {}
+    return RunDirectory(run.directory).spec().model_dump(mode="json", exclude_defaults=True)
 
 
 def _is_spec(word: str) -> bool:
@@ -57,8 +62,12 @@ def _is_spec(word: str) -> bool:
 
 
 def _of_spec(known: Sequence[RunView], word: str, chosen: Chosen) -> list[RunView]:
-    """The runs that a spec file asks for, as far as they were made."""
-    asked = [(run.spec.group, run.spec.seed) for run in specfiles.expand(word).runs]
+    """The runs that a spec file asks for, as far as they were made; of a search its experiment."""
+    expansion = specfiles.expand(word)
+    if expansion.search is not None:
+        experiment = expansion.runs[0].spec.experiment_name
+        return [run for run in known if run.experiment == experiment]
+    asked = [(run.spec.group, run.spec.seed) for run in expansion.runs]
     found = [run for key in asked for run in known if (run.group, run.seed) == key]
     missing = len(asked) - len({(run.group, run.seed) for run in found})
     if missing:

@@ -73,6 +73,11 @@ class Row:
         """One of its runs, to speak for what all have in common."""
         return self.runs[0]
 
+    @property
+    def method(self) -> str:
+        """Its sparsifier, or what it is as a control."""
+        return self.first.controls.kind if self.first.controls else self.first.sparsifier
+
     def spread(self, value: Callable[[Result], float | None]) -> Spread | None:
         """A figure of its results over the seeds."""
         return Spread.of(value(result) for result in self.results)
@@ -94,7 +99,7 @@ def compare(
     level: Choice = "winning",
     baselines: Sequence[str] = (DENSE,),
 ) -> Comparison:
-    """Compare the groups of `runs`, in the order of the runs.
+    """Compare the groups of `runs`, in the order of the runs, controls behind what they control.
 
     Args:
         labels: by group.
@@ -103,18 +108,19 @@ def compare(
         baselines: labels or methods; `dense` may also be the dense levels of other methods' runs.
 
     Raises:
-        UsageError: a baseline is none of the groups, or several of a family.
+        UsageError: a baseline is none of the groups, or several of a family; all dense ones count
+            as one, whose first trainings are the same.
     """
     gathered: dict[str, list[RunView]] = {}
     for run in runs:
         gathered.setdefault(run.group, []).append(run)
-    rows = [_row(labels[group], members, level) for group, members in gathered.items()]
+    rows = _ordered([_row(labels[group], found, level) for group, found in gathered.items()])
     for name in baselines:
         _check_baseline(name, rows)
     families = {row.first.family: None for row in rows}
-    found = {(f, name): _baseline(name, rows, f) for f in families for name in baselines}
-    measured = tuple(_measured(row, baselines, found) for row in rows)
-    notes = [*_left_out(measured, level), *_without(baselines, found, measured)]
+    bases = {(f, name): _baseline(name, rows, f) for f in families for name in baselines}
+    measured = tuple(_measured(row, baselines, bases) for row in rows)
+    notes = [*_left_out(measured, level), *_without(baselines, bases, measured)]
     return Comparison(level, tuple(baselines), measured, tuple(notes))
 
 
@@ -135,6 +141,17 @@ def _row(label: str, runs: Sequence[RunView], level: Choice) -> Row:
     members = tuple(newest[seed] for seed in sorted(newest))
     results = (_result(run, _index(run, level), level) for run in members)
     return Row(label, members, tuple(result for result in results if result))
+
+
+def _ordered(rows: Sequence[Row]) -> list[Row]:
+    place = {run.run_id: index for index, row in enumerate(rows) for run in row.runs}
+
+    def key(index: int) -> tuple[int, bool, int]:
+        controls = rows[index].first.controls
+        head = place.get(controls.run, index) if controls else index
+        return head, controls is not None, index
+
+    return [rows[index] for index in sorted(range(len(rows)), key=key)]
 
 
 def _index(run: RunView, choice: Choice) -> int | None:
@@ -174,16 +191,16 @@ def _matching(name: str, rows: Iterable[Row]) -> list[Row]:
     """The rows that a baseline's name means: those of this label, or else of this method."""
     found = [*rows]
     named = [row for row in found if row.label == name]
-    return named or [row for row in found if row.first.sparsifier == name]
+    return named or [row for row in found if row.method == name]
 
 
 def _check_baseline(name: str, rows: Sequence[Row]) -> None:
     matching = _matching(name, rows)
     if not matching and name != DENSE:
-        known = dict.fromkeys(word for row in rows for word in (row.label, row.first.sparsifier))
+        known = dict.fromkeys(word for row in rows for word in (row.label, row.method))
         raise UsageError(f"no group is called '{name}'{did_you_mean(name, [*known])}")
     families = [row.first.family for row in matching]
-    if len(set(families)) < len(families):
+    if len(set(families)) < len(families) and name != DENSE:
         listed = "".join(f"\n  {row.label}" for row in matching)
         raise UsageError(f"baseline {name} means several groups; name one by its label:{listed}")
 
@@ -283,6 +300,7 @@ def _described(row: Row) -> dict[str, Any]:
     return {
         "label": row.label,
         "sparsifier": first.sparsifier,
+        "control": first.controls.kind if first.controls else None,
         "dataset": first.dataset,
         "model": first.model,
         "group": first.group,

@@ -74,6 +74,14 @@ def test_a_spec_file_names_its_runs_and_what_was_never_started(root, capsys):
     assert found["notes"][0] == "dense has no run of seed 2, which others have"
 
 
+def test_a_spec_with_a_search_names_its_trials(root, capsys):
+    path = root.parent / "else.yaml"
+    path.write_text("{data: {name: digits, validation: 300}, model: resnet20,"
+                    " search: {over: {sparsifier.rate: [0.1, 0.2]}}}")  # fmt: skip
+    (group,) = json.loads(compare(capsys, "else.yaml", "--json").out)["groups"]
+    assert group["model"] == "resnet32"
+
+
 def test_runs_groups_and_names_are_found(root, capsys):
     def runs(*words):
         groups = json.loads(compare(capsys, *words, "--json").out)["groups"]

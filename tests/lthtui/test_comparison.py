@@ -6,6 +6,7 @@ import pytest
 
 from engine.errors import UsageError
 from lthtui.comparison import Spread, compare, describe
+from lthtui.identity import Control
 from lthtui.labels import by_method
 from lthtui.runview import LevelView, RunView
 
@@ -181,6 +182,27 @@ def test_a_baseline_that_is_none_or_many_is_refused():
     assert table(first, second, baselines=("rigl alpha=0.3",)).rows[0].gains
 
 
+def test_all_dense_groups_are_one_baseline_and_the_null_control_gains_over_it():
+    null = run("dense", 0, level(0, 1.0, 0.7), level(1, 1.0, 0.75), group=" levels=1")
+    found = rows(dense(0, 0.7), null, rigl(0, 0.8))
+    assert found["dense levels=1"].gains["dense"].spread.mean == pytest.approx(0.05)
+    assert found["dense"].gains["dense"] is None
+    assert found["rigl"].gains["dense"].spread.mean == pytest.approx(0.1)
+    assert found["dense levels=1"].cost == 2.0
+    over_null = rows(dense(0, 0.7), null, rigl(0, 0.8), baselines=("dense levels=1",))
+    assert over_null["rigl"].gains["dense levels=1"].spread.mean == pytest.approx(0.05)
+
+
+def test_controls_stand_behind_what_they_control_and_have_its_name_as_a_baseline():
+    source = imp(0, 0.7, 0.8)
+    control = Control(run=source.run_id, level=1, kind="same_layer")
+    same = run("ticket", 0, level(0, 0.5, 0.72), controls=control)
+    found = table(same, rigl(0, 0.8), source, baselines=("same_layer", "dense"))
+    assert [row.label for row in found.rows] == ["rigl", "imp", "ticket"]
+    assert found.rows[1].gains["same_layer"].spread.mean == pytest.approx(0.08)
+    assert describe(found)["groups"][2]["control"] == "same_layer"
+
+
 def test_of_runs_with_the_same_seed_the_newest_finished_one_counts():
     old, new = rigl(0, 0.5, run_id="a", created=1.0), rigl(0, 0.6, run_id="b", created=2.0)
     third = rigl(0, 0.7, run_id="c", created=3.0, status="failed")
@@ -211,6 +233,11 @@ def test_groups_are_named_by_method_and_what_tells_them_apart():
     assert by_method({"a": spec("rigl"), "b": spec("imp", 8)}) == {
         "a": "rigl width=4",
         "b": "imp width=8",
+    }
+    controls = {"controls": {"kind": "null", "source": "x:1"}}
+    assert by_method({"a": {**spec("dense", levels=3), **controls}, "b": spec("dense")}) == {
+        "a": "null",
+        "b": "dense",
     }
     alike = by_method({"abcdef1": {"sparsifier": {"name": "x"}}, "fedcba2": spec("x", 4)})
     assert len(set(alike.values())) == 2
