@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Generator, Mapping, Sequence
 from itertools import islice, pairwise, product
@@ -41,8 +42,9 @@ def next_points(
     """Where to look next for the value at which a density meets `target`.
 
     At first at both ends and evenly between them, then evenly between the two neighbours that
-    have the target between them, those that came nearest if there are several. Where there are
-    none, between a trial that failed and a neighbour that did not.
+    have the target between them, those that came nearest if there are several; but the value that
+    is nearest to where the target lies, should log odds of the density rise in a line, gives way
+    to that. Where there are no such neighbours, between a trial that failed and one that did not.
 
     Args:
         tried: densities by value; None where a trial failed.
@@ -57,7 +59,9 @@ def next_points(
     inner: list[float] = []
     if bracket := _bracket(tried, target):
         for parts in range(count, count + len(tried) + 1):
-            inner = [point for point in _even(*bracket, parts + 2) if point not in tried]
+            even = _even(*bracket, parts + 2)
+            points = even if parts > count else _drawn_to(target, tried, even)
+            inner = [point for point in points if point not in tried]
             if len(inner) >= count:
                 break
     return inner[:count]
@@ -95,6 +99,25 @@ def _bracket(tried: Mapping[float, float | None], target: float) -> tuple[float,
     ]
     beside = [(a, b) for a, b in pairwise(sorted(tried)) if (a in known) != (b in known)]
     return min(around or beside, key=lambda pair: off(*pair), default=None)
+
+
+def _drawn_to(
+    target: float, tried: Mapping[float, float | None], even: Sequence[float]
+) -> Sequence[float]:
+    """Even points, of which one moves to where the target should lie, not too near to an end."""
+    low, high, margin = even[0], even[-1], 0.5 / (len(even) - 1)
+    first, last = tried[low], tried[high]
+    if first is None or last is None or first == last:
+        return even
+    share = (_log_odds(target) - _log_odds(first)) / (_log_odds(last) - _log_odds(first))
+    guess = low + (high - low) * min(max(share, margin), 1 - margin)
+    nearest = min(even[1:-1], key=lambda point: abs(point - guess), default=None)
+    return [float(f"{guess:.6g}") if point == nearest else point for point in even]
+
+
+def _log_odds(density: float) -> float:
+    share = min(max(density, 1e-6), 1 - 1e-6)
+    return math.log(share / (1 - share))
 
 
 def _even(low: float, high: float, count: int) -> list[float]:
