@@ -23,7 +23,7 @@ from engine.verifying import verify
 Folders = Callable[..., RunDirectory]
 Specs = Callable[..., RunSpec]
 CPU = torch.device("cpu")
-NAMES = ["regrow", "continuous", "prac", "probe"]
+NAMES = ["rigl", "continuous", "prac", "probe"]
 SHORT: dict[str, dict[str, Any]] = {
     "continuous": {"rounds": 2},
     "imp": {"levels": 2, "rewind": "1ep"},
@@ -35,6 +35,7 @@ SHORT: dict[str, dict[str, Any]] = {
         "mask_distance": 0.05,
         "window": 2,
     },
+    "rigl": {"density": 0.3, "interval": "3it", "stop": 1.0},
 }
 # the gates of an earlier epoch are soft, and leave no ticket
 EPOCHS = [(n, e) for n in NAMES for e in ("last", "best") if (n, e) != ("continuous", "best")]
@@ -158,7 +159,7 @@ def test_tickets_are_masked_and_score_what_the_journal_says(
 def test_a_mask_that_changes_is_journalled_and_keeps_its_count(
     spec: Specs, run_folder: Folders
 ) -> None:
-    events = _run(run_folder(spec("regrow")))
+    events = _run(run_folder(spec("rigl")))
     changes = [e for e in events if isinstance(e, MaskChanged)]
     assert [e.step for e in changes] == list(range(3, 25, 3))
     [ended] = [e for e in events if isinstance(e, LevelEnded)]
@@ -167,7 +168,8 @@ def test_a_mask_that_changes_is_journalled_and_keeps_its_count(
 
 def test_the_best_epoch_keeps_the_mask_it_had(spec: Specs, run_folder: Folders) -> None:
     select = {"epoch": "best"}
-    directories = [run_folder(spec("regrow", select=s), r) for s, r in ((select, "a"), ({}, "b"))]
+    specs = [spec("rigl", select=s, seed=3) for s in (select, {})]
+    directories = [run_folder(wanted, name) for wanted, name in zip(specs, "ab", strict=True)]
     scored = []
     for directory in directories:
         [ended] = [e for e in _run(directory) if isinstance(e, LevelEnded)]
@@ -295,7 +297,7 @@ def test_a_run_that_a_method_ends_early_keeps_no_more_than_asked(
 def test_too_few_examples_are_said(
     spec: Specs, run_folder: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    method = registry.load("sparsifiers", "regrow").Sparsifier
+    method = registry.load("sparsifiers", "rigl").Sparsifier
     monkeypatch.setattr(method, "examples", lambda self, training: torch.tensor([4]))
     with pytest.raises(DataError, match="1 training image"):
-        _run(run_folder(spec("regrow")))
+        _run(run_folder(spec("rigl")))
