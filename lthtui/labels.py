@@ -22,9 +22,28 @@ def distinguish(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
         specs: by group, the dumped spec of one of its runs.
     """
     flat = {group: dict(_flat(spec)) for group, spec in specs.items()}
-    keys = dict.fromkeys(key for one in flat.values() for key in one)
-    differ = [key for key in keys if len({str(one.get(key)) for one in flat.values()}) > 1]
-    return {group: _label(one, differ) for group, one in flat.items()}
+    return {group: _label(differs) for group, differs in told_apart(flat).items()}
+
+
+def told_apart(flat: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """By group, the fields in which it differs from others.
+
+    The settings of a choice, such as a sparsifier's, count only among groups that chose the same.
+
+    Args:
+        flat: by group, values by dotted field, choices by names such as `sparsifier.name`.
+    """
+    found: dict[str, dict[str, Any]] = {group: {} for group in flat}
+    for key in dict.fromkeys(key for one in flat.values() for key in one):
+        alike: dict[tuple[Any, ...], list[str]] = {}
+        for group, one in flat.items():
+            alike.setdefault(_choices(one, key), []).append(group)
+        for groups in alike.values():
+            if len({str(flat[group].get(key)) for group in groups}) > 1:
+                for group in groups:
+                    if flat[group].get(key) is not None:
+                        found[group][key] = flat[group][key]
+    return found
 
 
 def by_method(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -61,10 +80,22 @@ def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in spec["sparsifier"].items() if "source" not in key}
 
 
-def _label(flat: Mapping[str, Any], differ: list[str]) -> str:
-    shown = [f"{key.rpartition('.')[2]}={flat[key]}" for key in differ if flat.get(key) is not None]
-    more = f" +{len(shown) - MOST}" if len(shown) > MOST else ""
-    return clean_line(" ".join(shown[:MOST]) + more)
+def _choices(flat: Mapping[str, Any], key: str) -> tuple[Any, ...]:
+    """The names of the choices that a field belongs to."""
+    parts = key.split(".")
+    above = [".".join(parts[:end]) for end in range(1, len(parts))]
+    return tuple(flat.get(f"{block}.name") for block in above if f"{block}.name" != key)
+
+
+def _label(differs: Mapping[str, Any]) -> str:
+    names = [str(value) for key, value in differs.items() if key.endswith(".name")]
+    shown = [
+        f"{key.rpartition('.')[2]}={value}"
+        for key, value in differs.items()
+        if not key.endswith(".name")
+    ]
+    more = [f"+{len(shown) - MOST}"] if len(shown) > MOST else []
+    return clean_line(" ".join([*names, *shown[:MOST], *more]))
 
 
 def _flat(spec: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -74,7 +105,7 @@ def _flat(spec: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
         if isinstance(value, Mapping):
             name = value.get("name")
             if name is not None:
-                yield f"{prefix}{key}", name
+                yield f"{prefix}{key}.name", name
             yield from _flat({k: v for k, v in value.items() if k != "name"}, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

@@ -9,6 +9,7 @@ from typing import Any
 from engine.plan import Level, Planned
 from engine.schema import params_of
 from lthtui.costs import Cost, Measurement
+from lthtui.labels import told_apart
 from lthtui.specfiles import Ready
 
 
@@ -38,13 +39,11 @@ def groups(runs: Sequence[Ready]) -> list[Group]:
     gathered: dict[str, list[Ready]] = {}
     for run in runs:
         gathered.setdefault(run.spec.group, []).append(run)
-    params = [params_of(members[0].spec) for members in gathered.values()]
-    keys = dict.fromkeys(key for one in params for key in one if key != "seed")
-    varied = [key for key in keys if len({one.get(key) for one in params}) > 1]
-    return [
-        Group(tuple(members), {key: one[key] for key in varied if key in one})
-        for members, one in zip(gathered.values(), params, strict=True)
-    ]
+    params = {group: params_of(members[0].spec) for group, members in gathered.items()}
+    for one in params.values():
+        del one["seed"]
+    differs = told_apart(params)
+    return [Group(tuple(members), differs[group]) for group, members in gathered.items()]
 
 
 def describe(group: Group) -> dict[str, Any]:

@@ -21,7 +21,13 @@ def test_only_what_differs_is_named():
 
 def test_a_choice_is_named_by_its_kind():
     specs = {"a": spec(rate=0.1), "b": {**spec(), "sparsifier": {"name": "rigl"}}}
-    assert distinguish(specs) == {"a": "sparsifier=imp rate=0.1", "b": "sparsifier=rigl"}
+    assert distinguish(specs) == {"a": "imp", "b": "rigl"}
+
+
+def test_settings_count_among_those_who_chose_the_same():
+    rigl = {**spec(), "sparsifier": {"name": "rigl", "alpha": 0.3}}
+    specs = {"a": spec(rate=0.1), "b": spec(rate=0.2), "c": rigl}
+    assert distinguish(specs) == {"a": "imp rate=0.1", "b": "imp rate=0.2", "c": "rigl"}
 
 
 def test_many_differences_are_counted():
