@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rundirs import BEGAN
 from textual.worker import WorkerFailed
+from waiting import PATIENCE
 
 from lthtui import app as module
 from lthtui.desk import Desk
@@ -77,14 +78,14 @@ def running(root):
         async with made.run_test(size=size) as pilot:
 
             async def settle(condition=lambda: True):
-                deadline = time.monotonic() + 20
-                while True:
+                deadline = time.monotonic() + PATIENCE
+                before = None
+                while before != screen(made) or not condition():
+                    assert time.monotonic() < deadline, screen(made)
+                    before = screen(made)
                     with suppress(WorkerFailed):
                         await pilot.app.workers.wait_for_complete()
                     await pilot.pause(0.06)
-                    if condition():
-                        return
-                    assert time.monotonic() < deadline, screen(made)
 
             pilot.settle = settle
             await settle(lambda: "Help" in screen(made) and _has_looked(made))
