@@ -53,6 +53,8 @@ def narrow(spec: RunSpec, limit: int) -> dict[str, Any]:
 
 def count(model: Settings, classes: int, channels: int, size: int) -> int:
     """Parameters of a network, which is laid out without memory for its weights."""
+    if hasattr(model, "init"):  # torch's own first weights: others import much for this device
+        model = model.model_copy(update={"init": "random"})
     with torch.device("meta"), torch.random.fork_rng(devices=[]):
         net = load("models", model.name).build(model, classes, channels, size)
     return sum(p.numel() for p in net.parameters())

@@ -128,8 +128,9 @@ class Source:
             return value
         if isinstance(value, dict):
             return cls(**_Form.model_validate(value).model_dump())
+        number = isinstance(value, int) and not isinstance(value, bool)  # digits of a group
         try:
-            return cls.parse(value if isinstance(value, str) else ":")
+            return cls.parse(str(value) if number or isinstance(value, str) else ":")
         except ValueError as error:
             raise PydanticCustomError("source", "{why}", {"why": str(error)}) from None
 

@@ -78,8 +78,9 @@ def _unpruned(runs: Sequence[RunView]) -> Iterator[str]:
         control = runs[0].controls
         yield f"{control.kind if control else 'dense'}{_seeds(runs)}: {picked}"
         return
+    retrained = max(len(run.ended_levels) for run in runs) - 1
     yield f"nothing was pruned, so there is no ticket{_seeds(runs)}"
-    yield f"  picked  {picked}, the best of {max(run.planned_levels for run in runs) - 1} retrainings"
+    yield f"  picked  {picked}, the best of {retrained} retrainings"
     yield f"  dense   {_accuracies([run.dense for run in runs])}"
     yield f"  gain    {_gains(runs)}{', seed by seed' if runs[1:] else ''}, without any pruning"
 
@@ -179,9 +180,7 @@ def _costs(levels: Sequence[LevelView]) -> Iterator[str]:
 def _mark(group: Group, index: int) -> str:
     """Whose winning ticket a level is; a level that was picked but lost to dense is no winner."""
     picked = [
-        run
-        for run in group.runs
-        if run.final and run.winner == index and run.winning is not run.dense
+        run for run in group.runs if run.final and run.winner == index and _chosen(run.winning)
     ]
     won = [run for run in picked if run.beats_dense]
     shown = won or picked
@@ -189,6 +188,11 @@ def _mark(group: Group, index: int) -> str:
         return ""
     seeds = " " + " ".join(f"s{run.seed}" for run in shown) if group.runs[1:] else ""
     return f"{MARK} winning{seeds}" if won else f"picked{seeds}"
+
+
+def _chosen(level: LevelView | None) -> bool:
+    """Whether a picked level was picked among others: the first of a dense run was not."""
+    return level is not None and (level.sparse or level.index > 0)
 
 
 def _summary(group: Group) -> Sequence[str]:

@@ -46,10 +46,11 @@ def paired(root: Path, word: str, seed: int) -> RunDirectory:
     alike = [run for run in known if _parts(run)[0] == word] or _of_group(root, known, word)
     mine = [run for run in alike if _parts(run)[1] == seed]
     if alike and not mine:
-        seeds = ", ".join(sorted({str(_parts(run)[1]) for run in alike}))
+        seeds = sorted({_parts(run)[1] for run in alike})
+        first = next(run for run in alike if _parts(run)[1] == seeds[0])
         raise UsageError(
-            f"no run '{clean_line(word)}' has seed {seed}, only {seeds}; write"
-            f" {clean_line(_short(alike[-1]))} to take that one for every seed"
+            f"no run '{clean_line(word)}' has seed {seed}, only {', '.join(map(str, seeds))};"
+            f" write {clean_line(_short(first))} to take that one for every seed"
         )
     if not alike:
         mine = [run for run in known if word in run]
@@ -57,6 +58,24 @@ def paired(root: Path, word: str, seed: int) -> RunDirectory:
     if len(mine) == 1:
         return RunDirectory(root / "runs" / mine[0])
     return RunDirectory(root / "runs" / _meant(known, mine, word))
+
+
+def seeds(root: Path, word: str) -> list[RunDirectory]:
+    """The run that is meant, or the runs of all seeds where a name, a group or a part means those.
+
+    Raises:
+        UsageError: it means no run, or runs of several groups.
+    """
+    known = _known(root)
+    alike = [run for run in known if _parts(run)[0] == word] or _of_group(root, known, word)
+    alike = alike or [run for run in known if word in run]
+    if word == LAST or word in known or names_seed(word) or len(alike) < 2:
+        return find(root, [word])
+    runs = [RunDirectory(root / "runs" / run) for run in alike]
+    if len({identity.read(run).group for run in runs}) > 1:
+        _meant(known, alike, word)
+    newest = {_parts(run.run_id)[1]: run for run in runs}
+    return [newest[seed] for seed in sorted(newest)]
 
 
 def names_seed(word: str) -> bool:

@@ -34,6 +34,14 @@ def root(given: Path | None = None) -> Path:
     return DEFAULT_ROOT.absolute()
 
 
+def use(given: Path | None) -> Path:
+    """As `root`, and the same for whatever this process asks for it from now on."""
+    found = root(given)
+    if given is not None:
+        os.environ["LTHTUI_ROOT"] = str(found)
+    return found
+
+
 def user_file() -> Path:
     """Where the user's own settings are, whether the file exists or not."""
     home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +21,7 @@ from lthtui.text import clean, clean_line
 if TYPE_CHECKING:
     from lthtui.headless import Display
     from lthtui.launch.queue import Submitted
-    from lthtui.specfiles import Ready
+    from lthtui.specfiles import Expansion, Ready
 
 Runs = Annotated[
     list[str],
@@ -39,36 +39,56 @@ def register(app: typer.Typer) -> None:
     app.command("list")(list_runs)
 
 
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Queue the runs and return at once.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be run; write nothing.")]
+Again = Annotated[
+    bool, typer.Option("--again", help="Make new runs even of what is finished or begun.")
+]
+Priority = Annotated[int, typer.Option(min=-1000, max=1000, help="Higher starts before lower.")]
+
+
 def run(
     arguments: Specs,
-    detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="Queue the runs and return at once.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be run; write nothing.")
-    ] = False,
-    again: Annotated[
-        bool, typer.Option("--again", help="Make new runs even of what is finished or begun.")
-    ] = False,
-    priority: Annotated[
-        int, typer.Option(min=-1000, max=1000, help="Higher starts before lower.")
-    ] = 0,
+    detach: Detach = False,
+    dry_run: DryRun = False,
+    again: Again = False,
+    priority: Priority = 0,
     as_json: Json = False,
     root: Root = None,
 ) -> None:
     """Run spec files and follow them to the end; Ctrl-C stops them, `lthtui resume` goes on."""
     from lthtui import specfiles
-    from lthtui.launch import queue
 
     names, changes = overrides.separate(arguments)
     if not names:
         raise UsageError("no spec given; name a file, such as specs/quickstart.yaml")
+    folder = settings.use(root)
     expansions = [specfiles.without_search(specfiles.expand(name, changes)) for name in names]
+    launch(folder, expansions, detach, dry_run, again, priority, as_json)
+
+
+def launch(
+    folder: Path,
+    expansions: Sequence[Expansion],
+    detach: bool,
+    dry_run: bool,
+    again: bool,
+    priority: int,
+    as_json: bool,
+) -> None:
+    """Run what spec files make; see `run`.
+
+    Raises:
+        typer.Exit: the runs were followed to their end.
+        UsageError: the root cannot be written to.
+    """
+    from lthtui.launch import queue
+
     for expansion in expansions:
         for note in expansion.notes:
             _say(f"{expansion.source}: {note}")
     ready = [one for expansion in expansions for one in expansion.runs]
-    folder, specs = settings.root(root), [one.spec for one in ready]
+    specs = [one.spec for one in ready]
     if dry_run:
         _dry_run(queue.preview(folder, specs, again=again), ready, as_json)
         return
@@ -119,6 +139,9 @@ def show(name: Run, as_json: Json = False, root: Root = None) -> None:
     keys = ("run_id", "status", "experiment", "seed", "sparsifier", "dataset", "model", "directory")
     for key in keys:
         typer.echo(f"{key:<12}{clean_line(str(facts[key]), 1000)}")
+    if facts["controls"]:
+        run, level, kind = (clean_line(str(facts["controls"][k])) for k in ("run", "level", "kind"))
+        typer.echo(f"{'controls':<12}{run}, level {level}: {kind}")
     typer.echo()
     epilogue.results([watched])
     epilogue.failures([watched])
@@ -270,14 +293,27 @@ def _listed(runs: Sequence[dict[str, Any]]) -> Iterator[str]:
         _say("no runs yet; `lthtui run SPEC` makes one")
         return
     header = ("RUN", "STATUS", "LEVELS", "KEPT", "VAL", "TEST")
-    yield from aligned(header, map(_row, runs))
+    yield from aligned(header, map(_row, _nested(runs)))
+
+
+def _nested(runs: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Runs in their order, but controls right behind the run that they control."""
+    known = {run["run_id"] for run in runs}
+    below = defaultdict(list)
+    for run in runs:
+        source = run["controls"] and run["controls"]["run"]
+        below[source if source in known else None].append(run)
+    waiting = below[None][::-1]
+    while waiting:
+        yield (run := waiting.pop())
+        waiting += below[run["run_id"]][::-1]
 
 
 def _row(run: dict[str, Any]) -> Sequence[str]:
     won = run["winning"] or {}
     shares = (won.get("density"), won.get("val_accuracy"), won.get("test_accuracy"))
     return (
-        clean_line(run["run_id"]),
+        f"{'└ ' if run['controls'] else ''}{clean_line(run['run_id'])}",
         "stalled" if run["stalled"] else run["status"],
         str(len(run["levels"])),
         *("–" if share is None else f"{share:.2%}" for share in shares),

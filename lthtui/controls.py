@@ -1,0 +1,234 @@
+"""Derives the specs of controls from a run: what is left of its ticket's gain without the ticket.
+
+A control is the source run's own spec with as little changed as its kind needs, so that it differs
+in nothing else. It names the run and the level that it controls.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import UsageError
+from engine.events import LevelEnded, RunStarted, Tail
+from engine.plugin import ReturnSettings
+from engine.rundir import RunDirectory
+from engine.sources import Level, Source
+from engine.spec import RunSpec
+from lthtui import runnames, sources, specfiles, yamlfile
+from lthtui.text import clean_line
+
+Doc = dict[str, Any]
+NAME = 64  # characters of a spec's name
+
+
+@dataclass(frozen=True)
+class Original:
+    """A run whose ticket is controlled.
+
+    Attributes:
+        reference: the ticket as a spec names it.
+        ticket: the ticket as it was found.
+        levels: how many there are.
+        epochs: epochs of all of them, over all its training images.
+        parameters: of the whole network, pruned weights included.
+    """
+
+    directory: RunDirectory
+    spec: RunSpec
+    reference: str
+    ticket: Source
+    levels: int
+    epochs: float
+    parameters: int
+
+    @property
+    def remaining(self) -> int:
+        """Parameters that the ticket has: those kept, and those that cannot be pruned."""
+        return self.parameters - self.ticket.total + self.ticket.kept
+
+    @property
+    def single(self) -> dict[str, Any]:
+        """What a control of one level has instead of a numbered level to select."""
+        level = self.spec.select.level
+        return {"select.level": level} if isinstance(level, int) else {}
+
+
+def originals(root: Path, words: Iterable[str], level: Level) -> list[Original]:
+    """The runs that are meant; a word may stand for all seeds of a group.
+
+    Raises:
+        UsageError: a word means no run, or several groups; a ticket is not there, or dense.
+        Damaged: a ticket's file is broken.
+    """
+    runs = list(dict.fromkeys(run for word in words for run in runnames.seeds(root, word)))
+    return [_original(root, run, level) for run in runs]
+
+
+def documents(
+    kind: str, runs: Sequence[Original], ask: Callable[[Sequence[str]], Mapping[str, Any]]
+) -> list[Doc]:
+    """The spec files of one kind of control, runs that differ in their seed only in one.
+
+    Args:
+        ask: has the worker program carry out a verb.
+    """
+    seeds: dict[str, list[int]] = {}
+    known: dict[tuple[str, int], Doc] = {}
+
+    def narrowed(run: Original) -> Doc:
+        key = run.spec.group, run.remaining
+        if key not in known:
+            known[key] = _narrowed(run, ask)
+        return known[key]
+
+    for run in runs:
+        text = json.dumps(_document(kind, run, narrowed))
+        seeds.setdefault(text, []).append(run.spec.seed)
+    return [{**json.loads(text), "seeds": found} for text, found in seeds.items()]
+
+
+def kinds(text: str) -> list[str]:
+    """The kinds that are meant: names with commas between them, or all.
+
+    Raises:
+        UsageError: there is no such kind.
+    """
+    names = list(KINDS) if text == "all" else list(dict.fromkeys(text.split(",")))
+    for name in names:
+        if name not in KINDS:
+            raise UsageError(f"no control '{clean_line(name)}'; all, or {', '.join(KINDS)}")
+    return names
+
+
+def parsed(document: Doc) -> yamlfile.Document:
+    """A control's spec as a document, for messages that point into it."""
+    return yamlfile.parse(yamlfile.dump(document), document["name"])
+
+
+def write(documents: Sequence[Doc], folder: Path) -> list[Path]:
+    """Write spec files into a folder; kinds whose seeds need one each have them in their names.
+
+    Raises:
+        UsageError: a file exists already.
+    """
+    names = Counter(document["name"] for document in documents)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for document in documents:
+        seed = f"-s{document['seeds'][0]}" if names[document["name"]] > 1 else ""
+        paths.append(folder / f"{document['name']}{seed}.yaml")
+    for path in paths:
+        if path.exists():
+            raise UsageError(f"{path} exists already; nothing was written")
+    for path, document in zip(paths, documents, strict=True):
+        path.write_text(yamlfile.dump(document))
+    return paths
+
+
+def _original(root: Path, run: RunDirectory, level: Level) -> Original:
+    ticket = sources.resolved(Source(run.run_id, level), 0, root)
+    spec = run.spec()
+    if ticket.dense:
+        raise UsageError(
+            f"level {ticket.level} of {run.run_id} is dense, so there is no ticket to control;"
+            " --level names a sparse one"
+        )
+    events = list(Tail(run.events_file).read())
+    started = next(event for event in events if isinstance(event, RunStarted))
+    ended = [event for event in events if isinstance(event, LevelEnded)]
+    steps = max(event.step or 0 for event in ended)
+    return Original(
+        run,
+        spec,
+        f"{_name(root, run, spec)}:{level}",
+        ticket,
+        len(ended),
+        steps / started.steps_per_epoch,
+        started.parameters,
+    )
+
+
+def _name(root: Path, run: RunDirectory, spec: RunSpec) -> str:
+    """The name for all seeds, where no other run has it; or else the run's id."""
+    try:
+        found = runnames.paired(root, spec.name, spec.seed)
+    except UsageError:
+        return run.run_id
+    return spec.name if found.path == run.path else run.run_id
+
+
+def _document(kind: str, run: Original, narrowed: _Narrowed) -> Doc:
+    settings, instead = KINDS[kind](run, narrowed)
+    data: Doc = run.spec.model_dump(mode="json", exclude_defaults=True, exclude={"seed"})
+    data |= {"name": f"{run.spec.name[: NAME - len(kind) - 1]}-{kind}"}
+    data |= {"experiment": run.spec.experiment_name, "sparsifier": settings.pop("sparsifier")}
+    data.setdefault("train", {}).update(settings.pop("train", {}))
+    data["model"].update(settings.pop("model", {}))
+    if "select.level" in instead:
+        data["select"].pop("level")
+    data["controls"] = {"source": run.reference, "kind": kind}
+    if instead:
+        data["controls"]["instead"] = instead
+    return data
+
+
+def _ticket(**settings: Any) -> _Kind:
+    def make(run: Original, narrowed: object) -> tuple[Doc, Doc]:
+        return {"sparsifier": {"name": "ticket", "source": run.reference, **settings}}, run.single
+
+    return make
+
+
+def _null(run: Original, narrowed: object) -> tuple[Doc, Doc]:
+    """As many trainings, returns and picks, without pruning."""
+    own = run.spec.sparsifier.model_dump(mode="json", exclude_defaults=True)
+    returns = {key: value for key, value in own.items() if key in ReturnSettings.model_fields}
+    return {"sparsifier": {**_dense(run), "levels": run.levels - 1, **returns}}, {}
+
+
+def _small_dense(run: Original, narrowed: _Narrowed) -> tuple[Doc, Doc]:
+    """The widest dense network that has no more parameters than the ticket."""
+    model = narrowed(run)
+    before = {f"model.{field}": getattr(run.spec.model, field) for field in model}
+    return {"sparsifier": _dense(run), "model": model}, {**before, **run.single}
+
+
+def _narrowed(run: Original, ask: Callable[[Sequence[str]], Mapping[str, Any]]) -> Doc:
+    with tempfile.TemporaryDirectory(prefix="lthtui-") as folder:
+        file = Path(folder) / "spec.yaml"
+        file.write_text(specfiles.write(run.spec))
+        return dict(ask(["narrow", str(file), str(run.remaining)])["model"])
+
+
+def _budget(run: Original, narrowed: object) -> tuple[Doc, Doc]:
+    """One dense training of as many epochs as the whole run had."""
+    before = run.spec.train.multiplier
+    multiplier = max(1, round(run.epochs)) / run.spec.train.epochs
+    settings = {"sparsifier": _dense(run), "train": {"multiplier": multiplier}}
+    return settings, {"train.multiplier": before, **run.single}
+
+
+def _dense(run: Original) -> Doc:
+    """No pruning, with the density counted over the same weights."""
+    return {"name": "dense", "prunable": run.spec.prunable}
+
+
+_Narrowed = Callable[[Original], Doc]
+_Kind = Callable[[Original, _Narrowed], tuple[Doc, Doc]]
+KINDS: dict[str, _Kind] = {
+    "same_layer": _ticket(mask="same_layer"),
+    "random": _ticket(mask="random"),
+    "uniform": _ticket(mask="uniform"),
+    "erk": _ticket(mask="erk"),
+    "reinit": _ticket(weights="reinit"),
+    "shuffle": _ticket(weights="shuffle"),
+    "small_dense": _small_dense,
+    "null": _null,
+    "budget": _budget,
+}

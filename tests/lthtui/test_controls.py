@@ -1,0 +1,309 @@
+"""Tickets as sources and their controls, from the command line: found, refused, derived, run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from inprocess import finish
+
+from engine import levels
+from engine.rundir import RunDirectory, run_id
+from engine.sources import Source
+from engine.tickets import Ticket
+from lthtui import cli, identity, runnames, specfiles
+from lthtui.sources import resolved
+
+SPEC = """\
+data: {name: digits, per_class: 10, validation: 100}
+model: {name: resnet20, width: 4, shortcut: B}
+sparsifier: {name: imp, levels: 2, rate: 0.5, rewind: 1ep}
+train: {epochs: 2, batch_size: 25, evaluate: {every: 1}}
+select: {level: last}
+keep: [best, last]
+tracking: "off"
+"""
+TICKET = """\
+data: {name: digits, per_class: 10, validation: 100}
+model: {name: resnet20, width: 4, shortcut: B}
+sparsifier:
+  name: ticket
+  source: SOURCE
+train: {epochs: 2, batch_size: 25, evaluate: {every: 1}}
+select: {level: last}
+tracking: "off"
+"""
+KINDS = "same_layer random uniform erk reinit shuffle small_dense null budget".split()
+
+
+def train(root: Path, path: Path | str, *changes: str) -> list[RunDirectory]:
+    """Run a spec file as `lthtui run` does, but in this process."""
+    made = []
+    for spec in specfiles.load(path, changes):
+        directory = RunDirectory(root / "runs" / run_id(spec, "20260101"))
+        directory.path.mkdir(parents=True)
+        directory.spec_file.write_text(specfiles.write(spec))
+        identity.store(directory, spec)
+        finish(directory)
+        made.append(directory)
+    return made
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a spec of IMP that was run with two seeds."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "imp.yaml").write_text(SPEC)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    train(folder / "mlruns", folder / "imp.yaml", "seeds=0,1")
+    torch.set_num_threads(threads)
+    return folder
+
+
+@pytest.fixture
+def folder(trained, monkeypatch):
+    monkeypatch.chdir(trained)
+    monkeypatch.delenv("LTHTUI_ROOT", raising=False)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield trained
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def copy(folder, tmp_path, monkeypatch):
+    """A copy of the folder, to be damaged."""
+    shutil.copytree(folder, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def spec(source: str, name: str = "again.yaml") -> Path:
+    Path(name).write_text(TICKET.replace("SOURCE", source))
+    return Path(name)
+
+
+def runs(root: Path) -> list[RunDirectory]:
+    return [run for run in runnames.every(root) if identity.read(run).name == "imp"]
+
+
+def test_seeds_pair_with_their_own_sources(folder):
+    first, second = runs(folder / "mlruns")
+    found = specfiles.expand(spec("imp"), ["seeds=0,1"])
+    assert [one.spec.sparsifier.source.run for one in found.runs] == [first.run_id, second.run_id]
+    assert found.notes == ()
+    [one, two] = [one.spec for one in found.runs]
+    assert one.group == two.group and one.digest != two.digest
+    for made, run in ((one, first), (two, second)):
+        assert made.controls is not None and made.controls.kind == "retrain"
+        assert made.controls.source.level == 2 and made.family == run.spec().family
+
+
+@pytest.mark.parametrize("word", ["imp-s1", "RUN", "imp-s1:2", "PATH"])
+def test_one_source_for_all_seeds(folder, word):
+    run = runs(folder / "mlruns")[1]
+    path = run.level(2) / levels.TICKET
+    made = specfiles.load(
+        spec(word.replace("RUN", run.run_id).replace("PATH", str(path))), ["seeds=0,1"]
+    )
+    assert {one.sparsifier.source.run for one in made} == {run.run_id}
+    assert {one.sparsifier.source.path for one in made} == {str(path)}
+    assert len({one.digest for one in made}) == 2 and len({one.group for one in made}) == 1
+
+
+def test_a_part_that_only_one_run_has_says_which_seed_it_took(folder):
+    run = runs(folder / "mlruns")[1]
+    part = run.run_id.split("-")[2]
+    expansion = specfiles.expand(spec(part))
+    assert expansion.notes == (f"sparsifier.source: seed 0 takes its ticket from {run.run_id}",)
+
+
+def test_a_resolved_spec_is_a_spec_and_the_same_run(folder, tmp_path):
+    [made] = specfiles.load(spec("imp"))
+    (tmp_path / "spec.yaml").write_text(specfiles.write(made))
+    [again] = specfiles.load(tmp_path / "spec.yaml")
+    assert again == made
+
+
+def test_a_ticket_trained_on_other_images_is_no_control(folder):
+    [made] = specfiles.load(spec("imp"), ["data.per_class=5"])
+    assert made.controls is None and made.sparsifier.source.level == 2
+
+
+REFUSED = {
+    "imp:0": "has not kept the weights of level 0; kept: 2. Run it again with keep: [all]",
+    "imp:7": "has no level 7, only 0 to 2; kept: 2",
+    "nothing": "no run 'nothing'; `lthtui list` shows all",
+    "20260101": "'20260101' means 2 runs; write more of the id",
+    "imp-s7": "no run 'imp-s7'; did you mean imp-s",
+    "imp:middle": "'imp:middle' names no ticket; write RUN, RUN:LEVEL",
+    "here/ticket.safetensors": "here/ticket.safetensors: No such file",
+}
+
+
+@pytest.mark.parametrize("word", REFUSED)
+@pytest.mark.parametrize("command", [["check"], ["plan", "--quick"], ["run"]])
+def test_sources_that_are_not_there_are_refused_at_their_place(folder, capsys, word, command):
+    path = spec(word)
+    seeds = ["seeds=0,2"] if word == "20260101" else []
+    assert cli.main([*command, str(path), *seeds]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"{path}:5:") and REFUSED[word] in error
+
+
+def test_other_refusals_say_what_to_do(folder, capsys):
+    wrong = {
+        ("imp", "seeds=5"): "no run 'imp' has seed 5, only 0, 1; write imp-s0 to take that one",
+        ("imp", "model.width=8"): "is of another network: model.width is 4 there, 8 here",
+        ("imp", "model=resnet32"): "is of another network: model.name is resnet20 there, resnet32",
+        ("imp", "sparsifier.weights_source=imp:0"): "has not kept the weights of level 0",
+        ("''",): "source is missing: the ticket to train, as RUN",
+    }
+    for (word, *changes), words in wrong.items():
+        assert cli.main(["check", str(spec(word)), *changes]) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_damaged_moved_and_unfinished_sources_are_refused(copy, capsys):
+    [first, second] = runs(copy / "mlruns")
+    resolved_spec = copy / "resolved.yaml"
+    resolved_spec.write_text(specfiles.write(specfiles.load(spec("imp-s1"))[0]))
+    ticket = first.level(2) / levels.TICKET
+    data = bytearray(ticket.read_bytes())
+    data[-1] ^= 1
+    ticket.write_bytes(data)
+    second.events_file.write_bytes(
+        second.events_file.read_bytes().rpartition(b'{"kind":"run_ended"')[0]
+    )
+    for word, words in (
+        ("imp-s0", "differ from the checksum"),
+        ("imp-s1", "tickets are not final"),
+    ):
+        assert cli.main(["check", str(spec(word))]) == 2
+        assert words in capsys.readouterr().err
+    (second.level(2) / levels.TICKET).write_bytes(
+        (first.level(2) / levels.TICKET).read_bytes()[:-1]
+    )
+    assert cli.main(["check", str(resolved_spec)]) == 2
+    assert "differ from the checksum" in capsys.readouterr().err
+
+
+def test_a_ticket_that_was_replaced_is_not_taken_for_the_one_that_was_found(copy, capsys):
+    [first, second] = runs(copy / "mlruns")
+    Path("resolved.yaml").write_text(specfiles.write(specfiles.load(spec("imp-s0"))[0]))
+    shutil.copy(second.level(2) / levels.TICKET, first.level(2) / levels.TICKET)
+    assert cli.main(["check", "resolved.yaml"]) == 2
+    assert "no longer the ticket that was found before" in capsys.readouterr().err
+
+
+def test_a_root_that_moved_is_found_again_by_the_runs_id(folder, tmp_path, monkeypatch):
+    shutil.copytree(folder / "mlruns", tmp_path / "old" / "mlruns")
+    monkeypatch.chdir(tmp_path / "old")
+    Path("resolved.yaml").write_text(specfiles.write(specfiles.load(spec("imp-s0"))[0]))
+    monkeypatch.chdir(tmp_path)
+    Path("old").rename("new")
+    monkeypatch.chdir("new")
+    [made] = specfiles.load("resolved.yaml")
+    assert Path(made.sparsifier.source.path).is_relative_to(tmp_path / "new")
+
+
+def test_every_control_is_derived_run_and_linked(folder, capsys):
+    root = folder / "mlruns"
+    assert cli.main(["control", "imp", "--write", "controls"]) == 0
+    files = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert [file.name for file in files] == [f"imp-{kind}.yaml" for kind in KINDS]
+    both = ("same_layer", "small_dense", "null")
+    made = {
+        kind: train(root, file, "seeds=0,1" if kind in both else "seeds=0")
+        for kind, file in zip(KINDS, files, strict=True)
+    }
+    first, second = runs(root)
+    sources = {run.run_id: levels.ticket(run, 2) for run in (first, second)}
+    for kind, found in made.items():
+        assert len({identity.read(run).group for run in found}) == 1, kind
+        assert identity.read(found[0]).family == identity.read(first).family, kind
+    whole = levels.ticket(made["budget"][0], 0)
+    assert whole.mask.kept == whole.mask.total and whole.card["epoch"] == 4  # 2 and twice 1
+    assert [folder.name for folder in sorted(made["null"][0].levels.iterdir())] == [
+        "00",
+        "01",
+        "02",
+    ]
+    ticket = sources[first.run_id]
+    limit = _size(levels.ticket(first, 2)) - ticket.mask.total + ticket.mask.kept
+    small = levels.ticket(made["small_dense"][0], 0)
+    assert small.mask.kept == small.mask.total and 0.4 * limit < _size(small) <= limit
+    for kind in ("same_layer", "random", "uniform", "erk", "reinit", "shuffle"):
+        for run, source in zip(made[kind], sources.values(), strict=False):
+            assert levels.ticket(run, 0).mask.kept == source.mask.kept
+    assert cli.main(["list", "--json"]) == 0
+    listed = {run["run_id"]: run for run in json.loads(capsys.readouterr().out)}
+    for kind, found in made.items():
+        for run, source in zip(found, (first, second), strict=False):
+            wanted = {"run": source.run_id, "level": 2, "kind": kind}
+            assert listed[run.run_id]["controls"] == wanted
+    assert listed[first.run_id]["controls"] is None
+    null = listed[made["null"][0].run_id]["winning"]
+    assert (null["level"], null["density"], null["beats_dense"]) == (2, 1.0, None)
+
+
+def test_controls_stand_behind_what_they_control(folder, capsys):
+    assert cli.main(["list"]) == 0
+    rows = [line.split()[0:2] for line in capsys.readouterr().out.splitlines()[1:]]
+    heads = [row[0] for row in rows if row[0] != "└"]
+    assert len(heads) == 2 and len(rows) in (2, 14)
+    if len(rows) == 14:
+        assert [row[0] for row in rows[1:10]] == ["└"] * 9
+        assert all(row[1].endswith("-s0") for row in rows[1:10])
+
+
+def test_controls_of_what_is_no_ticket_and_other_mistakes(folder, capsys):
+    for arguments, words in (
+        (["imp", "--level", "0"], "has not kept the weights of level 0"),
+        (["imp", "--level", "first"], "give best, last or a level's number"),
+        (["imp", "--kind", "nul"], "no control 'nul'; all, or same_layer, random"),
+        (["imp", "--write", "x", "train.epochs=3"], "--write takes no overrides"),
+        (["train.epochs=3"], "no run given"),
+        (["imp-s5"], "no run 'imp-s5'"),
+    ):
+        assert cli.main(["control", *arguments]) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_overrides_and_a_dry_run(folder, capsys):
+    done = cli.main(["control", "imp-s0", "--kind", "null,erk", "--dry-run", "train.epochs=3"])
+    assert done == 0
+    null, erk = capsys.readouterr().out.splitlines()
+    assert "-imp-null-" in null and "3 levels, 7 epochs" in null
+    assert "-imp-erk-" in erk and "1 levels, 2 epochs" in erk
+
+
+def test_written_controls_are_short_and_not_overwritten(folder, capsys, tmp_path):
+    target = tmp_path / "specs"
+    arguments = ["control", "imp", "--kind", "same_layer", "--write", str(target)]
+    assert cli.main(arguments) == 0
+    written = yaml.safe_load((target / "imp-same_layer.yaml").read_text())
+    assert written["sparsifier"] == {"name": "ticket", "source": "imp:best", "mask": "same_layer"}
+    assert written["controls"] == {"source": "imp:best", "kind": "same_layer"}
+    assert written["seeds"] == [0, 1]
+    assert cli.main(arguments) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_the_source_of_a_run_that_is_named_by_its_group(folder):
+    run = runs(folder / "mlruns")[1]
+    word = identity.read(run).group[:8]
+    assert resolved(Source(word), 1, folder / "mlruns").run == run.run_id
+    found = runnames.seeds(folder / "mlruns", word)
+    assert [one.run_id for one in found] == [one.run_id for one in runs(folder / "mlruns")]
+
+
+def _size(ticket: Ticket) -> int:
+    """Parameters of a ticket's network, pruned weights included."""
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    return sum(t.numel() for name, t in ticket.trained.items() if not name.endswith(buffers))
