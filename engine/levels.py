@@ -38,7 +38,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Carry:
-    """What a level hands to the next: a mask, the sparsifier's state, and the optimizer's if kept."""
+    """What a level hands on: a mask, the sparsifier's state, and the optimizer's if it is kept."""
 
     mask: Mask
     sparsifier: dict[str, Tensor]
