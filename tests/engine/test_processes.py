@@ -10,7 +10,7 @@ from waiting import PATIENCE, wait_for
 
 from engine.processes import Process, detach
 
-SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
+SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
 
 
 @pytest.fixture
