@@ -165,7 +165,7 @@ def test_a_run_stopped_after_every_few_steps_equals_one_that_was_not(
     for attempt in range(100):
         calls = iter(range(2 + attempt % 3))  # a few steps per attempt, then stop
         try:
-            run(torn, lambda calls=calls: next(calls, None) is None)  # type: ignore[misc]
+            events = run(torn, lambda calls=calls: next(calls, None) is None)  # type: ignore[misc]
             break
         except Stopped:
             continue
@@ -173,6 +173,10 @@ def test_a_run_stopped_after_every_few_steps_equals_one_that_was_not(
         pytest.fail("the run never ended")
     assert attempt >= 2
     assert _tickets(torn) == _tickets(whole.directory)
+    again = Whole(torn, events).ended()  # each attempt reports all levels that are done
+    assert [e.model_dump(exclude={"seconds"}) for e in again] == [
+        e.model_dump(exclude={"seconds"}) for e in whole.ended()
+    ]
 
 
 def test_no_validation_or_test_image_moves_a_weight(
