@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from engine import masks, tickets
+from engine import masks, seeds, tickets
 from engine.evaluation import score
-from engine.images import Images
+from engine.images import Images, Splits
 from engine.plan import Level, Plan, plan
 from engine.registry import load
-from engine.setup import build
+from engine.rundir import RunDirectory
+from engine.setup import Setup
 from engine.sparsifier import Sparsifier
 from engine.spec import RunSpec
 from engine.tickets import Ticket
@@ -34,14 +36,8 @@ def measure(spec: RunSpec, device: torch.device) -> dict[str, Any]:
     torch.set_num_threads(spec.launch.threads)
     data = load("datasets", spec.data.name).load(spec.data).to(device)
     laid_out = plan(spec, len(data.train))
-    sparsifier: Sparsifier[Any] = load("sparsifiers", spec.sparsifier.name).Sparsifier(
-        spec.sparsifier
-    )
-    net = build(spec, data, device)
-    mask = masks.ones(masks.prunable(net, spec.prunable))
-    training = Training(spec, laid_out.levels[0].level, data, net, mask, device)
-    sparsifier.attach(training)
-    training.start_optimizer(sparsifier)
+    training, sparsifier = _begun(spec, data, laid_out, device)
+    net, mask = training.net, masks.ones(training.prunable())
     ready = time.perf_counter() - began
     ids = torch.arange(min(spec.train.batch_size, len(data.train)))
     training.take_step(ids, sparsifier)  # the first step warms caches up
@@ -72,6 +68,27 @@ def measure(spec: RunSpec, device: torch.device) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
     }
+
+
+def _begun(
+    spec: RunSpec, data: Splits, laid_out: Plan, device: torch.device
+) -> tuple[Training, Sparsifier[Any]]:
+    """The first level before its first step, as a run begins it; what it says goes unheard."""
+    nowhere = RunDirectory(Path())
+    setup = Setup(
+        nowhere, spec, data, laid_out, device, lambda event: None, lambda: None, lambda: False, {}
+    )
+    level, net, sparsifier = laid_out.levels[0].level, setup.build(), setup.sparsifier(0)
+    initial = {name: t.detach().clone() for name, t in net.state_dict().items()}
+    start = sparsifier.weights_before(level, initial, seeds.rng(spec.seed, "start", 0))
+    net.load_state_dict(start)
+    training = Training(spec, level, data, net, masks.ones(setup.prunable(net)), device)
+    sparsifier.attach(training)
+    mask = sparsifier.mask_before(training)
+    net.load_state_dict(start)
+    training.set_mask(mask)
+    training.start_optimizer(sparsifier)
+    return training, sparsifier
 
 
 def _kept(laid_out: Plan, total: int) -> list[int | None]:
