@@ -136,8 +136,15 @@ def _of_group(root: Path, known: list[str], word: str) -> list[str]:
     """Runs whose group begins with these hexadecimal digits."""
     if not re.fullmatch(r"[0-9a-f]{6,64}", word):
         return []
-    folders = ((run, RunDirectory(root / "runs" / run)) for run in known)
-    return [run for run, folder in folders if identity.read(folder).group.startswith(word)]
+    return [run for run in known if _group(RunDirectory(root / "runs" / run)).startswith(word)]
+
+
+def _group(run: RunDirectory) -> str:
+    """A run's group; empty where its spec cannot be read."""
+    try:
+        return identity.read(run).group
+    except (OSError, ValueError):
+        return ""
 
 
 def _parts(run: str) -> tuple[str, int]:

@@ -50,3 +50,11 @@ def test_beats_dense_is_said_on_the_selecting_split() -> None:
     assert worse is not None and worse.beats_dense is False and worse.ticket is None
     alone = selection.winning(SelectSpec(), _levels((20, 0.9, 0.9)), {})
     assert alone is not None and alone.beats_dense is None
+
+
+def test_where_nothing_is_pruned_a_retraining_is_picked_that_is_no_winner() -> None:
+    levels = _levels((100, 0.95, 0.9), (100, 0.90, 0.9), (100, 0.92, 0.9), (100, 0.92, 0.8))
+    assert _won(levels) == 3
+    assert _won(levels, level=0) == 0
+    picked = selection.winning(SelectSpec(), levels, {})
+    assert picked is not None and (picked.level, picked.beats_dense) == (3, None)

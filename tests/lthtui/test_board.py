@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lthtui.board import board, duration, gain, operations, percent
+from lthtui.identity import Control
 from lthtui.runview import LevelView, RunView, best
 from lthtui.verdict import note
 
@@ -187,3 +188,40 @@ def test_groups_in_which_nothing_happened_are_not_made_again():
     assert [by_id[group.id] is group for group in second.groups] == [
         group.id == "g" for group in second.groups
     ]
+
+
+def control(seed, source, kind, sets=(), **changes):
+    linked = Control(run=source, level=1, kind=kind, sets=sets)
+    facts = {"group": kind, "run_id": f"{kind}-s{seed}", "name": kind, "controls": linked}
+    return run(seed, **{**facts, "created": 100.0 + seed, **changes})
+
+
+def test_controls_stand_under_the_group_that_they_control():
+    sources = [run(0, [level(0, 0.9, 0.8)], created=1.0), run(1, created=2.0)]
+    runs = [
+        control(0, "r-s0", "null"),
+        control(0, "null-s0", "of_null", created=500.0),
+        control(0, "gone", "orphan", created=90.0),
+        *sources,
+        run(0, group="newer", run_id="n", name="newer", created=50.0),
+    ]
+    names = [row[0] for row in texts(runs)]
+    assert names == ["orphan", "newer", "digits  n=2", "s0", "s1", "└ of_null", "└ null"]
+
+
+def test_a_narrower_network_is_no_baseline_but_is_compared_with_one():
+    levels = [level(0, 0.9, 0.70)]
+    narrow = control(0, "r-s0", "small_dense", ("model.width",), levels=tuple(levels), winner=0)
+    source = run(0, [level(0, 0.9, 0.80), level(1, 0.9, 0.85)])
+    rows = {row[0]: row for row in texts([source, narrow])}
+    assert narrow.dense is None
+    assert rows["└ small_dense"][6] == "−10.0" and rows["digits"][6] == "+5.0"
+
+
+def test_the_null_control_gains_over_its_first_training_and_wins_no_ticket():
+    levels = tuple(level(i, val, val, density=1) for i, val in enumerate((0.8, 0.9, 0.9)))
+    null = control(0, "r-s0", "null", levels=levels, winner=best(levels, "val"), final=True)
+    assert null.winner == 2 and gain(null) == pytest.approx(0.1)
+    group = board({"null-s0": null}, {}, {}).groups[0]
+    said = note(group, (null,))
+    assert said.startswith("picked retraining, nothing pruned: level 2") and "◆" not in said

@@ -182,3 +182,17 @@ def test_a_long_list_of_tickets_is_cut():
 )
 def test_a_mean_has_a_deviation_from_two_values_on(values, expected):
     assert report.spread(values) == expected
+
+
+def test_nothing_that_was_not_pruned_is_called_a_ticket():
+    levels = tuple(level(i, 1, *scores) for i, scores in enumerate(((0.8, 0.7), (0.9, 0.75))))
+    null = run(0, winner=1, beats=None)
+    lines = table(replace(null, levels=levels))
+    assert not [line for line in lines if "winning" in line]
+    assert lines[3].endswith("picked")
+    assert lines[4:] == [
+        "nothing was pruned, so there is no ticket",
+        "  picked  val 90.00 %, test 75.00 %, the best of 1 retrainings",
+        "  dense   val 80.00 %, test 70.00 %",
+        "  gain    val +10.00 %, test +5.00 %, without any pruning",
+    ]
