@@ -6,6 +6,7 @@ LthError               1   a run started and failed
 ├── UsageError         2   a command was given something that does not exist
 ├── Diverged           1   the loss became NaN or infinite
 ├── Damaged            1   a checkpoint or ticket does not match its checksums
+├── Foreign            1   a file is not as this version of the program writes it
 ├── StoreError         1   the MLflow store is missing, locked, full or of another version
 ├── Fenced             1   a newer attempt of the same run took over
 └── Stopped           75   asked to stop; the run can be resumed
@@ -52,6 +53,10 @@ class Diverged(LthError):
 
 class Damaged(LthError):
     """A file does not match its checksum."""
+
+
+class Foreign(LthError, ValueError):
+    """A file is not as this version of the program writes it."""
 
 
 class StoreError(LthError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.errors import RESUMABLE, UsageError
+from engine.errors import RESUMABLE, Foreign, UsageError
 from engine.events import RunEnded, Tail, parse
 from engine.processes import Process
 
@@ -127,12 +127,27 @@ class RunDirectory:
         return self.levels / f"{index:02d}"
 
     def spec(self) -> RunSpec:
-        """Read what was asked."""
+        """Read what was asked.
+
+        Raises:
+            OSError: there is no spec.
+            Foreign: it is none of this version's.
+        """
         import yaml  # here, because the queue process starts workers without reading a spec
 
         from engine.spec import RunSpec
 
-        return RunSpec.model_validate(yaml.safe_load(self.spec_file.read_text()))
+        try:
+            return RunSpec.model_validate(yaml.safe_load(self.spec_file.read_text()))
+        except ValidationError as error:
+            first = error.errors()[0]
+            why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        except (ValueError, yaml.YAMLError) as error:
+            why = str(error).splitlines()[0]
+        raise Foreign(
+            f"{self.spec_file} is no spec of this version of lthtui ({why}); use the version that"
+            " wrote it, or run its spec file again"
+        )
 
     def launch(self) -> Launch | None:
         """Where the newest attempt was started by the queue; None if it never was."""

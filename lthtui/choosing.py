@@ -42,18 +42,29 @@ def choose(root: Path, known: Iterable[RunView], words: Sequence[str]) -> Chosen
 
 def labelled(runs: Iterable[RunView]) -> dict[str, str]:
     """By group, its method and what else tells it from the other groups."""
-    specs = {}
+    first: dict[str, RunView] = {}
     for run in runs:
-        if run.group not in specs:
-            specs[run.group] = {"sparsifier": {"name": run.sparsifier}, **_asked(run)}
-    return labels.by_method(specs)
+        first.setdefault(run.group, run)
+    asked = {group: _asked(run) for group, run in first.items()}
+    known = labels.by_method(
+        {
+            group: {"sparsifier": {"name": first[group].sparsifier}, **spec}
+            for group, spec in asked.items()
+            if spec
+        }
+    )
+    return {g: known.get(g, f"{run.sparsifier} {g[:6]}") for g, run in first.items()}
 
 
 def _asked(run: RunView) -> dict[str, Any]:
-    """What a run's spec asks for besides defaults; nothing for a run without a folder."""
+    """What a run's spec asks for besides defaults; nothing where there is none to read."""
     if not run.directory:
         return {}
-    return RunDirectory(run.directory).spec().model_dump(mode="json", exclude_defaults=True)
+    try:
+        spec = RunDirectory(run.directory).spec()
+    except (OSError, ValueError):
+        return {}
+    return spec.model_dump(mode="json", exclude_defaults=True)
 
 
 def _is_spec(word: str) -> bool:

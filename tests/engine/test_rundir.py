@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from engine.errors import UsageError
+from engine.errors import Foreign, UsageError
 from engine.processes import Process
 from engine.rundir import (
     STALE_SECONDS,
@@ -268,3 +268,17 @@ def test_a_full_disk_keeps_the_old_file(run):
     assert done.returncode == 1 and "File too large" in done.stderr
     assert json.loads(run.launch_file.read_text()) == {"a": 1}
     assert [file.name for file in run.path.iterdir()] == ["launch.json"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("name: x\ndata: digits\nmodel: resnet20\ngone: 1", "gone: Extra inputs are not permitted"),
+        ("name: [", "while parsing"),
+    ],
+)
+def test_a_spec_of_another_version_is_refused_by_its_name(run, text, why):
+    run.spec_file.write_text(text)
+    with pytest.raises(Foreign, match="is no spec of this version") as error:
+        run.spec()
+    assert str(run.spec_file) in str(error.value) and why in str(error.value)

@@ -134,3 +134,12 @@ def test_an_empty_root_says_how_to_begin(tmp_path, monkeypatch, capsys):
 def test_names_with_escapes_are_shown_harmless(root, capsys):
     said = compare(capsys, "both\x1b[2J", code=2)
     assert "\x1b" not in said.err
+
+
+def test_a_run_of_another_version_is_compared_by_its_method(root, capsys):
+    for file in root.glob("runs/*/spec.yaml"):
+        if "name: imp" in file.read_text():
+            file.write_text(file.read_text() + "gone_field: 1\n")
+    said = compare(capsys, "both", "--level", "3", "--json")
+    dense, imp = json.loads(said.out)["groups"]
+    assert dense["label"] == "dense" and imp["label"] == f"imp {imp['group'][:6]}"
