@@ -116,14 +116,8 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
             self.gates[name] = gate.requires_grad_()
 
     def parameter_groups(self, training: Training) -> list[dict[str, Any]]:
-        s, optimizer = self.settings, training.spec.train.optimizer
-        scale = gates.scale(s.initial)
-        # of w / sigmoid(s0), so that w itself moves as it would at the spec's settings
-        weights = {
-            "params": training.prunable(),
-            "lr_factor": scale**2 if optimizer.name == "sgd" else scale,
-            "weight_decay": optimizer.weight_decay / scale**2,
-        }
+        s = self.settings
+        weights = scaled_group(training, s.initial)
         if not self._searches(training):
             return [weights]
         named = {f"gate/{name}": gate for name, gate in self.gates.items()}
@@ -222,3 +216,16 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
     def _beta(self, training: Training) -> float:
         epochs = training.schedule.epochs
         return gates.temperature(self.settings.final_temperature, training.epoch, epochs)
+
+
+def scaled_group(training: Training, initial: float) -> dict[str, Any]:
+    """The prunable weights, which are w / sigmoid(initial), for the optimizer.
+
+    With these settings w itself moves as it would with the spec's.
+    """
+    optimizer, scale = training.spec.train.optimizer, gates.scale(initial)
+    return {
+        "params": training.prunable(),
+        "lr_factor": scale**2 if optimizer.name == "sgd" else scale,
+        "weight_decay": optimizer.weight_decay / scale**2,
+    }

@@ -10,16 +10,17 @@ choice of images, is not repeated.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from engine import checkpoints, densities, masks, plugin, seeds, sparsifier, tickets
+from engine import checkpoints, densities, gates, masks, plugin, seeds, sparsifier, tickets
 from engine.durations import Duration
 from engine.errors import Damaged, SpecError
 from engine.lazy import torch
 from engine.plan import Level, Plan
 from engine.sources import FORMS, Source, check_usable
+from engine.sparsifiers import continuous
 from engine.spec import RunSpec
 from engine.tickets import State, Ticket
 
@@ -79,6 +80,8 @@ class Settings(plugin.Settings):
 class Sparsifier(sparsifier.Sparsifier[Settings]):
     """One training under a mask that is taken, or made, from a ticket."""
 
+    _made_by: dict[str, Any]  # the settings of the method whose weights it takes
+
     def levels(self) -> Sequence[Level]:
         source = self.settings.source
         if self.settings.schedule == "whole":
@@ -113,13 +116,17 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
 
     def weights_before(self, level: Level, weights: State, rng: torch.Generator) -> State:
         ticket = self._ticket(self.settings.source)
-        self._mask = self._draw(ticket, rng)
+        self._mask, self._made_by = self._draw(ticket, rng), {}
         start = self._start(ticket, rng)
         if start is None:
             return self.host.initial(seeds.number(int(rng.initial_seed()), "reinit"))
         if self.settings.weights == "shuffle":
             start |= {name: _shuffled(start[name], m, rng) for name, m in self._mask.items()}
         return self._with_own_head(start, weights)
+
+    def parameter_groups(self, training: Training) -> list[dict[str, Any]]:
+        """Weights of a Continuous Sparsification ticket hold its scale, and go on as they did."""
+        return [continuous.scaled_group(training, self._made_by["initial"])] if self._scaled else []
 
     def mask_before(self, training: Training) -> masks.Mask:
         shapes = {name: p.shape for name, p in training.prunable().items()}
@@ -129,6 +136,10 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
                 "sparsifier.source",
             )
         return self._mask
+
+    @property
+    def _scaled(self) -> bool:
+        return self._made_by.get("name") == "continuous"
 
     def _ticket(self, source: Source) -> Ticket:
         try:
@@ -158,6 +169,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
             return None
         given = s.weights_source or s.source
         other = self._ticket(given) if s.weights_source else ticket
+        self._made_by = other.card["spec"].get("sparsifier", {})
         state = other.trained if s.weights == "trained" else other.rewind
         if all(bool((other.mask[name] | ~m).all()) for name, m in self._mask.items()):
             return dict(state)
@@ -175,6 +187,9 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
             state = checkpoints.load(source.rewound).tensors["net"]
         else:
             state = self.host.initial(seeds.number(source.seed, "init"))
+            if self._scaled:
+                scale = gates.scale(self._made_by["initial"])
+                state |= {name: state[name] * scale for name in ticket.mask}
         for name, m in ticket.mask.items():
             if not torch.equal(state[name].cpu()[m], ticket.rewind[name][m]):
                 raise Damaged(

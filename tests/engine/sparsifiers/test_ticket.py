@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from inprocess import finish, run
 
 from engine import densities, levels
@@ -41,7 +42,7 @@ def _spec(**fields: Any) -> RunSpec:
 def _folder(root: Path, name: str, spec: RunSpec) -> RunDirectory:
     directory = RunDirectory(root / "runs" / name)
     directory.path.mkdir(parents=True)
-    directory.spec_file.write_text(spec.model_dump_json())
+    directory.spec_file.write_text(yaml.safe_dump(spec.model_dump(mode="json")))
     return directory
 
 
@@ -82,6 +83,29 @@ def control(imp: RunDirectory, tmp_path: Path) -> Callable[..., Ticket]:
 
 def _source(imp: RunDirectory, level: int) -> Source:
     return resolved(Source(imp.run_id, level), 0, imp.root)
+
+
+@pytest.mark.parametrize("rewind", ["init", "1ep"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_ticket_of_gates_goes_on_with_their_scale(
+    rewind: str,
+    optimizer: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    control: Callable[..., Ticket],
+) -> None:
+    """The learning rate and weight decay that its weights had, for it and its controls alike."""
+    gated = {"name": "continuous", "rounds": 1, "initial": 0.1, "rewind": rewind, "density": 0.5}
+    fields: dict[str, Any] = {"train": {**TINY["train"], "optimizer": optimizer}}
+    name = "20260101-gated-aaaaaa-s0"
+    directory = _folder(tmp_path_factory.mktemp("gated"), name, _spec(sparsifier=gated, **fields))
+    finish(directory)
+    source, ticket = _source(directory, 1), levels.ticket(directory, 1)
+    again, moved = control(source, fields), control(source, fields, mask="same_layer")
+    assert all(torch.equal(again.trained[name], ticket.trained[name]) for name in ticket.trained)
+    assert not moved.mask.same(ticket.mask) and moved.mask.kept == ticket.mask.kept
+    for name, mask in moved.mask.items():
+        both = mask & ticket.mask[name]
+        assert torch.equal(moved.rewind[name][both], ticket.rewind[name][both])
 
 
 def test_what_is_found_of_a_source(imp: RunDirectory) -> None:
