@@ -120,7 +120,7 @@ def compare(
     families = {row.first.family: None for row in rows}
     bases = {(f, name): _baseline(name, rows, f) for f in families for name in baselines}
     measured = tuple(_measured(row, baselines, bases) for row in rows)
-    notes = [*_left_out(measured, level), *_without(baselines, bases, measured)]
+    notes = [*_left_out(measured, level), *_without(baselines, bases, measured), *_reused(measured)]
     return Comparison(level, tuple(baselines), measured, tuple(notes))
 
 
@@ -215,9 +215,13 @@ def _baseline(name: str, rows: Sequence[Row], family: str) -> dict[int, Result]:
 
 
 def _dense_levels(runs: Sequence[RunView]) -> dict[int, Result]:
-    """Dense levels by seed. A network made small has all of its own weights, but is not dense."""
+    """Dense levels by seed, of runs of nothing else where there are any.
+
+    A network made small has all of its own weights, but is not dense.
+    """
     whole = max((level.total for run in runs for level in run.levels), default=0)
-    found = (_result(run, run.dense.index, "dense") for run in runs if run.dense)
+    last_counts = sorted(runs, key=lambda run: -len(run.levels))
+    found = (_result(run, run.dense.index, "dense") for run in last_counts if run.dense)
     return {one.run.seed: one for one in found if one and one.level.total == whole}
 
 
@@ -293,6 +297,13 @@ def _without(
         loose = [row.label for row in rows if (gain := row.gains[name]) and not gain.paired]
         if loose:
             yield f"no seed in common with {name}, so of means only: {', '.join(loose)}"
+
+
+def _reused(rows: Sequence[Row]) -> Iterator[str]:
+    """Rows whose cost is not all that it took."""
+    labels = [row.label for row in rows if row.results and row.first.sparsifier == "ticket"]
+    if labels:
+        yield f"the cost of finding the tickets they start from is left out: {', '.join(labels)}"
 
 
 def _described(row: Row) -> dict[str, Any]:

@@ -189,6 +189,7 @@ def test_all_dense_groups_are_one_baseline_and_the_null_control_gains_over_it():
     assert found["dense"].gains["dense"] is None
     assert found["rigl"].gains["dense"].spread.mean == pytest.approx(0.1)
     assert found["dense levels=1"].cost == 2.0
+    assert found["dense"].gains["dense"] is None  # of itself, not of the null control's start
     over_null = rows(dense(0, 0.7), null, rigl(0, 0.8), baselines=("dense levels=1",))
     assert over_null["rigl"].gains["dense levels=1"].spread.mean == pytest.approx(0.05)
 
@@ -241,3 +242,10 @@ def test_groups_are_named_by_method_and_what_tells_them_apart():
     }
     alike = by_method({"abcdef1": {"sparsifier": {"name": "x"}}, "fedcba2": spec("x", 4)})
     assert len(set(alike.values())) == 2
+
+
+def test_a_reused_tickets_cost_is_said_to_be_only_a_part():
+    again = run("ticket", 0, level(0, 0.25, 0.8))
+    assert table(dense(0, 0.7), again).notes == (
+        "the cost of finding the tickets they start from is left out: ticket",
+    )
