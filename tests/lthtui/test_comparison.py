@@ -189,7 +189,6 @@ def test_all_dense_groups_are_one_baseline_and_the_null_control_gains_over_it():
     assert found["dense"].gains["dense"] is None
     assert found["rigl"].gains["dense"].spread.mean == pytest.approx(0.1)
     assert found["dense levels=1"].cost == 2.0
-    assert found["dense"].gains["dense"] is None  # of itself, not of the null control's start
     over_null = rows(dense(0, 0.7), null, rigl(0, 0.8), baselines=("dense levels=1",))
     assert over_null["rigl"].gains["dense levels=1"].spread.mean == pytest.approx(0.05)
 
@@ -242,6 +241,14 @@ def test_groups_are_named_by_method_and_what_tells_them_apart():
     }
     alike = by_method({"abcdef1": {"sparsifier": {"name": "x"}}, "fedcba2": spec("x", 4)})
     assert len(set(alike.values())) == 2
+
+
+def test_the_dense_level_of_a_dense_run_comes_before_that_of_the_null_control():
+    null = run("dense", 0, level(0, 1.0, 0.7), level(1, 1.0, 0.75), group=" levels=1")
+    for order in ((dense(0, 0.7), null), (null, dense(0, 0.7))):
+        labels = {one.group: f"{one.group} here" for one in order}
+        by_label = {row.label: row for row in compare(order, labels).rows}
+        assert by_label["dense here"].gains["dense"] is None
 
 
 def test_a_reused_tickets_cost_is_said_to_be_only_a_part():
