@@ -6,6 +6,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from engine.errors import USAGE
 from engine.rundir import Status
 from lthtui import report, runnames
 from lthtui.board import Group
@@ -40,9 +41,18 @@ def failures(runs: Sequence[Watched]) -> None:
                 _say(f"  | {line}")
 
 
+def _refused(run: Watched) -> bool:
+    """Whether a worker said that what was asked cannot be done, so that resuming won't help."""
+    left = run.directory.exit()
+    return run.status == Status.FAILED and left is not None and left.code == USAGE
+
+
 def next_steps(runs: Sequence[Watched]) -> None:
     """Print to stderr what to type next."""
-    left = [run.run_id for run in runs if run.status in RESUMABLE]
+    refused = [run.run_id for run in runs if _refused(run)]
+    if refused:
+        _say("change the spec or the images as said above, and run it again")
+    left = [r.run_id for r in runs if r.status in RESUMABLE and r.run_id not in refused]
     if left:
         _say(f"go on from the last checkpoint with: lthtui resume {' '.join(left)}")
     if any(run.error() for run in runs):

@@ -213,6 +213,17 @@ def test_a_failed_run_shows_why_the_end_of_its_log_and_what_to_do(here, capsys):
     assert "\x1b" not in said.err + said.out
 
 
+def test_a_refused_run_is_to_be_changed_rather_than_resumed(here, capsys):
+    error = {"kind": "run_ended", "status": "failed", "error": "image 7 is truncated"}
+    here.play(s0=[*whole()[:1], {"emit": error}, {"exit": 2}], s1=[{"kill": 9}])
+    assert main(["run", "play.yaml", "seeds=0,1"]) == 1
+    said = capsys.readouterr().err
+    (refused,) = [run for run in ids(here) if run.endswith("s0")]
+    (killed,) = [run for run in ids(here) if run.endswith("s1")]
+    assert "change the spec or the images as said above, and run it again" in said
+    assert f"lthtui resume {killed}" in said and f"resume {refused}" not in said
+
+
 def test_one_failed_run_among_others_fails_the_command(here):
     here.play(s0=whole(), s1=[{"kill": 9}])
     assert main(["run", "play.yaml", "seeds=0,1", "--json"]) == 1
