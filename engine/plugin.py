@@ -7,7 +7,8 @@ Every field has bounds and a description; the description is the user's document
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, Self
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -18,8 +19,33 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from engine.durations import Duration
+
+
+def impossible(at: str, why: str) -> PydanticCustomError:
+    """An error about the field `at` (dotted) that only shows when fields are seen together."""
+    return PydanticCustomError("impossible", "{why}", {"why": why, "at": at})
+
+
+@dataclass(frozen=True, init=False)
+class IdleWith:
+    """Marks a field, as `Annotated[int, IdleWith("other", "value")]`, that has nothing to do.
+
+    Such a field must stay at its default: two runs that differ only in it would be the same run.
+
+    Attributes:
+        field: the other field of the same settings that makes it idle.
+        values: by having one of these.
+    """
+
+    field: str
+    values: tuple[Any, ...]
+
+    def __init__(self, field: str, *values: Any) -> None:
+        object.__setattr__(self, "field", field)
+        object.__setattr__(self, "values", values)
 
 
 class Frozen(BaseModel):
@@ -45,6 +71,17 @@ class Settings(Frozen):
     def name(self) -> str:
         """The choice's name in a spec."""
         return type(self).__module__.rpartition(".")[2]
+
+    @model_validator(mode="after")
+    def _nothing_idle(self) -> Self:
+        for name, field in type(self).model_fields.items():
+            for mark in (m for m in field.metadata if isinstance(m, IdleWith)):
+                other = getattr(self, mark.field)
+                if other in mark.values and getattr(self, name) != field.default:
+                    raise impossible(
+                        name, f"{name} has no effect with {mark.field}: {other}; leave it out"
+                    )
+        return self
 
     @model_serializer(mode="wrap")
     def _with_name(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -145,7 +182,7 @@ class AllocationSettings(DensitySettings):
         " each layer alike (uniform), or more in layers with few inputs and outputs (er) and small"
         " kernels (erk, as RigL); the density of the whole is exact with each",
     )
-    power: float = Field(
+    power: Annotated[float, IdleWith("allocation", "global", "uniform")] = Field(
         1.0,
         ge=0,
         le=10,
@@ -178,12 +215,12 @@ class ReturnSettings(PrunableSettings):
         " rewind the learning rate only (Renda 2020), fine-tune at the last learning rate,"
         " or continue with the whole schedule",
     )
-    length: Literal["exact", "full"] = Field(
+    length: Annotated[Literal["exact", "full"], IdleWith("after", "finetune", "continue")] = Field(
         "exact",
         description="after rewinding, train the remaining steps (exact), or the whole number of"
         " epochs with the schedule running past its end (full, as DataEfficientLTH does)",
     )
-    finetune: Duration = Field(
+    finetune: Annotated[Duration, IdleWith("after", "rewind", "lr_rewind", "continue")] = Field(
         Duration(epochs=10), description="how long to fine-tune, with after: finetune"
     )
 

@@ -16,19 +16,13 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from engine.choice import Choice
 from engine.durations import Duration
-from engine.plugin import DataSettings, Frozen, Settings
+from engine.plugin import DataSettings, Frozen, Settings, impossible
 from engine.sources import Source
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-
-
-def impossible(at: str, why: str) -> PydanticCustomError:
-    """An error about the field `at` (dotted) that only shows when fields are seen together."""
-    return PydanticCustomError("impossible", "{why}", {"why": why, "at": at})
 
 
 class Named(Frozen):

@@ -12,8 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
-from engine.plugin import Frozen
-from engine.spec import impossible
+from engine.plugin import Frozen, impossible
 
 Number = int | float
 Scalar = bool | int | float | str

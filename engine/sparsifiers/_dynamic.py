@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from engine import masks, sparsifier
+from engine import masks, plugin, sparsifier
 from engine.errors import SpecError
 from engine.lazy import torch
 from engine.plan import Level, Plan
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from engine.training import Training
 
     Tensors = Mapping[str, Tensor]
+
+
+_NO_BLOCKS = plugin.IdleWith("structure", "weight")
+_NO_POWER = plugin.IdleWith("drop_schedule", "cosine", "linear", "constant", "learning_rate")
 
 
 class DynamicSettings(_schedules.UpdateSettings, _topology.TopologySettings):
@@ -51,7 +55,7 @@ class DynamicSettings(_schedules.UpdateSettings, _topology.TopologySettings):
         description="how that share falls from start to stop: as half a cosine (RigL), linearly, as"
         " a power of the time left (exponential in RigL's code), with the learning rate, or not",
     )
-    drop_power: float = Field(
+    drop_power: Annotated[float, _NO_POWER] = Field(
         3.0, gt=0, le=100, description="exponent of drop_schedule: power; 1 is linear"
     )
     redistribute: Literal["none", "gradient", "momentum"] = Field(
@@ -65,7 +69,7 @@ class DynamicSettings(_schedules.UpdateSettings, _topology.TopologySettings):
         " weights in random order, random numbers with the standard deviation (normal) or within"
         " the mean magnitude (uniform) of its live weights, their gradient, or its sign",
     )
-    grow_divisor: float = Field(
+    grow_divisor: Annotated[float, plugin.IdleWith("grow_init", "zeros")] = Field(
         1.0, gt=0, le=1e6, description="what grow_init's values are divided by"
     )
     regrown: Literal["keep", "zero"] = Field(
@@ -79,10 +83,10 @@ class DynamicSettings(_schedules.UpdateSettings, _topology.TopologySettings):
         " without momentum (masked, as published), or remembers their gradients too (dense), at the"
         " cost of computing them at every step",
     )
-    drop_by: Literal["mean", "max"] = Field(
+    drop_by: Annotated[Literal["mean", "max"], _NO_BLOCKS] = Field(
         "mean", description="with structure: channel, the magnitude of a block of weights"
     )
-    grow_by: Literal["mean", "min"] = Field(
+    grow_by: Annotated[Literal["mean", "min"], _NO_BLOCKS] = Field(
         "mean", description="with structure: channel, the gradient or momentum of a block"
     )
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from engine import examples
+from engine import examples, plugin
 from engine.context import Result
 from engine.durations import Duration
 from engine.forgetting import Memory
@@ -41,10 +41,10 @@ class Settings(imp.Settings):
         description="images that are hard to memorise: those forgotten more than `threshold` times"
         " (zero_out), or the share (1 - data_rate)^level that was forgotten most (constant)",
     )
-    threshold: int = Field(
+    threshold: Annotated[int, plugin.IdleWith("select", "constant")] = Field(
         0, ge=0, le=100_000, description="forgetting events an image may have and still be left out"
     )
-    data_rate: float = Field(
+    data_rate: Annotated[float, plugin.IdleWith("select", "zero_out")] = Field(
         0.2, gt=0, lt=1, description="with select: constant, share of the images left out per level"
     )
     min_per_class: int = Field(
@@ -58,7 +58,7 @@ class Settings(imp.Settings):
         " this over `window` epochs: weights that differ from the epoch before's, relative to those"
         " kept (at most twice `rate`); 0 to never stop early",
     )
-    wake: float | None = Field(
+    wake: Annotated[float | None, plugin.IdleWith("mask_distance", 0)] = Field(
         None,
         ge=0,
         le=2,
@@ -66,7 +66,9 @@ class Settings(imp.Settings):
         " that has not begun to learn is not taken for settled; `mask_distance` if unset, as in the"
         " original code; lower it where masks move little from the start and no search ends early",
     )
-    window: int = Field(5, ge=1, le=1000, description="epochs that have to agree")
+    window: Annotated[int, plugin.IdleWith("mask_distance", 0)] = Field(
+        5, ge=1, le=1000, description="epochs that have to agree"
+    )
     iterations: Literal["linear", "quadratic"] = Field(
         "linear",
         description="a set of a share r of the images is trained on for as many epochs, so r times"

@@ -152,6 +152,7 @@ BROKEN = {
         "must have at least 1 item(s), found 0",
     ),
     "an unknown set of weights": (IMP + "prunable: ¦cnv\n", "'cnv' is none of conv, conv+linear"),
+    "an idle setting": (IMP + "finetune: ¦3ep\n", "finetune has no effect with after: rewind"),
     "a broken pattern": (IMP + "prunable: ¦re:(\n", "'(' is no regular expression"),
     "no share": (
         "data: {name: digits, validation: ¦1.5}\nmodel: resnet20\n",

@@ -1,0 +1,47 @@
+"""Settings that would do nothing are refused, so that no two specs mean the same run."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from engine import registry
+from engine.sources import Source
+
+IDLE = [
+    ("imp", "finetune", {"finetune": "3ep"}, {"after": "finetune"}),
+    ("imp", "length", {"after": "continue", "length": "full"}, {"after": "lr_rewind"}),
+    ("dense", "finetune", {"finetune": "3ep"}, {"after": "finetune"}),
+    ("random", "power", {"power": 0.5}, {"allocation": "er"}),
+    ("snip", "power", {"allocation": "uniform", "power": 0.5}, {"allocation": "erk"}),
+    ("static", "power", {"allocation": "uniform", "power": 0.5}, {"allocation": "erk"}),
+    ("rigl", "drop_power", {"drop_power": 2.0}, {"drop_schedule": "power"}),
+    ("set", "grow_divisor", {"grow_divisor": 2.0}, {"grow_init": "initial"}),
+    ("snfs", "drop_by", {"drop_by": "max"}, {"structure": "channel"}),
+    ("rigl", "grow_by", {"grow_by": "min"}, {"structure": "channel"}),
+    ("prac", "threshold", {"select": "constant", "threshold": 2}, {"select": "zero_out"}),
+    ("prac", "data_rate", {"data_rate": 0.3}, {"select": "constant"}),
+    ("prac", "wake", {"mask_distance": 0.0, "wake": 0.1}, {"mask_distance": 0.08}),
+    ("prac", "window", {"mask_distance": 0.0, "window": 2}, {"mask_distance": 0.08}),
+    (
+        "ticket",
+        "weights_source",
+        {"weights": "reinit", "weights_source": Source()},
+        {"weights": "trained"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "field", "given", "cure"), IDLE)
+def test_a_setting_without_effect_is_refused_and_named(name, field, given, cure):
+    settings = registry.load("sparsifiers", name).Settings
+    with pytest.raises(ValidationError, match=f"{field} has no effect with .*; leave it out") as e:
+        settings(**given)
+    (error,) = e.value.errors()
+    assert error["ctx"]["at"] == field
+    assert getattr(settings(**(given | cure)), field) is not None
+
+
+def test_an_idle_setting_may_stand_at_its_default_as_resolved_specs_write_it():
+    settings = registry.load("sparsifiers", "rigl").Settings
+    assert settings(drop_power=3.0, grow_divisor=1.0) == settings()
