@@ -303,6 +303,7 @@ class LevelRun:
         card = {
             "level": self.index,
             "density": ended.density,
+            "scale": self.sparsifier.scale,
             "digest": self.spec.digest,
             "seed": self.spec.seed,
             "spec": self.spec.model_dump(

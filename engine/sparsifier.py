@@ -48,6 +48,8 @@ class Sparsifier(ABC, Generic[S]):
 
     dense_memory = False
     """Whether the optimizer remembers gradients of pruned weights too, as SNFS needs."""
+    scale = 1.0
+    """What the weights held in the network are multiples of; tickets say it on their card."""
     note = ""
     """A line for the user of what the plan cannot show; empty for nothing."""
 

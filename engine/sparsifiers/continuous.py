@@ -84,6 +84,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
+        self.scale = gates.scale(settings.initial)
         self.gates: dict[str, Tensor] = {}
         self.weights: dict[str, Tensor] = {}  # of a finished round, behind closed gates too
         self._open: Tensor | None = None
@@ -117,7 +118,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
 
     def parameter_groups(self, training: Training) -> list[dict[str, Any]]:
         s = self.settings
-        weights = scaled_group(training, s.initial)
+        weights = scaled_group(training, self.scale)
         if not self._searches(training):
             return [weights]
         named = {f"gate/{name}": gate for name, gate in self.gates.items()}
@@ -148,9 +149,8 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
             return {**weights, **self.weights}
         if level.start.in_steps(1):
             return weights  # trained ones, which have their scale
-        scale = gates.scale(self.settings.initial)
         found = masks.matching(weights, self.settings.prunable)
-        return {**weights, **{name: weight * scale for name, weight in found.items()}}
+        return {**weights, **{name: weight * self.scale for name, weight in found.items()}}
 
     def weights_during(self, training: Training) -> dict[str, Tensor]:
         if not self._searches(training):
@@ -161,7 +161,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
     def penalty(self, training: Training) -> Tensor | None:
         if self._open is None or not self._searches(training):
             return None
-        return self.settings.strength * gates.scale(self.settings.initial) * self._open
+        return self.settings.strength * self.scale * self._open
 
     def keeps_optimizer(self, level: int) -> bool:
         return level < self.settings.rounds
@@ -218,12 +218,12 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
         return gates.temperature(self.settings.final_temperature, training.epoch, epochs)
 
 
-def scaled_group(training: Training, initial: float) -> dict[str, Any]:
-    """The prunable weights, which are w / sigmoid(initial), for the optimizer.
+def scaled_group(training: Training, scale: float) -> dict[str, Any]:
+    """The prunable weights, which are `scale` times w, for the optimizer.
 
     With these settings w itself moves as it would with the spec's.
     """
-    optimizer, scale = training.spec.train.optimizer, gates.scale(initial)
+    optimizer = training.spec.train.optimizer
     return {
         "params": training.prunable(),
         "lr_factor": scale**2 if optimizer.name == "sgd" else scale,

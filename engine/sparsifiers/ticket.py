@@ -10,11 +10,11 @@ choice of images, is not repeated.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from engine import checkpoints, densities, gates, masks, plugin, seeds, sparsifier, tickets
+from engine import checkpoints, densities, masks, plugin, seeds, sparsifier, tickets
 from engine.durations import Duration
 from engine.errors import Damaged, SpecError
 from engine.lazy import torch
@@ -49,7 +49,7 @@ class Settings(plugin.Settings):
         " weights (trained), new initial weights that no other run has (reinit), or as rewind with"
         " the values of each layer's weights exchanged at random (shuffle)",
     )
-    weights_source: Source | None = Field(
+    weights_source: Annotated[Source | None, plugin.IdleWith("weights", "reinit")] = Field(
         None, description="another ticket to take weights from, written as source; the mask is not"
     )
     schedule: Literal["source", "whole"] = Field(
@@ -57,12 +57,6 @@ class Settings(plugin.Settings):
         description="train from the point of the learning-rate schedule at which the ticket did"
         " and for as long (source), or the whole schedule (whole)",
     )
-
-    @model_validator(mode="after")
-    def _no_idle_source(self) -> Self:
-        if self.weights_source is not None and self.weights == "reinit":
-            raise ValueError("weights: reinit takes no weights from weights_source; leave it out")
-        return self
 
     @property
     def prunable(self) -> str:
@@ -79,8 +73,6 @@ class Settings(plugin.Settings):
 
 class Sparsifier(sparsifier.Sparsifier[Settings]):
     """One training under a mask that is taken, or made, from a ticket."""
-
-    _made_by: dict[str, Any]  # the settings of the method whose weights it takes
 
     def levels(self) -> Sequence[Level]:
         source = self.settings.source
@@ -116,7 +108,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
 
     def weights_before(self, level: Level, weights: State, rng: torch.Generator) -> State:
         ticket = self._ticket(self.settings.source)
-        self._mask, self._made_by = self._draw(ticket, rng), {}
+        self._mask, self.scale = self._draw(ticket, rng), 1.0
         start = self._start(ticket, rng)
         if start is None:
             return self.host.initial(seeds.number(int(rng.initial_seed()), "reinit"))
@@ -126,7 +118,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
 
     def parameter_groups(self, training: Training) -> list[dict[str, Any]]:
         """Weights of a Continuous Sparsification ticket hold its scale, and go on as they did."""
-        return [continuous.scaled_group(training, self._made_by["initial"])] if self._scaled else []
+        return [continuous.scaled_group(training, self.scale)] if self.scale != 1 else []
 
     def mask_before(self, training: Training) -> masks.Mask:
         shapes = {name: p.shape for name, p in training.prunable().items()}
@@ -136,10 +128,6 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
                 "sparsifier.source",
             )
         return self._mask
-
-    @property
-    def _scaled(self) -> bool:
-        return self._made_by.get("name") == "continuous"
 
     def _ticket(self, source: Source) -> Ticket:
         try:
@@ -169,7 +157,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
             return None
         given = s.weights_source or s.source
         other = self._ticket(given) if s.weights_source else ticket
-        self._made_by = other.card["spec"].get("sparsifier", {})
+        self.scale = float(other.card.get("scale", 1.0))  # imported tickets do not say
         state = other.trained if s.weights == "trained" else other.rewind
         if all(bool((other.mask[name] | ~m).all()) for name, m in self._mask.items()):
             return dict(state)
@@ -187,9 +175,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
             state = checkpoints.load(source.rewound).tensors["net"]
         else:
             state = self.host.initial(seeds.number(source.seed, "init"))
-            if self._scaled:
-                scale = gates.scale(self._made_by["initial"])
-                state |= {name: state[name] * scale for name in ticket.mask}
+            state |= {name: state[name] * self.scale for name in ticket.mask}
         for name, m in ticket.mask.items():
             if not torch.equal(state[name].cpu()[m], ticket.rewind[name][m]):
                 raise Damaged(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
-from inprocess import finish, run
+from inprocess import finish
 
 from engine import densities, levels
 from engine.checkpoints import load
@@ -69,13 +71,14 @@ def one_thread(imp: RunDirectory) -> Any:
 @pytest.fixture
 def control(imp: RunDirectory, tmp_path: Path) -> Callable[..., Ticket]:
     """Trains a ticket's control of one short epoch and returns its ticket."""
+    numbers = count()
 
     def make(source: Source, /, spec: dict[str, Any] | None = None, **settings: Any) -> Ticket:
         train = {**TINY["train"], "epochs": 2}
         ticket = {"name": "ticket", "source": source, **settings}
         made = _spec(**{"sparsifier": ticket, "train": train, **(spec or {})})
-        directory = _folder(tmp_path, f"run-{len(list(tmp_path.iterdir()))}", made)
-        run(directory)
+        directory = _folder(tmp_path, f"20260102-control{next(numbers)}-bbbbbb-s0", made)
+        finish(directory)
         return levels.ticket(directory, 0)
 
     return make
@@ -90,6 +93,7 @@ def _source(imp: RunDirectory, level: int) -> Source:
 def test_a_ticket_of_gates_goes_on_with_their_scale(
     rewind: str,
     optimizer: str,
+    tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
     control: Callable[..., Ticket],
 ) -> None:
@@ -106,6 +110,10 @@ def test_a_ticket_of_gates_goes_on_with_their_scale(
     for name, mask in moved.mask.items():
         both = mask & ticket.mask[name]
         assert torch.equal(moved.rewind[name][both], ticket.rewind[name][both])
+    (first, _) = sorted((tmp_path / "runs").iterdir())
+    third = control(_source(RunDirectory(first), 0), fields)  # the ticket of the ticket's run
+    assert all(torch.equal(third.trained[name], ticket.trained[name]) for name in ticket.trained)
+    assert third.card["scale"] == ticket.card["scale"] == pytest.approx(1 + math.exp(-0.1))
 
 
 def test_what_is_found_of_a_source(imp: RunDirectory) -> None:
@@ -278,8 +286,6 @@ def test_dense_levels_have_nothing_to_draw_anew(imp: RunDirectory) -> None:
     for settings in ({"mask": "random"}, {"weights": "shuffle"}):
         with pytest.raises(SpecError, match="nothing to draw anew"):
             plan(_spec(sparsifier={"name": "ticket", "source": dense, **settings}), 100)
-    with pytest.raises(ValueError, match="leave it out"):
-        Settings(source=dense, weights="reinit", weights_source=dense)
 
 
 def test_a_ticket_that_changed_since_is_refused_when_training_starts(
