@@ -14,7 +14,7 @@ from engine.durations import Duration
 from engine.errors import Damaged, SpecError, UsageError
 from engine.plan import Level
 from engine.rundir import RunDirectory, Status, last_end, status
-from engine.sources import TICKET, Source, found_in, replaced, verified_card
+from engine.sources import TICKET, Source, found_in, read_card, replaced, verified_card
 from engine.spec import Controls, RunSpec
 from lthtui import runnames
 from lthtui.monitor import Watched
@@ -89,7 +89,7 @@ def _linked(spec: RunSpec) -> RunSpec:
     kind = getattr(spec.sparsifier, "kind", None)
     if spec.controls is not None or not isinstance(source, Source) or not source.run or not kind:
         return spec
-    theirs = _spec(verified_card(Path(source.path)))
+    theirs = _spec(read_card(Path(source.path)))
     if theirs.family != spec.family:
         return spec
     return spec.model_copy(update={"controls": Controls(source=source, kind=kind)})

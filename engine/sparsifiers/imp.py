@@ -10,9 +10,11 @@ from pydantic import Field, model_validator
 
 from engine import densities, masks, plugin, sparsifier
 from engine.durations import Duration
+from engine.errors import SpecError
 from engine.events import LevelEnded
-from engine.plan import Level
+from engine.plan import Level, Plan
 from engine.sparsifiers._scores import Scores
+from engine.spec import RunSpec
 
 if TYPE_CHECKING:
     import torch
@@ -125,6 +127,14 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
     def levels(self) -> Sequence[Level]:
         s = self.settings
         return [self._level(index, last=index == s.prunings) for index in range(s.prunings + 1)]
+
+    def check(self, spec: RunSpec, plan: Plan) -> None:
+        if self.settings.stop_below is not None and isinstance(spec.select.level, int):
+            raise SpecError(
+                f"stop_below may end the run before level {spec.select.level} is there to be"
+                " picked; set select.level to best or last, or leave stop_below out",
+                "sparsifier.stop_below",
+            )
 
     def proceed(
         self, history: Sequence[LevelEnded], level: Level, metric: Callable[[LevelEnded], float]

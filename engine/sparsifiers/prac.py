@@ -2,7 +2,8 @@
 
 A level trains until the mask that pruning would give has settled. Which images the next level
 trains on is then known: those that were forgotten while training, and those that the pruned network
-classifies in another way than the dense one. The final ticket is trained on all images again.
+classifies in another way than the dense one; both networks have the weights that their trainings
+ended with. The final ticket is trained on all images again.
 """
 
 from __future__ import annotations
@@ -108,7 +109,10 @@ class Sparsifier(imp.Sparsifier):
         steps: optimizer steps of the levels that are done.
     """
 
-    note = "prac: the steps are upper bounds; levels on critical sets, stopped early, take fewer"
+    note = (
+        "prac: the steps are upper bounds; levels on critical sets, stopped early, take fewer; of"
+        " its levels the last is the ticket, which select.level: last picks"
+    )
     settings: Settings
 
     def __init__(self, settings: Settings) -> None:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from engine import levels, masks, registry
 from engine.durations import Duration
-from engine.errors import Stopped
+from engine.errors import SpecError, Stopped
 from engine.events import EpochEnded, LevelEnded
 from engine.optim import learning_rate
 from engine.plan import Level, plan
@@ -239,6 +239,15 @@ def test_a_run_ends_once_a_level_is_clearly_below_the_best() -> None:
     assert not goes_on(0.75, 0.5, stop_below=0.25)
     assert not goes_on(0.5, 0.75, 0.5, stop_below=0.25)  # below the best, not the first
     assert goes_on(0.5, 0.75, 0.5, 0.625, stop_below=0.25)  # only the newest level counts
+
+
+def test_a_run_that_may_end_early_cannot_pick_a_level_it_may_not_reach(tiny: Specs) -> None:
+    settings = {"name": "imp", "levels": 2, "rewind": "1ep", "stop_below": 0.1}
+    for level in ("best", "last"):
+        plan(tiny(sparsifier=settings, select={"level": level}), 100)
+    with pytest.raises(SpecError, match="before level 2 is there to be picked") as error:
+        plan(tiny(sparsifier=settings, select={"level": 2}), 100)
+    assert error.value.at == "sparsifier.stop_below"
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy"])
