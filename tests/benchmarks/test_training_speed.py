@@ -125,13 +125,16 @@ def test_throughput_against_the_bare_step(model: dict[str, Any], density: float)
 
 
 # `ticket` trains as `static` does, and needs the ticket of another run
-METHODS = [name for name in registry.names("sparsifiers") if name != "ticket"]
+METHODS = [
+    *(pytest.param(n, {}, id=n) for n in registry.names("sparsifiers") if n != "ticket"),
+    *(pytest.param("imp", {"score": s}, id=f"imp-{s}") for s in ("movement", "taylor")),
+]
 
 
-def _at_work(name: str) -> Callable[[], object]:
+def _at_work(name: str, **knobs: Any) -> Callable[[], object]:
     """An epoch of a method under a mask, if it has one, far from any update of it."""
     spec = _spec({"name": "resnet18", "width": 8}, multiplier=1000.0)
-    settings = registry.load("sparsifiers", name).Settings()
+    settings = registry.load("sparsifiers", name).Settings(**knobs)
     spec = spec.model_copy(update={"sparsifier": settings})
     data = _splits()
     sparsifier: Sparsifier[Any] = registry.load("sparsifiers", name).Sparsifier(settings)
@@ -156,10 +159,11 @@ def _at_work(name: str) -> Callable[[], object]:
     return epoch
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_a_step_of_each_method_against_a_dense_one(name: str) -> None:
-    mine, dense = _in_turns(_at_work(name), _at_work("dense"))
-    _report("step", method=name, of_dense=mine / dense, images_per_second=BATCH * STEPS / mine)
+@pytest.mark.parametrize(("name", "knobs"), METHODS)
+def test_a_step_of_each_method_against_a_dense_one(name: str, knobs: dict[str, Any]) -> None:
+    mine, dense = _in_turns(_at_work(name, **knobs), _at_work("dense"))
+    speed = BATCH * STEPS / mine
+    _report("step", method=name, **knobs, of_dense=mine / dense, images_per_second=speed)
     assert mine > 0 and dense > 0
 
 
