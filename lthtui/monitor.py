@@ -67,6 +67,13 @@ class Watched:
         """Whether it waits or runs."""
         return self.status in (Status.QUEUED, Status.RUNNING)
 
+    @property
+    def trained(self) -> bool:
+        """Whether the newest attempt has said how it ended, though its worker may go on a while."""
+        launch = self.directory.launch()
+        newest = launch.attempt if launch else 0
+        return self.progress.ended is not None and self.progress.ended_attempt >= newest
+
     def refresh(self) -> bool:
         """Look at the folder again; whether anything that shows has changed."""
         seen = self._look()

@@ -209,7 +209,7 @@ def _level(name: str, level: LevelProgress) -> str:
 
 
 def _where(name: str, watched: Watched) -> str:
-    if watched.progress.ended:
+    if watched.trained:
         return f"{name}  trained; MLflow is being brought up to date"
     level, kept, epoch, loss, val, pace, left = _figures(watched)
     return (
@@ -230,7 +230,7 @@ def _figures(watched: Watched) -> tuple[str, str, str, str, str, str, str]:
         "–" if progress.train_loss is None else f"{progress.train_loss:.4f}",
         "–" if val is None else f"{val:.1%}",
         "–" if pace is None else f"{pace:,.0f}",
-        "MLflow" if progress.ended else duration(progress.eta),
+        "MLflow" if watched.trained else duration(progress.eta),
     )
 
 

@@ -117,6 +117,17 @@ def test_a_run_that_is_trained_but_not_yet_gone_waits_for_mlflow(make, plain):
     assert show(plain, run) == ["s0  trained; MLflow is being brought up to date"]
 
 
+def test_a_resumed_run_is_not_taken_for_trained_before_it_speaks(make, plain):
+    run = make()
+    emit(run, started(), LEVEL, epoch(1, 110.0), RunEnded(attempt=1, status="stopped"))
+    show(plain, run)
+    launch(run.directory, 2)
+    assert show(plain, run) == ["s0  started on cpu, attempt 2, goes on at level 0"]
+    plain.now += 11
+    (line,) = show(plain, run)
+    assert line.startswith("s0  level 0/1  50.0% kept  epoch 1/3")
+
+
 def test_a_line_on_progress_comes_every_ten_seconds_at_most(make, plain):
     run = make()
     emit(run, started(), LEVEL)
