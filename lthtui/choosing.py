@@ -23,17 +23,24 @@ class Chosen:
     notes: list[str] = field(default_factory=list)
 
 
-def choose(root: Path, known: Iterable[RunView], words: Sequence[str]) -> Chosen:
+def choose(
+    root: Path, known: Iterable[RunView], words: Sequence[str], changes: Sequence[str] = ()
+) -> Chosen:
     """The runs that are meant: a spec file's, an experiment's, a spec name's, a group's, or one.
 
+    Args:
+        changes: overrides of the spec files, as they were run with.
+
     Raises:
-        UsageError: a word means none of these, or several runs.
-        FileError: something is wrong in a spec file.
+        UsageError: a word means none of these, or several runs; overrides without a spec file.
+        FileError: something is wrong in a spec file or an override.
     """
+    if changes and not any(map(_is_spec, words)):
+        raise UsageError(f"{changes[0]}: overrides go with a spec file, and none is named")
     oldest_first = sorted(known, key=lambda run: (run.created, run.run_id))
     chosen = Chosen()
     for word in words:
-        found = _of_spec(oldest_first, word, chosen) if _is_spec(word) else None
+        found = _of_spec(oldest_first, word, changes, chosen) if _is_spec(word) else None
         if found is None:
             found = _named(root, oldest_first, word)
         chosen.runs |= {run.run_id: run for run in found}
@@ -72,9 +79,11 @@ def _is_spec(word: str) -> bool:
     return path.suffix in (".yaml", ".yml") or path.is_file() or (path / "spec.yaml").is_file()
 
 
-def _of_spec(known: Sequence[RunView], word: str, chosen: Chosen) -> list[RunView]:
+def _of_spec(
+    known: Sequence[RunView], word: str, changes: Sequence[str], chosen: Chosen
+) -> list[RunView]:
     """The runs that a spec file asks for, as far as they were made; of a search its experiment."""
-    expansion = specfiles.expand(word)
+    expansion = specfiles.expand(word, changes)
     if expansion.search is not None:
         experiment = expansion.runs[0].spec.experiment_name
         return [run for run in known if run.experiment == experiment]

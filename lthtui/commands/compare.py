@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.errors import UsageError
-from lthtui import settings
+from lthtui import overrides, settings
 from lthtui.commands import Json, Root
 from lthtui.comparison import Choice, Comparison, Gain, Row, Spread, compare, describe
 from lthtui.text import clean, clean_line
@@ -33,11 +33,12 @@ def register(app: typer.Typer) -> None:
 
 
 def compare_runs(
-    names: Annotated[
+    arguments: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN...",
-            help="Runs, groups (by 6 or more characters of their id), experiments or spec files.",
+            metavar="RUN... [FIELD=VALUE]...",
+            help="Runs, groups (by 6 or more characters of their id), experiments or spec files,"
+            " with the overrides they were run with.",
         ),
     ],
     level: Annotated[
@@ -63,13 +64,14 @@ def compare_runs(
     from lthtui.choosing import choose, labelled
     from lthtui.lookout import Lookout
 
-    folder = settings.root(root)
+    names, changes = overrides.separate(arguments)
+    folder = settings.use(root)
     lookout = Lookout(folder)
     try:
         board = lookout.look()
     finally:
         lookout.close()
-    chosen = choose(folder, board.runs.values() if board else (), names)
+    chosen = choose(folder, board.runs.values() if board else (), names, changes)
     runs = [*chosen.runs.values()]
     found = compare(runs, labelled(runs), read, tuple(dict.fromkeys(baselines or ["dense"])))
     for note in [*([board.trouble] if board and board.trouble else []), *chosen.notes]:

@@ -74,6 +74,14 @@ def test_a_spec_file_names_its_runs_and_what_was_never_started(root, capsys):
     assert found["notes"][0] == "dense has no run of seed 2, which others have"
 
 
+def test_a_spec_file_is_compared_with_the_overrides_it_was_run_with(root, capsys):
+    spec = SPEC.replace("{name: imp, levels: 5}", "{name: imp, levels: 9}")
+    (root.parent / "other.yaml").write_text(spec)
+    changes = ["seeds=1", "sparsifier={name: imp, levels: 5}"]
+    (group,) = json.loads(compare(capsys, "other.yaml", *changes, "--json").out)["groups"]
+    assert group["label"] == "imp" and [one["seed"] for one in group["runs"]] == [1]
+
+
 def test_a_spec_with_a_search_names_its_trials(root, capsys):
     path = root.parent / "else.yaml"
     path.write_text("{data: {name: digits, validation: 300}, model: resnet20,"
@@ -118,6 +126,7 @@ def test_markdown_is_a_table(root, capsys):
         (["both", "--csv", "--json"], "give one of --csv, --json"),
         (["both", "--baseline", "rigl"], "no group is called 'rigl'"),
         (["missing.yaml"], "no such spec"),
+        (["both", "seeds=1"], "seeds=1: overrides go with a spec file, and none is named"),
         ([], "Missing argument"),
     ],
 )
