@@ -102,6 +102,7 @@ class LevelEnded(Event):
 
     `inference_flops` is the cost of one image's way through the ticket; `training_flops` that of
     the level's training, evaluations aside. Both count only operations with weights that live.
+    `search` is as of `engine.plan.Level`.
     """
 
     kind: Literal["level_ended"] = "level_ended"
@@ -124,12 +125,16 @@ class LevelEnded(Event):
     test_correct: int | None = None
     test_total: int | None = None
     scored_epoch: int | None = None
+    search: bool = False
     inference_flops: float | None = None
     training_flops: float | None = None
 
 
 class TicketSaved(Event):
-    """A level's ticket is on disk. `sha256` covers its tensors in the order of their names."""
+    """A level's ticket is on disk. `sha256` covers its tensors in the order of their names.
+
+    `search` is as of `engine.plan.Level`.
+    """
 
     kind: Literal["ticket_saved"] = "ticket_saved"
     once = "epoch"
@@ -139,6 +144,7 @@ class TicketSaved(Event):
     sha256: str
     path: str
     bytes: int
+    search: bool = False
 
 
 class Evaluated(Event):

@@ -290,6 +290,7 @@ class LevelRun:
             train_loss=self.result.loss,
             train_accuracy=self.result.accuracy,
             scored_epoch=self.best.epoch if self.best else self.result.epoch,
+            search=self.training.level.search,
             inference_flops=self.training.flops.sparse(mask),
             training_flops=self.training.spent,
             **_scores("val", val),

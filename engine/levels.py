@@ -67,6 +67,7 @@ def save(
         sha256=card["sha256"],
         path=str((folder / TICKET).relative_to(directory.path)),
         bytes=len(data),
+        search=ended.search,
     )
     parts = {
         "mask": tickets.pack_mask(carry.mask),

@@ -246,6 +246,7 @@ def _facts(event: LevelEnded | TicketSaved) -> dict[str, str]:
         "density": f"{event.density:.6g}",
         "kept": str(event.kept),
         "total": str(event.total),
+        "search": str(event.search).lower(),
     }
 
 

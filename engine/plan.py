@@ -28,6 +28,8 @@ class Level:
         learning_rate: from the schedule, or constant at the schedule's last value above zero.
         rate: fraction of the kept weights to prune after it, where the method prunes by rate.
         target: density to prune to after it, where the method prunes to a density.
+        search: whether it is only a search on the way to the ticket, which may stop early: it is no
+            dense baseline, and nothing to pick unless it is named.
         draws: the level whose random numbers it draws (order, augmentation, dropout) in place of
             its own; with those, a ticket's training can be repeated exactly.
     """
@@ -40,6 +42,7 @@ class Level:
     learning_rate: Literal["schedule", "last"] = "schedule"
     rate: float | None = None
     target: float | None = None
+    search: bool = False
     draws: int | None = None
 
     @property

@@ -18,16 +18,17 @@ def winner(select: SelectSpec, levels: Sequence[LevelEnded]) -> LevelEnded | Non
     """The picked level so far; ties go to the sparser, and then to the later.
 
     It is one of the sparse levels if there are any. Where nothing is pruned it is one of those
-    after the first, as it would be with pruning.
+    after the first, as it would be with pruning. Searches count only while there is nothing else.
     """
-    sparse = [ended for ended in levels if ended.kept < ended.total]
-    candidates = sparse or list(levels[1:]) or list(levels)
+    if isinstance(select.level, int):
+        return next((ended for ended in levels if ended.level == select.level), None)
+    found = [ended for ended in levels if not ended.search] or list(levels)
+    sparse = [ended for ended in found if ended.kept < ended.total]
+    candidates = sparse or found[1:] or found
     if not candidates:
         return None
     if select.level == "last":
         return candidates[-1]
-    if isinstance(select.level, int):
-        return next((ended for ended in levels if ended.level == select.level), None)
     return max(candidates, key=lambda ended: (metric(select, ended), -ended.kept, ended.level))
 
 
@@ -42,7 +43,8 @@ def winning(
     won = winner(select, levels)
     if won is None or won.level is None:
         return None
-    dense = next((ended for ended in levels if ended.kept == ended.total), None)
+    whole = (ended for ended in levels if ended.kept == ended.total and not ended.search)
+    dense = next(whole, None)
     beats = None
     if dense is not None and won.kept < won.total:
         beats = metric(select, won) > metric(select, dense)

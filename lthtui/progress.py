@@ -30,6 +30,7 @@ class LevelProgress:
         planned: epochs that it is to train.
         epochs: epochs that it has trained.
         ended: whether it is trained, saved and scored.
+        search: whether it was only a search on the way to the ticket.
         inference_flops: operations for one image through its ticket; `training_flops` those of
             its training.
     """
@@ -41,6 +42,7 @@ class LevelProgress:
     planned: int = 0
     epochs: int = 0
     ended: bool = False
+    search: bool = False
     val_accuracy: float | None = None
     test_accuracy: float | None = None
     val_balanced_accuracy: float | None = None
@@ -188,3 +190,4 @@ class RunProgress:
         level.test_balanced_accuracy = event.test_balanced_accuracy
         level.inference_flops = event.inference_flops
         level.training_flops = event.training_flops
+        level.search = event.search

@@ -84,6 +84,7 @@ class TicketRecord:
     created: float
     artifacts: str
     metrics: Mapping[str, float] = field(default_factory=dict)
+    search: bool = False
 
     @property
     def val_accuracy(self) -> float | None:
@@ -182,6 +183,7 @@ def ticket(
             created=created / 1000,
             artifacts=artifacts,
             metrics=metrics,
+            search=params.get("search") == "true",
         )
     except (KeyError, ValueError):
         return None

@@ -38,6 +38,7 @@ class LevelView:
     ticket: str | None
     inference_flops: float | None = None
     training_flops: float | None = None
+    search: bool = False
     losses: tuple[float, ...] = ()
     validations: tuple[tuple[int, float], ...] = ()
 
@@ -115,10 +116,14 @@ class RunView:
 
     @property
     def dense(self) -> LevelView | None:
-        """The ended level that had all weights, unless it is a control's of another network."""
+        """The ended level that had all weights, unless it is a control's of another network.
+
+        A search that stopped early is none either.
+        """
         if self.controls is not None and self.controls.sets:
             return None
-        return next((one for one in self.levels if one.ended and not one.sparse), None)
+        whole = (one for one in self.ended_levels if not one.sparse and not one.search)
+        return next(whole, None)
 
     @property
     def ended_levels(self) -> list[LevelView]:
@@ -134,7 +139,8 @@ def scored(level: LevelView, split: str) -> float | None:
 def best(levels: Sequence[LevelView], split: str) -> int | None:
     """The level that would be picked now, as `engine.selection.winner` does."""
     ended = [level for level in levels if level.ended and scored(level, split) is not None]
-    candidates = [level for level in ended if level.sparse] or ended[1:] or ended
+    found = [level for level in ended if not level.search] or ended
+    candidates = [level for level in found if level.sparse] or found[1:] or found
     if not candidates:
         return None
     return max(candidates, key=lambda one: (scored(one, split) or 0.0, -one.kept, one.index)).index
@@ -196,6 +202,7 @@ def _level(level: LevelProgress, known: LevelView | None) -> LevelView:
         planned=level.planned,
         epochs=level.epochs,
         ended=level.ended,
+        search=level.search,
         val=level.val_accuracy,
         test=level.test_accuracy,
         seconds=level.seconds,

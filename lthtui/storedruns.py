@@ -97,6 +97,7 @@ def _level(ticket: TicketRecord) -> LevelView:
         ticket=clean_line(ticket.name),
         inference_flops=ticket.metrics.get("level/inference_flops"),
         training_flops=ticket.metrics.get("level/training_flops"),
+        search=ticket.search,
     )
 
 

@@ -91,7 +91,8 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
 
     def levels(self) -> Sequence[Level]:
         s = self.settings
-        search = [Level(i, None, start=None if i else Duration()) for i in range(s.rounds)]
+        starts = [None if i else Duration() for i in range(s.rounds)]
+        search = [Level(i, None, start, search=True) for i, start in enumerate(starts)]
         if s.length == "full":
             return [*search, Level(s.rounds, s.density, s.rewind)]
         return [*search, Level(s.rounds, s.density, s.rewind, s.rewind, "rest")]

@@ -109,10 +109,7 @@ class Sparsifier(imp.Sparsifier):
         steps: optimizer steps of the levels that are done.
     """
 
-    note = (
-        "prac: the steps are upper bounds; levels on critical sets, stopped early, take fewer; of"
-        " its levels the last is the ticket, which select.level: last picks"
-    )
+    note = "prac: the steps are upper bounds; levels on critical sets, stopped early, take fewer"
     settings: Settings
 
     def __init__(self, settings: Settings) -> None:
@@ -129,7 +126,8 @@ class Sparsifier(imp.Sparsifier):
         if self.settings.retrain == "none":  # it watches the mask of a pruning that never comes
             assert last.density is not None and before[-1].density is not None
             last = replace(last, rate=1 - last.density / before[-1].density)
-        return [*before, last]
+        stops = self.settings.mask_distance > 0
+        return [*(replace(one, search=stops or one.index > 0) for one in before), last]
 
     def attach(self, training: Training) -> None:
         super().attach(training)

@@ -29,6 +29,16 @@ def test_the_best_on_validation_wins_and_ties_go_to_the_sparser() -> None:
     assert _won() == 3
 
 
+def test_searches_on_the_way_to_the_ticket_are_neither_picked_nor_dense() -> None:
+    """Unless there is nothing else yet, or one is named."""
+    levels = [e.model_copy(update={"search": e.level != 2}) for e in LEVELS[:3]]
+    assert _won([*levels, *LEVELS[3:]]) == 3
+    assert _won(levels, level="last") == _won(levels, split="test") == 2
+    assert _won(levels[:2]) == 1 and _won(levels, level=1) == 1
+    picked = selection.winning(SelectSpec(), levels, {})
+    assert picked is not None and picked.beats_dense is None
+
+
 def test_other_splits_metrics_and_levels() -> None:
     assert _won(split="test") == 1
     assert _won(metric="balanced_accuracy") == 1

@@ -290,6 +290,7 @@ def test_what_a_run_is_in_mlflow(root):
         "density": "0.8",
         "kept": "80000",
         "total": "100000",
+        "search": "false",
         "sha256": "0" * 64,
         "run_id": run.run_id,
     }

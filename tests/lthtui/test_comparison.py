@@ -86,6 +86,14 @@ def test_a_run_with_a_dense_level_serves_where_there_is_no_dense_run():
     assert found["rigl"].cost == 0.25  # of the dense level alone, not of all levels
 
 
+def test_a_search_that_stopped_early_is_no_dense_baseline():
+    prac = run("prac", 0, level(0, 1.0, 0.1, search=True), level(1, 0.5, 0.7))
+    found = table(prac, rigl(0, 0.79))
+    assert [row.gains["dense"] for row in found.rows] == [None, None]
+    assert "no dense run of the same data and training for prac, rigl" in found.notes
+    assert rows(prac, rigl(0, 0.79), level="dense")["prac"].results == ()
+
+
 def test_a_small_networks_own_weights_do_not_make_it_the_dense_baseline():
     small = run("small", 0, level(0, 1.0, 0.6, flops=30.0, total=300))
     found = table(small, rigl(0, 0.7))

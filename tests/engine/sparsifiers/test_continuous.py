@@ -284,6 +284,7 @@ def test_a_scaled_weight_takes_adams_steps_too(tiny: Specs) -> None:
 def test_rounds_and_ticket_are_laid_out(tiny: Specs) -> None:
     published = plan(tiny(sparsifier="continuous", train={"epochs": 85}), 100)
     assert [p.level.density for p in published.levels] == [None] * 4
+    assert [p.level.search for p in published.levels] == [True, True, True, False]
     assert [p.level.start for p in published.levels] == [Duration(), None, None, Duration(2)]
     assert {(p.first, p.end) for p in published.levels} == {(0, 85)}
     told = {"name": "continuous", "rounds": 1, "density": 0.1, "length": "exact"}
