@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from engine import examples
 from engine.errors import UsageError
-from engine.rundir import RunDirectory
+from engine.rundir import RunDirectory, Status, status
 from engine.spec import RunSpec
-from lthtui import runnames
+from lthtui import identity, runnames
 from lthtui.text import clean_line
 
 SUFFIXES = (".json", ".txt")
+METHOD = "prac"  # the sparsifier that exports sets
 
 
 def resolve(spec: RunSpec, root: Path) -> RunSpec:
@@ -19,7 +21,7 @@ def resolve(spec: RunSpec, root: Path) -> RunSpec:
 
     Raises:
         DataError: there is no such file, or it is no list of images.
-        UsageError: there is no such run, or it exported no set.
+        UsageError: there is no such run, it exported no such set, or its last one may still come.
     """
     data = spec.data
     if data.examples is None or data.examples_sha256 is not None:
@@ -41,15 +43,27 @@ def _path(text: str, root: Path) -> Path:
         )
     [run] = runnames.find(root, [name])
     sets = _sets(run)
-    if not sets:
-        raise UsageError(
-            f"{run.run_id} has exported no set of images; runs of sparsifier prac do, at the end"
-            " of each level but the last"
-        )
-    if level and int(level) not in sets:
+    if level and int(level) in sets:
+        return sets[int(level)].absolute()
+    _check_final(run, sets)
+    if level:
         known = ", ".join(map(str, sets))
         raise UsageError(f"{run.run_id} exported no set in level {level}, only in {known}")
-    return sets[int(level) if level else max(sets)].absolute()
+    return sets[max(sets)].absolute()
+
+
+def _check_final(run: RunDirectory, sets: Iterable[int]) -> None:
+    """Refuse a run without sets, and one that may find more than those of the levels `sets`."""
+    state, levels = status(run), [*sets]
+    if not levels and (state == Status.FINISHED or identity.read(run).sparsifier != METHOD):
+        raise UsageError(
+            f"{run.run_id} has exported no set of images; runs of sparsifier {METHOD} do, at the"
+            " end of each level but the last"
+        )
+    if state != Status.FINISHED:
+        how = "wait" if state in (Status.QUEUED, Status.RUNNING) else f"lthtui resume {run.run_id}"
+        named = f"; level {levels[-1]}'s is: {run.run_id}:{levels[-1]}" if levels else ""
+        raise UsageError(f"{run.run_id} is {state}, and its sets are not final yet; {how}{named}")
 
 
 def _sets(run: RunDirectory) -> dict[int, Path]:

@@ -1,10 +1,14 @@
 """Lists of images that specs refer to: by file, by run and level, and where neither is right."""
 
 import json
+import os
+import time
 
 import pytest
 
 from engine import examples
+from engine.events import Journal, RunEnded
+from engine.processes import Process
 from engine.rundir import RunDirectory
 from lthtui.specfiles import expand, load, write
 from lthtui.yamlfile import FileError
@@ -40,10 +44,15 @@ def export(path, *ids):
     return examples.digest(ids)
 
 
-def run_with(folder, **levels):
+def run_with(folder, *, sparsifier="prac", finished=True, **levels):
     directory = RunDirectory(folder / "mlruns" / "runs" / RUN)
     directory.path.mkdir(parents=True)
-    directory.spec_file.write_text("name: prac\n")
+    spec = {"name": "prac", "data": "digits", "model": "resnet20", "sparsifier": sparsifier}
+    directory.spec_file.write_text(json.dumps(spec))
+    if finished:
+        journal = Journal(directory.events_file, RUN, 1)
+        journal.append(RunEnded(status="finished"))
+        journal.close()
     for level, ids in levels.items():
         export(directory.evaluations / level.strip("_") / examples.FILE, *ids)
     return directory
@@ -105,7 +114,40 @@ def test_what_is_not_there_is_said_at_its_place(reference, message, folder):
     assert problem.mark.line == 4
 
 
-def test_a_run_without_sets_says_which_runs_have_them(folder):
-    run_with(folder)
-    with pytest.raises(FileError, match="exported no set of images; runs of sparsifier prac do"):
-        load(spec_file(folder, "prac-s0"))
+def refusal(folder, reference):
+    with pytest.raises(FileError) as caught:
+        load(spec_file(folder, reference))
+    [problem] = caught.value.problems
+    return problem.message
+
+
+@pytest.mark.parametrize(
+    ("sparsifier", "finished"), [("prac", True), ("imp", True), ("imp", False)]
+)
+def test_a_run_without_sets_says_which_runs_have_them(folder, sparsifier, finished):
+    run_with(folder, sparsifier=sparsifier, finished=finished)
+    wanted = "exported no set of images; runs of sparsifier prac do"
+    assert wanted in refusal(folder, "prac-s0")
+
+
+def test_sets_of_a_run_that_is_not_over_are_taken_only_by_their_level(folder):
+    ids = training_images(folder)
+    directory = run_with(folder, finished=False)
+    assert f"is stopped, and its sets are not final yet; lthtui resume {RUN}" in refusal(
+        folder, "prac-s0"
+    )
+    directory.queue_file.parent.mkdir()
+    directory.queue_file.write_text("{}")
+    assert refusal(folder, "prac-s0").endswith("is queued, and its sets are not final yet; wait")
+    export(directory.evaluations / "00" / examples.FILE, *ids[:50])
+    directory.heartbeat_file.write_text(
+        json.dumps(
+            {"attempt": 1, "process": Process.of(os.getpid()).model_dump(), "time": time.time()}
+        )
+    )
+    for reference in ("prac-s0", "prac-s0:1"):
+        assert refusal(folder, reference) == (
+            f"{RUN} is running, and its sets are not final yet; wait; level 0's is: {RUN}:0"
+        )
+    [found] = load(spec_file(folder, "prac-s0:0"))
+    assert found.data.examples_sha256 == examples.digest(ids[:50])
