@@ -9,10 +9,10 @@ from typing import Any
 
 from engine.errors import UsageError
 from engine.rundir import RunDirectory
-from lthtui import labels, runnames, specfiles
+from lthtui import identity, labels, runnames, specfiles
 from lthtui.runview import RunView
 
-LEAST = 6  # characters of a group's id that name it
+LEAST = labels.SHORT  # characters of a group's id that name it
 
 
 @dataclass
@@ -52,15 +52,9 @@ def labelled(runs: Iterable[RunView]) -> dict[str, str]:
     first: dict[str, RunView] = {}
     for run in runs:
         first.setdefault(run.group, run)
-    asked = {group: _asked(run) for group, run in first.items()}
-    known = labels.by_method(
-        {
-            group: {"sparsifier": {"name": first[group].sparsifier}, **spec}
-            for group, spec in asked.items()
-            if spec
-        }
-    )
-    return {g: known.get(g, f"{run.sparsifier} {g[:6]}") for g, run in first.items()}
+    asked = {group: spec for group, run in first.items() if (spec := _asked(run))}
+    known = labels.by_method(asked)
+    return {g: known.get(g, f"{run.sparsifier} {g[:LEAST]}") for g, run in first.items()}
 
 
 def _asked(run: RunView) -> dict[str, Any]:
@@ -68,10 +62,9 @@ def _asked(run: RunView) -> dict[str, Any]:
     if not run.directory:
         return {}
     try:
-        spec = RunDirectory(run.directory).spec()
+        return identity.read(RunDirectory(run.directory)).asked
     except (OSError, ValueError):
         return {}
-    return spec.model_dump(mode="json", exclude_defaults=True)
 
 
 def _is_spec(word: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -46,6 +46,7 @@ class Identity(BaseModel):
             and the sparsifier.
         split: the images that select the winning ticket.
         controls: what it is a control of.
+        asked: the sparsifier, and what else its spec asks for besides defaults.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -60,6 +61,7 @@ class Identity(BaseModel):
     model: str
     split: Literal["val", "test"] = "val"
     controls: Control | None = None
+    asked: dict[str, Any]
 
     @classmethod
     def of(cls, spec: RunSpec) -> Identity:
@@ -76,6 +78,10 @@ class Identity(BaseModel):
             model=spec.model.name,
             split=spec.select.split,
             controls=Control.of(spec),
+            asked={
+                "sparsifier": {"name": spec.sparsifier.name},
+                **spec.model_dump(mode="json", exclude_defaults=True),
+            },
         )
 
 

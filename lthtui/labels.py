@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from lthtui.text import clean_line
+
+if TYPE_CHECKING:
+    from lthtui.identity import Identity
 
 IGNORED = (
     *("name", "experiment", "seed", "tags", "launch", "tracking"),
     *("keep", "evaluate", "checkpoint", "controls"),
 )
 MOST = 3  # settings that a label names
+SHORT = 6  # characters of a group's id that stand for it
 
 
 def distinguish(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -47,37 +51,103 @@ def told_apart(flat: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any
 
 
 def by_method(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Name groups by their sparsifier or kind of control, and by as much more as tells them apart.
+    """Name groups by their sparsifier, or as a control, and by as much more as tells them apart.
+
+    A control is called by its kind and what it controls, such as `same_layer of imp`, and by what
+    was set for it alone.
 
     Args:
         specs: by group, the dumped spec of one of its runs.
     """
-    methods = {group: _method(spec) for group, spec in specs.items()}
+    rest = _rest(specs)
+    names: dict[str, str] = {}
+    waiting = [*specs]
+    while waiting:
+        ready = [one for one in waiting if _source(specs[one]) not in waiting] or waiting
+        called = {one: _called(specs[one], names) for one in ready}
+        own = _own({one: specs[one] for one in ready}, called)
+        parts = {one: (called[one], own[one], rest[one], _set(specs[one])) for one in ready}
+        names |= _unique({one: " ".join(filter(None, parts[one])) for one in ready})
+        waiting = [one for one in waiting if one not in names]
+    return names
+
+
+def by_experiment(known: Iterable[Identity]) -> dict[tuple[str, str], str]:
+    """By experiment and group, what the group is called among those of its experiment."""
+    specs: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for one in known:
+        specs.setdefault(one.experiment, {}).setdefault(one.group, one.asked)
+    named = {experiment: by_method(groups) for experiment, groups in specs.items()}
+    return {(name, group): label for name, of in named.items() for group, label in of.items()}
+
+
+def method(spec: Mapping[str, Any]) -> str:
+    """A dumped spec's sparsifier with all that it says of it, but for whose ticket it takes."""
+    shown = {key: value for key, value in _flat(_own_settings(spec)) if not key.endswith(".name")}
+    fields = (f"{key.partition('.')[2]}={value}" for key, value in shown.items())
+    return clean_line(" ".join([str(spec["sparsifier"]["name"]), *fields]), 1000)
+
+
+def _called(spec: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """The sparsifier, or the kind of control and the name or the group of what it controls."""
+    if not spec.get("controls"):
+        return str(spec["sparsifier"]["name"])
+    kind, source = str(spec["controls"]["kind"]), _source(spec)
+    return f"{kind} of {names.get(source, source[:SHORT])}" if source else kind
+
+
+def _source(spec: Mapping[str, Any]) -> str:
+    """The group that a control controls; empty where it is not known."""
+    source = (spec.get("controls") or {}).get("source")
+    return str(source.get("group") or "") if isinstance(source, Mapping) else ""
+
+
+def _own(specs: Mapping[str, Mapping[str, Any]], called: Mapping[str, str]) -> dict[str, str]:
+    """The settings of their sparsifiers in which groups that are called the same differ."""
     own: dict[str, str] = {}
-    for method in dict.fromkeys(methods.values()):
-        alike = [group for group in specs if methods[group] == method]
-        own |= distinguish({group: {"own": _settings(specs[group])} for group in alike})
-    rest = distinguish(
-        {
-            group: {key: value for key, value in spec.items() if key != "sparsifier"}
-            for group, spec in specs.items()
-        }
-    )
-    named = {one: " ".join(filter(None, (methods[one], own[one], rest[one]))) for one in specs}
-    count = Counter(named.values())
-    return {
-        group: clean_line(name if count[name] == 1 else f"{name} {group[:6]}")
-        for group, name in named.items()
-    }
+    for name in dict.fromkeys(called.values()):
+        alike = [group for group in specs if called[group] == name]
+        own |= distinguish({group: _own_settings(specs[group]) for group in alike})
+    return own
 
 
-def _method(spec: Mapping[str, Any]) -> str:
-    return str((spec.get("controls") or {}).get("kind") or spec["sparsifier"]["name"])
-
-
-def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
+def _own_settings(spec: Mapping[str, Any]) -> dict[str, Any]:
     """A sparsifier's settings but for whose ticket it takes, which differs from seed to seed."""
-    return {key: value for key, value in spec["sparsifier"].items() if "source" not in key}
+    return {"own": {k: value for k, value in spec["sparsifier"].items() if "source" not in k}}
+
+
+def _rest(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """In what else than the sparsifier groups differ.
+
+    Controls of one of the groups do not count, as they have all from that, and others count with
+    what was set for them taken back.
+    """
+    flat = {
+        group: dict(_flat({key: value for key, value in spec.items() if key != "sparsifier"}))
+        for group, spec in specs.items()
+        if _source(spec) not in specs
+    }
+    instead = {group: (specs[group].get("controls") or {}).get("instead", {}) for group in flat}
+    kept = {g: {k: v for k, v in one.items() if k not in instead[g]} for g, one in flat.items()}
+    known = {key for one in kept.values() for key in one}
+    for group, before in instead.items():
+        kept[group] |= {key: value for key, value in before.items() if key in known}
+    return dict.fromkeys(specs, "") | {g: _label(found) for g, found in told_apart(kept).items()}
+
+
+def _set(spec: Mapping[str, Any]) -> str:
+    """What was set for a control alone."""
+    flat = dict(_flat(spec))
+    instead = (spec.get("controls") or {}).get("instead", {})
+    return _label({key: flat[key] for key in instead if key in flat})
+
+
+def _unique(names: Mapping[str, str]) -> dict[str, str]:
+    count = Counter(names.values())
+    return {
+        group: clean_line(name if count[name] == 1 else f"{name} {group[:SHORT]}")
+        for group, name in names.items()
+    }
 
 
 def _choices(flat: Mapping[str, Any], key: str) -> tuple[Any, ...]:

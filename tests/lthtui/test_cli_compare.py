@@ -3,12 +3,17 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rundirs import FLOPS, FakeRun
 
 from engine.events import RunEnded, Winning
+from engine.rundir import RunDirectory
+from lthtui.choosing import labelled
 from lthtui.cli import main
+from lthtui.monitor import Watched
+from lthtui.runview import view
 
 SPEC = """\
 name: both
@@ -145,10 +150,15 @@ def test_names_with_escapes_are_shown_harmless(root, capsys):
     assert "\x1b" not in said.err
 
 
-def test_a_run_of_another_version_is_compared_by_its_method(root, capsys):
+def test_a_run_of_another_version_keeps_its_label(root, capsys):
     for file in root.glob("runs/*/spec.yaml"):
         if "name: imp" in file.read_text():
             file.write_text(file.read_text() + "gone_field: 1\n")
     said = compare(capsys, "both", "--level", "3", "--json")
     dense, imp = json.loads(said.out)["groups"]
-    assert dense["label"] == "dense" and imp["label"] == f"imp {imp['group'][:6]}"
+    assert dense["label"] == "dense" and imp["label"] == "imp"
+
+
+def test_a_run_that_only_the_store_knows_is_called_by_its_method_and_group(root):
+    run = view(Watched(RunDirectory(next((root / "runs").glob("*-else-*")))))
+    assert labelled([replace(run, directory="")]) == {run.group: f"imp {run.group[:6]}"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lthtui.labels import distinguish
+from lthtui.identity import Identity
+from lthtui.labels import by_experiment, by_method, distinguish, method
 
 
 def spec(**sparsifier):
@@ -43,3 +44,90 @@ def test_name_and_seed_do_not_count():
 def test_hostile_values_are_shown_as_text():
     specs = {"a": {"root": "\x1b[2J"}, "b": {"root": "y"}}
     assert distinguish(specs)["a"] == "root=\\x1b[2J"
+
+
+def asked(method, kind="", source="", instead=(), **settings):
+    found = {"sparsifier": {"name": method}, "model": {"name": "m", "width": 4}}
+    if kind:
+        ticket = {"run": "r", "group": source}
+        found["controls"] = {"kind": kind, "source": ticket, "instead": dict(instead)}
+    return {**found, **settings}
+
+
+def test_a_control_is_named_after_what_it_controls():
+    specs = {
+        "control1": asked("ticket", "random", "source1"),
+        "source1": asked("imp"),
+        "random1": asked("random"),
+        "control2": asked("ticket", "random", "rigl1"),
+        "rigl1": asked("rigl"),
+        "nested": asked("ticket", "reinit", "control2"),
+        "control3": asked("ticket", "random", "elsewhere"),
+    }
+    assert by_method(specs) == {
+        "source1": "imp",
+        "random1": "random",
+        "rigl1": "rigl",
+        "control1": "random of imp",
+        "control2": "random of rigl",
+        "nested": "reinit of random of rigl",
+        "control3": "random of elsewh",
+    }
+
+
+def test_what_is_set_for_a_control_stands_on_its_row_only():
+    narrow = {"model": {"name": "m", "width": 2}, "train": {"multiplier": 2.5}}
+    instead = {"model.width": 4, "train.multiplier": 1.0}
+    dense = asked("dense")
+    alone = asked("dense", "small_dense", "gone", instead, **narrow)
+    among = asked("dense", "small_dense", "imp1", instead, **narrow)
+    set_ = "width=2 multiplier=2.5"
+    assert by_method({"d": dense, "imp1": asked("imp"), "c": among}) == {
+        "d": "dense",
+        "imp1": "imp",
+        "c": f"small_dense of imp {set_}",
+    }
+    assert by_method({"d": dense, "c": alone}) == {"d": "dense", "c": f"small_dense of gone {set_}"}
+
+
+def test_controls_of_one_source_are_told_apart():
+    specs = {
+        "imp1": asked("imp"),
+        "a": asked("ticket", "random", "imp1"),
+        "b": asked("ticket", "random", "imp1", sparsifier={"name": "ticket", "schedule": "whole"}),
+        "ccccccc": asked("ticket", "erk", "imp1"),
+        "ddddddd": asked("ticket", "erk", "imp1"),
+    }
+    named = by_method(specs)
+    assert named["b"] == "random of imp schedule=whole" and named["a"] == "random of imp"
+    assert (named["ccccccc"], named["ddddddd"]) == ("erk of imp cccccc", "erk of imp dddddd")
+
+
+def test_controls_that_name_each_other_are_named_too():
+    specs = {"a": asked("ticket", "erk", "b"), "b": asked("ticket", "erk", "a")}
+    assert by_method(specs) == {"a": "erk of b", "b": "erk of a"}
+
+
+def test_a_method_is_told_with_its_settings():
+    spec = {"sparsifier": {"name": "ticket", "mask": "erk", "source": {"run": "r"}}}
+    assert method(spec) == "ticket mask=erk"
+    nested = {"sparsifier": {"name": "x", "a": {"b": 1, "name": "n"}, "c": "\x1b"}}
+    assert method(nested) == "x a.b=1 c=\\x1b"
+
+
+def test_groups_are_told_apart_within_their_experiment():
+    def identity(experiment, group, spec):
+        facts = dict.fromkeys(("name", "family", "digest", "sparsifier", "dataset", "model"), "x")
+        return Identity(experiment=experiment, group=group, asked=spec, seed=0, **facts)
+
+    slow, fast = ({"name": "rigl", "interval": i} for i in (10, 20))
+    known = [
+        identity("one", "a", asked("rigl", sparsifier=slow)),
+        identity("one", "b", asked("rigl", sparsifier=fast)),
+        identity("two", "a", asked("rigl", sparsifier=slow)),
+    ]
+    assert by_experiment(known) == {
+        ("one", "a"): "rigl interval=10",
+        ("one", "b"): "rigl interval=20",
+        ("two", "a"): "rigl",
+    }
