@@ -125,7 +125,7 @@ class UpdateSettings(plugin.Settings):
                 f"no step from {window.start} to {window.stop} is a multiple of the interval,"
                 f" {self.interval} ({window.interval} steps), so that the mask would never change;"
                 " shorten the interval, or move start and stop apart",
-                "sparsifier.interval",
+                self._written("interval", "start", "stop"),
             )
 
     def _check_bounds(self, window: Window, steps: int) -> None:
@@ -143,12 +143,23 @@ class UpdateSettings(plugin.Settings):
                 " steps; give an earlier one, or a share of training such as 0.75",
                 "sparsifier.stop",
             )
+        if window.start >= steps:
+            raise SpecError(
+                f"start {self.start} (step {window.start}) lies at or beyond the end of training,"
+                f" {steps} steps; give an earlier one, or a share of training such as 0.1",
+                "sparsifier.start",
+            )
         if window.stop <= window.start:
             raise SpecError(
                 f"stop {self.stop} (step {window.stop}) does not come after start {self.start}"
                 f" (step {window.start})",
-                "sparsifier.stop",
+                self._written("stop", "start"),
             )
+
+    def _written(self, *fields: str) -> str:
+        """The first of these fields that is not left at its default, which is not to blame."""
+        chosen = [field for field in fields if field in self.model_fields_set]
+        return f"sparsifier.{[*chosen, *fields][0]}"
 
 
 def drop_fraction(

@@ -126,6 +126,9 @@ REFUSED = [
     ({"interval": "3it", "start": "2ep", "stop": "1ep"}, "stop", r"\(step 4\) does not come after"),
     ({"interval": "3it", "start": 0.5, "stop": 0.5}, "stop", "does not come after start 0.5"),
     ({"interval": "3it", "stop": "13it"}, "stop", "beyond the end of training, 12 steps"),
+    ({"interval": "3it", "start": "12it"}, "start", "at or beyond the end of training, 12 steps"),
+    ({"interval": "3it", "start": "11it"}, "start", "does not come after start 11it"),
+    ({"interval": "9it", "start": "1it", "stop": "8it"}, "interval", "never change"),
     ({"interval": "3it", "density": 1.0}, "density", "nothing to"),
 ]
 
@@ -139,6 +142,13 @@ def test_updates_that_cannot_be_are_refused_before_anything_starts(
     with pytest.raises(SpecError, match=why) as caught:
         plan(spec, 100)  # 4 steps per epoch, 3 epochs
     assert caught.value.at == f"sparsifier.{field}"
+
+
+def test_what_is_left_at_its_default_is_not_to_blame(tiny: Specs) -> None:
+    spec = tiny(sparsifier={"name": "set", "start": "110it"}, train={"epochs": 50})
+    with pytest.raises(SpecError, match="interval, 100it .* would never change") as caught:
+        plan(spec, 100)  # 200 steps, the updates from 110 to 150
+    assert caught.value.at == "sparsifier.start"
 
 
 def test_updates_after_every_step_are_possible(tiny: Specs) -> None:
