@@ -145,7 +145,7 @@ def test_updates_that_cannot_be_are_refused_before_anything_starts(
 
 
 def test_what_is_left_at_its_default_is_not_to_blame(tiny: Specs) -> None:
-    spec = tiny(sparsifier={"name": "set", "start": "110it"}, train={"epochs": 50})
+    spec = tiny(sparsifier={"name": "set", "start": "110it"}, train={"epochs": 200})
     with pytest.raises(SpecError, match="interval, 100it .* would never change") as caught:
         plan(spec, 100)  # 200 steps, the updates from 110 to 150
     assert caught.value.at == "sparsifier.start"
