@@ -53,6 +53,24 @@ def read(text: str) -> Override:
     return Override(tuple(key.split(".")), tuple(parse(part, source, True) for part in parts))
 
 
+def read_all(changes: Iterable[str]) -> list[Override]:
+    """Read overrides, in their order.
+
+    Raises:
+        FileError: the problems of all that cannot be read.
+    """
+    made: list[Override] = []
+    problems: list[Problem] = []
+    for text in changes:
+        try:
+            made.append(read(text))
+        except FileError as error:
+            problems += error.problems
+    if problems:
+        raise FileError(problems)
+    return made
+
+
 def _split(text: str) -> list[str]:
     """Split at the commas that stand outside brackets and quotes."""
     parts, depth, quote = [""], 0, ""

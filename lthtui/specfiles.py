@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +12,16 @@ from pydantic import ValidationError
 
 from engine import registry
 from engine.description import Description
-from engine.errors import DataError, SpecError, UsageError, did_you_mean
+from engine.errors import DataError, SpecError, UsageError
 from engine.plan import Plan, plan
 from engine.spec import RunSpec
-from lthtui import listed, overrides, settings, sources, yamlfile
+from lthtui import listed, overrides, settings, sources, specpaths, yamlfile
 from lthtui.filefields import MAX_RUNS, SpecFile
 from lthtui.search import Search, Span
 from lthtui.specerrors import Finding, explain
 from lthtui.specfields import takes_fractions
 from lthtui.spectree import Origin, Tree
-from lthtui.text import clean_line
 from lthtui.yamlfile import Document, FileError, Keys, Problem
-
-FOLDER = Path("specs")
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,8 @@ class Expansion:
     """All runs of a spec file, and what its user should know about them.
 
     Attributes:
-        search: the search that it asks for; `runs` are then those without it.
+        search: the search that it asks for; `runs` are then those without it, or with the first
+            value of each searched field where they cannot be without it.
     """
 
     source: str
@@ -71,12 +68,12 @@ def load(path: str | Path, changes: Sequence[str] = ()) -> list[RunSpec]:
 
 def expand(path: str | Path, changes: Sequence[str] = ()) -> Expansion:
     """As `load`, with the plan and the images of each run; a file that asks for a search, too."""
-    return expand_document(*_open(path), changes)
+    return expand_document(*specpaths.read(path), changes)
 
 
 def expand_document(document: Document, stem: str, changes: Sequence[str] = ()) -> Expansion:
     """As `expand`, from a document that is a mapping; `stem` stands for a file's name."""
-    return _Expander(document, stem, _read(changes)).expand()
+    return _Expander(document, stem, overrides.read_all(changes)).expand()
 
 
 def trials(
@@ -90,7 +87,7 @@ def trials(
         FileError: as `load`; making a trial may raise it, too.
         UsageError: there is no such file, or it asks for no search.
     """
-    opened, read = _open(path), _read(changes)
+    opened, read = specpaths.read(path), overrides.read_all(changes)
     expansion = _Expander(*opened, read).expand()
     if expansion.search is None:
         raise UsageError(
@@ -115,57 +112,9 @@ def without_search(expansion: Expansion) -> Expansion:
     return expansion
 
 
-def _open(path: str | Path) -> tuple[Document, str]:
-    """Read a spec file, and the name that it gives to runs without one."""
-    found = find(str(path))
-    document = yamlfile.read(found)
-    if not isinstance(document.data, dict):
-        what = "the file is empty" if document.data is None else "expected fields such as data:"
-        message = f"{what}; `lthtui new NAME` writes a spec"
-        raise FileError([document.problem(message, document.values[()])])
-    return document, _stem(found)
-
-
 def write(spec: RunSpec) -> str:
     """A run's spec as YAML, every setting resolved; reading it gives the same run."""
     return yamlfile.dump(spec.model_dump(mode="json"))
-
-
-def find(name: str) -> Path:
-    """Find a spec by its path, its run folder, or its bare name in `specs/`.
-
-    Raises:
-        UsageError: there is none; the message names the nearest.
-    """
-    path = Path(name)
-    if path.is_dir() and (path / "spec.yaml").is_file():
-        return path / "spec.yaml"
-    bare = [FOLDER / f"{name}{suffix}" for suffix in (".yaml", ".yml")] if name else []
-    for candidate in [path, *bare]:
-        if candidate.is_file():
-            return candidate
-    known = {one.stem: str(one) for one in sorted(FOLDER.glob("*.y*ml"))}
-    hint = did_you_mean(path.stem, list(known))
-    for stem in known:
-        hint = hint.replace(f"did you mean {stem}?", f"did you mean {known[stem]}?")
-    raise UsageError(f"{clean_line(name)}: no such spec{clean_line(hint)}")
-
-
-def _stem(path: Path) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._")[:64]
-
-
-def _read(changes: Sequence[str]) -> list[overrides.Override]:
-    read: list[overrides.Override] = []
-    problems: list[Problem] = []
-    for text in changes:
-        try:
-            read.append(overrides.read(text))
-        except FileError as error:
-            problems += error.problems
-    if problems:
-        raise FileError(problems)
-    return read
 
 
 class _Expander:
@@ -199,10 +148,17 @@ class _Expander:
             raise FileError(
                 [Problem(self.source, f"{count:,} runs; at most {MAX_RUNS:,} are made")]
             )
-        runs, notes = self._distinct(list(self._combinations(axes, seeds)), axes)
+        before = len(self.problems)
+        made, base = list(self._combinations(axes, seeds)), axes
+        if search and self.tried is None and len(self.problems) > before:
+            del self.problems[before:]
+            self.images.clear()
+            base = [*axes, *self._firsts(search)]
+            made = list(self._combinations(base, seeds))
+        runs, notes = self._distinct(made, axes)
         notes += self.notes
         if search and self.tried is None and runs:
-            search = self._checked(search, axes, runs[0])
+            search = self._checked(search, axes, base, runs[0])
             notes.append(f"a search of up to {search.most} trials; `lthtui search` runs it")
         if self.problems:
             raise FileError(self.problems)
@@ -288,34 +244,51 @@ class _Expander:
         self.written = self.tree.copy()
         return self._part({"search": self.tree.data.pop("search", None)}, {}).search
 
-    def _checked(self, search: Search, axes: Sequence[_Axis], base: Ready) -> Search:
-        """The search with its ranges as the fields take them."""
+    def _firsts(self, search: Search) -> Iterator[_Axis]:
+        """Each searched field at its first value, for a base that cannot be without the search."""
+        for field, span in search.over.items():
+            if (path := _dotted(field))[0] not in _FIXED:
+                yield _Axis(path, (self._extremes(field, span)[0],))
+
+    def _extremes(self, field: str, span: Span) -> list[tuple[Any, Origin]]:
+        """What a range ends with, or each choice, and where it is written."""
+        as_list = isinstance(self.written.data["search"]["over"][field], list)
+        return [
+            (value, self.written.origin(("search", "over", field, *key)))
+            for key, value in span.extremes(as_list)
+        ]
+
+    def _checked(
+        self, search: Search, axes: Sequence[_Axis], base: Sequence[_Axis], first: Ready
+    ) -> Search:
+        """The search with its ranges as the fields take them, tried from the base."""
         if any(len(axis.values) > 1 for axis in axes):
             self._blame(self.written, Finding(("search",), "a search and a sweep exclude each"
                                               " other; leave one of them out", "key"))  # fmt: skip
-        if base.spec.select.split != "val":
+        if first.spec.select.split != "val":
             why = "a search is decided on validation images; select.split must be val"
             self._blame(self.written, Finding(("search",), why, "key"))
         over = {}
         for field, span in search.over.items():
             fractions = not span.choices and takes_fractions(self.tree.data, _dotted(field))
             over[field] = span.in_fractions() if fractions else span
-            self._check_field(field, over[field], axes)
+            self._check_field(field, over[field], axes, base)
         return search.model_copy(update={"over": over})
 
-    def _check_field(self, field: str, span: Span, axes: Sequence[_Axis]) -> None:
-        """Try what a range ends with, or each choice."""
+    def _check_field(
+        self, field: str, span: Span, axes: Sequence[_Axis], base: Sequence[_Axis]
+    ) -> None:
+        """Try what a range ends with, or each choice, from the base."""
         at, path = ("search", "over", field), _dotted(field)
         if path[0] in _FIXED:
             self._blame(self.written, Finding(at, _FIXED[str(path[0])], "key"))
             return
         if any(axis.path[: len(path)] == path for axis in axes):
             self._blame(self.written, Finding(at, "this field is set, too; leave one out", "key"))
-        listed = isinstance(self.written.data["search"]["over"][field], list)
         before, known = len(self.problems), set()
-        for key, value in span.extremes(listed):
-            one = _Axis(path, ((value, self.written.origin((*at, *key))),))
-            known |= {run.spec.digest for run in self._combinations([*axes, one])}
+        for pair in self._extremes(field, span):
+            made = self._combinations([*base, _Axis(path, (pair,))])
+            known |= {run.spec.digest for run in made}
         if len(known) == 1 and len(self.problems) == before:
             why = "this field does not tell runs apart, so that all trials would be the same run"
             self._blame(self.written, Finding(at, why, "key"))

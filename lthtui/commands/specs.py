@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.errors import USAGE, LthError, UsageError
-from lthtui import costs, overrides, planning, specfiles
+from lthtui import costs, overrides, planning, specfiles, specpaths
 from lthtui.commands import Json, Specs
 from lthtui.costs import Cost, Measurement
 from lthtui.planning import Group
@@ -85,7 +85,7 @@ def new(
     if len(names) != 1 or not _NAME.fullmatch(names[0]):
         raise UsageError("new takes one name of letters, digits, '.', '_' and '-'")
     text = template(dict(change.split("=", 1) for change in changes))
-    file = specfiles.FOLDER / f"{names[0].removesuffix('.yaml')}.yaml"
+    file = specpaths.FOLDER / f"{names[0].removesuffix('.yaml')}.yaml"
     file.parent.mkdir(exist_ok=True)
     try:
         with file.open("x") as handle:

@@ -10,7 +10,8 @@ from engine.registry import load as load_choice
 from engine.registry import names
 from engine.spec import RunSpec
 from lthtui import specfiles, yamlfile
-from lthtui.specfiles import expand, find, load, write
+from lthtui.specfiles import expand, load, write
+from lthtui.specpaths import find
 from lthtui.yamlfile import FileError
 
 GOOD = """\
@@ -665,6 +666,46 @@ def test_a_search_can_be_changed_on_the_command_line(folder):
     assert searching(folder, over, "search.trials=2")[0].search.most == 2
     with pytest.raises(FileError, match=r"override search.trials=0: must be at least 1"):
         searching(folder, over, "search.trials=0")
+
+
+RIGL = """\
+data: {name: digits, per_class: 20, validation: 300}
+model: {name: resnet20, width: 4}
+sparsifier: {name: rigl, density: 0.2}
+train: {epochs: 4, batch_size: 50}
+"""  # the default interval, 100it, takes all of its 16 steps
+
+
+def test_a_base_that_cannot_be_takes_the_first_value_of_what_is_searched(folder):
+    over = "sparsifier.interval: {low: 2, high: 8, unit: it}, sparsifier.alpha: [0.1, 0.4]"
+    path = spec_file(folder, f"{RIGL}search: {{over: {{{over}}}}}\n")
+    expansion, trial = specfiles.trials(path)
+    [base] = expansion.runs
+    assert str(base.spec.sparsifier.interval) == "2it" and base.spec.sparsifier.alpha == 0.1
+    values = {"sparsifier.interval": "8it", "sparsifier.alpha": 0.2}
+    assert str(trial(values)[0].spec.sparsifier.interval) == "8it"
+    with pytest.raises(FileError, match="interval 100it .* takes the whole training"):
+        load(path, ["search=null"])
+
+
+INTERVAL = "sparsifier.interval: {low: 2, high: 8, unit: it}"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"{RIGL}search: {{over: {{{INTERVAL.replace('8', '¦80')}}}}}", "interval 80it"),
+        (f"{RIGL}search: {{over: {{{INTERVAL.replace('2', '¦0')}}}}}", "at least one step"),
+        (f"{RIGL}¦los: a\nsearch: {{over: {{{INTERVAL}}}}}", "did you mean loss?"),
+        (
+            f"{RIGL.replace('data: {name: digits', '¦data: {name: cifar10, root: nowhere')}"
+            f"search: {{over: {{{INTERVAL}}}}}",
+            "nowhere",
+        ),
+    ],
+)
+def test_what_is_wrong_with_any_value_of_a_search_is_said_once(folder, text, words):
+    test_a_broken_spec_is_refused_at_its_place(folder, f"{text}\n", words)
 
 
 def test_whole_numbers_are_fractions_where_the_field_takes_those(folder):
