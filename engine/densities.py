@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Literal
 
-from engine.errors import SpecError
+from engine.errors import SpecError, some
 
 Allocation = Literal["uniform", "er", "erk"]
 Shapes = Mapping[str, tuple[int, ...]]
@@ -66,7 +66,7 @@ def besides(sizes: Mapping[str, int], kept: int, dense: Collection[str]) -> int:
     left = kept - sum(sizes[name] for name in dense)
     if left < 0:
         raise SpecError(
-            f"the layers kept dense ({', '.join(name for name in sizes if name in dense)}) have"
+            f"the layers kept dense ({some([name for name in sizes if name in dense])}) have"
             f" {kept - left} weights, but the density keeps {kept} of {sum(sizes.values())} in all;"
             " raise the density or keep fewer layers dense",
             "sparsifier.keep_dense",
@@ -98,7 +98,7 @@ def named(shapes: Shapes, which: str) -> tuple[str, ...]:
         found = tuple(name for name in names if re.search(which[3:], name))
         if not found:
             raise SpecError(
-                f"'{which}' matches none of the prunable layers: {', '.join(names)}",
+                f"'{which}' matches none of the prunable layers: {some(names)}",
                 "sparsifier.keep_dense",
             )
         return found

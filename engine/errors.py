@@ -16,6 +16,8 @@ Every message says what is wrong, where, and what to do next.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 OK, FAILED, USAGE, RESUMABLE, INTERRUPTED = 0, 1, 2, 75, 130
 
 
@@ -71,6 +73,12 @@ class Stopped(LthError):
     """The run was asked to stop and has saved a checkpoint."""
 
     exit_code = RESUMABLE
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """Return the first few names and how many more there are, for a line that must not run on."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

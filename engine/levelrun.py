@@ -11,7 +11,7 @@ from torch import nn
 
 from engine import checkpoints, evaluating, levels, masks, partials, seeds, tickets
 from engine.checkpoints import Checkpoint
-from engine.errors import Damaged, Stopped
+from engine.errors import Damaged, Stopped, some
 from engine.evaluation import Score, score
 from engine.events import EpochEnded, LevelEnded, LevelStarted, MaskChanged
 from engine.images import Images
@@ -129,11 +129,21 @@ class LevelRun:
             mask = sparsifier.mask_before(training)
             net.load_state_dict(self.start)
             training.set_mask(mask)
+            self._warn_of_empty_layers(mask)
             self._start_optimizer(training)
             self._take_over(training)
         else:
             self._resume(training, saved)
         return training
+
+    def _warn_of_empty_layers(self, mask: masks.Mask) -> None:
+        empty = [name for name, alive in mask.items() if not bool(alive.any())]
+        if empty:
+            self.setup.warn(
+                f"level {self.index}: no weight is left in {len(empty)} of {len(mask)} layers"
+                f" ({some(empty)}); a higher density, or one that is given layer by layer, keeps"
+                " every layer alive"
+            )
 
     def _resume(self, training: Training, saved: Checkpoint) -> None:
         meta = saved.meta

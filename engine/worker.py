@@ -137,19 +137,24 @@ def narrate(event: Event) -> None:
         say(
             f"level {event.level}  epoch {event.level_epoch}  loss {event.train_loss:.4f}"
             f"  train {event.train_accuracy:.2%}{val}  lr {event.learning_rate:.4g}"
-            f"  {event.images_per_second:.0f} img/s"
+            f"  {event.images_per_second:.0f} img/s{_own(event)}"
         )
     elif isinstance(event, LevelEnded):
         test = "" if event.test_accuracy is None else f"  test {event.test_accuracy:.2%}"
         val = "" if event.val_accuracy is None else f"  val {event.val_accuracy:.2%}"
         say(
-            f"level {event.level} done  density {event.density:.2%}"
+            f"level {event.level} done after {event.epochs} epochs  density {event.density:.2%}"
             f" ({event.kept:,}/{event.total:,}){val}{test}  {event.seconds:.1f} s"
         )
     elif isinstance(event, Warned):
         say(f"warning: {event.message}")
     elif isinstance(event, RunEnded):
         say(event.status)
+
+
+def _own(event: EpochEnded) -> str:
+    """What the method has to say of an epoch."""
+    return "".join(f"  {name} {value:.4g}" for name, value in event.metrics.items())
 
 
 def say(message: str) -> None:

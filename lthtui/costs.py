@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.errors import LthError
+from engine.errors import USAGE, LthError, UsageError
 from engine.plan import Plan
 from engine.spec import RunSpec
 from lthtui.specfiles import write
@@ -80,6 +80,8 @@ def measure(spec: RunSpec, command: Sequence[str] = ()) -> Measurement:
     except ValidationError:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         why = clean_line(lines[-1], 500) if lines else f"exit code {done.returncode}"
+        if done.returncode == USAGE:
+            raise UsageError(why) from None
         raise LthError(f"measuring failed: {why}; use --quick to plan without it") from None
 
 

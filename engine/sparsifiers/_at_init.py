@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from pydantic import Field
 
 from engine import masks, plugin, seeds, sparsifier
-from engine.errors import Diverged
+from engine.errors import Diverged, some
 from engine.lazy import torch
 from engine.plan import Level
 
@@ -77,16 +77,7 @@ class AtInit(sparsifier.Sparsifier[S]):
             with torch.no_grad():
                 for name, alive in mask.items():
                     weights[name].mul_(alive)
-        self._warn_of_empty_layers(mask)
         return mask
-
-    def _warn_of_empty_layers(self, mask: masks.Mask) -> None:
-        empty = [name for name, alive in mask.items() if not bool(alive.any())]
-        if empty:
-            self.host.warn(
-                f"{self.settings.name} left no weight in {', '.join(empty)}; a higher density or"
-                " allocation: erk keeps every layer alive"
-            )
 
 
 def check(method: str, scores: Mapping[str, Tensor], mask: masks.Mask) -> None:
@@ -98,11 +89,16 @@ def check(method: str, scores: Mapping[str, Tensor], mask: masks.Mask) -> None:
     broken = [name for name, score in scores.items() if not bool(score.isfinite().all())]
     if broken:
         raise Diverged(
-            f"the scores of {method} are infinite or no numbers in {', '.join(broken)}; train from"
+            f"the scores of {method} are infinite or no numbers in {some(broken)}; train from"
             " smaller initial weights (model.init) or prune with another sparsifier"
         )
     alive = torch.cat([score[mask[name]] for name, score in scores.items()])
     if len(alive) > 1 and bool((alive == alive[0]).all()):
+        if mask.kept < mask.total:
+            raise Diverged(
+                f"the {mask.kept:,} weights that {method} leaves on the way to its density connect"
+                " nothing, so that their scores rank nothing; raise the density"
+            )
         raise Diverged(
             f"the scores of {method} are {float(alive[0]):g} for every weight and rank nothing;"
             " has the network layers that begin at zero (model.zero_init)?"

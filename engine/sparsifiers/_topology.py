@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from engine import densities, masks, plugin, tickets
-from engine.errors import SpecError
+from engine.errors import SpecError, some
 from engine.lazy import torch
 from engine.sources import Source, check_usable
 from engine.sparsifiers import _shares, _updates
@@ -71,7 +71,7 @@ def draw(
     if empty:
         raise SpecError(
             f"density {s.density} with allocation {s.allocation} leaves nothing of"
-            f" {', '.join(empty)}, which could never grow again; raise the density, keep these"
+            f" {some(empty)}, which could never grow again; raise the density, keep these"
             " layers dense (keep_dense), or leave them out of prunable",
             "sparsifier.density",
         )

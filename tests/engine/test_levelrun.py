@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from inprocess import run
 
 from engine import levels
-from engine.events import EpochEnded, Event, LevelEnded, RunStarted
+from engine.events import EpochEnded, Event, LevelEnded, RunStarted, Warned
 from engine.rundir import RunDirectory
 from engine.spec import RunSpec
 
@@ -97,3 +98,13 @@ def test_weights_are_kept_as_asked_and_masks_always(
     assert {i for i in range(4) if levels.ticket_path(directory, i)} == kept
     densities = [levels.mask(directory, i).density for i in range(4)]
     assert densities == sorted(densities, reverse=True)
+
+
+def test_layers_that_a_mask_leaves_empty_are_named(tiny: Specs, run_folder: Folders) -> None:
+    settings = {"name": "imp", "density": 0.002, "levels": 1, "rewind": "1ep"}
+    train = {"epochs": 2, "batch_size": 50}
+    events = run(run_folder(tiny(sparsifier=settings, train=train)))
+    kept = [e.kept for e in events if isinstance(e, LevelEnded)]
+    (said,) = [e.message for e in events if isinstance(e, Warned) and "no weight" in e.message]
+    assert kept[1] < 40 and said.startswith("level 1: no weight is left in ")
+    assert re.search(r"in 1\d of 21 layers \(\S+, \S+, \S+ and \d+ more\); a higher density", said)

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from engine.errors import LthError
+from engine.errors import LthError, UsageError
 from engine.plan import plan
 from engine.registry import names
 from engine.spec import RunSpec
@@ -160,6 +160,12 @@ def test_a_measurement_that_fails_says_how_to_do_without(body, words, tmp_path):
     with pytest.raises(LthError, match=words) as caught:
         costs.measure(spec, [sys.executable, "-c", body])
     assert "--quick" in str(caught.value)
+
+
+def test_a_measurement_that_finds_the_spec_impossible_says_what_is_wrong():
+    body = "import sys; print('a layer is empty', file=sys.stderr); sys.exit(2)"
+    with pytest.raises(UsageError, match="^a layer is empty$"):
+        costs.measure(specfiles.load("good")[0], [sys.executable, "-c", body])
 
 
 @pytest.mark.parametrize(
