@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import mean, stdev
 
-from lthtui.runview import LevelView, RunView
+from lthtui import baseline
+from lthtui.runview import LevelView, RunView, scored
 from lthtui.table import NOTHING, Cell, Column, Row
 
 GLYPHS = {
@@ -39,14 +40,14 @@ class Group:
 
     Attributes:
         label: tells it from others of its name.
-        dense: test accuracy of the family's dense runs, for runs that have none.
+        dense: by seed, the dense level that its runs are measured against.
         control: whether it stands under the group that it controls.
     """
 
     id: str
     label: str
     runs: tuple[RunView, ...]
-    dense: float | None = None
+    dense: Mapping[int, LevelView] = field(default_factory=dict)
     control: bool = False
 
     @property
@@ -149,7 +150,8 @@ def board(
     for id, found in members.items():
         runs_by_seed = tuple(sorted(found, key=lambda run: (run.seed, run.run_id)))
         label = labels.get(id) or found[0].name
-        group = Group(id, label, runs_by_seed, dense.get(found[0].family), heads[id] != id)
+        base = dense.get(found[0].family, {})
+        group = Group(id, label, runs_by_seed, base, heads[id] != id)
         groups.append(known[id] if known.get(id) == group else group)
     groups.sort(key=lambda group: (-group.created, group.id))
     newest = {group.id: group.created for group in groups}
@@ -157,21 +159,20 @@ def board(
     return Board(runs, tuple(groups), colours, unreadable, trouble)
 
 
-def gain(run: RunView, dense: float | None = None) -> float | None:
-    """What the winning level has over dense: on test images, or where unknown on validation's.
+def gain(runs: Sequence[RunView], dense: Mapping[int, LevelView]) -> float | None:
+    """What picked levels have over dense: on test images, or where unknown on validation's.
 
     Args:
-        dense: test accuracy of dense runs of the same family, for runs without a dense level.
+        dense: by seed, the levels that stand for dense; see `baseline.dense`.
     """
-    if run.winning is None:
+    won = {run.seed: run.winning for run in runs if run.winning}
+    if all(dense.get(seed) is level for seed, level in won.items()):
         return None
-    if run.dense is None:
-        return None if dense is None or run.winning.test is None else run.winning.test - dense
-    if run.dense is run.winning:
-        return None
-    for before, after in ((run.dense.test, run.winning.test), (run.dense.val, run.winning.val)):
-        if before is not None and after is not None:
-            return after - before
+    for split in ("test", "val"):
+        mine = {seed: scored(level, split) for seed, level in won.items()}
+        base = {seed: scored(level, split) for seed, level in dense.items()}
+        if found := baseline.over(mine, base)[0]:
+            return mean(found)
     return None
 
 
@@ -215,15 +216,15 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _cells(run: RunView, dense: float | None) -> tuple[Cell, ...]:
-    current, won = run.current, run.winning
+def _cells(run: RunView, dense: Mapping[int, LevelView]) -> tuple[Cell, ...]:
+    won = run.winning
     return (
         status_cell(run),
         _at(run.level, run.planned_levels),
-        Cell(percent(current.density)) if current else NOTHING,
+        _kept([run]),
         Cell(f"{accuracy(won.val)} @{won.index}") if won and won.val is not None else NOTHING,
         Cell(accuracy(won.test)) if won and won.test is not None else NOTHING,
-        _gain_cell([gain(run, dense)]),
+        _gain_cell(gain([run], dense)),
         Cell(duration(run.eta)) if run.eta is not None else NOTHING,
     )
 
@@ -232,18 +233,24 @@ def _summary(group: Group) -> tuple[Cell, ...]:
     """The cells of a group: ranges and mean ± sample deviation over those seeds that have one."""
     runs = group.runs
     levels = [run.level for run in runs if run.level is not None]
-    densities = [run.current.density for run in runs if run.current]
     winners = [run.winning for run in runs if run.winning]
     etas = [run.eta for run in runs if run.eta is not None]
     return (
         _statuses(runs),
         _at(min(levels, default=None), max(run.planned_levels for run in runs)),
-        Cell(percent(max(densities))) if densities else NOTHING,
+        _kept(runs),
         spread_cell([won.val for won in winners], len(runs)),
         spread_cell([won.test for won in winners], len(runs)),
-        _gain_cell([gain(run, group.dense) for run in runs]),
+        _gain_cell(gain(runs, group.dense)),
         Cell(duration(max(etas))) if etas else NOTHING,
     )
+
+
+def _kept(runs: Sequence[RunView]) -> Cell:
+    """The mean density of the levels whose accuracies are shown, or else of those in training."""
+    picked = [run.winning.density for run in runs if run.winning]
+    densities = picked or [run.current.density for run in runs if run.current]
+    return Cell(percent(mean(densities))) if densities else NOTHING
 
 
 def _statuses(runs: Sequence[RunView]) -> Cell:
@@ -265,11 +272,10 @@ def spread_cell(values: Iterable[float | None], whole: int) -> Cell:
     return Cell(text if len(known) == whole else f"{text} ({len(known)})")
 
 
-def _gain_cell(values: Iterable[float | None]) -> Cell:
-    known = [value for value in values if value is not None]
-    if not known:
+def _gain_cell(gained: float | None) -> Cell:
+    if gained is None:
         return NOTHING
-    value = round(100 * mean(known), 1)
+    value = round(100 * gained, 1)
     return Cell(f"{value:+.1f}".replace("-", "−"), "finished" if value > 0 else "failed")
 
 
@@ -291,14 +297,15 @@ def _heads(runs: Mapping[str, RunView]) -> dict[str, str]:
     return heads
 
 
-def _dense(runs: Iterable[RunView]) -> dict[str, float]:
-    """By family, the mean test accuracy of its dense levels."""
-    found: dict[str, list[float]] = {}
+def _dense(runs: Iterable[RunView]) -> dict[str, dict[int, LevelView]]:
+    """By family, the dense levels to compare with, by seed."""
+    families: dict[str, list[RunView]] = {}
     for run in runs:
-        level: LevelView | None = run.dense
-        if level is not None and level.test is not None:
-            found.setdefault(run.family, []).append(level.test)
-    return {family: mean(values) for family, values in found.items()}
+        families.setdefault(run.family, []).append(run)
+    return {
+        family: {seed: run.dense for seed, run in baseline.dense(members).items() if run.dense}
+        for family, members in families.items()
+    }
 
 
 def _has(run: RunView, label: str, words: Sequence[str]) -> bool:

@@ -8,10 +8,11 @@ from statistics import mean, stdev
 from typing import Any, Literal
 
 from engine.errors import UsageError, did_you_mean
+from lthtui import baseline
+from lthtui.baseline import DENSE
 from lthtui.runview import LevelView, RunView, best
 
 Choice = Literal["winning", "best", "last", "dense"] | int
-DENSE = "dense"
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def compare(
     labels: Mapping[str, str],
     level: Choice = "winning",
     baselines: Sequence[str] = (DENSE,),
+    others: Sequence[RunView] = (),
 ) -> Comparison:
     """Compare the groups of `runs`, in the order of the runs, controls behind what they control.
 
@@ -106,6 +108,7 @@ def compare(
         level: which one is read: the one that won, the best or last one, the dense one, or a
             number. The first three need a finished run.
         baselines: labels or methods; `dense` may also be the dense levels of other methods' runs.
+        others: runs that are not compared, but whose dense ones may be the baseline `dense`.
 
     Raises:
         UsageError: a baseline is none of the groups, or several of a family; all dense ones count
@@ -118,10 +121,15 @@ def compare(
     for name in baselines:
         _check_baseline(name, rows)
     families = {row.first.family: None for row in rows}
-    bases = {(f, name): _baseline(name, rows, f) for f in families for name in baselines}
+    bases = {(f, name): _baseline(name, rows, f, others) for f in families for name in baselines}
     measured = tuple(_measured(row, baselines, bases) for row in rows)
-    notes = [*_left_out(measured, level), *_without(baselines, bases, measured), *_reused(measured)]
-    return Comparison(level, tuple(baselines), measured, tuple(notes))
+    notes = (
+        *_left_out(measured, level),
+        *_without(baselines, bases, measured),
+        *_unnamed(bases.values(), runs),
+        *_reused(measured),
+    )
+    return Comparison(level, tuple(baselines), measured, notes)
 
 
 def describe(comparison: Comparison) -> dict[str, Any]:
@@ -205,24 +213,21 @@ def _check_baseline(name: str, rows: Sequence[Row]) -> None:
         raise UsageError(f"baseline {name} means several groups; name one by its label:{listed}")
 
 
-def _baseline(name: str, rows: Sequence[Row], family: str) -> dict[int, Result]:
+def _baseline(
+    name: str, rows: Sequence[Row], family: str, others: Sequence[RunView]
+) -> dict[int, Result]:
     """A baseline's results in a family, by seed; of `dense` always the dense level."""
     related = [row for row in rows if row.first.family == family]
-    matching = _matching(name, related)
     if name == DENSE:
-        return _dense_levels([run for row in matching or related for run in row.runs])
-    return {result.run.seed: result for row in matching for result in row.results}
+        runs = [run for row in related for run in row.runs]
+        beside = [run for run in others if run.family == family]
+        return _dense_levels(baseline.dense(runs, beside))
+    return {result.run.seed: result for row in _matching(name, related) for result in row.results}
 
 
-def _dense_levels(runs: Sequence[RunView]) -> dict[int, Result]:
-    """Dense levels by seed, of runs of nothing else where there are any.
-
-    A network made small has all of its own weights, but is not dense.
-    """
-    whole = max((level.total for run in runs for level in run.levels), default=0)
-    last_counts = sorted(runs, key=lambda run: -len(run.levels))
-    found = (_result(run, run.dense.index, "dense") for run in last_counts if run.dense)
-    return {one.run.seed: one for one in found if one and one.level.total == whole}
+def _dense_levels(runs: Mapping[int, RunView]) -> dict[int, Result]:
+    found = {seed: _result(run, _index(run, "dense"), "dense") for seed, run in runs.items()}
+    return {seed: result for seed, result in found.items() if result}
 
 
 def _measured(
@@ -242,14 +247,14 @@ def _measured(
 
 
 def _gain(results: Sequence[Result], base: Mapping[int, Result]) -> Gain | None:
-    mine = {one.run.seed: one.level.test for one in results if one.level.test is not None}
-    other = {seed: one.level.test for seed, one in base.items() if one.level.test is not None}
-    if not mine or not other or all(_is(one, base.get(one.run.seed)) for one in results):
+    mine, other = ({one.run.seed: one.level.test for one in of} for of in (results, base.values()))
+    if all(_is(one, base.get(one.run.seed)) for one in results):
         return None
-    paired = Spread.of(mine[seed] - other[seed] for seed in mine if seed in other)
-    if paired:
-        return Gain(paired, True)
-    return Gain(Spread(mean(mine.values()) - mean(other.values()), None, len(mine)), False)
+    found, paired = baseline.over(mine, other)
+    spread = Spread.of(found)
+    if spread and not paired:
+        spread = Spread(spread.mean, None, sum(value is not None for value in mine.values()))
+    return Gain(spread, paired) if spread else None
 
 
 def _is(one: Result, other: Result | None) -> bool:
@@ -297,6 +302,14 @@ def _without(
         loose = [row.label for row in rows if (gain := row.gains[name]) and not gain.paired]
         if loose:
             yield f"no seed in common with {name}, so of means only: {', '.join(loose)}"
+
+
+def _unnamed(bases: Iterable[Mapping[int, Result]], runs: Iterable[RunView]) -> Iterator[str]:
+    """Baselines that nobody has named."""
+    named = {run.run_id for run in runs}
+    ids = [one.run.run_id for base in bases for one in base.values()]
+    if found := [run for run in ids if run not in named]:
+        yield f"{DENSE} is taken from runs that were not named: {', '.join(found)}"
 
 
 def _reused(rows: Sequence[Row]) -> Iterator[str]:

@@ -71,9 +71,10 @@ def compare_runs(
         board = lookout.look()
     finally:
         lookout.close()
-    chosen = choose(folder, board.runs.values() if board else (), names, changes)
-    runs = [*chosen.runs.values()]
-    found = compare(runs, labelled(runs), read, tuple(dict.fromkeys(baselines or ["dense"])))
+    known = [*board.runs.values()] if board else []
+    chosen = choose(folder, known, names, changes)
+    runs, over = [*chosen.runs.values()], tuple(dict.fromkeys(baselines or ["dense"]))
+    found = compare(runs, labelled(runs), read, over, known)
     for note in [*([board.trouble] if board and board.trouble else []), *chosen.notes]:
         _say(note)
     _write(found, form)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lthtui.board import board, duration, gain, operations, percent
+from lthtui.comparison import compare
 from lthtui.identity import Control
 from lthtui.runview import LevelView, RunView, best
 from lthtui.verdict import note
@@ -81,21 +82,55 @@ def test_stalled_is_said():
 
 
 def test_gain_is_on_test_images_where_they_were_scored():
-    assert gain(run(0, [level(0, 0.90, 0.88), level(1, 0.99, 0.89)])) == pytest.approx(0.01)
-    assert gain(run(0, [level(0, 0.90), level(1, 0.99)])) == pytest.approx(0.09)
-    assert gain(run(0, [level(0, 0.90, 0.88)])) is None
+    for levels, gained in (
+        ([level(0, 0.90, 0.88), level(1, 0.99, 0.89)], pytest.approx(0.01)),
+        ([level(0, 0.90), level(1, 0.99)], pytest.approx(0.09)),
+        ([level(0, 0.90, 0.88)], None),
+    ):
+        assert gain([run(0, levels)], {0: levels[0]}) == gained
 
 
 def test_gain_of_a_method_without_dense_level_is_over_the_familys_dense_runs():
-    sparse = run(0, [level(0, 0.9, 0.89, density=0.1)], group="sparse", winner=0)
+    levels = [level(0, 0.9, 0.89, density=0.1)]
+    sparse = run(1, levels, group="sparse", winner=0)
     dense = [
         run(seed, [level(0, 0.9, 0.8 + 0.04 * seed)], group="dense", run_id=f"d{seed}")
         for seed in (0, 1)
     ]
     rows = texts([sparse, *dense])
-    assert next(row for row in rows if "@0" in row[4] and row[3] == "10%")[6] == "+7.0"
+    assert next(row for row in rows if row[3] == "10%")[6] == "+5.0"  # over seed 1
+    unpaired = texts([replace(sparse, seed=2), *dense])
+    assert next(row for row in unpaired if row[3] == "10%")[6] == "+7.0"
     other = replace(sparse, family="another")
     assert texts([other, *dense])[0][6] == "–"
+
+
+def test_gains_are_those_of_the_comparison():
+    runs = [
+        run(0, [level(0, 0.9, 0.70)], group="d", run_id="d", sparsifier="dense"),
+        *(run(s, [level(0, 0.9, 0.72), level(1, 0.9, 0.8)], run_id=f"i{s}") for s in (0, 1)),
+        run(1, [level(0, 0.9, 0.83, density=0.1)], group="r", run_id="r", winner=0),
+    ]
+    runs = [replace(one, final=True) for one in runs]
+    compared = compare(runs[3:], {"r": "r"}, others=runs)
+    assert compared.rows[0].gains["dense"].spread.mean == pytest.approx(0.13)
+    assert "not named: d" in compared.notes[-1]
+    shown = board({one.run_id: one for one in runs}, {}, {}).groups
+    cells = {group.id: group.rows[0].cells[6].text for group in shown}
+    assert cells == {"d": "–", "g": "+10.0", "r": "+13.0"}
+    for row in compare(runs, {"d": "d", "g": "g", "r": "r"}).rows:
+        gained = row.gains["dense"]
+        assert cells[row.label] == (f"{100 * gained.spread.mean:+.1f}" if gained else "–")
+
+
+def test_what_was_kept_is_said_of_the_level_whose_accuracy_is_shown():
+    levels = [level(0, 0.9, density=0.4), level(1, 0.8, density=0.2)]
+    (row,) = texts([run(0, levels, winner=0)])
+    assert row[3:5] == ["40%", "90.0 @0"]
+    head, *_ = texts([run(0, levels, winner=0), run(1, levels, winner=1)])
+    assert head[3] == "30%"
+    (row,) = texts([run(0, [level(0, None, ended=False), level(1, None, ended=False)])])
+    assert row[3] == "80%"
 
 
 def test_loss_against_dense_is_shown_with_a_true_minus():
@@ -221,7 +256,7 @@ def test_a_narrower_network_is_no_baseline_but_is_compared_with_one():
 def test_the_null_control_gains_over_its_first_training_and_wins_no_ticket():
     levels = tuple(level(i, val, val, density=1) for i, val in enumerate((0.8, 0.9, 0.9)))
     null = control(0, "r-s0", "null", levels=levels, winner=best(levels, "val"), final=True)
-    assert null.winner == 2 and gain(null) == pytest.approx(0.1)
     group = board({"null-s0": null}, {}, {}).groups[0]
+    assert null.winner == 2 and gain([null], group.dense) == pytest.approx(0.1)
     said = note(group, (null,))
     assert said.startswith("picked retraining, nothing pruned: level 2") and "◆" not in said
