@@ -184,10 +184,12 @@ def status_cell(run: RunView) -> Cell:
 
 
 def percent(fraction: float | None) -> str:
-    """A density: two significant digits, as `6.9%`."""
+    """A density: two significant digits, as `6.9%`; 100% only where nothing was pruned."""
     if fraction is None:
         return "–"
     value = 100 * fraction
+    if 99.5 <= value < 100:
+        return f"{min(value, 99.9):.1f}%"
     return f"{value:.0f}%" if value >= 10 else f"{value:.2g}%"
 
 

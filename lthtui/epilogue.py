@@ -15,6 +15,7 @@ from lthtui.logtail import shown
 from lthtui.monitor import Watched
 from lthtui.runview import view
 from lthtui.text import clean
+from lthtui.verdict import MARK
 
 LOG_LINES = 10  # of a failed run's log
 CHART = (100, 20)  # the most columns and rows of the curve
@@ -123,4 +124,4 @@ def _say(message: str) -> None:
     print(clean(message), file=sys.stderr, flush=True)
 
 
-_PLAIN = str.maketrans({"±": "+-", "–": "-", report.MARK: "*"})
+_PLAIN = str.maketrans({"±": "+-", "–": "-", MARK: "*"})

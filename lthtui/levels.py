@@ -8,6 +8,7 @@ from statistics import mean
 from lthtui.board import duration, operations, percent, spread_cell
 from lthtui.runview import LevelView, RunView
 from lthtui.table import NOTHING, Cell, Column, Row
+from lthtui.verdict import MARK, PICKED, wins
 
 COLUMNS = (
     Column("level", rank=1),
@@ -24,18 +25,20 @@ COLUMNS = (
 
 
 def rows(runs: Sequence[RunView]) -> list[Row]:
-    """One row per level that has started; the winning level carries a mark."""
+    """One row per level that has started; picked ones have a mark, that tells winning ones."""
     indices = sorted({level.index for run in runs for level in run.levels})
     return [_row(index, runs) for index in indices]
 
 
 def _row(index: int, runs: Sequence[RunView]) -> Row:
     levels = [level for run in runs for level in run.levels if level.index == index]
-    wins = sum(run.winning is level for run in runs for level in levels if level.sparse)
-    name = f"{index}" + (" ◆" if wins else "") + (f" ×{wins}" if wins and len(runs) > 1 else "")
-    tone = "winning" if wins else ""
+    picked = [run for run in runs if any(run.winning is one and one.sparse for one in levels)]
+    won = sum(map(wins, picked))
+    marks = ((MARK, won), (PICKED, len(picked) - won))
+    counted = [f"{mark} ×{count}" if runs[1:] else mark for mark, count in marks if count]
+    tone = "winning" if won else ""
     cells = (
-        Cell(name, tone),
+        Cell(" ".join([str(index), *counted]), tone),
         Cell(percent(mean(level.density for level in levels)), tone),
         _weights(levels),
         _epochs(levels),

@@ -9,6 +9,7 @@ from typing import Literal
 from lthtui.charts import Chart, Curve, Series, accuracy_chart
 from lthtui.colours import colours
 from lthtui.runview import LevelView, RunView, scored
+from lthtui.verdict import standing, wins
 
 Quantity = Literal["accuracy", "loss"]
 
@@ -19,11 +20,12 @@ def density_curve(runs: Sequence[RunView], label: str, colour: str) -> Chart:
     curve = Curve(
         label,
         [_points(run) for run in runs],
-        [point for run in runs for point in _winning(run)],
+        [point for run in runs if wins(run) for point in _picked(run)],
+        [point for run in runs if not wins(run) for point in _picked(run)],
         colour,
     )
     name = "test accuracy" if split == "test" else "validation accuracy"
-    return replace(accuracy_chart([curve], y_label=name), marks_label=_marked(runs))
+    return replace(accuracy_chart([curve], y_label=name), marks_label=standing(runs))
 
 
 def training_curve(runs: Sequence[RunView], colour: str, quantity: Quantity) -> Chart:
@@ -52,22 +54,15 @@ def training_curve(runs: Sequence[RunView], colour: str, quantity: Quantity) -> 
     )
 
 
-def _marked(runs: Sequence[RunView]) -> str:
-    """What the mark on a curve is."""
-    if all(run.beats_dense is False for run in runs):
-        return "best ticket, below dense"
-    return "winning ticket" if all(run.final for run in runs) else "best so far"
-
-
 def _points(run: RunView) -> list[tuple[float, float]]:
     scores = [(level.density, scored(level, run.split)) for level in run.ended_levels]
     return [(density, score) for density, score in scores if score is not None]
 
 
-def _winning(run: RunView) -> list[tuple[float, float]]:
-    won = run.winning
-    score = scored(won, run.split) if won else None
-    return [(won.density, score)] if won and won.sparse and score is not None else []
+def _picked(run: RunView) -> list[tuple[float, float]]:
+    picked = run.winning
+    score = scored(picked, run.split) if picked else None
+    return [(picked.density, score)] if picked and picked.sparse and score is not None else []
 
 
 def _whole(run: RunView, colour: str, quantity: Quantity) -> Series:

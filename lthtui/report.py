@@ -11,11 +11,11 @@ from rich.cells import cell_len
 from lthtui.board import Group, board, operations
 from lthtui.charts import Chart, Curve, accuracy_chart
 from lthtui.runview import LevelView, RunView, scored
+from lthtui.verdict import MARK, standing, wins
 
 DETAILED = 3  # groups up to which each has a table of its levels
 DRAWN = 8  # groups up to which their curves fit one chart
 LISTED = 8  # tickets that are listed
-MARK = "◆"
 LEVELS = ("level", "kept", "weights", "val %", "test %", "seconds")
 COSTS = ("FLOPs/image", "train FLOPs")  # shown where they are known
 GROUPS = ("", "n", "level", "kept", "val %", "test %", "dense val %", "dense test %")
@@ -63,7 +63,7 @@ def verdict(group: Group) -> Iterator[str]:
     if not any(run.winning.sparse for run in runs if run.winning):
         yield from _unpruned(runs)
         return
-    yield _several(runs) if runs[1:] else _one(runs[0])
+    yield f"{standing(runs)} (on {_split(runs[0])} images)"
     yield f"  ticket  {_picked(runs)}"
     if all(run.dense for run in runs):
         yield f"  dense   {_accuracies([run.dense for run in runs])}"
@@ -75,30 +75,13 @@ def _unpruned(runs: Sequence[RunView]) -> Iterator[str]:
     """What runs without any pruning came to, which is no ticket, whatever was picked."""
     picked = _accuracies([run.winning for run in runs])
     if all(run.winning and not run.winning.index for run in runs):
-        control = runs[0].controls
-        yield f"{control.kind if control else 'dense'}{_seeds(runs)}: {picked}"
+        yield f"{standing(runs)}{_seeds(runs)}: {picked}"
         return
     retrained = max(len(run.ended_levels) for run in runs) - 1
-    yield f"nothing was pruned, so there is no ticket{_seeds(runs)}"
+    yield f"{standing(runs)}{_seeds(runs)}"
     yield f"  picked  {picked}, the best of {retrained} retrainings"
     yield f"  dense   {_accuracies([run.dense for run in runs])}"
     yield f"  gain    {_gains(runs)}{', seed by seed' if runs[1:] else ''}, without any pruning"
-
-
-def _one(run: RunView) -> str:
-    if run.beats_dense:
-        return "winning ticket"
-    if run.beats_dense is None:
-        return f"picked on {_split(run)} images; there is no dense level to compare it with"
-    return f"no winning ticket: no sparse level beats the dense one on {_split(run)} images"
-
-
-def _several(runs: Sequence[RunView]) -> str:
-    picked = f"tickets of {len(runs)} seeds, picked on {_split(runs[0])} images"
-    won = sum(run.beats_dense is True for run in runs)
-    if any(run.beats_dense is None for run in runs):
-        return f"{picked}; there is no dense level to compare them with"
-    return f"{picked}; {won} of {len(runs)} beat dense there and are winning tickets"
 
 
 def _seeds(runs: Sequence[RunView]) -> str:
@@ -182,7 +165,7 @@ def _mark(group: Group, index: int) -> str:
     picked = [
         run for run in group.runs if run.final and run.winner == index and _chosen(run.winning)
     ]
-    won = [run for run in picked if run.beats_dense]
+    won = [run for run in picked if wins(run)]
     shown = won or picked
     if not shown:
         return ""
@@ -229,7 +212,7 @@ def _points(run: RunView) -> list[tuple[float, float]]:
 
 
 def _winners(group: Group) -> list[tuple[float, float]]:
-    won = [(run.winning, run) for run in group.runs if run.beats_dense and run.winning]
+    won = [(run.winning, run) for run in group.runs if wins(run) and run.winning]
     scores = [(level.density, scored(level, run.split)) for level, run in won]
     return [(density, score) for density, score in scores if score is not None]
 

@@ -11,7 +11,7 @@ from lthtui.charts.axes import Floats
 from lthtui.charts.model import Chart, Series
 from lthtui.colours import colours
 
-WINNING = "◆"
+WINNING, PICKED = "◆", "◇"
 Point = tuple[float, float]  # density, accuracy
 
 
@@ -23,12 +23,14 @@ class Curve:
         label: shown in the legend, with the number of seeds if there are several.
         seeds: per seed, (density, accuracy) of each level from level 0 on, as fractions of 1.
         winning: (density, accuracy) of each seed's winning ticket.
+        picked: (density, accuracy) of tickets that were picked and do not win.
         colour: `#rrggbb`; empty for the label's own.
     """
 
     label: str
     seeds: Sequence[Sequence[Point]]
     winning: Sequence[Point] = ()
+    picked: Sequence[Point] = ()
     colour: str = ""
 
 
@@ -86,7 +88,10 @@ def _series(curve: Curve, colour: str) -> Series:
         colour=colour,
         low=mean - deviation if several else None,
         high=mean + deviation if several else None,
-        marks=[(*point, WINNING) for point in curve.winning],
+        marks=[
+            *((*point, WINNING) for point in curve.winning),
+            *((*point, PICKED) for point in curve.picked),
+        ],
     )
 
 

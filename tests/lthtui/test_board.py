@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from lthtui import levels
 from lthtui.board import board, duration, gain, operations, percent
 from lthtui.comparison import compare
 from lthtui.identity import Control
+from lthtui.plots import density_curve
 from lthtui.runview import LevelView, RunView, best
-from lthtui.verdict import note
+from lthtui.verdict import note, of_run, standing
 
 
 def level(index, val, test=None, density=None, ended=True):
@@ -169,10 +171,47 @@ def test_note_says_when_no_level_beats_dense():
     lost = run(0, [level(0, 0.9, 0.88), level(1, 0.85, 0.8)], final=True, beats_dense=False)
     made = board({lost.run_id: lost, "r-s1": replace(lost, run_id="r-s1", seed=1)}, {}, {})
     assert note(made.groups[0], (lost,)) == (
-        "◆ winning ticket: level 1, 80% kept, val 85.0, test 80.0 (dense 88.0);"
-        " no level beats dense"
+        "no winning ticket: level 1 at 80%, val 85.0 (dense 90.0), test 80.0 (88.0)"
     )
-    assert "; 2 not better than dense" in note(made.groups[0], made.groups[0].runs)
+    assert note(made.groups[0], made.groups[0].runs) == (
+        "0 of 2 are winning tickets: val 85.0±0.0, test 80.0±0.0, gain −8.0"
+    )
+
+
+def test_only_what_beats_dense_is_called_winning():
+    levels = [level(0, 0.9, 0.88), level(1, 0.95, 0.94)]
+    won = run(0, levels, final=True, beats_dense=True)
+    assert of_run(won) == (
+        "◆ winning ticket: level 1 at 80%, val 95.0 (dense 90.0), test 94.0 (88.0)"
+    )
+    assert of_run(replace(won, final=False, beats_dense=None)).startswith("best so far: level 1 ")
+    alone = run(0, [level(0, 0.9, 0.88, density=0.9978)], final=True)
+    assert of_run(alone) == "picked, no dense level to beat: level 0 at 99.8%, val 90.0, test 88.0"
+    assert of_run(run(0, [level(0, 0.9, 0.88)], final=True)) == "dense: val 90.0, test 88.0"
+    assert of_run(run(0)) == "" and standing([run(0), won]) == "winning ticket"
+    lost = replace(won, beats_dense=False, seed=1, run_id="r-s1")
+    assert standing([won, lost]) == "1 of 2 are winning tickets"
+    assert standing([won, alone]) == "picked, no dense level to beat"
+
+
+def test_the_longest_note_fits_eighty_columns():
+    levels = [replace(level(i, 0.9, 0.88), index=10 + i) for i in range(2)]
+    worst = run(0, levels, final=True, beats_dense=False)
+    alone = run(0, [level(0, 0.9, 0.88, density=0.069)], final=True)
+    groups = board({"a": alone, "b": replace(alone, run_id="b", seed=1)}, {}, {}).groups
+    notes = [of_run(worst), of_run(alone), note(groups[0], groups[0].runs)]
+    assert all(len(one) <= 76 for one in notes), notes
+
+
+def test_the_levels_and_the_chart_tell_winning_from_picked_ones():
+    won = run(0, [level(0, 0.9), level(1, 0.95)], final=True, beats_dense=True)
+    lost = run(1, [level(0, 0.9), level(1, 0.85)], final=True, beats_dense=False)
+    names = [[row.cells[0].text for row in levels.rows(of)] for of in ([won], [lost], [won, lost])]
+    assert names == [["0", "1 ◆"], ["0", "1 ◇"], ["0", "1 ◆ ×1 ◇ ×1"]]
+    chart = density_curve([won, lost], "x", "#123456")
+    assert chart.series[0].marks == [(0.8, 0.95, "◆"), (0.8, 0.85, "◇")]
+    assert chart.marks_label == "1 of 2 are winning tickets"
+    assert density_curve([lost], "x", "#123456").marks_label == "no winning ticket"
 
 
 def test_note_prefers_errors():
@@ -184,7 +223,16 @@ def test_note_prefers_errors():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1.0, "100%"), (0.8, "80%"), (0.0687, "6.9%"), (0.0041, "0.41%"), (0.1, "10%"), (None, "–")],
+    [
+        (1.0, "100%"),
+        (0.8, "80%"),
+        (0.0687, "6.9%"),
+        (0.0041, "0.41%"),
+        (0.1, "10%"),
+        (None, "–"),
+        (0.9978, "99.8%"),
+        (0.99999, "99.9%"),
+    ],
 )
 def test_percent(value, text):
     assert percent(value) == text
@@ -259,4 +307,4 @@ def test_the_null_control_gains_over_its_first_training_and_wins_no_ticket():
     group = board({"null-s0": null}, {}, {}).groups[0]
     assert null.winner == 2 and gain([null], group.dense) == pytest.approx(0.1)
     said = note(group, (null,))
-    assert said.startswith("picked retraining, nothing pruned: level 2") and "◆" not in said
+    assert said == "nothing pruned, so no ticket: level 2, val 90.0 (dense 80.0), test 90.0 (80.0)"
