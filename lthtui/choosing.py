@@ -43,6 +43,7 @@ def choose(
         found = _of_spec(oldest_first, word, changes, chosen) if _is_spec(word) else None
         if found is None:
             found = _named(root, oldest_first, word)
+            chosen.notes += _short(oldest_first, word, found)
         chosen.runs |= {run.run_id: run for run in found}
     return chosen
 
@@ -97,6 +98,14 @@ def _named(root: Path, known: Sequence[RunView], word: str) -> list[RunView]:
         return [run for run in known if run.run_id == word]
     (directory,) = runnames.find(root, [word])
     return [run for run in known if run.run_id == directory.run_id]
+
+
+def _short(known: Sequence[RunView], word: str, found: Sequence[RunView]) -> Iterator[str]:
+    """A word that begins a group's id, but was too short to name the group."""
+    groups = {run.group for run in known if run.group.startswith(word)}
+    if len(word) < LEAST and len(groups) == 1 and len(found) == 1:
+        if sum(run.group in groups for run in known) > 1:
+            yield f"{word} names the run {found[0].run_id}; {LEAST} characters name its group"
 
 
 def _sets(known: Sequence[RunView], word: str) -> Iterator[list[RunView]]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from engine.errors import StoreError
-from engine.rundir import RunDirectory
 from lthtui import storedruns
 from lthtui.board import Board, board
+from lthtui.choosing import labelled
 from lthtui.colours import colours
-from lthtui.labels import distinguish
+from lthtui.labels import SHORT
 from lthtui.monitor import Monitor
 from lthtui.runview import RunView, view
 from lthtui.store import Store
@@ -35,7 +35,7 @@ class Lookout:
         self._trouble = ""
         self._told: object = None
         self._board = Board()
-        self._differences: dict[tuple[str, ...], dict[str, str]] = {}
+        self._known: dict[tuple[str, ...], dict[str, str]] = {}  # by groups, what tells them apart
 
     def look(self, chosen: str | None = None) -> Board | None:
         """The board; None if it is as it was at the last call.
@@ -105,26 +105,40 @@ class Lookout:
         self._next = began + took / SHARE
 
     def _labels(self, views: Mapping[str, RunView]) -> dict[str, str]:
-        """Labels for groups that share their name; specs are read once per set of groups."""
-        named: dict[str, dict[str, str]] = {}
+        """Labels for groups whose name does not do, beginning with what tells them apart."""
+        first: dict[str, RunView] = {}
         for run in views.values():
-            named.setdefault(run.name, {}).setdefault(run.group, run.run_id)
+            first.setdefault(run.group, run)
+        names = Counter(run.name for run in first.values())
+        methods = self._methods(first.values(), views)
         labels = {}
-        for name, groups in named.items():
-            if len(groups) > 1:
-                for group, difference in self._differ(groups).items():
-                    labels[group] = f"{name} {difference or group[:6]}"
+        for group, run in first.items():
+            if group in methods:
+                named = f"{methods[group]} · {run.name}"
+                labels[group] = methods[group] if run.controls else named
+            elif names[run.name] > 1:
+                labels[group] = f"{run.name} {group[:SHORT]}"
         return labels
 
-    def _differ(self, groups: Mapping[str, str]) -> dict[str, str]:
-        key = tuple(groups)
-        if key not in self._differences:
-            specs = {}
-            for group, run in groups.items():
-                try:
-                    directory = RunDirectory(self._root / "runs" / run)
-                    specs[group] = directory.spec().model_dump(mode="json")
-                except (OSError, ValueError):  # a run that only the store knows has none
-                    specs[group] = {}
-            self._differences[key] = distinguish(specs)
-        return self._differences[key]
+    def _methods(self, runs: Iterable[RunView], views: Mapping[str, RunView]) -> dict[str, str]:
+        """What groups with a folder are called among several of one name and their controls."""
+        names: dict[tuple[str, str], list[RunView]] = {}
+        for run in runs:
+            if run.directory:
+                names.setdefault((run.experiment, _controlled(run, views).name), []).append(run)
+        methods: dict[str, str] = {}
+        for alike in names.values():
+            key = tuple(run.group for run in alike)
+            if len(alike) > 1 and key not in self._known:
+                self._known[key] = labelled(alike)
+            methods |= self._known.get(key, {})
+        return methods
+
+
+def _controlled(run: RunView, views: Mapping[str, RunView]) -> RunView:
+    """What a run controls in the end, as far as it is there; itself if it is no control."""
+    seen = {run.run_id}
+    while run.controls and run.controls.run in views.keys() - seen:
+        run = views[run.controls.run]
+        seen.add(run.run_id)
+    return run

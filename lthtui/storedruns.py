@@ -56,6 +56,7 @@ def view(run: RunSummary, tickets: Sequence[TicketRecord]) -> RunView:
         controls=_control(run.tags),
         winner=best(levels, split) if named is None else named,
         final=named is not None,
+        beats_dense=_beats_dense(ordered, f"{split}_{run.params.get('select.metric', 'accuracy')}"),
         error=clean_line(run.tags.get(schema.ERROR, ""), 500),
         stored=run.mlflow_run_id,
     )
@@ -66,6 +67,14 @@ def with_curves(run: RunView, store: Store) -> RunView:
     losses = _points(store.curve(run.stored, "epoch/train_loss"))
     validations = _points(store.curve(run.stored, "epoch/val_accuracy"))
     return replace(run, losses=losses, validations=validations)
+
+
+def _beats_dense(tickets: Sequence[TicketRecord], metric: str) -> bool | None:
+    """Whether the winning level is pruned and better than dense; None where that is not known."""
+    won = next((one for one in tickets if one.winning and one.kept < one.total), None)
+    dense = next((one for one in tickets if one.kept == one.total and not one.search), None)
+    mine, other = (one.metrics.get(f"level/{metric}") if one else None for one in (won, dense))
+    return None if mine is None or other is None else mine > other
 
 
 def _control(tags: Mapping[str, str]) -> Control | None:

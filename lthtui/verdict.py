@@ -35,7 +35,7 @@ def standing(runs: Sequence[RunView]) -> str:
     if not all(run.final for run in picked):
         return "best so far"
     if any(run.beats_dense is None for run in picked):
-        return "picked, no dense level to beat"
+        return "picked" if all(run.dense for run in picked) else "picked, no dense level of its own"
     if many == 1:
         return "winning ticket" if won else "no winning ticket"
     return f"{won} of {many} are winning tickets"

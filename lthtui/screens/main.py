@@ -30,7 +30,7 @@ PANES = ("curve", "training", "log")
 class MainScreen(RunsScreen):
     """A table of runs by group; narrow terminals show one pane of details, wide ones all."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (160, "-huge")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
     BINDINGS = [
         Binding("n", "app.new", "New", id="main.new"),
         Binding("slash", "filter", "Filter", id="main.filter"),
@@ -146,7 +146,7 @@ class MainScreen(RunsScreen):
         at = next(index for index, pane in enumerate(panes) if pane.has_class("-shown"))
         for index, pane in enumerate(panes):
             pane.set_class(index == (at + by) % len(panes), "-shown")
-        if self.has_class("-wide") or self.has_class("-huge"):
+        if self.has_class("-wide"):
             panes[(at + by) % len(panes)].focus()
 
     def action_metric(self) -> None:
@@ -190,9 +190,9 @@ class MainScreen(RunsScreen):
         curve.show(density_curve(runs, name, colour) if runs else None)
         training.show(training_curve(runs, colour, self._quantity) if runs else None)
         self.query_one("#note", Static).update(verdict.note(group, runs) if group else "")
-        curve.border_title = Content(f"accuracy by weights kept  {name}")
-        training.border_title = Content(f"training  {name}")
-        self.query_one("#log").border_title = Content(f"log  {name}")
+        curve.border_title = Content(f"{name}  accuracy by weights kept")
+        training.border_title = Content(f"{name}  training")
+        self.query_one("#log").border_title = Content(f"{name}  log")
 
 
 def _count(things: Sized, noun: str) -> str:

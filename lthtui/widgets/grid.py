@@ -17,7 +17,7 @@ from lthtui.messages import Folded, Highlighted, Opened
 from lthtui.table import NOTHING, Cell, Column, Row
 from lthtui.widgets.tones import tone
 
-GAPS = (2, 1)  # cells between columns, the second where the first would cost a column
+GAPS = (2, 1)  # cells between columns, the second where the first would cut the first column
 NARROWEST = 14  # of the column that takes what is left
 
 
@@ -138,7 +138,7 @@ class Grid(ScrollView, can_focus=True):
         return Strip(self._cells(cells, "  ")).apply_style(Style(bold=True))
 
     def _row(self, row: Row) -> Strip:
-        strip = Strip(self._cells(row.cells, "  " * row.depth + f"{row.fold:<2}"))
+        strip = Strip(self._cells(row.cells, _lead(row)))
         if row.key != self.cursor:
             return strip
         cursor = self.get_component_rich_style("grid--cursor", partial=True)
@@ -163,11 +163,15 @@ class Grid(ScrollView, can_focus=True):
             max([cell_len(row.cells[at].text) for row in self.rows] + [cell_len(column.title)])
             for at, column in enumerate(self.columns)
         ]
-        shown = sorted(range(len(wanted)), key=lambda at: (self._blank(at), self.columns[at].rank))
+        blank = [self._blank(at) for at in range(len(wanted))]
+        shown = sorted(range(len(wanted)), key=lambda at: (blank[at], self.columns[at].rank))
+        names = (cell_len(row.cells[shown[0]].text) + len(_lead(row)) for row in self.rows)
+        whole = max([NARROWEST, *names])
         while True:
             for self._gap in GAPS:
                 room = self.size.width - sum(wanted[at] + self._gap for at in shown[1:]) - self._gap
-                if room >= NARROWEST or len(shown) == 1:
+                least = whole if blank[shown[-1]] or self._gap == GAPS[0] else NARROWEST
+                if room >= least or len(shown) == 1:
                     widths = [wanted[at] if at in shown else 0 for at in range(len(wanted))]
                     widths[shown[0]] = max(room, 1)
                     return widths
@@ -200,6 +204,10 @@ class Grid(ScrollView, can_focus=True):
         for index, one in enumerate(changed):
             if one:
                 self.refresh(Region(0, index + 1 - self.scroll_offset.y, self.size.width, 1))
+
+
+def _lead(row: Row) -> str:
+    return "  " * row.depth + f"{row.fold:<2}"
 
 
 def fitted(text: str, width: int, right: bool) -> str:

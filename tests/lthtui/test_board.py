@@ -186,12 +186,14 @@ def test_only_what_beats_dense_is_called_winning():
     )
     assert of_run(replace(won, final=False, beats_dense=None)).startswith("best so far: level 1 ")
     alone = run(0, [level(0, 0.9, 0.88, density=0.9978)], final=True)
-    assert of_run(alone) == "picked, no dense level to beat: level 0 at 99.8%, val 90.0, test 88.0"
+    assert (
+        of_run(alone) == "picked, no dense level of its own: level 0 at 99.8%, val 90.0, test 88.0"
+    )
     assert of_run(run(0, [level(0, 0.9, 0.88)], final=True)) == "dense: val 90.0, test 88.0"
     assert of_run(run(0)) == "" and standing([run(0), won]) == "winning ticket"
     lost = replace(won, beats_dense=False, seed=1, run_id="r-s1")
     assert standing([won, lost]) == "1 of 2 are winning tickets"
-    assert standing([won, alone]) == "picked, no dense level to beat"
+    assert standing([won, alone]) == "picked, no dense level of its own"
 
 
 def test_the_longest_note_fits_eighty_columns():

@@ -168,6 +168,7 @@ def test_runs_without_a_folder_come_from_the_store(stage, desk, store):
     assert (ours.status, ours.seed, ours.planned_levels, ours.group) == ("finished", 1, 3, "g")
     assert [level.index for level in ours.levels] == [0, 1]
     assert ours.winning.val == pytest.approx(0.91) and ours.final and not ours.directory
+    assert ours.beats_dense is True and other.beats_dense is None
     assert (other.status, other.name, other.winning) == ("stopped", "not ours\\x1b", None)
 
 

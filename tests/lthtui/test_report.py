@@ -112,7 +112,7 @@ def test_without_a_dense_level_nothing_is_claimed():
     sparse = replace(sparse, levels=(replace(sparse.levels[0], kept=500, density=0.5),))
     assert table(sparse)[2:] == [
         "0      50.00%  500      90.00  80.00   1.0      picked",
-        "picked, no dense level to beat (on validation images)",
+        "picked, no dense level of its own (on validation images)",
         "  ticket  val 90.00 %, test 80.00 %, level 0, 50.00 % kept",
     ]
 

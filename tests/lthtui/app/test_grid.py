@@ -85,6 +85,23 @@ async def test_a_column_without_anything_gives_way_first():
         assert app.lines[0].split() == ["name", "value"]
 
 
+async def test_a_name_goes_before_a_column_without_anything_and_before_gaps():
+    app = GridApp()
+    long = "a name of 26 characters ok"
+    filled, blank = (
+        Row("k", (Cell(long), status, Cell("1.5"))) for status in (Cell("fine"), NOTHING)
+    )
+    async with app.run_test(size=(42, 4)) as pilot:
+        grid = app.query_one(Grid)
+        grid.show([filled])
+        assert long + " fine   " in app.lines[1] and app.lines[1].endswith("1.5")
+        await pilot.resize_terminal(41, 4)
+        await pilot.pause()
+        assert long[:24] + "… fine" in app.lines[1]
+        grid.show([blank])
+        assert app.lines[0].split() == ["name", "value"] and long in app.lines[1]
+
+
 async def test_five_thousand_rows_cost_what_is_visible():
     app = GridApp()
     async with app.run_test(size=(40, 10)) as pilot:
