@@ -103,6 +103,11 @@ class Source:
             return None
         return Path(self.path).parents[2] / "rewind" / f"{self.start:09d}"
 
+    @property
+    def whole(self) -> bool:
+        """Whether the weights that its level began with are known where it has none itself."""
+        return self.start == 0 or (self.rewound is not None and self.rewound.is_dir())
+
     def __str__(self) -> str:
         if not self.run:
             return self.path

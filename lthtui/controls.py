@@ -14,16 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.errors import UsageError
+from engine import registry
+from engine.errors import USAGE, LthError, SpecError, UsageError
 from engine.events import LevelEnded, RunStarted, Tail
-from engine.plugin import ReturnSettings
 from engine.rundir import RunDirectory
 from engine.sources import Level, Source
 from engine.spec import RunSpec
 from lthtui import runnames, sources, specfiles, yamlfile
+from lthtui.specfiles import Expansion
 from lthtui.text import clean_line
+from lthtui.yamlfile import FileError
 
 Doc = dict[str, Any]
+Ask = Callable[[Sequence[str]], Mapping[str, Any]]
 NAME = 64  # characters of a spec's name
 
 
@@ -35,6 +38,7 @@ class Original:
         reference: the ticket as a spec names it.
         ticket: the ticket as it was found.
         levels: how many there are.
+        searches: whether some after the first only search, so that nothing is picked among them.
         epochs: epochs of all of them, over all its training images.
         parameters: of the whole network, pruned weights included.
     """
@@ -44,6 +48,7 @@ class Original:
     reference: str
     ticket: Source
     levels: int
+    searches: bool
     epochs: float
     parameters: int
 
@@ -70,14 +75,92 @@ def originals(root: Path, words: Iterable[str], level: Level) -> list[Original]:
     return [_original(root, run, level) for run in runs]
 
 
-def documents(
-    kind: str, runs: Sequence[Original], ask: Callable[[Sequence[str]], Mapping[str, Any]]
-) -> list[Doc]:
-    """The spec files of one kind of control, runs that differ in their seed only in one.
+def derive(
+    names: Iterable[str], runs: Sequence[Original], ask: Ask, changes: Sequence[str] = ()
+) -> list[tuple[Doc, Expansion]]:
+    """The spec files of these kinds of controls, and the runs that they make.
 
     Args:
         ask: has the worker program carry out a verb.
+        changes: overrides.
+
+    Raises:
+        UsageError: a kind cannot be made of these runs; it says why, and which kinds can.
+        FileError: an override is wrong.
     """
+    made: dict[str, list[tuple[Doc, Expansion]]] = {}
+    refused: dict[str, str] = {}
+
+    def attempt(kinds: Iterable[str]) -> None:
+        for kind in kinds:
+            try:
+                made[kind] = _derived(kind, runs, ask, changes)
+            except UsageError as error:
+                refused[kind] = str(error)
+
+    attempt(names)
+    if refused:
+        asked = list(refused)
+        attempt(kind for kind in KINDS if kind not in {*made, *asked})
+        raise UsageError(_refusal({kind: refused[kind] for kind in asked}, made))
+    return [one for found in made.values() for one in found]
+
+
+def _derived(
+    kind: str, runs: Sequence[Original], ask: Ask, changes: Sequence[str]
+) -> list[tuple[Doc, Expansion]]:
+    """One kind.
+
+    Raises:
+        UsageError: it cannot be made of these runs, and why.
+    """
+    for run in runs:
+        _check(kind, run)
+    try:
+        found = _documents(kind, runs, ask)
+        return [
+            (one, specfiles.expand_document(_parsed(one), one["name"], changes)) for one in found
+        ]
+    except FileError as error:
+        own = [one.message for one in error.problems if not one.source.startswith("override ")]
+        if len(own) < len(error.problems):
+            raise
+        raise UsageError(own[0]) from None
+    except LthError as error:
+        if error.exit_code != USAGE:
+            raise
+        raise UsageError(str(error)) from None
+
+
+def _check(kind: str, run: Original) -> None:
+    """Refuse what cannot be made, in words of controls."""
+    name, source = run.directory.run_id, getattr(run.spec.sparsifier, "source", None)
+    known = isinstance(source, Source) and source.run
+    instead = f"; control {source.run} --level {source.level}" if source and known else ""
+    if kind in MOVED and not run.ticket.whole:
+        raise UsageError(
+            f"{name} knows only what the weights that its own mask keeps began with, and this keeps"
+            f" others{instead}"
+        )
+    if kind == "null":
+        try:
+            _dense_like(run)
+        except SpecError as error:
+            raise UsageError(f"{name}: {error}{instead}") from None
+
+
+def _refusal(refused: Mapping[str, str], made: Iterable[str]) -> str:
+    """Each reason once, with the kinds that it keeps from being made, and then the others."""
+    kinds: dict[str, list[str]] = {}
+    for kind, why in refused.items():
+        kinds.setdefault(why, []).append(kind)
+    lines = [f"no {', '.join(names)}: {why}" for why, names in kinds.items()]
+    can = [kind for kind in KINDS if kind in made]
+    return "\n".join([*lines, f"possible: --kind {','.join(can)}" if can else "no other either"])
+
+
+def _documents(kind: str, runs: Sequence[Original], ask: Ask) -> list[Doc]:
+    """The spec files of one kind of control, runs that differ in their seed only in one."""
     seeds: dict[str, list[int]] = {}
     known: dict[tuple[str, int], Doc] = {}
 
@@ -106,11 +189,6 @@ def kinds(text: str) -> list[str]:
     return names
 
 
-def parsed(document: Doc) -> yamlfile.Document:
-    """A control's spec as a document, for messages that point into it."""
-    return yamlfile.parse(yamlfile.dump(document), document["name"])
-
-
 def write(documents: Sequence[Doc], folder: Path) -> list[Path]:
     """Write spec files into a folder; kinds whose seeds need one each have them in their names.
 
@@ -131,6 +209,11 @@ def write(documents: Sequence[Doc], folder: Path) -> list[Path]:
     return paths
 
 
+def _parsed(document: Doc) -> yamlfile.Document:
+    """A control's spec as a document, for messages that point into it."""
+    return yamlfile.parse(yamlfile.dump(document), document["name"])
+
+
 def _original(root: Path, run: RunDirectory, level: Level) -> Original:
     ticket = sources.resolved(Source(run.run_id, level), 0, root)
     spec = run.spec()
@@ -149,6 +232,7 @@ def _original(root: Path, run: RunDirectory, level: Level) -> Original:
         f"{_name(root, run, spec)}:{level}",
         ticket,
         len(ended),
+        any(event.search for event in ended[1:]),
         steps / started.steps_per_epoch,
         started.parameters,
     )
@@ -170,8 +254,9 @@ def _document(kind: str, run: Original, narrowed: _Narrowed) -> Doc:
     data |= {"experiment": run.spec.experiment_name, "sparsifier": settings.pop("sparsifier")}
     data.setdefault("train", {}).update(settings.pop("train", {}))
     data["model"].update(settings.pop("model", {}))
-    if "select.level" in instead:
-        data["select"].pop("level")
+    select = {k: v for k, v in data.pop("select", {}).items() if f"select.{k}" not in instead}
+    if select := {**select, **settings.pop("select", {})}:
+        data["select"] = select
     data["controls"] = {"source": run.reference, "kind": kind}
     if instead:
         data["controls"]["instead"] = instead
@@ -187,9 +272,22 @@ def _ticket(**settings: Any) -> _Kind:
 
 def _null(run: Original, narrowed: object) -> tuple[Doc, Doc]:
     """As many trainings, returns and picks, without pruning."""
-    own = run.spec.sparsifier.model_dump(mode="json", exclude_defaults=True)
-    returns = {key: value for key, value in own.items() if key in ReturnSettings.model_fields}
-    return {"sparsifier": {**_dense(run), "levels": run.levels - 1, **returns}}, {}
+    settings: Doc = {"sparsifier": {**_dense(run), **_dense_like(run)}}
+    level = run.spec.select.level
+    if level != "best" or not run.searches:
+        return settings, {}
+    return {**settings, "select": {"level": "last"}}, {"select.level": level}
+
+
+def _dense_like(run: Original) -> Doc:
+    """Trainings like those of the run.
+
+    Raises:
+        SpecError: dense has none such.
+    """
+    null = registry.load("sparsifiers", "dense").null(run.spec.sparsifier, run.levels)
+    dump: Doc = null.model_dump(mode="json", exclude_defaults=True)
+    return dump
 
 
 def _small_dense(run: Original, narrowed: _Narrowed) -> tuple[Doc, Doc]:
@@ -199,7 +297,7 @@ def _small_dense(run: Original, narrowed: _Narrowed) -> tuple[Doc, Doc]:
     return {"sparsifier": _dense(run), "model": model}, {**before, **run.single}
 
 
-def _narrowed(run: Original, ask: Callable[[Sequence[str]], Mapping[str, Any]]) -> Doc:
+def _narrowed(run: Original, ask: Ask) -> Doc:
     with tempfile.TemporaryDirectory(prefix="lthtui-") as folder:
         file = Path(folder) / "spec.yaml"
         file.write_text(specfiles.write(run.spec))
@@ -221,11 +319,9 @@ def _dense(run: Original) -> Doc:
 
 _Narrowed = Callable[[Original], Doc]
 _Kind = Callable[[Original, _Narrowed], tuple[Doc, Doc]]
+MOVED = ("same_layer", "random", "uniform", "erk")
 KINDS: dict[str, _Kind] = {
-    "same_layer": _ticket(mask="same_layer"),
-    "random": _ticket(mask="random"),
-    "uniform": _ticket(mask="uniform"),
-    "erk": _ticket(mask="erk"),
+    **{mask: _ticket(mask=mask) for mask in MOVED},
     "reinit": _ticket(weights="reinit"),
     "shuffle": _ticket(weights="shuffle"),
     "small_dense": _small_dense,

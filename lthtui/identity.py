@@ -33,7 +33,7 @@ class Control(BaseModel):
         if spec.controls is None:
             return None
         source = spec.controls.source
-        sets = tuple(spec.controls.instead)
+        sets = tuple(at for at in spec.controls.instead if not at.startswith("select."))
         return cls(run=source.run, level=source.level, kind=spec.controls.kind, sets=sets)
 
 

@@ -67,9 +67,9 @@ def seeds(root: Path, word: str) -> list[RunDirectory]:
         UsageError: it means no run, or runs of several groups.
     """
     known = _known(root)
-    alike = [run for run in known if _parts(run)[0] == word] or _of_group(root, known, word)
-    alike = alike or [run for run in known if word in run]
-    if word == LAST or word in known or names_seed(word) or len(alike) < 2:
+    named = [run for run in known if _parts(run)[0] == word]
+    alike = named or _of_group(root, known, word) or [run for run in known if word in run]
+    if word == LAST or word in known or names_seed(word) or (len(alike) < 2 and not named):
         return find(root, [word])
     runs = [RunDirectory(root / "runs" / run) for run in alike]
     if len({identity.read(run).group for run in runs}) > 1:

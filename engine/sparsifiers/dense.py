@@ -1,13 +1,17 @@
-"""No pruning: the reference for every ticket; with `levels`, the null control of IMP."""
+"""No pruning: the reference for every ticket; with `levels`, the null control of other methods."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import takewhile
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from engine import plugin, sparsifier
+from engine import plugin, registry, sparsifier
+from engine.durations import Duration
+from engine.errors import SpecError
 from engine.plan import Level
 from engine.sparsifiers import imp
 
@@ -22,6 +26,32 @@ class Settings(plugin.ReturnSettings):
         description="trainings after the first: as many returns, trainings and picks as imp's with"
         " the same settings, but nothing is pruned; what these gain is no gain of tickets",
     )
+    rounds: int = Field(
+        1,
+        ge=1,
+        le=1001,
+        description="trainings before the first return, each the whole schedule with the weights"
+        " that the one before left, as continuous's",
+    )
+    schedule: Annotated[
+        Literal["rewind", "restart"], plugin.IdleWith("after", "finetune", "continue")
+    ] = Field(
+        "rewind",
+        description="after a return, go on with the learning rate of the rewind point as imp does,"
+        " or begin the whole schedule anew, as prac and continuous can",
+    )
+
+    @model_validator(mode="after")
+    def _all_have_an_effect(self) -> Self:
+        if self.rounds > self.levels + 1:
+            raise plugin.impossible(
+                "rounds", f"{self.rounds} rounds are more than the {self.levels + 1} trainings"
+            )
+        if self.schedule == "restart" and self.length == "full":
+            raise plugin.impossible(
+                "length", "length has no effect with schedule: restart; leave it out"
+            )
+        return self
 
 
 class Sparsifier(sparsifier.Sparsifier[Settings]):
@@ -31,4 +61,51 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
         s = self.settings
         returns = {name: getattr(s, name) for name in plugin.ReturnSettings.model_fields}
         pruned = imp.Sparsifier(imp.Settings(levels=s.levels, **returns)).levels()
-        return [replace(level, density=1.0, rate=None, target=None) for level in pruned]
+        return [self._level(_unpruned(level)) for level in pruned]
+
+    def _level(self, level: Level) -> Level:
+        if not level.index:
+            return level
+        if level.index < self.settings.rounds:
+            return Level(level.index, 1.0, start=None)
+        if self.settings.schedule == "restart":
+            return replace(level, at=Duration(), lasts="whole")
+        return level
+
+
+def null(settings: plugin.Settings, trainings: int) -> Settings:
+    """The null control of a method: its first `trainings` levels, with nothing pruned.
+
+    Each level starts from the same point and trains the same part of the schedule.
+
+    Raises:
+        SpecError: the method trains in a way that is not known here.
+    """
+    method = registry.load("sparsifiers", settings.name).Sparsifier(settings)
+    levels: list[Level] = [_unpruned(level) for level in method.levels()[:trainings]]
+    for made in _alike(settings, levels):
+        if Sparsifier(made).levels() == levels:
+            return made
+    raise SpecError(
+        f"{settings.name} starts its trainings at points of the learning-rate schedule where dense"
+        " starts none",
+        "sparsifier",
+    )
+
+
+def _alike(settings: plugin.Settings, levels: Sequence[Level]) -> Iterator[Settings]:
+    """Settings that may have these levels, the plainest first."""
+    known = plugin.ReturnSettings.model_fields
+    own: dict[str, Any] = {n: getattr(settings, n) for n in known if hasattr(settings, n)}
+    own["levels"] = len(levels) - 1
+    anew = {**own, "length": "exact", "schedule": "restart"}
+    going_on = takewhile(lambda level: level.start is None and level.lasts == "whole", levels[1:])
+    rounds = 1 + len(list(going_on))
+    yield from (Settings(**own), Settings(**own, rounds=rounds))
+    if own.get("after", "rewind") in ("rewind", "lr_rewind"):
+        yield from (Settings(**anew), Settings(**anew, rounds=rounds))
+
+
+def _unpruned(level: Level) -> Level:
+    """A training that starts and lasts as another, and neither prunes nor searches."""
+    return replace(level, density=1.0, rate=None, target=None, search=False, draws=None)

@@ -102,7 +102,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
                 "sparsifier.source",
             )
         given = s.weights_source or s.source
-        whole = given.dense or (s.weights != "trained" and _has_all(given))
+        whole = given.dense or (s.weights != "trained" and given.whole)
         if s.weights != "reinit" and s.mask != "kept" and not whole:
             raise _missing(given, s.weights)
 
@@ -161,7 +161,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
         state = other.trained if s.weights == "trained" else other.rewind
         if all(bool((other.mask[name] | ~m).all()) for name, m in self._mask.items()):
             return dict(state)
-        if s.weights == "trained" or not _has_all(given):
+        if s.weights == "trained" or not given.whole:
             raise _missing(given, s.weights)
         return self._all_weights(given, other)
 
@@ -204,11 +204,6 @@ def _check(source: Source, spec: RunSpec, at: str) -> None:
     if not source.named:
         raise SpecError(f"source is missing: the ticket to train, as {FORMS}", at)
     check_usable(source, spec, at)
-
-
-def _has_all(source: Source) -> bool:
-    """Whether the weights that a ticket started from are known where it has none itself."""
-    return source.start == 0 or (source.rewound is not None and source.rewound.is_dir())
 
 
 def _missing(source: Source, weights: str) -> SpecError:

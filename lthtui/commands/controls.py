@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.errors import UsageError
 from engine.sources import Level
-from lthtui import overrides, settings
+from lthtui import identity, overrides, settings
 from lthtui.commands import Json, Root
 from lthtui.commands.runs import Again, Detach, DryRun, Priority, launch
+from lthtui.identity import Control
 from lthtui.text import clean_line
+
+if TYPE_CHECKING:
+    from engine.spec import RunSpec
+    from lthtui.launch.queue import Submitted
 
 Runs = Annotated[
     list[str],
@@ -59,8 +65,9 @@ def control(
     the pruning (null: as many trainings and picks without any), or all but the cost (budget: one
     dense training as long as all of the source's).
     """
-    from lthtui import controls, specfiles
+    from lthtui import controls
     from lthtui.commands.tickets import ask
+    from lthtui.launch import queue
 
     words, changes = overrides.separate(arguments)
     if not words:
@@ -68,16 +75,40 @@ def control(
     if write is not None and changes:
         raise UsageError("--write takes no overrides; give them to lthtui run, or edit the files")
     names, folder = controls.kinds(kind), settings.use(root)
-    found = controls.originals(folder, words, _level(level))
-    documents = [one for name in names for one in controls.documents(name, found, ask)]
+    derived = controls.derive(names, controls.originals(folder, words, _level(level)), ask, changes)
     if write is not None:
-        for path in controls.write(documents, write):
+        for path in controls.write([document for document, _ in derived], write):
             typer.echo(clean_line(str(path)))
         return
-    expansions = [
-        specfiles.expand_document(controls.parsed(one), one["name"], changes) for one in documents
-    ]
+    expansions = [expansion for _, expansion in derived]
+    specs = [run.spec for expansion in expansions for run in expansion.runs]
+    for line in _listed_elsewhere(queue.preview(folder, specs, again=again), specs):
+        typer.echo(line, err=True)
     launch(folder, expansions, detach, dry_run, again, priority, as_json)
+
+
+def _listed_elsewhere(found: Sequence[Submitted], specs: Sequence[RunSpec]) -> Iterator[str]:
+    """What is said of runs that stand for a control, but were made as something else."""
+    known: dict[Path, Control | None] = {}
+    for one, spec in zip(found, specs, strict=True):
+        wanted, path = Control.of(spec), one.directory.path
+        if path not in known:
+            new = one.action == "new"
+            known[path] = wanted if new else identity.read(one.directory).controls
+        if _named(known[path]) != _named(wanted):
+            yield clean_line(
+                f"{one.directory.run_id} {_STANDING[one.action]} and stands for"
+                f" {_named(wanted)}; it is listed as {_named(known[path])}, and --again makes"
+                " another",
+                1000,
+            )
+
+
+def _named(control: Control | None) -> str:
+    """What a run counts as."""
+    if control is None:
+        return "a run of its own"
+    return f"the {control.kind} of {control.run}, level {control.level}"
 
 
 def _level(text: str) -> Level:
@@ -88,3 +119,11 @@ def _level(text: str) -> Level:
     if not text.isdecimal():
         raise UsageError(f"--level {clean_line(text)}: give best, last or a level's number")
     return int(text)
+
+
+_STANDING = {
+    "new": "starts once",
+    "resumed": "goes on",
+    "active": "runs or waits already",
+    "finished": "is finished already",
+}
