@@ -61,6 +61,8 @@ class Choice:
         for name in registry.names(self.kind):
             option = registry.load(self.kind, name).Settings.model_json_schema()
             option["properties"] = {"name": {"const": name}, **option.get("properties", {})}
+            told = filter(None, [registry.about(self.kind, name), option.get("description")])
+            option["description"] = " ".join(told)
             option["required"] = ["name", *option.get("required", [])]
             options.append(option)
         return {"anyOf": options}

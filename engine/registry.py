@@ -6,6 +6,7 @@ A module whose name begins with an underscore is a helper and no choice.
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 from functools import cache
 from types import ModuleType
@@ -33,3 +34,13 @@ def load(kind: str, name: str) -> ModuleType:
         singular = kind.removesuffix("s") if kind != "losses" else "loss"
         raise SpecError(f"unknown {singular} '{name}'{did_you_mean(name, names(kind))}")
     return importlib.import_module(f"engine.{kind}.{name}")
+
+
+def about(kind: str, name: str) -> str:
+    """What a choice is, in a sentence: the first one of its file.
+
+    Raises:
+        SpecError: as `load`.
+    """
+    text = inspect.getdoc(load(kind, name)) or ""
+    return " ".join(text.partition("\n\n")[0].split())

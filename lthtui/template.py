@@ -80,6 +80,9 @@ def _field(path: Keys, field: FieldInfo, tree: dict[str, Any], active: bool) -> 
         return
     yield f"{' ' * indent}{path[-1]}:"
     if name is not None:
+        choice = choice_of(field)
+        if choice is not None:
+            yield from _comment(f"({registry.about(choice.kind, name).rstrip('.')})", indent + 2)
         yield f"{' ' * indent}  name: {name}"
     knobs = [(key, inner) for key, inner in block.model_fields.items() if key != "name"]
     for index, (key, inner) in enumerate(knobs):

@@ -263,6 +263,12 @@ def test_a_new_spec_for_any_choice_passes_check(choice, capsys):
     assert found.name == name
 
 
+def test_a_new_spec_says_what_its_choices_are(folder):
+    cli.main(["new", "mine", "sparsifier=snip"])
+    text = (folder / "specs" / "mine.yaml").read_text()
+    assert "sparsifier:\n  # (SNIP: keep the connections" in text
+
+
 def test_new_never_overwrites(folder, capsys):
     before = (folder / "specs" / "good.yaml").read_text()
     assert cli.main(["new", "good"]) == 2

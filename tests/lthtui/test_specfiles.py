@@ -540,6 +540,7 @@ def test_the_schema_knows_every_field_of_a_file(folder):
     imp = next(o for o in sparsifier[1:] if o["properties"]["name"] == {"const": "imp"})
     rate = imp["properties"]["rate"]
     assert rate["anyOf"][0]["exclusiveMaximum"] == 1 and "share" in rate["description"]
+    assert imp["description"].startswith("Iterative magnitude pruning with rewinding")
     optimizer = schema["$defs"]["TrainSpec"]["properties"]["optimizer"]["anyOf"]
     assert optimizer[0] == {"enum": ["adam", "sgd"]}
 
