@@ -33,6 +33,7 @@ class Settings(plugin.Settings):
 
     source: Source = Field(
         Source(),
+        json_schema_extra={"default": ""},
         description="the ticket, as RUN, RUN:LEVEL (a number, best or last), or the path of a"
         " ticket file; RUN is any unique part of a run's id, NAME-s0, or NAME alone for the run of"
         " that name with the same seed as this one",
