@@ -96,6 +96,17 @@ def short(run_ids: Sequence[str]) -> dict[str, str]:
     return {run: clean_line(name if count[name] == 1 else run) for run, name in names.items()}
 
 
+def trimmed(run: str, width: int) -> str:
+    """A run's id cut to `width` characters, but never into its last digits and its seed.
+
+    What follows the ellipsis is a part of the id, which names the run as well.
+    """
+    last = re.search(r"[0-9a-f]{6}-s\d+(-\d+)?$", run)
+    if len(run) <= width or not last:
+        return run
+    return f"…{run[min(len(run) - width + 1, last.start()) :]}"
+
+
 def _known(root: Path) -> list[str]:
     try:
         names = os.listdir(root / "runs")

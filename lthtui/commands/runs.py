@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections import defaultdict, deque
@@ -30,6 +31,10 @@ Runs = Annotated[
 Run = Annotated[
     str, typer.Argument(metavar="RUN", help="Any unique part of a run's id, NAME-s0, or @last.")
 ]
+
+CONTROL = "└ "  # before the runs that control the one above
+METHOD = 20  # characters of a method that a narrow list keeps
+_HEADER = ("RUN", "METHOD", "STATUS", "LEVELS", "KEPT", "VAL", "TEST")
 
 
 def register(app: typer.Typer) -> None:
@@ -107,26 +112,31 @@ def launch(
 
 def list_runs(as_json: Json = False, root: Root = None) -> None:
     """List all runs, the oldest first."""
+    from lthtui.labels import by_experiment
     from lthtui.monitor import Watched
 
-    found = []
+    found, known = [], []
     for directory in runnames.every(settings.root(root)):
         watched = Watched(directory, curves=False)
         watched.refresh()
         try:
             found.append(watched.describe())
+            known.append(watched.identity)
         except (OSError, ValueError) as error:
             _say(f"{directory.run_id}: its spec can't be read: {error}")
+    labels = by_experiment(known)
+    found = [{**run, "label": labels[run["experiment"], run["group"]]} for run in found]
     if as_json:
         typer.echo(json.dumps(found))
         return
-    for line in _listed(found):
+    for line in _listed(found, shutil.get_terminal_size().columns if sys.stdout.isatty() else None):
         typer.echo(line)
 
 
 def show(name: Run, as_json: Json = False, root: Root = None) -> None:
     """Show one run: what it is, its levels, its winning ticket."""
     from lthtui import epilogue
+    from lthtui.labels import method
     from lthtui.monitor import Watched
 
     (directory,) = runnames.find(settings.root(root), [name])
@@ -138,7 +148,8 @@ def show(name: Run, as_json: Json = False, root: Root = None) -> None:
         return
     keys = ("run_id", "status", "experiment", "seed", "sparsifier", "dataset", "model", "directory")
     for key in keys:
-        typer.echo(f"{key:<12}{clean_line(str(facts[key]), 1000)}")
+        value = method(watched.identity.asked) if key == "sparsifier" else facts[key]
+        typer.echo(f"{key:<12}{clean_line(str(value), 1000)}")
     if facts["controls"]:
         run, level, kind = (clean_line(str(facts["controls"][k])) for k in ("run", "level", "kind"))
         typer.echo(f"{'controls':<12}{run}, level {level}: {kind}")
@@ -286,14 +297,36 @@ def _print_json(kind: str, runs: Sequence[dict[str, Any]]) -> None:
     typer.echo(json.dumps({"kind": kind, "runs": runs}))
 
 
-def _listed(runs: Sequence[dict[str, Any]]) -> Iterator[str]:
+def _listed(runs: Sequence[dict[str, Any]], width: int | None) -> Iterator[str]:
+    """The table; runs and methods are cut where it would be wider than `width`."""
     from lthtui.report import aligned
 
     if not runs:
         _say("no runs yet; `lthtui run SPEC` makes one")
         return
-    header = ("RUN", "STATUS", "LEVELS", "KEPT", "VAL", "TEST")
-    yield from aligned(header, map(_row, _nested(runs)))
+    table = [_HEADER, *map(_row, _nested(runs))]
+    if width is not None:
+        table = _narrowed(table, width)
+    yield from aligned(table[0], table[1:])
+
+
+def _narrowed(table: Sequence[Sequence[str]], width: int) -> list[Sequence[str]]:
+    """Methods are cut first, down to a few words, and then runs' names, but no id or seed."""
+    longest = [max(map(len, column)) for column in zip(*table, strict=True)]
+    room = width - sum(longest[2:]) - 2 * (len(longest) - 1)
+    method = max(min(longest[1], room - longest[0]), min(longest[1], METHOD))
+    return [
+        (_cut_run(run, room - method), _cut(label, method), *rest) for run, label, *rest in table
+    ]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _cut_run(run: str, width: int) -> str:
+    lead = CONTROL if run.startswith(CONTROL) else ""
+    return lead + runnames.trimmed(run.removeprefix(lead), width - len(lead))
 
 
 def _nested(runs: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -313,7 +346,8 @@ def _row(run: dict[str, Any]) -> Sequence[str]:
     won = run["winning"] or {}
     shares = (won.get("density"), won.get("val_accuracy"), won.get("test_accuracy"))
     return (
-        f"{'└ ' if run['controls'] else ''}{clean_line(run['run_id'])}",
+        f"{CONTROL if run['controls'] else ''}{clean_line(run['run_id'])}",
+        run["label"],
         "stalled" if run["stalled"] else run["status"],
         str(len(run["levels"])),
         *("–" if share is None else f"{share:.2%}" for share in shares),

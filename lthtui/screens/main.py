@@ -190,9 +190,9 @@ class MainScreen(RunsScreen):
         curve.show(density_curve(runs, name, colour) if runs else None)
         training.show(training_curve(runs, colour, self._quantity) if runs else None)
         self.query_one("#note", Static).update(verdict.note(group, runs) if group else "")
-        curve.border_title = Content(f"{name}  accuracy by weights kept")
-        training.border_title = Content(f"{name}  training")
-        self.query_one("#log").border_title = Content(f"{name}  log")
+        curve.border_title = Content(f"{name}  accuracy by weights kept".strip())
+        training.border_title = Content(f"{name}  training".strip())
+        self.query_one("#log").border_title = Content(f"{name}  log".strip())
 
 
 def _count(things: Sized, noun: str) -> str:

@@ -84,12 +84,12 @@ def test_stalled_is_said():
 
 
 def test_gain_is_on_test_images_where_they_were_scored():
-    for levels, gained in (
+    for trained, gained in (
         ([level(0, 0.90, 0.88), level(1, 0.99, 0.89)], pytest.approx(0.01)),
         ([level(0, 0.90), level(1, 0.99)], pytest.approx(0.09)),
         ([level(0, 0.90, 0.88)], None),
     ):
-        assert gain([run(0, levels)], {0: levels[0]}) == gained
+        assert gain([run(0, trained)], {0: trained[0]}) == gained
 
 
 def test_gain_of_a_method_without_dense_level_is_over_the_familys_dense_runs():

@@ -107,6 +107,24 @@ def test_runs_groups_and_names_are_found(root, capsys):
     assert runs(str(folder)) == {("resnet32", 1)}
 
 
+def test_a_word_too_short_for_a_group_says_which_run_it_names(root, capsys):
+    group = json.loads(compare(capsys, "both", "--json").out)["groups"][1]["group"]
+    said = compare(capsys, group[:5], "--json", "--level", "0")
+    assert len(json.loads(said.out)["groups"][0]["runs"]) == 1
+    (run,) = (root / "runs").glob(f"*{group[:6]}-s0")
+    assert f"{group[:5]} names the run {run.name}; 6 characters name its group" in said.err
+    whole = compare(capsys, group[:6], "--json", "--level", "0")
+    assert len(json.loads(whole.out)["groups"][0]["runs"]) == 3 and "names the run" not in whole.err
+
+
+def test_dense_runs_that_were_not_named_are_the_baseline_all_the_same(root, capsys):
+    imp = json.loads(compare(capsys, "both", "--json").out)["groups"][1]["group"]
+    said = compare(capsys, imp[:6], "--json")
+    gains = json.loads(said.out)["groups"][0]["gains"]["dense"]
+    assert (gains["mean"], gains["n"]) == (pytest.approx(0.036), 2)
+    assert "dense is taken from runs that were not named: 20261121-both-" in said.err
+
+
 def test_csv_has_a_row_for_each_group_and_full_numbers(root, capsys):
     rows = list(csv.DictReader(io.StringIO(compare(capsys, "both", "--csv").out)))
     assert [row["label"] for row in rows] == ["dense", "imp"]

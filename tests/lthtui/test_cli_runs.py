@@ -3,6 +3,7 @@ import re
 import threading
 
 import pytest
+from rundirs import FakeRun
 
 from engine import events
 from engine.rundir import Status, status
@@ -112,7 +113,7 @@ def test_without_a_terminal_run_writes_plain_lines_and_a_plain_table(whenever, c
         "level  kept     weights  val %  test %  seconds",
         "0      100.00%  8        50.00  40.00   1.5",
         "1      50.00%   4        75.00  70.00   1.5      ◆ winning",
-        "winning ticket",
+        "winning ticket (on validation images)",
         "  ticket  val 75.00 %, test 70.00 %, level 1, 50.00 % kept",
         "  dense   val 50.00 %, test 40.00 %",
     ]
@@ -132,7 +133,7 @@ def test_a_ticket_that_loses_to_dense_is_not_called_winning(here, capsys):
     here.play(*whole(beats=False))
     assert main(["run", "play.yaml"]) == 0
     out = capsys.readouterr().out
-    assert "no winning ticket: no sparse level beats the dense one" in out
+    assert "no winning ticket (on validation images)" in out
     assert "◆" not in out
 
 
@@ -360,12 +361,39 @@ def test_list_is_a_table_and_one_array(here, capsys):
     assert main(["list"]) == 0
     rows = [line.split() for line in masked(capsys.readouterr().out).splitlines()]
     assert rows == [
-        ["RUN", "STATUS", "LEVELS", "KEPT", "VAL", "TEST"],
-        ["ID-s0", "finished", "2", "50.00%", "75.00%", "70.00%"],
-        ["ID-s1", "failed", "0", "–", "–", "–"],
+        ["RUN", "METHOD", "STATUS", "LEVELS", "KEPT", "VAL", "TEST"],
+        ["ID-s0", "imp", "finished", "2", "50.00%", "75.00%", "70.00%"],
+        ["ID-s1", "imp", "failed", "0", "–", "–", "–"],
     ]
     assert main(["list", "--json"]) == 0
     assert sorted(run["run_id"] for run in json.loads(capsys.readouterr().out)) == ids(here)
+
+
+def test_methods_are_told_apart_and_a_narrow_list_cuts_names_but_no_ids(tmp_path, capsys):
+    for rate in (0.25, 0.5):
+        sparsifier = {"name": "imp", "rate": rate, "levels": 5}
+        FakeRun(tmp_path, "a-long-name-for-a-spec", sparsifier=sparsifier).start().train(1)
+    assert main(["list", "--json", "--root", str(tmp_path)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [run["label"] for run in found] == ["imp rate=0.25", "imp rate=0.5"]
+    wide = [*runs._listed(found, 200)]
+    assert wide == [*runs._listed(found, None)] and found[0]["run_id"] in wide[1]
+    narrow = [*runs._listed(found, 80)]
+    assert max(map(len, narrow)) == 80 and "imp rate=0.25" in narrow[1]
+    name = narrow[1].split()[0]
+    assert name[0] == "…" and found[0]["run_id"].endswith("spec-" + name.rpartition("spec-")[2])
+    long = [{**run, "label": "x" * 60} for run in found]
+    least = [*runs._listed(long, 40)]
+    tail = found[0]["run_id"][-9:]
+    assert least[1].startswith(f"…{tail}  {'x' * 19}…  ")
+
+
+def test_show_tells_the_settings_of_the_sparsifier(tmp_path, capsys):
+    sparsifier = {"name": "rigl", "density": 0.3, "redistribute": "gradient"}
+    FakeRun(tmp_path, "one", sparsifier=sparsifier)
+    assert main(["show", "@last", "--root", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "sparsifier  rigl density=0.3 redistribute=gradient\n" in out
 
 
 def test_a_folder_that_cannot_be_read_does_not_hide_the_others(idle, capsys):
@@ -386,7 +414,7 @@ def test_show_is_the_same_object_and_a_table(here, capsys):
     assert main(["show", "play-s0", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     main(["list", "--json"])
-    assert json.loads(capsys.readouterr().out) == [shown]
+    assert json.loads(capsys.readouterr().out) == [{**shown, "label": "imp"}]
     assert main(["show", "@last"]) == 0
     out = capsys.readouterr().out
     assert "status      finished\n" in out and "◆ winning" in out

@@ -32,9 +32,9 @@ async def test_runs_are_grouped_with_mean_and_deviation_over_seeds(running, root
     populate(root)
     async with running() as pilot:
         group, *seeds = table(pilot.app)[-4:]
-        assert group == "digits-imp  n=3 ●1 ✓2 3/5 51% 94.1±0.5 93.1±0.5 +3.5 0:17"
-        assert seeds[0] == "s0 ✓ finished 5/5 33% 93.6 @3 92.6 +3.6 –"
-        assert seeds[2] == "s2 ● running 3/5 51% 94.2 @2 93.2 +3.2 0:17"
+        assert group == "digits-imp  n=3 ●1 ✓2 3/5 55% 94.1±0.5 93.1±0.5 +3.5 0:17"
+        assert seeds[0] == "s0 ✓ finished 5/5 51% 93.6 @3 92.6 +3.6 –"
+        assert seeds[2] == "s2 ● running 3/5 64% 94.2 @2 93.2 +3.2 0:17"
         assert "● 1 running  ◌ 1 queued  ✓ 4 finished" in screen(pilot.app).splitlines()[0]
 
 
@@ -42,7 +42,7 @@ async def test_groups_of_one_name_are_told_apart_by_what_differs(running, root):
     populate(root)
     async with running() as pilot:
         names = [row.split(" ✓")[0] for row in table(pilot.app)[:2]]
-        assert names == ["sweep rate=0.5", "sweep rate=0.3"]
+        assert names == ["imp rate=0.5 · sweep", "imp rate=0.3 · sweep"]
 
 
 async def test_cursor_stays_on_its_run_when_rows_move(running, root):
@@ -63,9 +63,9 @@ async def test_details_follow_the_cursor(running, root):
         await pilot.press("end")
         await pilot.settle(lambda: "epoch 3: 100%" in screen(pilot.app))
         text = screen(pilot.app)
-        assert "accuracy by weights kept  digits-imp s2" in text
+        assert "digits-imp s2  accuracy by weights kept" in text
         assert "level 3  training loss  ━━ s2" in text
-        assert "◆ best so far: level 2, 64% kept" in text
+        assert "best so far: level 2 at 64%" in text
         assert runs["imp-s2"].run_id == pilot.app.screen.query_one(Grid).cursor
 
 
@@ -103,7 +103,7 @@ async def test_filter_hides_runs_but_changes_no_figure(running, root):
         group = table(pilot.app)[-4]
         await pilot.press("slash", *"digits-imp running")
         await pilot.settle()
-        assert table(pilot.app) == [group, "s2 ● running 3/5 51% 94.2 @2 93.2 +3.2 0:17"]
+        assert table(pilot.app) == [group, "s2 ● running 3/5 64% 94.2 @2 93.2 +3.2 0:17"]
         await pilot.press("escape")
         await pilot.settle()
         assert len(table(pilot.app)) == 9
@@ -117,11 +117,11 @@ async def test_open_a_run_and_go_through_its_tabs(running, root):
         await pilot.settle()
         assert isinstance(pilot.app.screen, RunScreen)
         assert "level 3/5  epoch 14/24  eta 0:17  imp on digits with resnet20" in screen(pilot.app)
-        assert "◆ best so far" in screen(pilot.app)
+        assert "best so far" in screen(pilot.app)
         await pilot.press("right_square_bracket", "m")
         await pilot.settle(lambda: "level 3  validation accuracy" in screen(pilot.app))
         await pilot.press("right_square_bracket")
-        await pilot.settle(lambda: re.search(r"2 ◆ +64% +64,000/100,000", screen(pilot.app)))
+        await pilot.settle(lambda: re.search(r"2 ◇ +64% +64,000/100,000", screen(pilot.app)))
         await pilot.press("right_square_bracket")
         await pilot.settle(lambda: "epoch 3: 100%" in screen(pilot.app))
         await pilot.press("right_square_bracket")

@@ -19,7 +19,7 @@ def test_draws_resizes_and_leaves_a_sane_terminal(root):
     populate(root)
     terminal = Terminal([sys.executable, "-c", CODE], 80, 24)
     try:
-        terminal.until("sweep rate=0.5")
+        terminal.until("imp rate=0.5 · sweep")
         terminal.type(b"Gh")
         terminal.until("94.1±0.5")
         terminal.resize(130, 24)
