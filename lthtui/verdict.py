@@ -70,7 +70,9 @@ def of_group(group: Group) -> str:
 
 
 def _marked(runs: Sequence[RunView]) -> str:
-    return f"{MARK} {standing(runs)}" if any(map(wins, runs)) else standing(runs)
+    judged = all(run.final and run.beats_dense is not None for run in runs if run.winning)
+    said = standing(runs)
+    return f"{MARK} {said}" if judged and any(map(wins, runs)) else said
 
 
 def _unpruned(runs: Sequence[RunView]) -> str:

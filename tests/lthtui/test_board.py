@@ -12,7 +12,7 @@ from lthtui.comparison import compare
 from lthtui.identity import Control
 from lthtui.plots import density_curve
 from lthtui.runview import LevelView, RunView, best
-from lthtui.verdict import note, of_run, standing
+from lthtui.verdict import note, of_group, of_run, standing
 
 
 def level(index, val, test=None, density=None, ended=True):
@@ -193,6 +193,10 @@ def test_only_what_beats_dense_is_called_winning():
     assert of_run(run(0)) == "" and standing([run(0), won]) == "winning ticket"
     lost = replace(won, beats_dense=False, seed=1, run_id="r-s1")
     assert standing([won, lost]) == "1 of 2 are winning tickets"
+    group = replace(board({"a": won, "b": lost}, {}, {}).groups[0], runs=(won, lost))
+    assert of_group(group).startswith("◆ 1 of 2 are winning tickets: val 95.0±0.0")
+    going = replace(lost, final=False, beats_dense=None)
+    assert of_group(replace(group, runs=(won, going))).startswith("best so far: ")
     assert standing([won, alone]) == "picked, no dense level of its own"
 
 
