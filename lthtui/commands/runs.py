@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,10 +31,6 @@ Runs = Annotated[
 Run = Annotated[
     str, typer.Argument(metavar="RUN", help="Any unique part of a run's id, NAME-s0, or @last.")
 ]
-
-CONTROL = "└ "  # before the runs that control the one above
-METHOD = 20  # characters of a method that a narrow list keeps
-_HEADER = ("RUN", "METHOD", "STATUS", "LEVELS", "KEPT", "VAL", "TEST")
 
 
 def register(app: typer.Typer) -> None:
@@ -112,6 +108,7 @@ def launch(
 
 def list_runs(as_json: Json = False, root: Root = None) -> None:
     """List all runs, the oldest first."""
+    from lthtui import runtable
     from lthtui.labels import by_experiment
     from lthtui.monitor import Watched
 
@@ -129,7 +126,11 @@ def list_runs(as_json: Json = False, root: Root = None) -> None:
     if as_json:
         typer.echo(json.dumps(found))
         return
-    for line in _listed(found, shutil.get_terminal_size().columns if sys.stdout.isatty() else None):
+    if not found:
+        _say("no runs yet; `lthtui run SPEC` makes one")
+        return
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in runtable.lines(found, width):
         typer.echo(line)
 
 
@@ -295,63 +296,6 @@ def _dry_run(submitted: Sequence[Submitted], ready: Sequence[Ready], as_json: bo
 
 def _print_json(kind: str, runs: Sequence[dict[str, Any]]) -> None:
     typer.echo(json.dumps({"kind": kind, "runs": runs}))
-
-
-def _listed(runs: Sequence[dict[str, Any]], width: int | None) -> Iterator[str]:
-    """The table; runs and methods are cut where it would be wider than `width`."""
-    from lthtui.report import aligned
-
-    if not runs:
-        _say("no runs yet; `lthtui run SPEC` makes one")
-        return
-    table = [_HEADER, *map(_row, _nested(runs))]
-    if width is not None:
-        table = _narrowed(table, width)
-    yield from aligned(table[0], table[1:])
-
-
-def _narrowed(table: Sequence[Sequence[str]], width: int) -> list[Sequence[str]]:
-    """Methods are cut first, down to a few words, and then runs' names, but no id or seed."""
-    longest = [max(map(len, column)) for column in zip(*table, strict=True)]
-    room = width - sum(longest[2:]) - 2 * (len(longest) - 1)
-    method = max(min(longest[1], room - longest[0]), min(longest[1], METHOD))
-    return [
-        (_cut_run(run, room - method), _cut(label, method), *rest) for run, label, *rest in table
-    ]
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
-def _cut_run(run: str, width: int) -> str:
-    lead = CONTROL if run.startswith(CONTROL) else ""
-    return lead + runnames.trimmed(run.removeprefix(lead), width - len(lead))
-
-
-def _nested(runs: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Runs in their order, but controls right behind the run that they control."""
-    known = {run["run_id"] for run in runs}
-    below = defaultdict(list)
-    for run in runs:
-        source = run["controls"] and run["controls"]["run"]
-        below[source if source in known else None].append(run)
-    waiting = below[None][::-1]
-    while waiting:
-        yield (run := waiting.pop())
-        waiting += below[run["run_id"]][::-1]
-
-
-def _row(run: dict[str, Any]) -> Sequence[str]:
-    won = run["winning"] or {}
-    shares = (won.get("density"), won.get("val_accuracy"), won.get("test_accuracy"))
-    return (
-        f"{CONTROL if run['controls'] else ''}{clean_line(run['run_id'])}",
-        run["label"],
-        "stalled" if run["stalled"] else run["status"],
-        str(len(run["levels"])),
-        *("–" if share is None else f"{share:.2%}" for share in shares),
-    )
 
 
 def _log(directory: RunDirectory, lines: int | None, follow: bool) -> Iterator[str]:

@@ -7,7 +7,7 @@ from rundirs import FakeRun
 
 from engine import events
 from engine.rundir import Status, status
-from lthtui import specfiles
+from lthtui import runtable, specfiles
 from lthtui.cli import main
 from lthtui.commands import runs
 from lthtui.launch import lease, queue
@@ -376,14 +376,14 @@ def test_methods_are_told_apart_and_a_narrow_list_cuts_names_but_no_ids(tmp_path
     assert main(["list", "--json", "--root", str(tmp_path)]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [run["label"] for run in found] == ["imp rate=0.25", "imp rate=0.5"]
-    wide = [*runs._listed(found, 200)]
-    assert wide == [*runs._listed(found, None)] and found[0]["run_id"] in wide[1]
-    narrow = [*runs._listed(found, 80)]
+    wide = [*runtable.lines(found, 200)]
+    assert wide == [*runtable.lines(found, None)] and found[0]["run_id"] in wide[1]
+    narrow = [*runtable.lines(found, 80)]
     assert max(map(len, narrow)) == 80 and "imp rate=0.25" in narrow[1]
     name = narrow[1].split()[0]
     assert name[0] == "…" and found[0]["run_id"].endswith("spec-" + name.rpartition("spec-")[2])
     long = [{**run, "label": "x" * 60} for run in found]
-    least = [*runs._listed(long, 40)]
+    least = [*runtable.lines(long, 40)]
     tail = found[0]["run_id"][-9:]
     assert least[1].startswith(f"…{tail}  {'x' * 19}…  ")
 

@@ -1,0 +1,67 @@
+"""The table of `lthtui list`: runs as lines, controls under the run that they control."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lthtui import runnames
+from lthtui.report import aligned
+from lthtui.text import clean_line
+
+HEADER = ("RUN", "METHOD", "STATUS", "LEVELS", "KEPT", "VAL", "TEST")
+CONTROL = "└ "  # before the runs that control the one above
+METHOD = 20  # characters of a method that a narrow table keeps
+
+
+def lines(runs: Sequence[dict[str, Any]], width: int | None) -> Iterator[str]:
+    """Runs with their labels, one a line, cut where they would be wider than `width`."""
+    table = [HEADER, *map(_row, _nested(runs))]
+    if width is not None:
+        table = _narrowed(table, width)
+    yield from aligned(table[0], table[1:])
+
+
+def _narrowed(table: Sequence[Sequence[str]], width: int) -> list[Sequence[str]]:
+    """Methods are cut first, down to a few words, and then runs' names, but no id or seed."""
+    longest = [max(map(len, column)) for column in zip(*table, strict=True)]
+    room = width - sum(longest[2:]) - 2 * (len(longest) - 1)
+    method = max(min(longest[1], room - longest[0]), min(longest[1], METHOD))
+    return [
+        (_cut_run(run, room - method), _cut(label, method), *rest) for run, label, *rest in table
+    ]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _cut_run(run: str, width: int) -> str:
+    lead = CONTROL if run.startswith(CONTROL) else ""
+    return lead + runnames.trimmed(run.removeprefix(lead), width - len(lead))
+
+
+def _nested(runs: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Runs in their order, but controls right behind the run that they control."""
+    known = {run["run_id"] for run in runs}
+    below = defaultdict(list)
+    for run in runs:
+        source = run["controls"] and run["controls"]["run"]
+        below[source if source in known else None].append(run)
+    waiting = below[None][::-1]
+    while waiting:
+        yield (run := waiting.pop())
+        waiting += below[run["run_id"]][::-1]
+
+
+def _row(run: dict[str, Any]) -> Sequence[str]:
+    won = run["winning"] or {}
+    shares = (won.get("density"), won.get("val_accuracy"), won.get("test_accuracy"))
+    return (
+        f"{CONTROL if run['controls'] else ''}{clean_line(run['run_id'])}",
+        run["label"],
+        "stalled" if run["stalled"] else run["status"],
+        str(len(run["levels"])),
+        *("–" if share is None else f"{share:.2%}" for share in shares),
+    )
