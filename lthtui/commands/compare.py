@@ -50,7 +50,7 @@ def compare_runs(
         typer.Option(
             "--baseline",
             help="Method or label to show gains over; costs are relative to the first. May be"
-            " given several times; dense by default.",
+            " given several times; by default dense, of runs that are not named too.",
         ),
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write a Markdown table.")] = False,
