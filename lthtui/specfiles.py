@@ -154,6 +154,7 @@ class _Expander:
             del self.problems[before:]
             self.images.clear()
             base = [*axes, *self._firsts(search)]
+            self.notes.append("it cannot be without its search; here it has the first values")
             made = list(self._combinations(base, seeds))
         runs, notes = self._distinct(made, axes)
         notes += self.notes

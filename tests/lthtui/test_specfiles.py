@@ -683,6 +683,7 @@ def test_a_base_that_cannot_be_takes_the_first_value_of_what_is_searched(folder)
     expansion, trial = specfiles.trials(path)
     [base] = expansion.runs
     assert str(base.spec.sparsifier.interval) == "2it" and base.spec.sparsifier.alpha == 0.1
+    assert any("here it has the first values" in note for note in expansion.notes)
     values = {"sparsifier.interval": "8it", "sparsifier.alpha": 0.2}
     assert str(trial(values)[0].spec.sparsifier.interval) == "8it"
     with pytest.raises(FileError, match="interval 100it .* takes the whole training"):
