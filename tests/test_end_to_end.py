@@ -107,7 +107,7 @@ def test_running_it_again_shows_what_is_there(
     assert again.returncode == 0
     assert json.loads(again.stdout.splitlines()[-1])["runs"] == lines[-1]["runs"]
     listed = json.loads(_lthtui(folder, "list", "--json").stdout)
-    assert listed == lines[-1]["runs"]
+    assert listed == [{**run, "label": "imp"} for run in lines[-1]["runs"]]
 
 
 def test_a_spec_with_a_mistake_starts_nothing(

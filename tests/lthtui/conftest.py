@@ -50,7 +50,9 @@ class Stage:
         self.wait(lambda: status(run) == state, lambda: f"{status(run)}, not {state}")
 
     def runs(self) -> list[RunDirectory]:
-        return [RunDirectory(path) for path in sorted((self.root / "runs").glob("*"))]
+        """The runs that are there; one that is being made has no spec yet."""
+        found = sorted((self.root / "runs").glob("*/spec.yaml"))
+        return [RunDirectory(path.parent) for path in found]
 
     def dispatched(self) -> bool:
         """Whether a queue process holds the lease."""

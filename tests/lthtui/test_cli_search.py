@@ -223,8 +223,10 @@ def test_a_stopped_search_goes_on_where_it_was(real, capsys):
 
     def somebody():
         midway = {0.1: Status.FINISHED, 0.3: Status.RUNNING}
-        real.wait(lambda: len(real.runs()) == 2 and states() == midway)
-        signal.raise_signal(signal.SIGINT)
+        try:
+            real.wait(lambda: len(real.runs()) == 2 and states() == midway)
+        finally:  # else a run would sleep on
+            signal.raise_signal(signal.SIGINT)
 
     thread = threading.Thread(target=somebody)
     thread.start()
