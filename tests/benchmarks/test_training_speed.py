@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from engine import images, masks, registry
+from engine import images, machine, masks, registry
 from engine.evaluation import score
 from engine.images import Geometry, Images, Splits
 from engine.plan import Level, plan
@@ -41,9 +41,10 @@ CIFAR = Geometry(32, "pad", 4, ("horizontal",), (0.4914, 0.4822, 0.4465), (0.202
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
+def as_in_a_worker() -> None:
+    """Without kept memory, page faults differ by what else a step holds, and hide its cost."""
+    machine.keep_memory()
     torch.set_num_threads(1)
-    yield
 
 
 def _spec(model: dict[str, Any], **train: Any) -> RunSpec:
