@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine import registry
@@ -70,12 +70,12 @@ class Plan:
     """All levels of a run, for epochs over all its training images.
 
     Attributes:
-        note: what the user should know of the method beside the numbers; empty for nothing.
+        notes: what the user should know of the method beside the numbers.
     """
 
     levels: tuple[Planned, ...]
     steps_per_epoch: int
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def rewinds(self) -> tuple[Duration, ...]:
@@ -119,9 +119,9 @@ def plan(spec: RunSpec, images: int) -> Plan:
     epochs = spec.train.whole.epochs
     _check(spec, levels, per_epoch, epochs * per_epoch)
     planned = tuple(in_steps(level, per_epoch, epochs) for level in levels)
-    laid_out = Plan(planned, per_epoch, sparsifier.note)
+    laid_out = Plan(planned, per_epoch)
     sparsifier.check(spec, laid_out)
-    return laid_out
+    return replace(laid_out, notes=tuple(sparsifier.notes(spec, laid_out)))
 
 
 def in_steps(level: Level, per_epoch: int, epochs: int) -> Planned:

@@ -50,8 +50,6 @@ class Sparsifier(ABC, Generic[S]):
     """Whether the optimizer remembers gradients of pruned weights too, as SNFS needs."""
     scale = 1.0
     """What the weights held in the network are multiples of; tickets say it on their card."""
-    note = ""
-    """A line for the user of what the plan cannot show; empty for nothing."""
 
     host: Host  # from before the first hook with tensors
 
@@ -68,6 +66,10 @@ class Sparsifier(ABC, Generic[S]):
         Raises:
             SpecError: `at` names the field to change.
         """
+
+    def notes(self, spec: RunSpec, plan: Plan) -> list[str]:
+        """What the user should know of this plan beside its numbers, without touching torch."""
+        return []
 
     def proceed(
         self, history: Sequence[LevelEnded], level: Level, metric: Callable[[LevelEnded], float]

@@ -164,7 +164,7 @@ class _Expander:
         if self.problems:
             raise FileError(self.problems)
         for run in runs:
-            notes += [*run.images.warnings, *([run.plan.note] if run.plan.note else [])]
+            notes += [*run.images.warnings, *run.plan.notes]
         return Expansion(self.source, tuple(runs), tuple(dict.fromkeys(notes)), search)
 
     def _combinations(self, axes: Sequence[_Axis], seeds: Sequence[int] = (0,)) -> Iterator[Ready]:

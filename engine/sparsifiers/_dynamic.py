@@ -151,6 +151,9 @@ class Dynamic(sparsifier.Sparsifier[S]):
                 "train.optimizer.momentum",
             )
 
+    def notes(self, spec: RunSpec, plan: Plan) -> list[str]:
+        return [self.settings.note(spec, plan)]
+
     def uses_momentum(self) -> bool:
         """Whether updates go by what the optimizer remembers."""
         return self.settings.redistribute == "momentum"

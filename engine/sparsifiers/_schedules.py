@@ -128,6 +128,15 @@ class UpdateSettings(plugin.Settings):
                 self._written("interval", "start", "stop"),
             )
 
+    def note(self, spec: RunSpec, plan: Plan) -> str:
+        """How often the mask changes."""
+        planned = plan.levels[0]
+        window = self.window(planned, plan.steps_per_epoch, spec.train.multiplier)
+        return (
+            f"{self.name}: {window.updates} mask update(s), {window.interval} steps apart, the last"
+            f" in step {window.last + 1} of {planned.steps}"
+        )
+
     def _check_bounds(self, window: Window, steps: int) -> None:
         if window.interval == 0:
             raise SpecError("interval must last at least one step", "sparsifier.interval")

@@ -80,8 +80,6 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
     Until a round ends its mask keeps everything; its own ticket has only the open gates' weights.
     """
 
-    note = "how many gates a round leaves open only training will tell"
-
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.scale = gates.scale(settings.initial)
@@ -104,6 +102,9 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
                 " leaves no ticket; set select.epoch: last",
                 "select.epoch",
             )
+
+    def notes(self, spec: RunSpec, plan: Plan) -> list[str]:
+        return ["how many gates a round leaves open only training will tell"]
 
     def attach(self, training: Training) -> None:
         self.weights = {}  # the network has them now

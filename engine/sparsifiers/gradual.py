@@ -54,6 +54,9 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
             )
         self.settings.check(spec, plan)
 
+    def notes(self, spec: RunSpec, plan: Plan) -> list[str]:
+        return [self.settings.note(spec, plan)]
+
     def attach(self, training: Training) -> None:
         multiplier = training.spec.train.multiplier
         self.window = self.settings.window(training.planned, training.steps_per_epoch, multiplier)

@@ -120,9 +120,6 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.scores = Scores(settings.score)
-        if settings.stop_below is not None:
-            early = f"the run ends early at a level {settings.stop_below:g} below the best"
-            self.note = "; ".join(filter(None, [self.note, early]))
 
     def levels(self) -> Sequence[Level]:
         s = self.settings
@@ -135,6 +132,10 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
                 " picked; set select.level to best or last, or leave stop_below out",
                 "sparsifier.stop_below",
             )
+
+    def notes(self, spec: RunSpec, plan: Plan) -> list[str]:
+        fall = self.settings.stop_below
+        return [] if fall is None else [f"the run ends early at a level {fall:g} below the best"]
 
     def proceed(
         self, history: Sequence[LevelEnded], level: Level, metric: Callable[[LevelEnded], float]

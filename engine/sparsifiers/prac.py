@@ -20,10 +20,11 @@ from engine.durations import Duration
 from engine.forgetting import Memory
 from engine.lazy import torch
 from engine.masks import Mask
-from engine.plan import Level, in_steps, steps_per_epoch
+from engine.plan import Level, Plan, in_steps, steps_per_epoch
 from engine.sparsifiers import _critical, imp
 from engine.sparsifiers._critical import CriticalSet
 from engine.sparsifiers._early_bird import EarlyBird
+from engine.spec import RunSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -109,7 +110,6 @@ class Sparsifier(imp.Sparsifier):
         steps: optimizer steps of the levels that are done.
     """
 
-    note = "prac: the steps are upper bounds; levels on critical sets, stopped early, take fewer"
     settings: Settings
 
     def __init__(self, settings: Settings) -> None:
@@ -128,6 +128,16 @@ class Sparsifier(imp.Sparsifier):
             last = replace(last, rate=1 - last.density / before[-1].density)
         stops = self.settings.mask_distance > 0
         return [*(replace(one, search=stops or one.index > 0) for one in before), last]
+
+    def notes(self, spec: RunSpec, plan: Plan) -> list[str]:
+        s, compared = self.settings, _distances(plan, spec)
+        found = ["prac: the steps are upper bounds; critical sets and early stops take fewer"]
+        if s.mask_distance and compared < s.window:
+            found.append(
+                f"prac: no search can stop early: {s.window} epochs have to agree, and the longest"
+                f" has {compared} to compare; lower sparsifier.window, or train longer"
+            )
+        return found
 
     def attach(self, training: Training) -> None:
         super().attach(training)
@@ -272,6 +282,16 @@ def _shortest(training: Training, count: int) -> float:
         return 0.0
     per_epoch = steps_per_epoch(count, train.batch_size)
     return (level.at.in_steps(per_epoch) // per_epoch + 1) / train.whole.epochs
+
+
+def _distances(plan: Plan, spec: RunSpec) -> int:
+    """After how many epochs of the first level, the longest, masks are compared.
+
+    Not after its first, nor after one whose mask before lies in the warm-up.
+    """
+    train = spec.train.whole
+    warmup = train.warmup.in_steps(plan.steps_per_epoch)
+    return sum(epoch * plan.steps_per_epoch > warmup for epoch in range(1, train.epochs))
 
 
 def _nominal(training: Training, levels: Sequence[Level]) -> int:

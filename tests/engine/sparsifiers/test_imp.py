@@ -259,7 +259,7 @@ def test_levels_stop_by_the_metric_that_selects(
     settings = {"name": "imp", "rate": 0.8, "levels": 4, "rewind": "1ep", "stop_below": 0.02}
     train = {"epochs": 6, "batch_size": 20}
     spec = tiny(sparsifier=settings, train=train, select={"metric": metric})
-    assert plan(spec, 100).note == "the run ends early at a level 0.02 below the best"
+    assert plan(spec, 100).notes == ("the run ends early at a level 0.02 below the best",)
     directory = run_folder(spec)
     ended = [e for e in run(directory) if isinstance(e, LevelEnded)]
     scores = [getattr(e, f"val_{metric}") for e in ended]

@@ -203,6 +203,20 @@ def test_the_first_search_reaches_the_rewind_point_and_passes_the_warm_up(
     assert _first_search(run_folder(spec(4, **early, wake=1.0), "d")) == 4
 
 
+@pytest.mark.parametrize(("window", "fills"), [(3, True), (4, False)])
+def test_a_window_that_never_fills_is_in_the_plan(
+    window: int, fills: bool, spec: Specs, run_folder: Folders
+) -> None:
+    settings = {"mask_distance": 2, "wake": 0, "window": window, "levels": 1}
+    whole = spec(6, **settings).model_dump(mode="json")
+    whole["train"]["warmup"] = "2ep"
+    asked = RunSpec.model_validate(whole)
+    said = any("no search can stop early" in note for note in plan(asked, IMAGES).notes)
+    events = run(run_folder(asked))
+    farthest = [e.metrics["mask_distance_max"] for e in _of(EpochEnded, events) if e.level == 0]
+    assert said is not fills and (farthest[-1] < 1) is fills and len(farthest) == 6
+
+
 @pytest.mark.parametrize("iterations", ["linear", "quadratic"])
 def test_iterations_shrink_with_the_set(iterations: str, spec: Specs, run_folder: Folders) -> None:
     asked = spec(6, iterations=iterations, mask_distance=0, levels=2, schedule="restart")
@@ -310,8 +324,8 @@ def test_the_plan_is_that_of_imp_and_says_that_it_is_an_upper_bound(spec: Specs)
     assert [replace(one, level=replace(one.level, search=False)) for one in mine.levels] == [
         *its.levels
     ]
-    assert not its.note
-    assert "upper bound" in mine.note
+    assert not its.notes
+    assert "upper bound" in mine.notes[0]
     assert [one.level.search for one in mine.levels[-2:]] == [True, False]
     assert mine.levels[0].level.search  # it may stop early, which is no dense training
     assert not plan(spec(mask_distance=0.0), IMAGES).levels[0].level.search

@@ -151,6 +151,13 @@ def test_what_is_left_at_its_default_is_not_to_blame(tiny: Specs) -> None:
     assert caught.value.at == "sparsifier.start"
 
 
+@pytest.mark.parametrize("name", ["set", "snfs", "rigl", "gradual"])
+def test_the_plan_says_how_often_the_mask_changes(name: str, tiny: Specs) -> None:
+    spec = tiny(sparsifier={"name": name, "interval": "3it", "stop": "11it"})
+    [note] = plan(spec, 100).notes  # 4 steps per epoch, 3 epochs: in the steps 3, 6 and 9
+    assert note == f"{name}: 3 mask update(s), 3 steps apart, the last in step 9 of 12"
+
+
 def test_updates_after_every_step_are_possible(tiny: Specs) -> None:
     assert plan(tiny(sparsifier={"name": "set", "interval": "1it", "at": "after"}), 100).steps == 12
 
