@@ -104,7 +104,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
             )
 
     def notes(self, spec: RunSpec, plan: Plan) -> list[str]:
-        return ["how many gates a round leaves open only training will tell"]
+        return ["continuous: how many gates a round leaves open only training will tell"]
 
     def attach(self, training: Training) -> None:
         self.weights = {}  # the network has them now
