@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from engine import checkpoints, evaluating, levels, masks, partials, seeds, tickets
+from engine import checkpoints, densities, evaluating, levels, masks, partials, seeds, tickets
 from engine.checkpoints import Checkpoint
 from engine.errors import Damaged, Stopped, some
 from engine.evaluation import Score, score
@@ -70,11 +70,18 @@ class LevelRun:
         self._report()
         keeps = not last and sparsifier.keeps_optimizer(self.index + 1)
         memory = {n: t.clone() for n, t in training.optimizer.state_dict().items()} if keeps else {}
-        carry = Carry(mask, sparsifier.state_dict(), memory)
+        carry = Carry(mask, sparsifier.state_dict(), memory, {} if last else self._final())
         ended = self._ended()
         self.setup.sync()
         ticket = self._ticket(ended)
         return levels.save(self.setup.directory, ticket, carry, ended, self.epochs, self._steps())
+
+    def _final(self) -> State:
+        """The network's state, where the next level goes on from it and the ticket has another."""
+        following = self.setup.plan.levels[self.index + 1].level
+        if following.start is not None or self.best is None:
+            return {}
+        return {name: t.detach().clone() for name, t in self.training.net.state_dict().items()}
 
     def _report(self) -> None:
         """Keep what the sparsifier has to say of the level."""
@@ -91,7 +98,7 @@ class LevelRun:
     def _planned_start(self, planned: Planned, net: nn.Module) -> State:
         point = planned.level.start
         if point is None:
-            return levels.ticket(self.setup.directory, self.index - 1).trained
+            return levels.final(self.setup.directory, self.index - 1)
         step = point.in_steps(self.setup.plan.steps_per_epoch)
         if step == 0 or self.index == 0:
             return {name: t.detach().clone() for name, t in net.state_dict().items()}
@@ -263,11 +270,17 @@ class LevelRun:
             return
         balanced = self.spec.select.metric == "balanced_accuracy"
         metric = decisive.balanced if balanced else decisive.accuracy
-        if self.best is not None and self.training.mask.kept < self.best.mask.kept:
+        if self.best is not None and self.best.mask.kept > self._most_kept():
             self.best = None  # a denser network must not stand for a sparser one
         if self.best is None or metric > self.best.metric:
             state = {n: t.detach().clone() for n, t in self.training.net.state_dict().items()}
             self.best = Best(metric, result.epoch, state, self.training.mask)
+
+    def _most_kept(self) -> int:
+        """The weights that a ticket may have now: as many as the network, or as are asked for."""
+        mask, density = self.training.mask, self.training.level.density
+        asked = 0 if density is None else densities.count(mask.total, density)
+        return max(mask.kept, asked)
 
     def _score(self, split: Images | None) -> Score | None:
         if split is None:

@@ -38,11 +38,20 @@ class Finished:
 
 @dataclass(frozen=True)
 class Carry:
-    """What a level hands on: a mask, the sparsifier's state, and the optimizer's if it is kept."""
+    """What a level hands on.
+
+    Attributes:
+        mask: of the next level.
+        sparsifier: its state.
+        optimizer: what it remembers, if the next level goes on with that.
+        final: the network's last state dict, if the next level goes on from it and the ticket has
+            another epoch's.
+    """
 
     mask: Mask
     sparsifier: dict[str, Tensor]
     optimizer: dict[str, Tensor]
+    final: dict[str, Tensor]
 
 
 def save(
@@ -73,6 +82,7 @@ def save(
         "mask": tickets.pack_mask(carry.mask),
         "state": carry.sparsifier,
         "optimizer": carry.optimizer,
+        "final": carry.final,
     }
     files = {
         TICKET: data,
@@ -111,9 +121,19 @@ def carry(directory: RunDirectory, level: int) -> Carry:
     tensors = unpack(files["next.safetensors"])
     parts = {
         part: {n.removeprefix(part): t for n, t in tensors.items() if n.startswith(part)}
-        for part in ("mask/", "state/", "optimizer/")
+        for part in ("mask/", "state/", "optimizer/", "final/")
     }
-    return Carry(tickets.unpack_mask(parts["mask/"]), parts["state/"], parts["optimizer/"])
+    mask = tickets.unpack_mask(parts.pop("mask/"))
+    return Carry(mask, parts["state/"], parts["optimizer/"], parts["final/"])
+
+
+def final(directory: RunDirectory, level: int) -> dict[str, Tensor]:
+    """The state dict that finished level `level` ended with, whatever epoch its ticket is of.
+
+    Raises:
+        Damaged: a file is missing or broken.
+    """
+    return carry(directory, level).final or ticket(directory, level).trained
 
 
 def mask(directory: RunDirectory, level: int) -> Mask:

@@ -223,6 +223,12 @@ class ReturnSettings(PrunableSettings):
     finetune: Annotated[Duration, IdleWith("after", "rewind", "lr_rewind", "continue")] = Field(
         Duration(epochs=10), description="how long to fine-tune, with after: finetune"
     )
+    order: Literal["fresh", "replay"] = Field(
+        "fresh",
+        description="whether a level draws an order, augmentation and dropout of its own (fresh),"
+        " or those of the first training again, from where in the schedule it begins (replay, as"
+        " open_lth with a seed for the order)",
+    )
 
 
 class RewindSettings(ReturnSettings):

@@ -179,10 +179,14 @@ class Training:
         """The arithmetic that the spec asks for on this device."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16)
 
-    def inputs(self, ids: Tensor) -> Tensor:
-        """Augmented, normalised images [B, C, size, size] for the next step, channels last."""
+    def inputs(self, ids: Tensor, *draw: str | int) -> Tensor:
+        """Augmented, normalised images [B, C, size, size], channels last.
+
+        Args:
+            draw: names what is drawn for them; by default that of the next step.
+        """
         batch = self.data.train.batch(ids, self.data.geometry)
-        rng = self.rng("augment", self.position)
+        rng = self.rng("augment", *(draw or (self.position,)))
         batch = self._augment.augment(self.spec.augmentation, batch, rng)
         return images.normalise(batch.x, self.data.geometry)
 

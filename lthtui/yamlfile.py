@@ -338,8 +338,8 @@ def _explain(error: yaml.MarkedYAMLError) -> tuple[str, Mark]:
     found, opened = error.problem_mark or error.context_mark, error.context_mark
     if opened and found and ("quoted" in context or "flow" in context):
         if "end of stream" in problem or "<stream end>" in problem or found.line > opened.line:
-            char = opened.buffer[opened.pointer] if opened.buffer else "bracket"
-            return f"this {char} is never closed", _mark(opened)
+            char = opened.buffer[opened.pointer].strip("\0") if opened.buffer else ""
+            return f"{f'this {char}' if char else 'a bracket'} is never closed", _mark(opened)
     for pattern, words in _WORDS:
         if match := re.search(pattern, problem):
             return clean_line(match.expand(words)), _mark(found)

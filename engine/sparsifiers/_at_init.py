@@ -120,7 +120,8 @@ def batches(training: Training, settings: SampleSettings, passes: float) -> Batc
         training.charge(len(ids), passes)
         there = ids.to(training.device)
         share = len(ids) / len(sample)
-        yield training.inputs(ids), training.data.train.y.index_select(0, there), share
+        x = training.inputs(ids, "score", index)
+        yield x, training.data.train.y.index_select(0, there), share
 
 
 def draw(classes: Tensor, per_class: int, rng: torch.Generator) -> Tensor:

@@ -48,7 +48,8 @@ class DynamicSettings(_schedules.UpdateSettings, _topology.TopologySettings):
         0.3,
         gt=0,
         lt=1,
-        description="share of each layer's live weights that the first update replaces",
+        description="share of each layer's live weights that an update at `start` would replace,"
+        " from which drop_schedule falls",
     )
     drop_schedule: _schedules.DropSchedule = Field(
         "cosine",
@@ -92,8 +93,13 @@ class DynamicSettings(_schedules.UpdateSettings, _topology.TopologySettings):
 
     @model_validator(mode="after")
     def _one_density(self) -> Self:
-        if self.source is not None and self.density != type(self).model_fields["density"].default:
-            raise ValueError("density follows from the source's mask; leave it out")
+        if self.source is None:
+            return self
+        for name in ("density", "allocation", "power"):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise plugin.impossible(
+                    name, f"{name} follows from the source's mask; leave it out"
+                )
         return self
 
 
@@ -178,6 +184,7 @@ class Dynamic(sparsifier.Sparsifier[S]):
         s, weights = self.settings, training.prunable()
         if s.source is None:
             mask = _topology.draw(weights, s, training.rng("mask"))
+            _topology.check_alive(mask, s)
         else:
             mask = _topology.taken(s.source, s, weights)
         mask = mask.to(training.device)

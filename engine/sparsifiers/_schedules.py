@@ -100,7 +100,7 @@ class UpdateSettings(plugin.Settings):
 
         def step(moment: Duration | float) -> int:
             if isinstance(moment, Duration):
-                return moment.stretched(multiplier).in_steps(per_epoch)
+                return int(moment.in_steps(per_epoch) * multiplier + 1e-9)
             return int(moment * planned.steps + 1e-9)
 
         return Window(step(self.start), step(self.stop), self.interval.in_steps(per_epoch))

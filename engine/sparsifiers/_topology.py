@@ -60,21 +60,13 @@ def draw(
         rng: on the CPU; the same numbers as for a random mask of the same allocation.
 
     Raises:
-        SpecError: a layer would keep nothing, or the layers to keep dense do not fit.
+        SpecError: the layers to keep dense do not fit.
     """
     shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
     s, block = settings, blocks(weights, settings)
     kept = densities.counts(shapes, s.density, s.allocation, s.power, fixed(weights, s))
     room = {name: weights[name].numel() // block[name] for name in block}
     units = _shares.in_units(kept, block, room, sum(kept.values()))
-    empty = [name for name, count in units.items() if not count]
-    if empty:
-        raise SpecError(
-            f"density {s.density} with allocation {s.allocation} leaves nothing of"
-            f" {some(empty)}, which could never grow again; raise the density, keep these"
-            " layers dense (keep_dense), or leave them out of prunable",
-            "sparsifier.density",
-        )
     mask = masks.Mask()
     for name, weight in weights.items():
         shape = weight.shape if s.structure == "weight" else weight.shape[:2]
@@ -82,6 +74,22 @@ def draw(
         chosen = masks.keep_top({name: noise}, units[name])[name]
         mask[name] = _updates.spread(chosen, weight.shape)
     return mask
+
+
+def check_alive(mask: masks.Mask, settings: TopologySettings) -> None:
+    """Refuse a mask that leaves nothing of a layer to exchange.
+
+    Raises:
+        SpecError: which layers.
+    """
+    empty = [name for name, alive in mask.items() if not bool(alive.any())]
+    if empty:
+        raise SpecError(
+            f"density {settings.density} with allocation {settings.allocation} leaves nothing of"
+            f" {some(empty)}, which could never grow again; raise the density, keep these"
+            " layers dense (keep_dense), or leave them out of prunable",
+            "sparsifier.density",
+        )
 
 
 def check_source(source: Source, settings: TopologySettings, spec: RunSpec) -> None:

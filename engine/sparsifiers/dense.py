@@ -67,7 +67,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
         if not level.index:
             return level
         if level.index < self.settings.rounds:
-            return Level(level.index, 1.0, start=None)
+            return Level(level.index, 1.0, start=None, draws=level.draws)
         if self.settings.schedule == "restart":
             return replace(level, at=Duration(), lasts="whole")
         return level
@@ -108,4 +108,5 @@ def _alike(settings: plugin.Settings, levels: Sequence[Level]) -> Iterator[Setti
 
 def _unpruned(level: Level) -> Level:
     """A training that starts and lasts as another, and neither prunes nor searches."""
-    return replace(level, density=1.0, rate=None, target=None, search=False, draws=None)
+    draws = level.draws if level.index else None  # a ticket's training draws what its level drew
+    return replace(level, density=1.0, rate=None, target=None, search=False, draws=draws)

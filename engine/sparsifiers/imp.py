@@ -190,7 +190,8 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
         if index == 0:
             return Level(0, density, rate=rate, target=target)
         start, at, lasts, learning_rate = self._return()
-        return Level(index, density, start, at, lasts, learning_rate, rate, target)
+        draws = 0 if s.order == "replay" else None
+        return Level(index, density, start, at, lasts, learning_rate, rate, target, draws=draws)
 
     def _return(
         self,

@@ -108,12 +108,15 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
             raise _missing(given, s.weights)
 
     def weights_before(self, level: Level, weights: State, rng: torch.Generator) -> State:
-        ticket = self._ticket(self.settings.source)
-        self._mask, self.scale = self._draw(ticket, rng), 1.0
-        start = self._start(ticket, rng)
-        if start is None:
-            return self.host.initial(seeds.number(int(rng.initial_seed()), "reinit"))
-        if self.settings.weights == "shuffle":
+        s = self.settings
+        ticket = self._ticket(s.source)
+        given = self._ticket(s.weights_source) if s.weights_source else ticket
+        self._mask = self._draw(ticket, rng)
+        self.scale = float(given.card.get("scale", 1.0))  # imported tickets do not say
+        if s.weights == "reinit":
+            return self._initial(seeds.number(int(rng.initial_seed()), "reinit"))
+        start = self._start(given)
+        if s.weights == "shuffle":
             start |= {name: _shuffled(start[name], m, rng) for name, m in self._mask.items()}
         return self._with_own_head(start, weights)
 
@@ -151,20 +154,21 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
             counts = densities.counts(shapes, mask.kept / mask.total, how)
         return masks.keep_top_per_layer(noise, counts)
 
-    def _start(self, ticket: Ticket, rng: torch.Generator) -> State | None:
-        """The weights to start from, in all places that the mask keeps; None for new ones."""
+    def _start(self, given: Ticket) -> State:
+        """A ticket's weights, in all places that the mask keeps."""
         s = self.settings
-        if s.weights == "reinit":
-            return None
-        given = s.weights_source or s.source
-        other = self._ticket(given) if s.weights_source else ticket
-        self.scale = float(other.card.get("scale", 1.0))  # imported tickets do not say
-        state = other.trained if s.weights == "trained" else other.rewind
-        if all(bool((other.mask[name] | ~m).all()) for name, m in self._mask.items()):
+        state = given.trained if s.weights == "trained" else given.rewind
+        if all(bool((given.mask[name] | ~m).all()) for name, m in self._mask.items()):
             return dict(state)
-        if s.weights == "trained" or not given.whole:
-            raise _missing(given, s.weights)
-        return self._all_weights(given, other)
+        source = s.weights_source or s.source
+        if s.weights == "trained" or not source.whole:
+            raise _missing(source, s.weights)
+        return self._all_weights(source, given)
+
+    def _initial(self, seed: int) -> State:
+        """The weights that a run begins with under a seed, as the source's were scaled."""
+        state = self.host.initial(seed)
+        return {n: t * self.scale if n in self._mask else t for n, t in state.items()}
 
     def _all_weights(self, source: Source, ticket: Ticket) -> State:
         """What a ticket started from before its mask, which only its run still knows.
@@ -175,8 +179,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
         if source.rewound:
             state = checkpoints.load(source.rewound).tensors["net"]
         else:
-            state = self.host.initial(seeds.number(source.seed, "init"))
-            state |= {name: state[name] * self.scale for name in ticket.mask}
+            state = self._initial(seeds.number(source.seed, "init"))
         for name, m in ticket.mask.items():
             if not torch.equal(state[name].cpu()[m], ticket.rewind[name][m]):
                 raise Damaged(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
+import torch
 from inprocess import run
 
 from engine import levels
-from engine.events import EpochEnded, Event, LevelEnded, RunStarted, Warned
+from engine.events import EpochEnded, Event, LevelEnded, MaskChanged, RunStarted, Warned
 from engine.rundir import RunDirectory
 from engine.spec import RunSpec
 
@@ -70,6 +72,42 @@ def test_the_best_epoch_keeps_its_weights_while_pruning_uses_the_last(
         assert levels.mask(best, level).same(levels.mask(last, level))
     finals = [e.val_accuracy for e in other if isinstance(e, LevelEnded)]
     assert [e.val_accuracy for e in ended.values()] != finals, "the best epoch was the last one"
+
+
+@pytest.mark.parametrize("after", ["continue", "finetune", "lr_rewind"])
+def test_a_level_goes_on_with_the_last_weights_whatever_epoch_a_ticket_keeps(
+    after: str, tiny: Specs, run_folder: Folders
+) -> None:
+    """A mask belongs to the weights that it was made of, which are those of the last step."""
+    train = {"epochs": 6, "batch_size": 25, "schedule": "constant", "evaluate": {"every": 1}}
+    train["optimizer"] = {"name": "sgd", "lr": 0.5}
+    sparsifier = {"name": "imp", "rate": 0.5, "levels": 1, "rewind": "1ep", "after": after}
+    fields: dict[str, Any] = {"train": train, "sparsifier": sparsifier, "keep": ["all"]}
+    best = run_folder(tiny(**fields, select={"epoch": "best"}), "best")
+    last = run_folder(tiny(**fields), "last")
+    events, _ = run(best), run(last)
+    mine, other = levels.ticket(best, 1), levels.ticket(last, 1)
+    assert mine.mask.same(other.mask)
+    assert all(torch.equal(mine.rewind[name], other.rewind[name]) for name in other.rewind)
+    first = next(e for e in events if isinstance(e, LevelEnded))
+    assert first.scored_epoch < 6, "the best epoch was the last one, so that this shows nothing"
+
+
+def test_a_few_weights_more_or_less_do_not_hide_the_best_epoch(
+    tiny: Specs, run_folder: Folders
+) -> None:
+    """Whole blocks fill a density more or less, update by update."""
+    sparsifier = {"name": "rigl", "density": 0.3, "interval": "3it", "stop": 1.0}
+    blocks = {"structure": "channel", "redistribute": "gradient", "alpha": 0.5}
+    train = {"epochs": 12, "batch_size": 25, "schedule": "constant", "evaluate": {"every": 1}}
+    train["optimizer"] = {"name": "sgd", "lr": 1.0}
+    spec = tiny(sparsifier={**sparsifier, **blocks}, train=train, select={"epoch": "best"})
+    events = run(run_folder(spec))
+    kept = [e.kept for e in events if isinstance(e, MaskChanged)]
+    assert any(one < before for before, one in pairwise(kept)), "the count never fell"
+    scores = [e.val_accuracy or 0.0 for e in events if isinstance(e, EpochEnded)]
+    (ended,) = (e for e in events if isinstance(e, LevelEnded))
+    assert ended.val_accuracy == max(scores) and ended.kept <= round(0.3 * ended.total)
 
 
 def test_selecting_on_test_scores_it_along_the_way_and_says_so(

@@ -70,6 +70,7 @@ BROKEN = {
     "a tab": ("a:\n¦\tb: 1\n", "tab"),
     "an open bracket": ("a: ¦[1, 2\nb: 3\n", "[ is never closed"),
     "an open brace": ("a: ¦{b: 1\n", "{ is never closed"),
+    "nothing behind an open brace": ("a: {b:¦", "a bracket is never closed"),
     "an open quote": ("a: ¦'x\nb: 3\n", "' is never closed"),
     "two colons": ("a: b¦: c\n", "unexpected ':'"),
     "a missing colon": ("a 1\nb¦: 2\n", "':' missing above"),

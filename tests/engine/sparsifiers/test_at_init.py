@@ -273,6 +273,18 @@ def test_scores_in_evaluation_mode_do_not_depend_on_the_batch_size(name: str, ti
         torch.testing.assert_close(one, other, rtol=2e-3, atol=float(one.abs().max()) * 1e-4)
 
 
+def test_every_batch_of_a_sample_is_augmented_by_draws_of_its_own(tiny: Specs) -> None:
+    settings = {"name": "snip", "images_per_class": 4}
+    spec = tiny(sparsifier=settings, augmentation="basic", train={"batch_size": 20})
+    training = _training(spec)
+    train = training.data.train
+    alike = replace(train, x=train.x[:1].expand_as(train.x).clone())
+    training.data = replace(training.data, train=alike)
+    first, second = (x for x, _, _ in _at_init.batches(training, spec.sparsifier, 1.0))
+    again = next(_at_init.batches(training, spec.sparsifier, 1.0))[0]
+    assert torch.equal(first, again) and not torch.equal(first, second)
+
+
 @pytest.mark.parametrize("mode", ["eval", "train"])
 def test_snip_in_a_run_scores_the_sample_in_its_mode(mode: str, tiny: Specs) -> None:
     """|gradient * weight| by plain backward passes over the same images in two halves."""

@@ -6,17 +6,21 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
+from inprocess import run
 from pydantic import ValidationError
 
-from engine import registry
+from engine import levels, registry
 from engine.durations import Duration
 from engine.errors import SpecError
 from engine.plan import Plan, plan
+from engine.rundir import RunDirectory
 from engine.sources import Source
 from engine.sparsifiers import dense, ticket
 from engine.spec import RunSpec
 
 Specs = Callable[..., RunSpec]
+Folders = Callable[..., RunDirectory]
 IMAGES = 100  # in batches of 25 for 6 epochs: 24 steps
 SEVERAL: list[dict[str, Any]] = [
     {"name": name, "levels": 3, **settings, **more}
@@ -30,6 +34,7 @@ SEVERAL: list[dict[str, Any]] = [
         {"after": "lr_rewind", "length": "full", "rewind": "1ep"},
         {"after": "finetune", "finetune": "7it"},
         {"after": "continue"},
+        {"order": "replay"},
         {"density": 0.1, "density_schedule": "linear"},
     )
 ] + [
@@ -58,7 +63,22 @@ def test_the_null_of_several_trainings_starts_and_lasts_as_they_do(
     made = plan(source.model_copy(update={"sparsifier": null}), IMAGES)
     assert trainings(made) == trainings(planned) and made.steps == planned.steps
     assert {one.level.density for one in made.levels} == {1.0}
+    assert [one.level.stream for one in made.levels] == [one.level.stream for one in planned.levels]
     assert tiny(sparsifier=null.model_dump(mode="json", exclude_defaults=True)).sparsifier == null
+
+
+@pytest.mark.parametrize("order", ["fresh", "replay"])
+def test_a_replayed_training_without_pruning_is_the_first_one_again(
+    order: str, tiny: Specs, run_folder: Folders
+) -> None:
+    """From the rewind point on: the same images in the same order, augmented alike."""
+    dense = {"name": "dense", "levels": 1, "rewind": "5it", "order": order}
+    train = {"epochs": 3, "batch_size": 25}
+    directory = run_folder(tiny(sparsifier=dense, train=train, augmentation="basic", keep=["all"]))
+    run(directory)
+    first, again = (levels.ticket(directory, level).trained for level in (0, 1))
+    same = all(torch.equal(first[name], again[name]) for name in first)
+    assert same is (order == "replay")
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -102,9 +122,9 @@ def test_a_ticket_has_a_null_only_if_it_is_trained_from_the_schedules_beginning(
 
 
 def test_rounds_go_on_with_the_weights_they_have() -> None:
-    levels = dense.Sparsifier(dense.Settings(levels=3, rounds=3, rewind="1ep")).levels()
-    assert [one.start for one in levels] == [Duration(), None, None, Duration(1)]
-    assert [one.lasts for one in levels] == ["whole", "whole", "whole", "rest"]
+    made = dense.Sparsifier(dense.Settings(levels=3, rounds=3, rewind="1ep")).levels()
+    assert [one.start for one in made] == [Duration(), None, None, Duration(1)]
+    assert [one.lasts for one in made] == ["whole", "whole", "whole", "rest"]
 
 
 @pytest.mark.parametrize(

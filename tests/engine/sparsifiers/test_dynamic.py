@@ -328,6 +328,15 @@ def test_a_density_that_leaves_a_layer_empty_is_refused(
     assert caught.value.at == "sparsifier.density"
 
 
+def test_what_never_grows_may_begin_with_an_empty_layer(tiny: Specs) -> None:
+    """`static` is `random` with other defaults, in this too."""
+    settings = {"density": 0.002, "allocation": "uniform"}
+    specs = (tiny(sparsifier={"name": name, **settings}) for name in ("static", "random"))
+    one, other = (_at_start(spec)[0] for spec in specs)
+    assert one.mask.same(other.mask)
+    assert not all(bool(alive.any()) for alive in one.mask.values())
+
+
 def test_updates_do_not_depend_on_the_order_that_a_checkpoint_has_its_layers_in(
     spec: Specs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

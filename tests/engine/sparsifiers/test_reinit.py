@@ -111,8 +111,9 @@ def test_masks_that_cannot_be_taken_are_refused(
     _refused(spec(source, prunable="conv+linear"), "sparsifier.prunable", "write prunable: conv")
     other = {"model": {"name": "resnet20", "width": 8, "shortcut": "B"}}
     _refused(spec(source, other), "sparsifier.source", "model.width is 4 there, 8 here")
-    with pytest.raises(ValidationError, match="density follows from the source's mask"):
-        spec(source, density=0.3)
+    for name, value in {"density": 0.3, "allocation": "uniform", "power": 2.0}.items():
+        with pytest.raises(ValidationError, match=f"{name} follows from the source's mask"):
+            spec(source, **{name: value})
     with pytest.raises(SpecError, match="keeps single weights") as caught:
         run(run_folder(spec(source, structure="channel"), "blocks"))
     assert caught.value.at == "sparsifier.structure"

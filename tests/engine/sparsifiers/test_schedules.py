@@ -80,6 +80,7 @@ def test_published_updates_are_at_99_199_and_never_at_0() -> None:
         ({"start": "1ep", "stop": "4ep5it", "interval": "1ep"}, 2.0, (20, 90, 10)),
         ({"start": 0.1, "stop": 1.0, "interval": "3it"}, 1.0, (10, 100, 3)),
         ({"start": "3it", "stop": "31it"}, 0.5, (1, 15, 100)),
+        ({"start": "1ep", "stop": "3ep"}, 1.5, (15, 45, 100)),  # half epochs too
     ],
 )
 def test_moments_stretch_with_the_training_and_the_interval_does_not(

@@ -110,7 +110,14 @@ def test_a_ticket_of_gates_goes_on_with_their_scale(
     for name, mask in moved.mask.items():
         both = mask & ticket.mask[name]
         assert torch.equal(moved.rewind[name][both], ticket.rewind[name][both])
-    (first, _) = sorted((tmp_path / "runs").iterdir())
+    anew = control(source, fields, weights="reinit")
+    assert anew.card["scale"] == ticket.card["scale"]
+    for name, mask in anew.mask.items():
+        if mask.sum() > 50:  # both are drawn from one distribution, scaled alike
+            fresh, drawn = anew.rewind[name][mask], moved.rewind[name][moved.mask[name]]
+            assert not torch.equal(fresh, drawn)
+            assert 0.75 < float(fresh.std() / drawn.std()) < 1.33
+    (first, *_) = sorted((tmp_path / "runs").iterdir())
     third = control(_source(RunDirectory(first), 0), fields)  # the ticket of the ticket's run
     assert all(torch.equal(third.trained[name], ticket.trained[name]) for name in ticket.trained)
     assert third.card["scale"] == ticket.card["scale"] == pytest.approx(1 + math.exp(-0.1))
