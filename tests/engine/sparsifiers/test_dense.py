@@ -73,7 +73,8 @@ def test_a_replayed_training_without_pruning_is_the_first_one_again(
 ) -> None:
     """From the rewind point on: the same images in the same order, augmented alike."""
     dense = {"name": "dense", "levels": 1, "rewind": "5it", "order": order}
-    train = {"epochs": 3, "batch_size": 25}
+    optimizer = {"name": "sgd", "lr": 0.1, "momentum": 0}  # which rewinding forgets
+    train = {"epochs": 3, "batch_size": 25, "optimizer": optimizer}
     directory = run_folder(tiny(sparsifier=dense, train=train, augmentation="basic", keep=["all"]))
     run(directory)
     first, again = (levels.ticket(directory, level).trained for level in (0, 1))
