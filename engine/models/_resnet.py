@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from engine.models._pointwise import Pointwise
 from engine.models._settings import ResNet as Settings
 
 Shortcut = Callable[[int, int, int], nn.Module]
@@ -64,12 +65,12 @@ Block = type[BasicBlock] | type[Bottleneck]
 
 def projection(inputs: int, outputs: int, stride: int) -> nn.Module:
     """The shortcut with parameters: a strided 1x1 convolution and batch normalisation."""
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+    return nn.Sequential(Pointwise(inputs, outputs, stride), nn.BatchNorm2d(outputs))
 
 
 def convolution(inputs: int, outputs: int, stride: int) -> nn.Module:
     """A strided 1x1 convolution alone."""
-    return nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+    return Pointwise(inputs, outputs, stride)
 
 
 def stage(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from engine.models._pointwise import Pointwise
+
 
 class PreactivationBlock(nn.Module):
     """Normalisation, ReLU and a 3x3 convolution, twice, beside a shortcut.
@@ -22,7 +24,7 @@ class PreactivationBlock(nn.Module):
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.relu = nn.ReLU(inplace=True)
         changes = stride != 1 or inputs != outputs
-        self.downsample = nn.Conv2d(inputs, outputs, 1, stride, bias=False) if changes else None
+        self.downsample = Pointwise(inputs, outputs, stride) if changes else None
 
     def forward(self, x: Tensor) -> Tensor:
         active = self.relu(self.bn1(x))
