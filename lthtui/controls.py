@@ -65,14 +65,14 @@ class Original:
 
 
 def originals(root: Path, words: Iterable[str], level: Level) -> list[Original]:
-    """The runs that are meant; a word may stand for all seeds of a group.
+    """The runs that are meant, each once; a word may stand for all seeds of a group.
 
     Raises:
         UsageError: a word means no run, or several groups; a ticket is not there, or dense.
         Damaged: a ticket's file is broken.
     """
-    runs = list(dict.fromkeys(run for word in words for run in runnames.seeds(root, word)))
-    return [_original(root, run, level) for run in runs]
+    found = {run.run_id: run for word in words for run in runnames.seeds(root, word)}
+    return [_original(root, run, level) for run in found.values()]
 
 
 def derive(
@@ -182,11 +182,11 @@ def kinds(text: str) -> list[str]:
     Raises:
         UsageError: there is no such kind.
     """
-    names = list(KINDS) if text == "all" else list(dict.fromkeys(text.split(",")))
+    names = list(dict.fromkeys(text.split(",")))
     for name in names:
-        if name not in KINDS:
+        if name not in (*KINDS, "all"):
             raise UsageError(f"no control '{clean_line(name)}'; all, or {', '.join(KINDS)}")
-    return names
+    return list(KINDS) if "all" in names else names
 
 
 def write(documents: Sequence[Doc], folder: Path) -> list[Path]:

@@ -24,8 +24,9 @@ Runs = Annotated[
     list[str],
     typer.Argument(
         metavar="RUN... [FIELD=VALUE]...",
-        help="Runs by any unique part of their ids, NAME-s0 or @last, or a NAME for all its seeds;"
-        " and overrides such as train.epochs=9.",
+        help="Runs by any unique part of their ids, or @last. A NAME means all its seeds, as do the"
+        " 6 or more digits of a group's id (those of its seed 0, too); NAME-s0 or DIGITS-s0 means"
+        " one. And overrides such as train.epochs=9.",
     ),
 ]
 

@@ -285,6 +285,18 @@ def test_overrides_and_a_dry_run(folder, capsys):
     assert "-imp-erk-" in erk and "1 levels, 2 epochs" in erk
 
 
+def test_a_group_and_each_of_its_seeds_are_controlled_once(folder, capsys):
+    digits = [run.run_id.split("-")[-2] for run in runs(folder / "mlruns")]
+    assert identity.read(runs(folder / "mlruns")[0]).group.startswith(digits[0])
+    for words in (digits, ["imp", "imp-s1"]):
+        arguments = ["control", *words, "--level", "last", "--kind", "all,same_layer,reinit"]
+        assert cli.main([*arguments, "--dry-run"]) == 0
+        planned = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+        assert len(planned) == len(set(planned)) == 2 * len(KINDS)
+    assert cli.main(["control", f"{digits[0]}-s0", "--kind", "reinit", "--dry-run"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
 @pytest.fixture(scope="module")
 def chained(tmp_path_factory):
     """A root with a run of IMP, a control of it, and one of Continuous Sparsification."""
