@@ -77,6 +77,9 @@ def _operations(counts: Sequence[float | None]) -> Cell:
 
 
 def _ticket(levels: Sequence[LevelView]) -> Cell:
+    """Where a level's weights are, or of how many runs; searches trained no ticket."""
+    if any(level.search for level in levels):
+        return Cell("search", "dim")
     kept = [level.ticket for level in levels if level.ticket]
     if not kept:
         return NOTHING

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from statistics import mean
 from typing import Literal
 
 from lthtui.charts import Chart, Curve, Series, accuracy_chart
@@ -14,18 +15,44 @@ from lthtui.verdict import standing, wins
 Quantity = Literal["accuracy", "loss"]
 
 
-def density_curve(runs: Sequence[RunView], label: str, colour: str) -> Chart:
-    """Accuracy on the selecting images against weights kept, over the seeds of one group."""
+def density_curve(
+    runs: Sequence[RunView], label: str, colour: str, dense: Mapping[int, LevelView]
+) -> Chart:
+    """Accuracy on the selecting images against weights kept, over the seeds of one group.
+
+    Args:
+        dense: by seed, the levels that stand for dense; see `baseline.dense`.
+    """
     split = runs[0].split if runs else "val"
     curve = Curve(
         label,
-        [_points(run) for run in runs],
+        [points(run) for run in runs],
         [point for run in runs if wins(run) for point in _picked(run)],
         [point for run in runs if not wins(run) for point in _picked(run)],
         colour,
     )
     name = "test accuracy" if split == "test" else "validation accuracy"
-    return replace(accuracy_chart([curve], y_label=name), marks_label=standing(runs))
+    chart = accuracy_chart([curve], y_label=name, dense=dense_score(runs, dense))
+    return replace(chart, marks_label=standing(runs))
+
+
+def points(run: RunView) -> list[tuple[float, float]]:
+    """Density and accuracy of each level; searches trained no ticket, and are left out."""
+    ended = [level for level in run.ended_levels if not level.search]
+    scores = [(level.density, scored(level, run.split)) for level in ended]
+    return [(density, score) for density, score in scores if score is not None]
+
+
+def dense_score(runs: Sequence[RunView], dense: Mapping[int, LevelView]) -> float | None:
+    """Mean accuracy of dense over the seeds of the runs, or over all where they share none.
+
+    Args:
+        dense: by seed, the levels that stand for dense; see `baseline.dense`.
+    """
+    shared = {run.seed for run in runs} & dense.keys() or dense.keys()
+    scores = [scored(dense[seed], run.split) for run in runs[:1] for seed in shared]
+    known = [score for score in scores if score is not None]
+    return mean(known) if known else None
 
 
 def training_curve(runs: Sequence[RunView], colour: str, quantity: Quantity) -> Chart:
@@ -54,15 +81,12 @@ def training_curve(runs: Sequence[RunView], colour: str, quantity: Quantity) -> 
     )
 
 
-def _points(run: RunView) -> list[tuple[float, float]]:
-    scores = [(level.density, scored(level, run.split)) for level in run.ended_levels]
-    return [(density, score) for density, score in scores if score is not None]
-
-
 def _picked(run: RunView) -> list[tuple[float, float]]:
     picked = run.winning
-    score = scored(picked, run.split) if picked else None
-    return [(picked.density, score)] if picked and picked.sparse and score is not None else []
+    if picked is None or not picked.sparse or picked.search:
+        return []
+    score = scored(picked, run.split)
+    return [] if score is None else [(picked.density, score)]
 
 
 def _whole(run: RunView, colour: str, quantity: Quantity) -> Series:

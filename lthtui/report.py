@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from lthtui.board import Group, board, operations
 from lthtui.charts import Chart, Curve, accuracy_chart
+from lthtui.plots import dense_score, points
 from lthtui.runview import LevelView, RunView, scored
 from lthtui.verdict import MARK, standing, wins
 
@@ -29,14 +30,20 @@ def grouped(runs: Sequence[RunView], labels: Mapping[str, str]) -> tuple[Group, 
 
 
 def curves(groups: Sequence[Group]) -> Chart | None:
-    """Accuracy on the selecting images against weights kept; None if there is no line to draw."""
+    """Accuracy on the selecting images against weights kept; None if there is no line to draw.
+
+    Groups that are measured against different dense networks have no common dense line.
+    """
     drawn = [
-        Curve(group.label, [_points(run) for run in group.runs], _winners(group))
+        Curve(group.label, [points(run) for run in group.runs], _winners(group))
         for group in groups[:DRAWN]
     ]
-    if not any(len(points) > 1 for curve in drawn for points in curve.seeds):
+    if not any(len(line) > 1 for curve in drawn for line in curve.seeds):
         return None
-    return accuracy_chart(drawn, y_label=f"{_split(groups[0].runs[0])} accuracy")
+    runs = [run for group in groups[:DRAWN] for run in group.runs]
+    alike = len({run.family for run in runs}) == 1
+    dense = dense_score(runs, groups[0].dense) if alike else None
+    return accuracy_chart(drawn, y_label=f"{_split(runs[0])} accuracy", dense=dense)
 
 
 def tables(groups: Sequence[Group]) -> Iterator[str]:
@@ -149,7 +156,7 @@ def _levels(group: Group, costs: bool) -> Iterator[Sequence[str]]:
             spread(level.test for level in levels),
             spread((level.seconds for level in levels), ".1f", 1.0),
             *(_costs(levels) if costs else ()),
-            _mark(group, index),
+            _mark(group, index) or _search(group, index),
         )
 
 
@@ -171,6 +178,16 @@ def _mark(group: Group, index: int) -> str:
         return ""
     seeds = " " + " ".join(f"s{run.seed}" for run in shown) if group.runs[1:] else ""
     return f"{MARK} winning{seeds}" if won else f"picked{seeds}"
+
+
+def _search(group: Group, index: int) -> str:
+    """Whose search a level was on the way to the ticket: no ticket was trained there."""
+    runs = [(run, one) for run in group.runs for one in run.ended_levels if one.index == index]
+    searches = [run for run, one in runs if one.search]
+    if not searches:
+        return ""
+    seeds = "".join(f" s{run.seed}" for run in searches) if len(searches) < len(runs) else ""
+    return f"search{seeds}"
 
 
 def _chosen(level: LevelView | None) -> bool:
@@ -204,11 +221,6 @@ def _accuracies(levels: Sequence[LevelView | None]) -> str:
     known = [level for level in levels if level]
     val, test = (level.val for level in known), (level.test for level in known)
     return f"val {spread(val)} %, test {spread(test)} %"
-
-
-def _points(run: RunView) -> list[tuple[float, float]]:
-    scores = [(level.density, scored(level, run.split)) for level in run.ended_levels]
-    return [(density, score) for density, score in scores if score is not None]
 
 
 def _winners(group: Group) -> list[tuple[float, float]]:

@@ -21,7 +21,7 @@ class Curve:
 
     Attributes:
         label: shown in the legend, with the number of seeds if there are several.
-        seeds: per seed, (density, accuracy) of each level from level 0 on, as fractions of 1.
+        seeds: per seed, (density, accuracy) of each level, as fractions of 1.
         winning: (density, accuracy) of each seed's winning ticket.
         picked: (density, accuracy) of tickets that were picked and do not win.
         colour: `#rrggbb`; empty for the label's own.
@@ -43,7 +43,7 @@ def accuracy_chart(
     """Accuracy against kept weights, from dense to sparse.
 
     Args:
-        dense: accuracy of the dense network; by default the mean over all levels of density 1.
+        dense: accuracy of what they are measured against; None where there is nothing.
     """
     given = colours(curve.label for curve in curves)
     return Chart(
@@ -55,7 +55,7 @@ def accuracy_chart(
         x_unit="percent",
         y_unit="percent",
         x_falls=True,
-        baseline=_dense(curves) if dense is None else dense,
+        baseline=dense,
         marks_label="winning ticket",
         empty="no level has ended yet",
     )
@@ -93,11 +93,3 @@ def _series(curve: Curve, colour: str) -> Series:
             *((*point, PICKED) for point in curve.picked),
         ],
     )
-
-
-def _dense(curves: Sequence[Curve]) -> float | None:
-    dense = [
-        point[1] for curve in curves for seed in curve.seeds for point in seed if point[0] >= 1
-    ]
-    finite = [value for value in dense if np.isfinite(value)]
-    return float(np.mean(finite)) if finite else None

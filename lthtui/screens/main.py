@@ -175,7 +175,7 @@ class MainScreen(RunsScreen):
     def _show_details(self) -> None:
         """Draw the chosen runs; what is the same as before is left as it is."""
         group, runs = self.board.group_of(self.query_one(Grid).cursor), self.chosen()
-        shown = (runs, group and group.label, self._quantity)
+        shown = (runs, group and (group.label, group.dense), self._quantity)
         if shown == self._shown:
             return
         self._shown = shown
@@ -187,7 +187,7 @@ class MainScreen(RunsScreen):
             self.query_one("#curve", ChartView),
             self.query_one("#training", ChartView),
         )
-        curve.show(density_curve(runs, name, colour) if runs else None)
+        curve.show(density_curve(runs, name, colour, group.dense) if group else None)
         training.show(training_curve(runs, colour, self._quantity) if runs else None)
         self.query_one("#note", Static).update(verdict.note(group, runs) if group else "")
         curve.border_title = Content(f"{name}  accuracy by weights kept".strip())

@@ -61,9 +61,9 @@ class RunScreen(RunsScreen):
 
     def show_board(self, board: Board) -> None:
         """Show the runs as they are now."""
-        before = self.chosen()
+        before = self.board.group_of(self._key)
         super().show_board(board)
-        if self.is_mounted and self.chosen() != before:
+        if self.is_mounted and self.board.group_of(self._key) != before:
             self._draw()
 
     def on_log_grew(self, message: LogGrew) -> None:
@@ -104,7 +104,7 @@ class RunScreen(RunsScreen):
         colour = self.board.colours[group.id]
         self.query_one("#facts", Static).update(_facts(runs, group))
         self.query_one("#curve", ChartView).show(
-            plots.density_curve(runs, verdict.name(group, runs), colour)
+            plots.density_curve(runs, verdict.name(group, runs), colour, group.dense)
         )
         self.query_one("#training", ChartView).show(
             plots.training_curve(runs, colour, self._quantity)

@@ -214,10 +214,10 @@ def test_the_levels_and_the_chart_tell_winning_from_picked_ones():
     lost = run(1, [level(0, 0.9), level(1, 0.85)], final=True, beats_dense=False)
     names = [[row.cells[0].text for row in levels.rows(of)] for of in ([won], [lost], [won, lost])]
     assert names == [["0", "1 ◆"], ["0", "1 ◇"], ["0", "1 ◆ ×1 ◇ ×1"]]
-    chart = density_curve([won, lost], "x", "#123456")
+    chart = density_curve([won, lost], "x", "#123456", {})
     assert chart.series[0].marks == [(0.8, 0.95, "◆"), (0.8, 0.85, "◇")]
     assert chart.marks_label == "1 of 2 are winning tickets"
-    assert density_curve([lost], "x", "#123456").marks_label == "no winning ticket"
+    assert density_curve([lost], "x", "#123456", {}).marks_label == "no winning ticket"
 
 
 def test_note_prefers_errors():
@@ -314,3 +314,43 @@ def test_the_null_control_gains_over_its_first_training_and_wins_no_ticket():
     assert null.winner == 2 and gain([null], group.dense) == pytest.approx(0.1)
     said = note(group, (null,))
     assert said == "nothing pruned, so no ticket: level 2, val 90.0 (dense 80.0), test 90.0 (80.0)"
+
+
+def drawn(group):
+    return density_curve(group.runs, "x", "#123456", group.dense)
+
+
+def test_the_dense_line_is_what_gains_are_over():
+    null = [level(i, val, 0.5, density=1) for i, val in enumerate((0.7, 0.9, 0.9))]
+    runs = [
+        run(0, [level(0, 0.8)], group="d", run_id="d0", sparsifier="dense"),
+        run(1, [level(0, 0.6)], group="d", run_id="d1", sparsifier="dense"),
+        run(1, [level(0, 0.9), level(1, 0.95)], group="i", run_id="i1"),
+        run(7, [level(0, 0.9, density=0.1)], group="far", run_id="f"),
+        run(0, null, group="alone", run_id="n", family="other"),
+        run(0, [level(0, 0.4, density=0.1)], group="r", run_id="r", family="third"),
+        control(0, "i1", "small_dense", ("model.width",), levels=(level(0, 0.3),), winner=0),
+    ]
+    groups = {group.id: group for group in board({one.run_id: one for one in runs}, {}, {}).groups}
+    lines = {id: drawn(group).baseline for id, group in groups.items()}
+    assert lines["r"] is None
+    assert lines == {
+        "d": pytest.approx(0.7),
+        "i": 0.6,  # seed by seed
+        "far": pytest.approx(0.7),  # of no seed in common, of all
+        "alone": 0.7,  # its first training, not its later ones
+        "r": None,
+        "small_dense": 0.8,
+    }
+
+
+def test_searches_are_no_part_of_the_line_and_are_called_so():
+    searches = [replace(level(i, 0.1, density=d), search=True) for i, d in ((0, 1), (1, 0.5))]
+    found = run(0, [*searches, level(2, 0.9, density=0.3)], winner=2, final=True)
+    (group,) = board({"r-s0": found}, {}, {}).groups
+    chart = drawn(group)
+    assert (list(chart.series[0].x), list(chart.series[0].y)) == ([0.3], [0.9])
+    assert chart.baseline is None and chart.series[0].marks == [(0.3, 0.9, "◇")]
+    assert [row.cells[-1].text for row in levels.rows([found])] == ["search", "search", "–"]
+    going = run(0, searches, winner=1)
+    assert drawn(replace(group, runs=(going,))).series[0].marks == []

@@ -248,10 +248,9 @@ class TestAccuracyCurve:
         np.testing.assert_allclose(series.high - series.y, [0.02 * 2**0.5, 0.01 * 2**0.5, 0])
         assert series.label == "imp (n=2)"
 
-    def test_dense_baseline_is_the_mean_of_the_dense_levels(self):
-        assert accuracy_chart([Curve("imp", self.seeds)]).baseline == pytest.approx(0.62)
+    def test_dense_line_is_only_what_is_given(self):
+        assert accuracy_chart([Curve("imp", self.seeds)]).baseline is None
         assert accuracy_chart([Curve("imp", self.seeds)], dense=0.5).baseline == 0.5
-        assert accuracy_chart([Curve("r", [[(0.2, 0.5)]])]).baseline is None
 
     def test_winning_ticket_stands_at_its_density(self):
         rows = accuracy_curve([Curve("imp", self.seeds[:1], [(0.1, 0.64)])], 70, 18, PLAIN)

@@ -195,3 +195,21 @@ def test_nothing_that_was_not_pruned_is_called_a_ticket():
         "  dense   val 80.00 %, test 70.00 %",
         "  gain    val +10.00 %, test +5.00 %, without any pruning",
     ]
+
+
+def test_searches_are_called_so_and_no_part_of_the_line():
+    early = [replace(one, search=True) for one in ONE.levels[:2]]
+    found = replace(ONE, levels=(*early, ONE.levels[2]), winner=2, beats_dense=None)
+    assert [line.split()[-1] for line in table(found)[2:5]] == ["search", "search", "picked"]
+    later = replace(found, levels=(early[0], *ONE.levels[1:]), seed=1, run_id="later")
+    assert table(found, later)[3].endswith("  search s0")
+    chart = report.curves(report.grouped([found, later], {}))
+    assert list(chart.series[0].x) == [0.375, 0.25] and chart.baseline is None
+    assert report.curves(report.grouped([found], {})) is None
+
+
+def test_the_curves_of_one_family_have_its_dense_line():
+    runs = [replace(ONE, group=g, run_id=g) for g in "ab"]
+    assert report.curves(report.grouped(runs, {})).baseline == 0.9
+    other = replace(runs[1], family="other")
+    assert report.curves(report.grouped([runs[0], other], {})).baseline is None
