@@ -36,7 +36,8 @@ class Original:
 
     Attributes:
         reference: the ticket as a spec names it.
-        ticket: the ticket as it was found.
+        whole: the run as a spec names it whose level does not matter.
+        ticket: the ticket as it was found, or why there is none to control.
         levels: how many there are.
         searches: whether some after the first only search, so that nothing is picked among them.
         epochs: epochs of all of them, over all its training images.
@@ -46,16 +47,16 @@ class Original:
     directory: RunDirectory
     spec: RunSpec
     reference: str
-    ticket: Source
+    whole: str
+    ticket: Source | str
     levels: int
     searches: bool
     epochs: float
     parameters: int
 
-    @property
-    def remaining(self) -> int:
+    def remaining(self, ticket: Source) -> int:
         """Parameters that the ticket has: those kept, and those that cannot be pruned."""
-        return self.parameters - self.ticket.total + self.ticket.kept
+        return self.parameters - ticket.total + ticket.kept
 
     @property
     def single(self) -> dict[str, Any]:
@@ -68,7 +69,8 @@ def originals(root: Path, words: Iterable[str], level: Level) -> list[Original]:
     """The runs that are meant, each once; a word may stand for all seeds of a group.
 
     Raises:
-        UsageError: a word means no run, or several groups; a ticket is not there, or dense.
+        UsageError: a word means no run, or several groups; a run is not over, has no such level,
+            or keeps no sparse ticket.
         Damaged: a ticket's file is broken.
     """
     found = {run.run_id: run for word in words for run in runnames.seeds(root, word)}
@@ -137,7 +139,9 @@ def _check(kind: str, run: Original) -> None:
     name, source = run.directory.run_id, getattr(run.spec.sparsifier, "source", None)
     known = isinstance(source, Source) and source.run
     instead = f"; control {source.run} --level {source.level}" if source and known else ""
-    if kind in MOVED and not run.ticket.whole:
+    if kind not in WHOLE and isinstance(run.ticket, str):
+        raise UsageError(run.ticket)
+    if kind in MOVED and isinstance(run.ticket, Source) and not run.ticket.whole:
         raise UsageError(
             f"{name} knows only what the weights that its own mask keeps began with, and this keeps"
             f" others{instead}"
@@ -165,9 +169,10 @@ def _documents(kind: str, runs: Sequence[Original], ask: Ask) -> list[Doc]:
     known: dict[tuple[str, int], Doc] = {}
 
     def narrowed(run: Original) -> Doc:
-        key = run.spec.group, run.remaining
+        assert isinstance(run.ticket, Source), "checked before"
+        key = run.spec.group, run.remaining(run.ticket)
         if key not in known:
-            known[key] = _narrowed(run, ask)
+            known[key] = _narrowed(run.spec, key[1], ask)
         return known[key]
 
     for run in runs:
@@ -215,27 +220,47 @@ def _parsed(document: Doc) -> yamlfile.Document:
 
 
 def _original(root: Path, run: RunDirectory, level: Level) -> Original:
-    ticket = sources.resolved(Source(run.run_id, level), 0, root)
-    spec = run.spec()
-    if ticket.dense:
-        raise UsageError(
-            f"level {ticket.level} of {run.run_id} is dense, so there is no ticket to control;"
-            " --level names a sparse one"
-        )
+    ticket, whole, spec = _ticket_of(root, run, level), _whole(root, run, level), run.spec()
     events = list(Tail(run.events_file).read())
-    started = next(event for event in events if isinstance(event, RunStarted))
     ended = [event for event in events if isinstance(event, LevelEnded)]
+    if isinstance(ticket, str):
+        absent = isinstance(level, int) and level not in {event.level for event in ended}
+        if whole is None or absent:
+            raise UsageError(ticket)
+    started = next(event for event in events if isinstance(event, RunStarted))
     steps = max(event.step or 0 for event in ended)
+    name = _name(root, run, spec)
     return Original(
         run,
         spec,
-        f"{_name(root, run, spec)}:{level}",
+        f"{name}:{level}",
+        f"{name}:{whole}",
         ticket,
         len(ended),
         any(event.search for event in ended[1:]),
         steps / started.steps_per_epoch,
         started.parameters,
     )
+
+
+def _ticket_of(root: Path, run: RunDirectory, level: Level) -> Source | str:
+    """The sparse ticket of a level, or why there is none to control."""
+    try:
+        ticket = sources.resolved(Source(run.run_id, level), 0, root)
+    except UsageError as error:
+        return str(error)
+    if not ticket.dense:
+        return ticket
+    return (
+        f"level {ticket.level} of {run.run_id} is dense, so there is no ticket to control;"
+        " --level names a sparse one"
+    )
+
+
+def _whole(root: Path, run: RunDirectory, level: Level) -> Level | None:
+    """The level by which to name a run as a whole: the same one for all that are asked for."""
+    picks: tuple[Level, ...] = ("best", "last", level)
+    return next((one for one in picks if isinstance(_ticket_of(root, run, one), Source)), None)
 
 
 def _name(root: Path, run: RunDirectory, spec: RunSpec) -> str:
@@ -257,7 +282,7 @@ def _document(kind: str, run: Original, narrowed: _Narrowed) -> Doc:
     select = {k: v for k, v in data.pop("select", {}).items() if f"select.{k}" not in instead}
     if select := {**select, **settings.pop("select", {})}:
         data["select"] = select
-    data["controls"] = {"source": run.reference, "kind": kind}
+    data["controls"] = {"source": run.whole if kind in WHOLE else run.reference, "kind": kind}
     if instead:
         data["controls"]["instead"] = instead
     return data
@@ -297,11 +322,11 @@ def _small_dense(run: Original, narrowed: _Narrowed) -> tuple[Doc, Doc]:
     return {"sparsifier": _dense(run), "model": model}, {**before, **run.single}
 
 
-def _narrowed(run: Original, ask: Ask) -> Doc:
+def _narrowed(spec: RunSpec, parameters: int, ask: Ask) -> Doc:
     with tempfile.TemporaryDirectory(prefix="lthtui-") as folder:
         file = Path(folder) / "spec.yaml"
-        file.write_text(specfiles.write(run.spec))
-        return dict(ask(["narrow", str(file), str(run.remaining)])["model"])
+        file.write_text(specfiles.write(spec))
+        return dict(ask(["narrow", str(file), str(parameters)])["model"])
 
 
 def _budget(run: Original, narrowed: object) -> tuple[Doc, Doc]:
@@ -320,6 +345,7 @@ def _dense(run: Original) -> Doc:
 _Narrowed = Callable[[Original], Doc]
 _Kind = Callable[[Original, _Narrowed], tuple[Doc, Doc]]
 MOVED = ("same_layer", "random", "uniform", "erk")
+WHOLE = ("null", "budget")  # of all that the run did, whichever level is taken
 KINDS: dict[str, _Kind] = {
     **{mask: _ticket(mask=mask) for mask in MOVED},
     "reinit": _ticket(weights="reinit"),

@@ -39,7 +39,11 @@ def register(app: typer.Typer) -> None:
 def control(
     arguments: Runs,
     level: Annotated[
-        str, typer.Option(help="Level of the ticket: best (the picked one), last, or a number.")
+        str,
+        typer.Option(
+            help="Level of the ticket: best (the picked one), last, or a number; null and budget"
+            " are of the whole run."
+        ),
     ] = "best",
     kind: Annotated[
         str,

@@ -297,6 +297,25 @@ def test_a_group_and_each_of_its_seeds_are_controlled_once(folder, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
+def test_controls_of_the_whole_run_are_one_group_whichever_level_is_asked_for(folder, capsys):
+    groups = {}
+    for level in ("0", "2", "last"):  # level 0 is dense, and its weights are not kept
+        written = f"whole-{level}"
+        arguments = ["control", "imp", "--level", level, "--kind", "null,budget"]
+        assert cli.main([*arguments, "--write", written]) == 0
+        for kind in ("null", "budget"):
+            specs = specfiles.load(f"{written}/imp-{kind}.yaml")
+            groups.setdefault(kind, set()).update(spec.group for spec in specs)
+    assert {kind: len(found) for kind, found in groups.items()} == {"null": 1, "budget": 1}
+    capsys.readouterr()
+    assert cli.main(["control", "imp", "--level", "0", "--kind", "small_dense,null"]) == 2
+    error = capsys.readouterr().err
+    assert "no small_dense: " in error and "has not kept the weights of level 0" in error
+    assert error.endswith("possible: --kind null,budget\n")
+    assert cli.main(["control", "imp", "--level", "7", "--kind", "null"]) == 2
+    assert "has no level 7, only 0 to 2" in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def chained(tmp_path_factory):
     """A root with a run of IMP, a control of it, and one of Continuous Sparsification."""
