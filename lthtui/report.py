@@ -84,11 +84,20 @@ def _unpruned(runs: Sequence[RunView]) -> Iterator[str]:
     if all(run.winning and not run.winning.index for run in runs):
         yield f"{standing(runs)}{_seeds(runs)}: {picked}"
         return
-    retrained = max(len(run.ended_levels) for run in runs) - 1
     yield f"{standing(runs)}{_seeds(runs)}"
-    yield f"  picked  {picked}, the best of {retrained} retrainings"
-    yield f"  dense   {_accuracies([run.dense for run in runs])}"
-    yield f"  gain    {_gains(runs)}{', seed by seed' if runs[1:] else ''}, without any pruning"
+    yield f"  picked  {picked}, {_which(runs)}"
+    if all(run.dense and run.dense is not run.winning for run in runs):
+        yield f"  dense   {_accuracies([run.dense for run in runs])}"
+        yield f"  gain    {_gains(runs)}{', seed by seed' if runs[1:] else ''}, without any pruning"
+
+
+def _which(runs: Sequence[RunView]) -> str:
+    """Which of the trainings after the first was picked."""
+    retrained, picks = max(len(run.ended_levels) for run in runs) - 1, runs[0].picks
+    if retrained == 1:
+        return "the only retraining"
+    picked = f"the {picks}" if picks in ("best", "last") else f"level {picks}"
+    return f"{picked} of {retrained} retrainings"
 
 
 def _seeds(runs: Sequence[RunView]) -> str:

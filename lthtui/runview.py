@@ -58,6 +58,7 @@ class RunView:
         eta: seconds that it will still take; None while nobody can tell.
         flops: operations for one image through the network without a mask.
         split: the images that select the winning ticket.
+        picks: the level that is to be picked, as `select.level` has it: best, last or a number.
         controls: what it is a control of.
         winner: index of the winning level, or of the best one so far.
         final: whether the run has named its winner.
@@ -88,6 +89,7 @@ class RunView:
     eta: float | None = None
     flops: float | None = None
     split: str = "val"
+    picks: str = "best"
     controls: Control | None = None
     winner: int | None = None
     final: bool = False
@@ -180,6 +182,7 @@ def view(watched: Watched, before: RunView | None = None) -> RunView:
         eta=progress.eta if watched.status == "running" else None,
         flops=progress.flops,
         split=facts.split,
+        picks=str(facts.asked.get("select", {}).get("level", "best")),
         controls=facts.controls,
         winner=named.level if named else best(levels, facts.split),
         final=named is not None,

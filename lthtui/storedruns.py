@@ -53,6 +53,7 @@ def view(run: RunSummary, tickets: Sequence[TicketRecord]) -> RunView:
         level=levels[-1].index if levels else None,
         flops=_number(run.tags.get(schema.FLOPS, "")),
         split=split,
+        picks=clean_line(run.params.get("select.level", "best")),
         controls=_control(run.tags),
         winner=best(levels, split) if named is None else named,
         final=named is not None,

@@ -191,7 +191,7 @@ def test_nothing_that_was_not_pruned_is_called_a_ticket():
     assert lines[3].endswith("picked")
     assert lines[4:] == [
         "nothing pruned, so no ticket",
-        "  picked  val 90.00 %, test 75.00 %, the best of 1 retrainings",
+        "  picked  val 90.00 %, test 75.00 %, the only retraining",
         "  dense   val 80.00 %, test 70.00 %",
         "  gain    val +10.00 %, test +5.00 %, without any pruning",
     ]
@@ -213,3 +213,22 @@ def test_the_curves_of_one_family_have_its_dense_line():
     assert report.curves(report.grouped(runs, {})).baseline == 0.9
     other = replace(runs[1], family="other")
     assert report.curves(report.grouped([runs[0], other], {})).baseline is None
+
+
+@pytest.mark.parametrize(
+    ("picks", "said"), [("best", "the best"), ("last", "the last"), ("2", "level 2")]
+)
+def test_what_was_picked_without_pruning_is_called_what_select_asked_for(picks, said):
+    levels = tuple(level(i, 1, val, 0.7) for i, val in enumerate((0.8, 0.9, 0.85)))
+    null = replace(run(0, winner=2, beats=None, picks=picks), levels=levels)
+    assert f"  picked  val 85.00 %, test 70.00 %, {said} of 2 retrainings" in table(null)
+
+
+def test_what_is_its_own_dense_level_gains_nothing_over_it():
+    levels = (level(0, 0.5, 0.1, 0.1), level(1, 1, 0.9, 0.8))
+    found = run(0, winner=1, beats=None)
+    found = replace(found, levels=(replace(levels[0], search=True), levels[1]))
+    assert table(found)[4:] == [
+        "nothing pruned, so no ticket",
+        "  picked  val 90.00 %, test 80.00 %, the only retraining",
+    ]

@@ -39,7 +39,8 @@ def ours(tmp_path_factory) -> Path:
     run.end_epoch(1, 3, loss=float("nan"))
     run.end_epoch(1, 4, loss=float("inf"))
     sync(run.end("failed", "the loss became NaN").directory)
-    sync(FakeRun(root, "two", seed=5, levels=2).start().train(1).directory)
+    last = {"level": "last"}
+    sync(FakeRun(root, "two", seed=5, levels=2, select=last).start().train(1).directory)
     return root
 
 
@@ -135,6 +136,7 @@ def test_a_level_is_the_same_from_the_journal_and_from_mlflow(ours):
         here = runview.view(watched)
         there = storedruns.view(run, [t for t in tickets if t.run_id == run.run_id])
         assert there.flops == here.flops == 3e6
+        assert there.picks == here.picks == ("last" if here.seed == 5 else "best")
         levels = [
             [{k: v for k, v in vars(level).items() if k not in only_here} for level in levels]
             for levels in (here.ended_levels, there.levels)
