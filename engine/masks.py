@@ -135,19 +135,39 @@ def allocate(
     Raises:
         SpecError: the layers to keep dense do not fit into the density.
     """
-    s = settings
-    density = s.density if density is None else density
-    shapes = {name: tuple(score.shape) for name, score in scores.items()}
-    dense = densities.named(shapes, s.keep_dense)
-    if s.allocation != "global":
-        return keep_top_per_layer(
-            scores, densities.counts(shapes, density, s.allocation, s.power, dense)
-        )
-    sizes = {name: score.numel() for name, score in scores.items()}
-    kept = densities.count(sum(sizes.values()), density)
-    densities.besides(sizes, kept, dense)
+    density = settings.density if density is None else density
+    counts = allotted(scores, settings, density)
+    if counts is not None:
+        return keep_top_per_layer(scores, counts)
+    kept = densities.count(sum(score.numel() for score in scores.values()), density)
+    dense = densities.named(shapes(scores), settings.keep_dense)
     ends = {name: torch.full_like(scores[name], float("inf")) for name in dense}
     return keep_top({**scores, **ends}, kept)
+
+
+def allotted(
+    weights: Mapping[str, Tensor], settings: AllocationSettings, density: float
+) -> dict[str, int] | None:
+    """How many weights each layer keeps; None where that is left to the scores (global).
+
+    Args:
+        weights: name -> weight; only the shapes count.
+
+    Raises:
+        SpecError: there are no such layers to keep dense, or they do not fit into the density.
+    """
+    s, sides = settings, shapes(weights)
+    dense = densities.named(sides, s.keep_dense)
+    if s.allocation != "global":
+        return densities.counts(sides, density, s.allocation, s.power, dense)
+    sizes = {name: weight.numel() for name, weight in weights.items()}
+    densities.besides(sizes, densities.count(sum(sizes.values()), density), dense)
+    return None
+
+
+def shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """The shapes of tensors, as allocations go by."""
+    return {name: tuple(weight.shape) for name, weight in weights.items()}
 
 
 def share(sizes: Mapping[str, int], kept: int) -> dict[str, int]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from engine.errors import SpecError
+from engine.layouts import laid_out
 from engine.plugin import Settings
 from engine.registry import load
 from engine.spec import RunSpec
@@ -52,12 +51,8 @@ def narrow(spec: RunSpec, limit: int) -> dict[str, Any]:
 
 
 def count(model: Settings, classes: int, channels: int, size: int) -> int:
-    """Parameters of a network, which is laid out without memory for its weights."""
-    if hasattr(model, "init"):  # torch's own first weights: others import much for this device
-        model = model.model_copy(update={"init": "random"})
-    with torch.device("meta"), torch.random.fork_rng(devices=[]):
-        net = load("models", model.name).build(model, classes, channels, size)
-    return sum(p.numel() for p in net.parameters())
+    """The parameters of a network."""
+    return sum(p.numel() for p in laid_out(model, classes, channels, size).parameters())
 
 
 def _largest(low: int, high: int, limit: int, parameters: Callable[[int], int]) -> int:

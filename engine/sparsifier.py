@@ -10,7 +10,7 @@ is not in there does not outlive a level, nor a restart.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -62,6 +62,22 @@ class Sparsifier(ABC, Generic[S]):
 
     def check(self, spec: RunSpec, plan: Plan) -> None:
         """Refuse, without touching torch, what cannot be done in this plan.
+
+        Raises:
+            SpecError: `at` names the field to change.
+        """
+
+    def rests_on_shapes(self) -> bool:
+        """Whether the network's shapes may rule the settings out, which only a worker can tell.
+
+        No is cheap: yes has every run of these settings wait for torch before it is queued.
+        """
+        prunable = str(getattr(self.settings, "prunable", "conv"))
+        dense = str(getattr(self.settings, "keep_dense", "none"))
+        return prunable.startswith("re:") or dense != "none"
+
+    def check_shapes(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Refuse what cannot be done with these prunable weights, which have no values yet.
 
         Raises:
             SpecError: `at` names the field to change.

@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     """Do what the arguments say; JSON on stdout, one line on stderr for an error.
 
     `RUN_DIR` alone trains the run in it. The verbs: ensure-store, sync, verify, export, import,
-    measure and narrow.
+    measure, narrow and lay-out.
     """
     try:
         if len(arguments) == 1 and arguments[0] not in VERBS and not arguments[0].startswith("-"):
@@ -94,6 +94,17 @@ def _narrow(options: argparse.Namespace) -> dict[str, Any]:
     return narrowing.narrow(_spec(options.spec), options.parameters)
 
 
+def _lay_out(options: argparse.Namespace) -> dict[str, Any]:
+    """Say what the shapes of networks rule out, of everything that a JSON file asks about."""
+    from engine import layouts
+
+    try:
+        asked = json.loads(options.asked.read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{options.asked}: not a list of what to lay out: {error}") from None
+    return {"refusals": layouts.refusals(asked)}
+
+
 VERBS = {
     "ensure-store": _ensure_store,
     "sync": _sync,
@@ -102,6 +113,7 @@ VERBS = {
     "import": _import,
     "measure": _measure,
     "narrow": _narrow,
+    "lay-out": _lay_out,
 }
 
 
@@ -138,4 +150,5 @@ def _parser() -> argparse.ArgumentParser:
     narrow = verbs.add_parser("narrow")
     narrow.add_argument("spec", type=Path)
     narrow.add_argument("parameters", type=int)
+    verbs.add_parser("lay-out").add_argument("asked", type=Path)
     return parser

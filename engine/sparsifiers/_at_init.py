@@ -47,6 +47,9 @@ class AtInit(sparsifier.Sparsifier[S]):
     def levels(self) -> Sequence[Level]:
         return [Level(0, self.settings.density)]
 
+    def check_shapes(self, weights: Mapping[str, Tensor]) -> None:
+        masks.allotted(weights, self.settings, self.settings.density)
+
     @abstractmethod
     def scores(self, training: Training, net: nn.Module) -> dict[str, Tensor]:
         """By name, how much each prunable weight of `net` is worth.

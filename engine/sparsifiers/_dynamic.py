@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     Tensors = Mapping[str, Tensor]
 
 
+SPREAD = 0.05  # the density from which er and erk leave no layer of a network empty
 _NO_BLOCKS = plugin.IdleWith("structure", "weight")
 _NO_POWER = plugin.IdleWith("drop_schedule", "cosine", "linear", "constant", "learning_rate")
 
@@ -157,6 +158,19 @@ class Dynamic(sparsifier.Sparsifier[S]):
                 "train.optimizer.momentum",
             )
 
+    def rests_on_shapes(self) -> bool:
+        s = self.settings
+        if s.source is not None:
+            return super().rests_on_shapes()
+        # er and erk give a layer weights in proportion to the sum of its sides, so that each has
+        # some at this density in all networks of 4 channels or more; uniform empties small layers
+        spread = s.allocation != "uniform" and s.power == 1 and s.density >= SPREAD
+        return not spread or s.structure == "channel" or super().rests_on_shapes()
+
+    def check_shapes(self, weights: Tensors) -> None:
+        if self.settings.source is None:
+            _topology.check_alive(weights, self.settings)
+
     def notes(self, spec: RunSpec, plan: Plan) -> list[str]:
         return [self.settings.note(spec, plan)]
 
@@ -183,8 +197,8 @@ class Dynamic(sparsifier.Sparsifier[S]):
     def mask_before(self, training: Training) -> masks.Mask:
         s, weights = self.settings, training.prunable()
         if s.source is None:
+            self.check_shapes(weights)
             mask = _topology.draw(weights, s, training.rng("mask"))
-            _topology.check_alive(mask, s)
         else:
             mask = _topology.taken(s.source, s, weights)
         mask = mask.to(training.device)

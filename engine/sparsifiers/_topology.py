@@ -37,7 +37,7 @@ class TopologySettings(plugin.AllocationSettings):
 
 def fixed(weights: Mapping[str, Tensor], settings: TopologySettings) -> set[str]:
     """The layers that stay dense throughout."""
-    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+    shapes = masks.shapes(weights)
     linear = {name for name, shape in shapes.items() if len(shape) < 3}
     dense = set(densities.named(shapes, settings.keep_dense))
     return dense | linear if settings.structure == "channel" else dense
@@ -48,6 +48,20 @@ def blocks(weights: Mapping[str, Tensor], settings: TopologySettings) -> dict[st
     if settings.structure == "weight":
         return dict.fromkeys(weights, 1)
     return {name: math.prod(weight.shape[2:]) for name, weight in weights.items()}
+
+
+def kept_units(weights: Mapping[str, Tensor], settings: TopologySettings) -> dict[str, int]:
+    """How many units live in each layer, by the shapes of its weights alone.
+
+    Raises:
+        SpecError: the layers to keep dense do not fit.
+    """
+    s, block = settings, blocks(weights, settings)
+    kept = densities.counts(
+        masks.shapes(weights), s.density, s.allocation, s.power, fixed(weights, s)
+    )
+    room = {name: weights[name].numel() // block[name] for name in block}
+    return _shares.in_units(kept, block, room, sum(kept.values()))
 
 
 def draw(
@@ -62,27 +76,23 @@ def draw(
     Raises:
         SpecError: the layers to keep dense do not fit.
     """
-    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
-    s, block = settings, blocks(weights, settings)
-    kept = densities.counts(shapes, s.density, s.allocation, s.power, fixed(weights, s))
-    room = {name: weights[name].numel() // block[name] for name in block}
-    units = _shares.in_units(kept, block, room, sum(kept.values()))
+    units = kept_units(weights, settings)
     mask = masks.Mask()
     for name, weight in weights.items():
-        shape = weight.shape if s.structure == "weight" else weight.shape[:2]
+        shape = weight.shape if settings.structure == "weight" else weight.shape[:2]
         noise = torch.rand(shape, generator=rng)
         chosen = masks.keep_top({name: noise}, units[name])[name]
         mask[name] = _updates.spread(chosen, weight.shape)
     return mask
 
 
-def check_alive(mask: masks.Mask, settings: TopologySettings) -> None:
-    """Refuse a mask that leaves nothing of a layer to exchange.
+def check_alive(weights: Mapping[str, Tensor], settings: TopologySettings) -> None:
+    """Refuse what leaves nothing of a layer to exchange, by the shapes of its weights alone.
 
     Raises:
-        SpecError: which layers.
+        SpecError: which layers; or those to keep dense do not fit.
     """
-    empty = [name for name, alive in mask.items() if not bool(alive.any())]
+    empty = [name for name, count in kept_units(weights, settings).items() if not count]
     if empty:
         raise SpecError(
             f"density {settings.density} with allocation {settings.allocation} leaves nothing of"

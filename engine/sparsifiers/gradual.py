@@ -46,6 +46,9 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
     def levels(self) -> Sequence[Level]:
         return [Level(0, self.settings.density)]
 
+    def check_shapes(self, weights: Mapping[str, Tensor]) -> None:
+        masks.allotted(weights, self.settings, self.settings.density)
+
     def check(self, spec: RunSpec, plan: Plan) -> None:
         if self.settings.density == 1:
             raise SpecError(
@@ -62,7 +65,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
         self.window = self.settings.window(training.planned, training.steps_per_epoch, multiplier)
 
     def mask_before(self, training: Training) -> masks.Mask:
-        masks.allocate(training.prunable(), self.settings)  # refuses what will not fit at the end
+        self.check_shapes(training.prunable())  # so that the end is not the first to tell
         return training.mask
 
     def mask_during(self, training: Training) -> tuple[masks.Mask, bool] | None:

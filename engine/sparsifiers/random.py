@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import model_validator
@@ -12,6 +12,8 @@ from engine.lazy import torch
 from engine.plan import Level
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from engine.training import Training
 
 
@@ -33,6 +35,9 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
 
     def levels(self) -> Sequence[Level]:
         return [Level(0, self.settings.density)]
+
+    def check_shapes(self, weights: Mapping[str, Tensor]) -> None:
+        masks.allotted(weights, self.settings, self.settings.density)
 
     def mask_before(self, training: Training) -> masks.Mask:
         rng = training.rng("mask")

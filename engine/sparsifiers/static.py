@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine import masks, sparsifier
@@ -10,6 +10,8 @@ from engine.plan import Level
 from engine.sparsifiers import _topology
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from engine.training import Training
 
 
@@ -22,6 +24,12 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
 
     def levels(self) -> Sequence[Level]:
         return [Level(0, self.settings.density)]
+
+    def rests_on_shapes(self) -> bool:
+        return self.settings.structure == "channel" or super().rests_on_shapes()
+
+    def check_shapes(self, weights: Mapping[str, Tensor]) -> None:
+        _topology.kept_units(weights, self.settings)
 
     def mask_before(self, training: Training) -> masks.Mask:
         return _topology.draw(training.prunable(), self.settings, training.rng("mask"))
