@@ -56,16 +56,17 @@ def next_steps(runs: Sequence[Watched]) -> None:
     left = [r.run_id for r in runs if r.status in RESUMABLE and r.run_id not in refused]
     if left:
         _say(f"go on from the last checkpoint with: lthtui resume {' '.join(left)}")
-    if any(run.error() for run in runs):
-        _say("the whole log: lthtui logs RUN")
-    done = [run.run_id for run in runs if run.status == Status.FINISHED]
-    behind = [run.run_id for run in runs if run.run_id in done and not run.mirrored()]
+    if failed := [run.run_id for run in runs if run.error()]:
+        _say(f"the whole log{' of the first' if failed[1:] else ''}: lthtui logs {failed[0]}")
+    done = [run for run in runs if run.status == Status.FINISHED]
+    behind = [run.run_id for run in done if not run.mirrored()]
     if behind:
         _say(f"MLflow lacks some of this; nothing is lost: lthtui sync {' '.join(behind)}")
     if done:
         _say("next:")
-        _say(f"  lthtui show {done[0]}")
-        _say(f"  lthtui ticket export {done[0]} -o ticket.safetensors")
+        _say(f"  lthtui show {done[0].run_id}")
+        if kept := [run.run_id for run in done if (won := run.progress.winning) and won.ticket]:
+            _say(f"  lthtui ticket export {kept[0]} -o ticket.safetensors")
         _say("  lthtui mlflow")
 
 

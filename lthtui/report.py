@@ -159,7 +159,7 @@ def _levels(group: Group, costs: bool) -> Iterator[Sequence[str]]:
         levels = [level for level in ended if level.index == index]
         yield (
             str(index),
-            f"{mean(level.density for level in levels):.2%}",
+            f"{_kept(levels)}%",
             f"{round(mean(level.kept for level in levels)):,}",
             spread(level.val for level in levels),
             spread(level.test for level in levels),
@@ -211,7 +211,7 @@ def _summary(group: Group) -> Sequence[str]:
         group.label,
         str(len(group.runs)),
         " ".join(str(level.index) for level in picked) or "–",
-        f"{mean(level.density for level in picked):.2%}" if picked else "–",
+        f"{_kept(picked)}%" if picked else "–",
         spread(level.val for level in picked),
         spread(level.test for level in picked),
         spread(level.val for level in dense),
@@ -222,8 +222,14 @@ def _summary(group: Group) -> Sequence[str]:
 def _picked(runs: Sequence[RunView]) -> str:
     levels = [run.winning for run in runs if run.winning]
     which = sorted({level.index for level in levels})
-    kept = spread(level.density for level in levels)
-    return f"{_accuracies(levels)}, level {', '.join(map(str, which))}, {kept} % kept"
+    return f"{_accuracies(levels)}, level {', '.join(map(str, which))}, {_kept(levels)} % kept"
+
+
+def _kept(levels: Sequence[LevelView]) -> str:
+    """Mean density in percent, with a deviation where it is not the same in all seeds."""
+    densities = [level.density for level in levels]
+    alike = len({level.kept for level in levels}) == 1
+    return spread(densities[:1] if alike else densities)
 
 
 def _accuracies(levels: Sequence[LevelView | None]) -> str:

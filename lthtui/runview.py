@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lthtui.text import clean_line
@@ -19,6 +20,8 @@ class LevelView:
     """One level. Accuracies are fractions of 1.
 
     Attributes:
+        ticket: where its weights are within the run's folder, or the name of its model in MLflow;
+            None where they were not kept.
         inference_flops: operations for one image through its ticket.
         training_flops: operations of its training.
         losses: training loss of each of its epochs.
@@ -156,8 +159,10 @@ def view(watched: Watched, before: RunView | None = None) -> RunView:
     """
     facts, progress = watched.identity, watched.progress
     known = {level.index: level for level in before.ended_levels} if before else {}
+    folder = watched.directory.path
     levels = tuple(
-        _level(progress.levels[index], known.get(index)) for index in sorted(progress.levels)
+        _level(progress.levels[index], folder, known.get(index))
+        for index in sorted(progress.levels)
     )
     named = progress.winning
     return RunView(
@@ -189,12 +194,14 @@ def view(watched: Watched, before: RunView | None = None) -> RunView:
         beats_dense=named.beats_dense if named else None,
         error=clean_line(watched.error() or "", 500),
         warning=clean_line(progress.warning or "", 500),
-        directory=str(watched.directory.path),
+        directory=str(folder),
     )
 
 
-def _level(level: LevelProgress, known: LevelView | None) -> LevelView:
-    if known is not None and known.ticket == level.ticket:
+def _level(level: LevelProgress, folder: Path, known: LevelView | None) -> LevelView:
+    """A level of a run; what its journal says was saved may have been dropped again."""
+    ticket = level.ticket if level.ticket and (folder / level.ticket).is_file() else None
+    if known is not None and known.ticket == ticket:
         return known
     measured = enumerate(level.val_accuracies, start=1)
     return LevelView(
@@ -209,7 +216,7 @@ def _level(level: LevelProgress, known: LevelView | None) -> LevelView:
         val=level.val_accuracy,
         test=level.test_accuracy,
         seconds=level.seconds,
-        ticket=level.ticket,
+        ticket=ticket,
         inference_flops=level.inference_flops,
         training_flops=level.training_flops,
         losses=tuple(level.train_losses),

@@ -4,7 +4,7 @@
 `synced` in the run's folder. SCRIPT is a JSON file with a list of steps, or the same per run:
 `{"<part of a run id>": [...], "": [...]}`. Steps, one key each:
 
-    {"emit": {"kind": "warned", ...}}   append an event
+    {"emit": {"kind": "warned", ...}}   append an event; tickets that were saved are empty files
     {"raw": "text"}                     append bytes to the journal as they are
     {"print": "text"}                   write a line to the log
     {"sleep": 0.1}                      wait, ending early when asked to stop
@@ -80,6 +80,10 @@ def play(script, folder, directory, journal):
         ((verb, value),) = step.items()
         match verb:
             case "emit":
+                if value["kind"] == "ticket_saved":
+                    ticket = directory.path / value["path"]
+                    ticket.parent.mkdir(parents=True, exist_ok=True)
+                    ticket.touch()
                 journal.append(events.KINDS[value["kind"]].model_validate(value))
             case "raw":
                 with directory.events_file.open("a") as file:

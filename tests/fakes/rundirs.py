@@ -145,6 +145,9 @@ class FakeRun:
                 training_flops=3 * 200 * self.epochs * FLOPS * kept / TOTAL,
             )
         )
+        ticket = f"levels/{level:02d}/ticket.safetensors"
+        (self.directory.path / ticket).parent.mkdir(parents=True)
+        (self.directory.path / ticket).touch()
         self._append(
             TicketSaved(
                 **at,
@@ -152,7 +155,7 @@ class FakeRun:
                 kept=kept,
                 total=TOTAL,
                 sha256="0" * 64,
-                path=f"levels/{level:02d}/ticket.safetensors",
+                path=ticket,
                 bytes=1000,
             )
         )

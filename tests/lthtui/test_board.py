@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from rundirs import FakeRun
 
 from lthtui import levels
 from lthtui.board import board, duration, gain, operations, percent
 from lthtui.comparison import compare
 from lthtui.identity import Control
+from lthtui.monitor import Watched
 from lthtui.plots import density_curve
-from lthtui.runview import LevelView, RunView, best
+from lthtui.runview import LevelView, RunView, best, view
 from lthtui.verdict import note, of_group, of_run, standing
 
 
@@ -342,6 +344,19 @@ def test_the_dense_line_is_what_gains_are_over():
         "r": None,
         "small_dense": 0.8,
     }
+
+
+def test_only_levels_whose_weights_are_there_have_a_ticket(tmp_path):
+    made = FakeRun(tmp_path, "play", levels=2).start().train(3).end()
+    watched = Watched(made.directory)
+    watched.refresh()
+    before = view(watched)
+    (made.directory.level(1) / "ticket.safetensors").unlink()
+    after = view(watched, before)
+    path = "levels/{:02d}/ticket.safetensors".format
+    tickets = [[row.cells[-1].text for row in levels.rows([one])] for one in (before, after)]
+    assert tickets == [[path(0), path(1), path(2)], [path(0), "–", path(2)]]
+    assert after.levels[0] is before.levels[0]
 
 
 def test_searches_are_no_part_of_the_line_and_are_called_so():

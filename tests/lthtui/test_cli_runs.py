@@ -129,6 +129,21 @@ def test_the_path_of_a_kept_ticket_is_shown(here, capsys):
     assert last == f"ticket  play-s0  mlruns/runs/{ids(here)[0]}/levels/01/ticket.safetensors"
 
 
+def test_a_ticket_that_was_not_kept_is_neither_shown_nor_offered(here, capsys):
+    saved = {"kind": "ticket_saved", "level": 1, "density": 0.5, "kept": 4, "total": 8}
+    saved |= {"sha256": "0", "bytes": 1, "path": "levels/01/ticket.safetensors"}
+    *begin, end = whole()
+    del end["emit"]["winning"]["ticket"]
+    here.play(*begin, {"emit": saved}, end)
+    assert main(["run", "play.yaml"]) == 0
+    said = capsys.readouterr()
+    assert "  lthtui show" in said.err and "ticket export" not in said.err
+    (run,) = here.runs()
+    (run.path / saved["path"]).unlink()
+    assert main(["show", run.run_id]) == 0
+    assert "ticket  val" in (out := capsys.readouterr().out) and "levels/01" not in out
+
+
 def test_a_ticket_that_loses_to_dense_is_not_called_winning(here, capsys):
     here.play(*whole(beats=False))
     assert main(["run", "play.yaml"]) == 0
@@ -210,6 +225,7 @@ def test_a_failed_run_shows_why_the_end_of_its_log_and_what_to_do(here, capsys):
     assert "  | line 2\\x1b[2J\n" in said.err and "line 1\\x1b" not in said.err
     assert "  | 09:00:00 loss" not in said.err
     assert f"lthtui resume {ids(here)[0]}" in said.err
+    assert f"the whole log: lthtui logs {ids(here)[0]}\n" in said.err
     assert "0      100.00%  8        50.00" in said.out
     assert "\x1b" not in said.err + said.out
 

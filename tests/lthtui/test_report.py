@@ -155,6 +155,13 @@ def test_many_groups_have_a_line_each():
     assert len(report.curves(report.grouped(runs, {})).series) == 4
 
 
+def test_the_deviation_of_what_was_kept_is_shown_where_seeds_differ():
+    runs = [replace(ONE, group=g, run_id=g) for g in "dcba"]
+    runs += [run(1, (0.9, 0.8), (0.7, 0.6), (0.95, 0.9), winner=2, group="d", run_id="d1")]
+    lines = table(*runs, d="imp")
+    assert "  1 2    37.50 ± 17.68%  " in lines[1] and "  50.00%  " in lines[2]
+
+
 def test_tickets_are_listed_with_where_they_are(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     near = replace(ONE, directory=str(tmp_path / "mlruns" / "runs" / "r"), run_id="near")
