@@ -110,7 +110,8 @@ def _level(directory: RunDirectory, level: str) -> int:
 
 def _kept(directory: RunDirectory) -> str:
     folders = sorted(directory.levels.glob("[0-9]*"))
-    return ", ".join(str(int(f.name)) for f in folders if (f / levels.TICKET).exists())
+    kept = [str(int(folder.name)) for folder in folders if (folder / levels.TICKET).exists()]
+    return ", ".join(kept) or "none"
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,15 @@ def test_levels_that_cannot_be_exported(
     with pytest.raises(UsageError, match=message):
         exporting.export(finished, level, tmp_path / "t.safetensors", "ticket")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_kept_no_weights_says_so(finished: RunDirectory, tmp_path: Path) -> None:
+    bare = RunDirectory(tmp_path / "run-s0")
+    shutil.copytree(finished.path, bare.path)
+    for file in bare.levels.glob("*/ticket.safetensors"):
+        file.unlink()
+    with pytest.raises(UsageError, match=r"level 1 were not kept; kept: none \(keep"):
+        exporting.export(bare, "best", tmp_path / "t.safetensors", "ticket")
 
 
 def test_a_ticket_reproduces_its_accuracy_and_a_changed_one_does_not(
