@@ -81,10 +81,13 @@ class Desk:
 
     def submit(self, path: str) -> str:
         """Queue all runs of a spec; say what became of them."""
-        from lthtui import specfiles
+        from lthtui import layouts, specfiles
+        from lthtui.commands.tickets import ask
         from lthtui.launch import queue
 
-        return _became(queue.submit(self.root, specfiles.load(path)))
+        expansion = specfiles.without_search(specfiles.expand(path))
+        layouts.check([expansion], ask, lambda message: None)
+        return _became(queue.submit(self.root, [run.spec for run in expansion.runs]))
 
     def stop(self, run_ids: Sequence[str]) -> str:
         """Stop runs; return once they have ended, with what to say about it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,11 +27,20 @@ from lthtui.yamlfile import Document, FileError, Keys, Problem
 
 @dataclass(frozen=True)
 class Ready:
-    """A run that may start: what it does, on which images, in which levels."""
+    """A run that may start: what it does, on which images, in which levels.
+
+    Attributes:
+        tree: where its settings were written.
+    """
 
     spec: RunSpec
     images: Description
     plan: Plan
+    tree: Tree = dataclasses.field(repr=False, compare=False)
+
+    def problem(self, error: SpecError) -> Problem:
+        """What is wrong with the run, placed where its cause was written."""
+        return self.tree.problem(Finding(_dotted(error.at), str(error)))
 
 
 @dataclass(frozen=True)
@@ -194,22 +204,22 @@ class _Expander:
             return
         try:
             if sources.referred(spec):
-                yield from self._with_tickets(spec, images, seeds)
+                yield from self._with_tickets(spec, images, seeds, tree)
             else:
                 planned = plan(spec, images.train)
                 for seed in seeds:
-                    yield Ready(spec.model_copy(update={"seed": seed}), images, planned)
+                    yield Ready(spec.model_copy(update={"seed": seed}), images, planned, tree)
         except SpecError as error:
             self._blame(tree, Finding(_dotted(error.at), str(error)))
 
     def _with_tickets(
-        self, spec: RunSpec, images: Description, seeds: Sequence[int]
+        self, spec: RunSpec, images: Description, seeds: Sequence[int], tree: Tree
     ) -> Iterator[Ready]:
         """Runs that refer to tickets, which may be others for each seed."""
         for seed in seeds:
             found = sources.resolve(spec.model_copy(update={"seed": seed}), settings.root())
             self.notes += found.notes
-            yield Ready(found.spec, images, plan(found.spec, images.train))
+            yield Ready(found.spec, images, plan(found.spec, images.train), tree)
 
     def _describe(self, spec: RunSpec, tree: Tree) -> Description | None:
         key = spec.data.model_dump_json()

@@ -56,10 +56,14 @@ def kept_units(weights: Mapping[str, Tensor], settings: TopologySettings) -> dic
     Raises:
         SpecError: the layers to keep dense do not fit.
     """
-    s, block = settings, blocks(weights, settings)
-    kept = densities.counts(
-        masks.shapes(weights), s.density, s.allocation, s.power, fixed(weights, s)
-    )
+    s, block, dense = settings, blocks(weights, settings), fixed(weights, settings)
+    try:
+        kept = densities.counts(masks.shapes(weights), s.density, s.allocation, s.power, dense)
+    except SpecError as error:
+        if s.structure == "weight":
+            raise
+        why = f"{error} (structure: channel keeps linear layers dense)"
+        raise SpecError(why, "sparsifier.structure") from None
     room = {name: weights[name].numel() // block[name] for name in block}
     return _shares.in_units(kept, block, room, sum(kept.values()))
 

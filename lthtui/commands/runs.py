@@ -81,13 +81,17 @@ def launch(
 
     Raises:
         typer.Exit: the runs were followed to their end.
+        FileError: a network cannot have the masks that are asked for.
         UsageError: the root cannot be written to.
     """
+    from lthtui import layouts
+    from lthtui.commands.tickets import ask
     from lthtui.launch import queue
 
     for expansion in expansions:
         for note in expansion.notes:
             _say(f"{expansion.source}: {note}")
+    layouts.check(expansions, ask, _say)
     ready = [one for expansion in expansions for one in expansion.runs]
     specs = [one.spec for one in ready]
     if dry_run:

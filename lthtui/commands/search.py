@@ -39,12 +39,14 @@ def search(
         raise UsageError(f"search takes one spec; {len(names)} given")
     if write is not None and write.exists():
         raise UsageError(f"{clean_line(str(write))} exists already; it was left as it is")
-    from lthtui import searching, specfiles
+    from lthtui import layouts, searching, specfiles
     from lthtui.commands.runs import display
+    from lthtui.commands.tickets import ask
     from lthtui.headless import Follower
     from lthtui.launch.queue import Submitted
 
     expansion, make = specfiles.trials(names[0], changes)
+    layouts.check([expansion], ask, _say)
     folder = settings.root(root)
 
     def follow(submitted: Sequence[Submitted], shown: dict[str, str]) -> Follower:

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from engine.errors import USAGE, LthError, UsageError
-from lthtui import costs, overrides, planning, specfiles, specpaths
+from lthtui import costs, layouts, overrides, planning, specfiles, specpaths
 from lthtui.commands import Json, Specs
+from lthtui.commands.tickets import ask
 from lthtui.costs import Cost, Measurement
 from lthtui.planning import Group
 from lthtui.specschema import json_schema
@@ -34,7 +35,7 @@ def check(arguments: Specs, as_json: Json = False) -> None:
     names, changes = overrides.separate(arguments)
     if not names:
         raise UsageError("no spec given; name a file, such as specs/quickstart.yaml")
-    reports = [_checked(name, changes) for name in names]
+    reports = list(_reports(names, changes))
     if as_json:
         typer.echo(json.dumps(reports, indent=2))
     for report in reports:
@@ -160,27 +161,47 @@ def _cost_lines(cost: Cost, measured: Measurement) -> Iterator[str]:
     )
 
 
-def _checked(name: str, changes: list[str]) -> dict[str, Any]:
+def _reports(names: list[str], changes: list[str]) -> Iterator[dict[str, Any]]:
+    """What to say of each file; shapes are asked about once for all that can be read."""
+    read = [_expanded(name, changes) for name in names]
+    good = [one for one in read if isinstance(one, specfiles.Expansion)]
+    refused = iter(layouts.refusals(good, ask, _say))
+    for name, one in zip(names, read, strict=True):
+        if isinstance(one, LthError):
+            yield _refused(name, one)
+        else:
+            wrong = next(refused)
+            yield _refused(name, wrong) if wrong else _accepted(one)
+
+
+def _expanded(name: str, changes: list[str]) -> specfiles.Expansion | LthError:
     try:
-        found = specfiles.expand(name, changes)
+        return specfiles.expand(name, changes)
     except LthError as error:
-        problems = error.problems if isinstance(error, FileError) else []
-        return {
-            "source": name,
-            "ok": False,
-            "runs": 0,
-            "notes": [],
-            "problems": [
-                {
-                    "source": one.source,
-                    "line": one.mark and one.mark.line,
-                    "column": one.mark and one.mark.column,
-                    "message": one.message,
-                }
-                for one in problems
-            ],
-            "text": str(error),
-        }
+        return error
+
+
+def _refused(name: str, error: LthError) -> dict[str, Any]:
+    problems = error.problems if isinstance(error, FileError) else []
+    return {
+        "source": name,
+        "ok": False,
+        "runs": 0,
+        "notes": [],
+        "problems": [
+            {
+                "source": one.source,
+                "line": one.mark and one.mark.line,
+                "column": one.mark and one.mark.column,
+                "message": one.message,
+            }
+            for one in problems
+        ],
+        "text": str(error),
+    }
+
+
+def _accepted(found: specfiles.Expansion) -> dict[str, Any]:
     return {
         "source": found.source,
         "ok": True,
@@ -189,6 +210,10 @@ def _checked(name: str, changes: list[str]) -> dict[str, Any]:
         "problems": [],
         "text": f"{found.source}: ok, {_count(len(found.runs), 'run')}; {_images(found)}",
     }
+
+
+def _say(message: str) -> None:
+    typer.echo(message, err=True)
 
 
 def _images(found: specfiles.Expansion) -> str:

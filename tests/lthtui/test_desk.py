@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from rundirs import FakeRun
@@ -13,6 +17,7 @@ from lthtui import lookout
 from lthtui.desk import Desk
 from lthtui.records import RunSummary, TicketRecord, curve
 from lthtui.runview import view
+from lthtui.yamlfile import FileError
 
 SPEC = "data: {name: digits, per_class: 20, validation: 300}\nmodel: resnet20\nseeds: [0, 1]\n"
 FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
@@ -46,6 +51,17 @@ def test_submitted_runs_are_run_once(stage, desk):
     settled(stage, desk, {"finished": 2})
     assert desk.submit(path) == "2 runs already finished"
     assert desk.poll() is None
+
+
+def test_what_the_shapes_of_the_network_rule_out_is_not_queued(stage, desk, monkeypatch):
+    answer = {"message": "matches no weights", "at": "sparsifier.prunable"}
+    body = f"print({json.dumps({'refusals': [answer]})!r})"
+    monkeypatch.setenv("LTHTUI_WORKER", shlex.join([sys.executable, "-c", body]))
+    (path,) = desk.specs()
+    Path(path).write_text(SPEC + "sparsifier: {name: imp, prunable: re:no}\n")
+    with pytest.raises(FileError, match=r"play.yaml:4:35: matches no weights"):
+        desk.submit(path)
+    assert stage.runs() == []
 
 
 def test_stop_and_resume(stage, desk):
