@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
-from engine.plugin import Frozen, impossible
+from engine.plugin import Frozen, Settings, impossible
 
 Number = int | float
 Scalar = bool | int | float | str
@@ -177,6 +177,15 @@ class Search(Frozen):
             if any(not span.choices and span.step is None for span in spans):
                 raise impossible("over", "a grid needs a step or choices for each field")
         return self
+
+    def beside_goal(self, sparsifier: Settings) -> str:
+        """Why a method that is told its density meets no other; empty if it can meet the goal."""
+        density, field = getattr(sparsifier, "density", None), "sparsifier.density"
+        if not isinstance(self.goal, Density) or density is None or field in self.over:
+            return ""
+        optional = type(sparsifier).model_fields["density"].default is None
+        instead = f"leave out {field}" if optional else f"search over {field}"
+        return f"every trial has the density {density:g} of {field}; {instead}, or leave out goal"
 
     @property
     def most(self) -> int:

@@ -279,6 +279,8 @@ class _Expander:
         if first.spec.select.split != "val":
             why = "a search is decided on validation images; select.split must be val"
             self._blame(self.written, Finding(("search",), why, "key"))
+        if why := search.beside_goal(first.spec.sparsifier):
+            self._blame(self.written, Finding(("search", "goal"), why, "key"))
         over = {}
         for field, span in search.over.items():
             fractions = not span.choices and takes_fractions(self.tree.data, _dotted(field))

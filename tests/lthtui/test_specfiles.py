@@ -600,6 +600,16 @@ SEARCHED = {
         "search: {over: {sparsifier.rate: [0.1, 0.4]}, goal: {density: 0.1}, sampler: ¦tpe}",
         "dividing the range",
     ),
+    "a density that is told": (
+        "sparsifier: {name: continuous, density: 0.1}\n"
+        "search: {over: {sparsifier.initial: [-1, 1]}, ¦goal: {density: 0.1}}",
+        "every trial has the density 0.1 of sparsifier.density; leave out sparsifier.density, or",
+    ),
+    "a density that is never unknown": (
+        "sparsifier: {name: snip, density: 0.1}\n"
+        "search: {over: {data.fraction: [0.5, 1]}, ¦goal: {density: 0.2}}",
+        "search over sparsifier.density, or leave out goal",
+    ),
     "the seed": ("search: {over: {¦seed: [1, 9]}}", "seeds vary by"),
     "what tells no runs apart": ("search: {over: {¦checkpoint: [1, 9]}}", "all trials"),
     "on test": (
@@ -660,6 +670,12 @@ def test_a_trial_that_cannot_be_is_refused(folder):
     _, trial = searching(folder, "{over: {sparsifier.rate: [0.1, 0.4]}}")
     with pytest.raises(FileError, match=r"x.yaml:\d+:\d+: must be below 1"):
         trial({"sparsifier.rate": 2.0})
+
+
+def test_a_density_may_be_the_goal_where_it_is_searched(folder):
+    over = "{over: {sparsifier.density: [0.1, 0.4]}, goal: {density: 0.2}}"
+    path = spec_file(folder, f"{RIGL.replace('rigl', 'snip')}search: {over}\n")
+    assert specfiles.trials(path)[0].search.goal.density == 0.2
 
 
 def test_a_search_can_be_changed_on_the_command_line(folder):
