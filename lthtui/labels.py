@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lthtui.text import clean_line
@@ -15,8 +16,10 @@ IGNORED = (
     *("name", "experiment", "seed", "tags", "launch", "tracking"),
     *("keep", "evaluate", "checkpoint", "controls"),
 )
+UNTOLD = ("data.examples_sha256",)  # said by data.examples
 MOST = 3  # settings that a label names
 SHORT = 6  # characters of a group's id that stand for it
+TICKET = "ticket"  # the sparsifier that always starts from another run's mask
 
 
 def distinguish(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -67,7 +70,10 @@ def by_method(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
         called = {one: _called(specs[one], names) for one in ready}
         own = _own({one: specs[one] for one in ready}, called)
         parts = {one: (called[one], own[one], rest[one], _set(specs[one])) for one in ready}
-        names |= _unique({one: " ".join(filter(None, parts[one])) for one in ready})
+        found = {one: " ".join(filter(None, parts[one])) for one in ready}
+        found = _apart(found, {one: _level(specs[one]) for one in ready})
+        found = _apart(found, {one: one[:SHORT] for one in ready})
+        names |= {one: clean_line(name) for one, name in found.items()}
         waiting = [one for one in waiting if one not in names]
     return names
 
@@ -91,7 +97,9 @@ def method(spec: Mapping[str, Any]) -> str:
 def _called(spec: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """The sparsifier, or the kind of control and the name or the group of what it controls."""
     if not spec.get("controls"):
-        return str(spec["sparsifier"]["name"])
+        method = spec["sparsifier"]
+        starts = " source" if method.get("source") and method["name"] != TICKET else ""
+        return f"{method['name']}{starts}"
     kind, source = str(spec["controls"]["kind"]), _source(spec)
     return f"{kind} of {names.get(source, source[:SHORT])}" if source else kind
 
@@ -142,10 +150,20 @@ def _set(spec: Mapping[str, Any]) -> str:
     return _label({key: flat[key] for key in instead if key in flat})
 
 
-def _unique(names: Mapping[str, str]) -> dict[str, str]:
-    count = Counter(names.values())
+def _level(spec: Mapping[str, Any]) -> str:
+    """Which level's ticket a control was asked for; empty for what is none."""
+    source = (spec.get("controls") or {}).get("source")
+    pick = source.get("pick") if isinstance(source, Mapping) else None
+    return "" if pick is None else f"level {pick}"
+
+
+def _apart(names: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """The names, those of several groups with more to them if that tells these apart."""
+    known: dict[str, set[str]] = {}
+    for group, name in names.items():
+        known.setdefault(name, set()).add(more[group])
     return {
-        group: clean_line(name if count[name] == 1 else f"{name} {group[:SHORT]}")
+        group: f"{name} {more[group]}".rstrip() if len(known[name]) > 1 else name
         for group, name in names.items()
     }
 
@@ -168,9 +186,18 @@ def _label(differs: Mapping[str, Any]) -> str:
     return clean_line(" ".join([*names, *shown[:MOST], *more]))
 
 
+def _listed(value: Any) -> Any:
+    """The file that lists images, in short: a run's set as `RUN:LEVEL`."""
+    path = Path(str(value)) if value else None
+    if path is None:
+        return value
+    run = re.search(r"[0-9a-f]{6}-s\d+(-\d+)?$", path.parts[-4]) if path.parts[3:] else None
+    return f"{run[0]}:{int(path.parts[-2])}" if run and path.parts[-2].isdecimal() else path.name
+
+
 def _flat(spec: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in spec.items():
-        if not prefix and key in IGNORED:
+        if (not prefix and key in IGNORED) or f"{prefix}{key}" in UNTOLD:
             continue
         if isinstance(value, Mapping):
             name = value.get("name")
@@ -178,4 +205,4 @@ def _flat(spec: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
                 yield f"{prefix}{key}.name", name
             yield from _flat({k: v for k, v in value.items() if k != "name"}, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}", value
+            yield f"{prefix}{key}", _listed(value) if f"{prefix}{key}" == "data.examples" else value

@@ -103,6 +103,46 @@ def test_controls_of_one_source_are_told_apart():
     assert (named["ccccccc"], named["ddddddd"]) == ("erk of imp cccccc", "erk of imp dddddd")
 
 
+def test_controls_of_one_sources_levels_are_told_apart_by_the_level_that_was_asked_for():
+    def control(pick):
+        spec = asked("ticket", "same_layer", "imp1")
+        spec["controls"]["source"]["pick"] = pick
+        return spec
+
+    imp = {"imp1": asked("imp")}
+    assert by_method({**imp, "a": control("last")})["a"] == "same_layer of imp"
+    named = by_method({**imp, "a": control("last"), "b": control(2), "ccccccc": control(2)})
+    assert named == {
+        "imp1": "imp",
+        "a": "same_layer of imp level last",
+        "b": "same_layer of imp level 2 b",
+        "ccccccc": "same_layer of imp level 2 cccccc",
+    }
+
+
+def test_what_starts_from_another_runs_mask_says_so():
+    again = {"name": "rigl", "source": {"run": "r", "group": "g"}, "interval": 10}
+    specs = {"a": asked("rigl"), "b": asked("rigl", sparsifier=again), "c": asked("ticket")}
+    specs["c"]["sparsifier"]["source"] = {"run": "r", "group": "g"}
+    assert by_method(specs) == {"a": "rigl", "b": "rigl source", "c": "ticket"}
+
+
+def test_listed_images_are_told_in_short():
+    def listed(examples):
+        return asked("imp", data={**plain, "examples": examples, "examples_sha256": "0" * 64})
+
+    plain = {"name": "digits"}
+    file = "/a/long/way/mlruns/runs/20260101-a-long-name-abcdef-s1/evaluations/03/critical_set.json"
+    specs = {"a": asked("imp", data=plain), "b": listed(file), "c": listed("/far/away/few.txt")}
+    assert by_method(specs) == {
+        "a": "imp",
+        "b": "imp examples=abcdef-s1:3",
+        "c": "imp examples=few.txt",
+    }
+    same = by_method({"aaaaaa1": listed("/one/few.txt"), "bbbbbb1": listed("/two/few.txt")})
+    assert same == {"aaaaaa1": "imp aaaaaa", "bbbbbb1": "imp bbbbbb"}
+
+
 def test_controls_that_name_each_other_are_named_too():
     specs = {"a": asked("ticket", "erk", "b"), "b": asked("ticket", "erk", "a")}
     assert by_method(specs) == {"a": "erk of b", "b": "erk of a"}
