@@ -20,7 +20,7 @@ from pydantic import (
 from engine.choice import Choice
 from engine.durations import Duration
 from engine.plugin import DataSettings, Frozen, Settings, impossible
-from engine.sources import Source
+from engine.sources import Source, found_in
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
@@ -315,11 +315,13 @@ class RunSpec(Frozen):
     def group(self) -> str:
         """The digest without the seed: runs of one group differ in their seed only.
 
-        Each seed may have a source of its own, and what was set for that.
+        Each seed may have a source of its own, and what was set for that. Controls whose sparsifier
+        does not name what they control are groups of their own, too.
         """
         identity = self._uncontrolled()._identity("group")
         identity.pop("seed", None)
-        if self.controls and self.controls.instead:
+        named = next(found_in(self.sparsifier), None) is not None
+        if self.controls and (self.controls.instead or not named):
             identity["controls"] = self.controls.model_dump(
                 mode="json", exclude={"instead"}, context={"purpose": "group"}
             )

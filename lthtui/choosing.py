@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from engine.errors import UsageError
 from engine.rundir import RunDirectory
 from lthtui import identity, labels, runnames, specfiles
+from lthtui.identity import Identity
 from lthtui.runview import RunView
+from lthtui.text import clean_line
 
 LEAST = labels.SHORT  # characters of a group's id that name it
+_GIVEN = {"tickets": ("sparsifier", "source"), "images": ("data", "examples")}
 
 
 @dataclass
 class Chosen:
-    """Runs, each once, in the order in which they were named; `notes` say what is not there."""
+    """Runs, each once in a group, in the order in which they were named.
 
-    runs: dict[str, RunView] = field(default_factory=dict)
+    Attributes:
+        runs: by run and group.
+        notes: what is not there.
+    """
+
+    runs: dict[tuple[str, str], RunView] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -44,28 +52,64 @@ def choose(
         if found is None:
             found = _named(root, oldest_first, word)
             chosen.notes += _short(oldest_first, word, found)
-        chosen.runs |= {run.run_id: run for run in found}
+        chosen.runs |= {(run.run_id, run.group): run for run in found}
     return chosen
+
+
+def standing(known: Iterable[RunView]) -> Iterator[RunView]:
+    """Runs as what they were made as, and once more for all else that they stand for."""
+    for run in known:
+        yield run
+        for one in identity.others(RunDirectory(run.directory)) if run.directory else ():
+            yield replace(
+                run,
+                name=clean_line(one.name),
+                experiment=clean_line(one.experiment),
+                group=one.group,
+                family=one.family,
+                controls=one.controls,
+            )
 
 
 def labelled(runs: Iterable[RunView]) -> dict[str, str]:
     """By group, its method and what else tells it from the other groups."""
-    first: dict[str, RunView] = {}
-    for run in runs:
-        first.setdefault(run.group, run)
-    asked = {group: spec for group, run in first.items() if (spec := _asked(run))}
-    known = labels.by_method(asked)
+    first = _first(runs)
+    known = labels.by_method(_asked(first))
     return {g: known.get(g, f"{run.sparsifier} {g[:LEAST]}") for g, run in first.items()}
 
 
-def _asked(run: RunView) -> dict[str, Any]:
-    """What a run's spec asks for besides defaults; nothing where there is none to read."""
+def given(runs: Iterable[RunView]) -> dict[str, set[str]]:
+    """By group, what of other runs its runs start from: tickets, images, or both."""
+    return {
+        group: {what for what, (block, name) in _GIVEN.items() if spec.get(block, {}).get(name)}
+        for group, spec in _asked(_first(runs)).items()
+    }
+
+
+def _first(runs: Iterable[RunView]) -> dict[str, RunView]:
+    first: dict[str, RunView] = {}
+    for run in runs:
+        first.setdefault(run.group, run)
+    return first
+
+
+def _asked(first: Mapping[str, RunView]) -> dict[str, dict[str, Any]]:
+    """By group, what its spec asks for besides defaults; of those that can be read."""
+    found = {
+        g: next((one for one in _known_as(r) if one.group == g), None) for g, r in first.items()
+    }
+    return {group: one.asked for group, one in found.items() if one}
+
+
+def _known_as(run: RunView) -> list[Identity]:
+    """All that a run stands for; nothing where there is no spec to read."""
     if not run.directory:
-        return {}
+        return []
+    directory = RunDirectory(run.directory)
     try:
-        return identity.read(RunDirectory(run.directory)).asked
+        return [identity.read(directory), *identity.others(directory)]
     except (OSError, ValueError):
-        return {}
+        return []
 
 
 def _is_spec(word: str) -> bool:
@@ -95,9 +139,9 @@ def _named(root: Path, known: Sequence[RunView], word: str) -> list[RunView]:
         if members:
             return members
     if any(run.run_id == word for run in known):
-        return [run for run in known if run.run_id == word]
+        return [run for run in known if run.run_id == word][:1]
     (directory,) = runnames.find(root, [word])
-    return [run for run in known if run.run_id == directory.run_id]
+    return [run for run in known if run.run_id == directory.run_id][:1]
 
 
 def _short(known: Sequence[RunView], word: str, found: Sequence[RunView]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean, stdev
 from typing import Any, Literal
@@ -100,6 +100,7 @@ def compare(
     level: Choice = "winning",
     baselines: Sequence[str] = (DENSE,),
     others: Sequence[RunView] = (),
+    given: Mapping[str, Collection[str]] | None = None,
 ) -> Comparison:
     """Compare the groups of `runs`, in the order of the runs, controls behind what they control.
 
@@ -109,6 +110,7 @@ def compare(
             number. The first three need a finished run.
         baselines: labels or methods; `dense` may also be the dense levels of other methods' runs.
         others: runs that are not compared, but whose dense ones may be the baseline `dense`.
+        given: by group, what of other runs its runs start from, as `choosing.given` finds it.
 
     Raises:
         UsageError: a baseline is none of the groups, or several of a family; all dense ones count
@@ -127,7 +129,8 @@ def compare(
         *_left_out(measured, level),
         *_without(baselines, bases, measured),
         *_unnamed(bases.values(), runs),
-        *_reused(measured),
+        *_shared(measured),
+        *_reused(measured, given or {}),
     )
     return Comparison(level, tuple(baselines), measured, notes)
 
@@ -152,7 +155,7 @@ def _row(label: str, runs: Sequence[RunView], level: Choice) -> Row:
 
 
 def _ordered(rows: Sequence[Row]) -> list[Row]:
-    place = {run.run_id: index for index, row in enumerate(rows) for run in row.runs}
+    place = {run.run_id: i for i, row in reversed([*enumerate(rows)]) for run in row.runs}
 
     def key(index: int) -> tuple[int, bool, int]:
         controls = rows[index].first.controls
@@ -196,10 +199,11 @@ def _sum(values: Iterable[float | None]) -> float | None:
 
 
 def _matching(name: str, rows: Iterable[Row]) -> list[Row]:
-    """The rows that a baseline's name means: those of this label, or else of this method."""
+    """The rows that a baseline's name means: of this label, else method, else first words."""
     found = [*rows]
     named = [row for row in found if row.label == name]
-    return named or [row for row in found if row.method == name]
+    named = named or [row for row in found if row.method == name]
+    return named or [row for row in found if row.label.startswith(f"{name} ")]
 
 
 def _check_baseline(name: str, rows: Sequence[Row]) -> None:
@@ -207,7 +211,8 @@ def _check_baseline(name: str, rows: Sequence[Row]) -> None:
     if not matching and name != DENSE:
         known = dict.fromkeys(word for row in rows for word in (row.label, row.method))
         raise UsageError(f"no group is called '{name}'{did_you_mean(name, [*known])}")
-    families = [row.first.family for row in matching]
+    trained = {frozenset(run.run_id for run in row.runs): row for row in matching}
+    families = [row.first.family for row in trained.values()]
     if len(set(families)) < len(families) and name != DENSE:
         listed = "".join(f"\n  {row.label}" for row in matching)
         raise UsageError(f"baseline {name} means several groups; name one by its label:{listed}")
@@ -312,11 +317,31 @@ def _unnamed(bases: Iterable[Mapping[int, Result]], runs: Iterable[RunView]) -> 
         yield f"{DENSE} is taken from runs that were not named: {', '.join(found)}"
 
 
-def _reused(rows: Sequence[Row]) -> Iterator[str]:
+def _shared(rows: Sequence[Row]) -> Iterator[str]:
+    """Rows that have the same runs, which count in each of them."""
+    holders: dict[str, list[Row]] = {}
+    for row in rows:
+        for result in row.results:
+            holders.setdefault(result.run.run_id, []).append(row)
+    shared: dict[tuple[str, ...], list[str]] = {}
+    for run, found in holders.items():
+        if found[1:]:
+            shared.setdefault(tuple(row.label for row in found), []).append(run)
+    for labels, ids in shared.items():
+        yield f"the same trainings stand in {' and '.join(labels)}: {', '.join(ids)}"
+
+
+def _reused(rows: Sequence[Row], given: Mapping[str, Collection[str]]) -> Iterator[str]:
     """Rows whose cost is not all that it took."""
-    labels = [row.label for row in rows if row.results and row.first.sparsifier == "ticket"]
-    if labels:
-        yield f"the cost of finding the tickets they start from is left out: {', '.join(labels)}"
+    for what in ("tickets", "images"):
+        labels = [row.label for row in rows if row.results and _starts_from(what, row, given)]
+        if labels:
+            yield f"the cost of finding the {what} they start from is left out: {', '.join(labels)}"
+
+
+def _starts_from(what: str, row: Row, given: Mapping[str, Collection[str]]) -> bool:
+    retrained = what == "tickets" and row.first.sparsifier == "ticket"
+    return retrained or what in given.get(row.first.group, ())
 
 
 def _described(row: Row) -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.rundir import RunDirectory
+from engine.rundir import RunDirectory, write_json
 from engine.spec import RunSpec
 
 FILE = "identity.json"
+ALSO = "also.json"  # other specs that ask for the same training, as that of another control
 
 
 class Control(BaseModel):
@@ -35,6 +37,11 @@ class Control(BaseModel):
         source = spec.controls.source
         sets = tuple(at for at in spec.controls.instead if not at.startswith("select."))
         return cls(run=source.run, level=source.level, kind=spec.controls.kind, sets=sets)
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """As JSON shows it."""
+        return self.model_dump(exclude={"sets"})
 
 
 class Identity(BaseModel):
@@ -101,6 +108,35 @@ def read(directory: RunDirectory) -> Identity:
         return Identity.model_validate_json(_file(directory).read_bytes())
     except (OSError, ValidationError):
         return Identity.of(directory.spec())
+
+
+def note(directory: RunDirectory, spec: RunSpec) -> None:
+    """Note that a run is also what `spec`, of the same digest, asks for: a control of another run.
+
+    Nothing is noted where it is known as a run of that group. The caller holds the queue's lock.
+    """
+    known = (read(directory), *others(directory))
+    if spec.group not in {one.group for one in known}:
+        write_json(directory.path / ALSO, [*_noted(directory), spec.model_dump(mode="json")])
+
+
+def others(directory: RunDirectory) -> list[Identity]:
+    """What a run is besides what it was made as, the first noted first."""
+    found = []
+    for one in _noted(directory):
+        try:
+            found.append(Identity.of(RunSpec.model_validate(one)))
+        except ValueError:  # of another version
+            continue
+    return found
+
+
+def _noted(directory: RunDirectory) -> list[Any]:
+    try:
+        found = json.loads((directory.path / ALSO).read_bytes())
+    except (OSError, ValueError):
+        return []
+    return found if isinstance(found, list) else []
 
 
 def _file(directory: RunDirectory) -> Path:

@@ -135,7 +135,10 @@ class Watched:
             "sparsifier": facts.sparsifier,
             "dataset": facts.dataset,
             "model": facts.model,
-            "controls": facts.controls.model_dump(exclude={"sets"}) if facts.controls else None,
+            "controls": facts.controls.shown if facts.controls else None,
+            "also_controls": [
+                one.controls.shown for one in identity.others(self.directory) if one.controls
+            ],
             "flops": progress.flops,
             "levels": [self._level(level) for level in progress.finished_levels],
             "winning": {**won.model_dump(), "ticket": self._path(won.ticket)} if won else None,

@@ -1,4 +1,4 @@
-"""The table of `lthtui list`: runs as lines, controls under the run that they control."""
+"""The table of `lthtui list`: runs as lines, controls under each run that they control."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lthtui import runnames
+from lthtui.identity import Identity
 from lthtui.report import aligned
 from lthtui.text import clean_line
 
 HEADER = ("RUN", "METHOD", "STATUS", "LEVELS", "KEPT", "VAL", "TEST")
 CONTROL = "└ "  # before the runs that control the one above
+SAME = "= "  # before a run that has a line already, where it stands for something else, too
 METHOD = 20  # characters of a method that a narrow table keeps
 
 
@@ -21,6 +23,12 @@ def lines(runs: Sequence[dict[str, Any]], width: int | None) -> Iterator[str]:
     if width is not None:
         table = _narrowed(table, width)
     yield from aligned(table[0], table[1:])
+
+
+def same(run: dict[str, Any], besides: Identity, label: str) -> dict[str, Any]:
+    """A run as what else it stands for."""
+    controls = besides.controls.shown if besides.controls else None
+    return {**run, "controls": controls, "label": label, "same": True}
 
 
 def _narrowed(table: Sequence[Sequence[str]], width: int) -> list[Sequence[str]]:
@@ -38,7 +46,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def _cut_run(run: str, width: int) -> str:
-    lead = CONTROL if run.startswith(CONTROL) else ""
+    lead = run[:2] if run.startswith((CONTROL, SAME)) else ""
     return lead + runnames.trimmed(run.removeprefix(lead), width - len(lead))
 
 
@@ -52,14 +60,16 @@ def _nested(runs: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     waiting = below[None][::-1]
     while waiting:
         yield (run := waiting.pop())
-        waiting += below[run["run_id"]][::-1]
+        if "same" not in run:
+            waiting += below[run["run_id"]][::-1]
 
 
 def _row(run: dict[str, Any]) -> Sequence[str]:
     won = run["winning"] or {}
     shares = (won.get("density"), won.get("val_accuracy"), won.get("test_accuracy"))
+    lead = SAME if "same" in run else CONTROL if run["controls"] else ""
     return (
-        f"{CONTROL if run['controls'] else ''}{clean_line(run['run_id'])}",
+        f"{lead}{clean_line(run['run_id'])}",
         run["label"],
         "stalled" if run["stalled"] else run["status"],
         str(len(run["levels"])),

@@ -61,7 +61,7 @@ def compare_runs(
     """Compare methods over their seeds: accuracy, density, cost, and gains over baselines."""
     form = _form(markdown, as_csv, as_json)
     read = _level(level)
-    from lthtui.choosing import choose, labelled
+    from lthtui.choosing import choose, given, labelled, standing
     from lthtui.lookout import Lookout
 
     names, changes = overrides.separate(arguments)
@@ -71,10 +71,10 @@ def compare_runs(
         board = lookout.look()
     finally:
         lookout.close()
-    known = [*board.runs.values()] if board else []
+    known = [*standing(board.runs.values())] if board else []
     chosen = choose(folder, known, names, changes)
     runs, over = [*chosen.runs.values()], tuple(dict.fromkeys(baselines or ["dense"]))
-    found = compare(runs, labelled(runs), read, over, known)
+    found = compare(runs, labelled(runs), read, over, known, given(runs))
     for note in [*([board.trouble] if board and board.trouble else []), *chosen.notes]:
         _say(note)
     _write(found, form)

@@ -13,7 +13,7 @@ from engine.sources import Level
 from lthtui import identity, overrides, settings
 from lthtui.commands import Json, Root
 from lthtui.commands.runs import Again, Detach, DryRun, Priority, launch
-from lthtui.identity import Control
+from lthtui.identity import Control, Identity
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
@@ -87,24 +87,25 @@ def control(
         return
     expansions = [expansion for _, expansion in derived]
     specs = [run.spec for expansion in expansions for run in expansion.runs]
-    for line in _listed_elsewhere(queue.preview(folder, specs, again=again), specs):
+    for line in _shared(queue.preview(folder, specs, again=again), specs):
         typer.echo(line, err=True)
     launch(folder, expansions, detach, dry_run, again, priority, as_json)
 
 
-def _listed_elsewhere(found: Sequence[Submitted], specs: Sequence[RunSpec]) -> Iterator[str]:
-    """What is said of runs that stand for a control, but were made as something else."""
-    known: dict[Path, Control | None] = {}
+def _shared(found: Sequence[Submitted], specs: Sequence[RunSpec]) -> Iterator[str]:
+    """What is said of runs that will stand for a control, but were made as something else."""
+    known: dict[Path, list[Identity]] = {}
     for one, spec in zip(found, specs, strict=True):
-        wanted, path = Control.of(spec), one.directory.path
+        wanted, path = Identity.of(spec), one.directory.path
         if path not in known:
             new = one.action == "new"
-            known[path] = wanted if new else identity.read(one.directory).controls
-        if _named(known[path]) != _named(wanted):
+            made = wanted if new else identity.read(one.directory)
+            known[path] = [made, *identity.others(one.directory)]
+        if wanted.group not in {other.group for other in known[path]}:
             yield clean_line(
                 f"{one.directory.run_id} {_STANDING[one.action]} and stands for"
-                f" {_named(wanted)}; it is listed as {_named(known[path])}, and --again makes"
-                " another",
+                f" {_named(wanted.controls)}, as well as for {_named(known[path][0].controls)};"
+                " --again makes another",
                 1000,
             )
 

@@ -112,11 +112,11 @@ def launch(
 
 def list_runs(as_json: Json = False, root: Root = None) -> None:
     """List all runs, the oldest first."""
-    from lthtui import runtable
+    from lthtui import identity, runtable
     from lthtui.labels import by_experiment
     from lthtui.monitor import Watched
 
-    found, known = [], []
+    found, known, besides = [], [], []
     for directory in runnames.every(settings.root(root)):
         watched = Watched(directory, curves=False)
         watched.refresh()
@@ -125,7 +125,9 @@ def list_runs(as_json: Json = False, root: Root = None) -> None:
             known.append(watched.identity)
         except (OSError, ValueError) as error:
             _say(f"{directory.run_id}: its spec can't be read: {error}")
-    labels = by_experiment(known)
+            continue
+        besides += [(found[-1], one) for one in identity.others(directory)]
+    labels = by_experiment([*known, *(one for _, one in besides)])
     found = [{**run, "label": labels[run["experiment"], run["group"]]} for run in found]
     if as_json:
         typer.echo(json.dumps(found))
@@ -134,8 +136,11 @@ def list_runs(as_json: Json = False, root: Root = None) -> None:
         _say("no runs yet; `lthtui run SPEC` makes one")
         return
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in runtable.lines(found, width):
+    again = [runtable.same(run, one, labels[one.experiment, one.group]) for run, one in besides]
+    for line in runtable.lines([*found, *again], width):
         typer.echo(line)
+    if again:
+        _say(f"{runtable.SAME}a run that stands in this list already, for this as well")
 
 
 def show(name: Run, as_json: Json = False, root: Root = None) -> None:
@@ -155,8 +160,8 @@ def show(name: Run, as_json: Json = False, root: Root = None) -> None:
     for key in keys:
         value = method(watched.identity.asked) if key == "sparsifier" else facts[key]
         typer.echo(f"{key:<12}{clean_line(str(value), 1000)}")
-    if facts["controls"]:
-        run, level, kind = (clean_line(str(facts["controls"][k])) for k in ("run", "level", "kind"))
+    for control in filter(None, [facts["controls"], *facts["also_controls"]]):
+        run, level, kind = (clean_line(str(control[k])) for k in ("run", "level", "kind"))
         typer.echo(f"{'controls':<12}{run}, level {level}: {kind}")
     typer.echo()
     epilogue.results([watched])

@@ -74,7 +74,8 @@ def submit(
     """Queue runs in the order of `specs`, and make sure that somebody dispatches them.
 
     The same settings and seed are the same run: it is resumed in its own folder, with its images
-    wherever they are now, or left alone if it is finished, unless `again` asks for a new one.
+    wherever they are now, or left alone if it is finished, unless `again` asks for a new one. If
+    it was made as a control of another run, or as none, it is noted that it stands for this, too.
 
     Raises:
         UsageError: a run asks for a GPU that this machine does not have.
@@ -89,7 +90,9 @@ def submit(
             for submitted, spec in zip(done, anchored, strict=True):
                 if submitted.action == "new":
                     _make(submitted.directory, spec)
-                elif submitted.action == "resumed":
+                else:
+                    identity.note(submitted.directory, spec)
+                if submitted.action == "resumed":
                     _relocate(submitted.directory, spec)
                 if submitted.queued:
                     _enqueue(submitted.directory, spec.launch, priority)

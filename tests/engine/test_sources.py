@@ -77,6 +77,19 @@ def test_a_control_belongs_to_the_family_that_it_was_made_from() -> None:
             RunSpec.model_validate({**wider, "controls": {**controls, "instead": wrong}})
 
 
+def test_a_control_that_changes_nothing_else_is_a_group_of_its_own() -> None:
+    plain = _spec(FOUND, sparsifier="dense")
+
+    def null(source: Source, seed: int = 0) -> RunSpec:
+        controls = {"source": source, "kind": "null"}
+        return _spec(FOUND, sparsifier="dense", seed=seed, controls=controls)
+
+    made = null(FOUND)
+    assert (made.digest, made.family) == (plain.digest, plain.family)
+    assert made.group not in (plain.group, null(replace(FOUND, group="h")).group)
+    assert null(replace(FOUND, sha256="b" * 64, run="run-s1", level=7), seed=1).group == made.group
+
+
 def test_sources_are_found_and_replaced_wherever_they_stand() -> None:
     spec = _spec(Source("a"), controls={"source": "b:2", "kind": "null"})
     at = {"sparsifier.source": Source("a"), "controls.source": Source("b", 2)}

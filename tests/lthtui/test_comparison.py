@@ -259,6 +259,32 @@ def test_the_dense_level_of_a_dense_run_comes_before_that_of_the_null_control():
         assert by_label["dense here"].gains["dense"] is None
 
 
+def test_what_starts_from_other_runs_has_their_cost_left_out():
+    runs = [imp(0, 0.7, 0.8), rigl(0, 0.8), run("ticket", 0, level(0, 0.25, 0.8))]
+    found = compare(runs, {one.group: one.group for one in runs}, given={"rigl": {"tickets"},
+                    "imp": {"images"}, "ticket": {"tickets"}})  # fmt: skip
+    assert found.notes == (
+        "the cost of finding the tickets they start from is left out: rigl, ticket",
+        "the cost of finding the images they start from is left out: imp",
+    )
+
+
+def test_a_baseline_is_named_by_its_first_words_or_by_its_kind_where_its_runs_are_the_same():
+    control = Control(run="imp-s0", level=1, kind="budget")
+    one = run("dense", 0, level(0, 1.0, 0.72), controls=control, group="b1")
+    two = replace(one, group="b2")
+    labels = {"imp": "imp", one.group: "budget of imp multiplier=3", "b2": "budget of rigl"}
+    runs = [imp(0, 0.7, 0.8), one, two]
+    for name in ("budget of imp", "budget"):
+        found = compare(runs, labels, baselines=[name])
+        assert found.rows[0].gains[name].spread.mean == pytest.approx(0.08)
+    shared = "budget of imp multiplier=3 and budget of rigl"
+    assert found.notes == (f"the same trainings stand in {shared}: {one.run_id}",)
+    other = replace(two, run_id="other")
+    with pytest.raises(UsageError, match="baseline budget means several groups"):
+        compare([imp(0, 0.7, 0.8), one, other], labels, baselines=["budget"])
+
+
 def test_a_reused_tickets_cost_is_said_to_be_only_a_part():
     again = run("ticket", 0, level(0, 0.25, 0.8))
     assert table(dense(0, 0.7), again).notes == (

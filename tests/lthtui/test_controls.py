@@ -18,6 +18,7 @@ from engine.sources import Source
 from engine.tickets import Ticket
 from lthtui import cli, identity, runnames, specfiles
 from lthtui.commands import tickets
+from lthtui.launch import lease
 from lthtui.sources import resolved
 
 SPEC = """\
@@ -393,7 +394,7 @@ def test_a_network_without_a_width_has_no_small_one(chain, capsys, monkeypatch):
     )
 
 
-def test_a_run_that_stands_for_a_control_is_told_with_what_it_is_listed_as(chain, capsys):
+def test_a_run_that_will_stand_for_a_control_is_told_with_what_it_was_made_as(chain, capsys):
     imp = of(chain / "mlruns", "imp").run_id
     plain = ["sparsifier={name: dense, levels: 1, rewind: 1ep}", "name=plain"]
     [dense] = train(chain / "mlruns", "imp.yaml", *plain)
@@ -402,11 +403,100 @@ def test_a_run_that_stands_for_a_control_is_told_with_what_it_is_listed_as(chain
     said = capsys.readouterr()
     assert "is finished already: 2 levels" in said.out
     assert said.err == (
-        f"{dense.run_id} is finished already and stands for the null of {imp}, level 1;"
-        " it is listed as a run of its own, and --again makes another\n"
+        f"{dense.run_id} is finished already and stands for the null of {imp}, level 1,"
+        " as well as for a run of its own; --again makes another\n"
     )
     assert cli.main([*nulls, "--again"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def groups(capsys, *arguments: str) -> dict[str, dict]:
+    """By label, the groups of a comparison."""
+    capsys.readouterr()
+    assert cli.main(["compare", *arguments, "--json"]) == 0
+    return {one["label"]: one for one in json.loads(capsys.readouterr().out)["groups"]}
+
+
+def seeds(group: dict) -> list[int]:
+    return [run["seed"] for run in group["runs"]]
+
+
+def control(root: Path, *arguments: str) -> None:
+    """Run controls as `lthtui control` does, but in this process."""
+    assert cli.main(["control", *arguments, "--detach"]) == 0
+    for file in sorted(root.glob("queue/*.json")):
+        file.unlink()
+        finish(RunDirectory(root / "runs" / file.stem))
+
+
+NULL = "sparsifier={name: dense, levels: 2, rewind: 1ep}"
+
+
+@pytest.fixture
+def alone(copy, monkeypatch):
+    """The root of a copy with nothing but the two runs of IMP; no queue process is started."""
+    monkeypatch.setattr(lease, "ensure", lambda root: None)
+    root = copy / "mlruns"
+    for run in runnames.every(root):
+        if identity.read(run).name != "imp":
+            shutil.rmtree(run.path)
+    return root
+
+
+def test_shared_controls_are_in_every_group_that_they_belong_to(alone, capsys):
+    root, [first, second] = alone, runs(alone)
+    [dense] = train(root, "imp.yaml", NULL, "seeds=1", "name=plain", "experiment=imp")
+    control(root, "imp-s1", "--level", "2", "--kind", "same_layer")
+    [shared] = [run for run in runnames.every(root) if "same_layer" in run.run_id]
+    control(root, "imp", "--level", "last", "--kind", "same_layer,null")
+
+    found = groups(capsys, "imp", "--level", "last", "--baseline", "null")
+    assert {label: seeds(one) for label, one in found.items()} == {
+        "imp": [0, 1],
+        "same_layer of imp level 2": [1],
+        "same_layer of imp level last": [0, 1],
+        "null of imp": [0, 1],
+        "dense": [1],
+    }
+    assert found["imp"]["gains"]["null"]["n"] == 2
+    rows = [found[f"same_layer of imp level {level}"] for level in (2, "last")]
+    assert rows[0]["group"] != rows[1]["group"]
+    for row in rows:
+        assert seeds(groups(capsys, row["group"], "--level", "last").popitem()[1]) == seeds(row)
+
+    assert cli.main(["compare", "imp", "--level", "last"]) == 0
+    notes = capsys.readouterr().err
+    assert f"same_layer of imp level last: {shared.run_id}\n" in notes
+    assert f"the same trainings stand in null of imp and dense: {dense.run_id}\n" in notes
+
+    assert cli.main(["list"]) == 0
+    lines = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    at = {run: lines.index([run.run_id, "imp"]) for run in (first, second)}
+    assert lines.count(["=", dense.run_id]) == lines.count(["=", shared.run_id]) == 1
+    assert lines.index(["=", dense.run_id]) > at[second] > at[first]
+    assert cli.main(["list", "--json"]) == 0
+    listed = {run["run_id"]: run for run in json.loads(capsys.readouterr().out)}
+    null = {"run": second.run_id, "level": 2, "kind": "null"}
+    assert (listed[dense.run_id]["controls"], listed[dense.run_id]["also_controls"]) == (
+        None,
+        [null],
+    )
+    assert cli.main(["show", dense.run_id]) == 0
+    assert f"controls    {second.run_id}, level 2: null\n" in capsys.readouterr().out
+
+    control(root, "imp", "--level", "last", "--kind", "same_layer,null")  # nothing is noted twice
+    assert "as well as" not in capsys.readouterr().err
+    assert groups(capsys, "imp", "--level", "last", "--baseline", "null") == found
+
+
+def test_a_plain_run_that_was_made_as_a_control_is_in_its_own_group_too(alone, capsys):
+    control(alone, "imp", "--kind", "null")
+    plain = [NULL, "seeds=0,1", "name=plain", "experiment=imp"]
+    assert cli.main(["run", "imp.yaml", *plain, "--detach"]) == 0
+    assert not [*alone.glob("queue/*.json")]
+    found = groups(capsys, "imp", "--level", "last")
+    counted = {label.partition(" root=")[0]: seeds(one) for label, one in found.items()}
+    assert counted == {"imp": [0, 1], "null of imp": [0, 1], "dense": [0, 1]}
 
 
 def test_written_controls_are_short_and_not_overwritten(folder, capsys, tmp_path):

@@ -224,6 +224,7 @@ def test_the_object_of_a_run_has_every_field(make):
         "dataset": "digits",
         "model": "resnet20",
         "controls": None,
+        "also_controls": [],
         "error": None,
     }
     assert facts.items() <= found.items()
