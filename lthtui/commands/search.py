@@ -54,11 +54,11 @@ def search(
 
     found = searching.conduct(folder, expansion, make, follow, _say)
     _show(found, as_json)
-    if found.best is not None and not found.code:
+    if found.best is not None and found.met and not found.code:
         _tell_best(found.best, names[0], changes)
         if write is not None:
             write.write_text(searching.spec_of(found.best))
-    _end(found)
+    _end(found, write)
 
 
 def _show(found: Found, as_json: bool) -> None:
@@ -76,7 +76,9 @@ def _show(found: Found, as_json: bool) -> None:
 def _row(trial: Trial, found: Found) -> Sequence[str]:
     from lthtui.report import spread
 
-    note = "◆ best" if trial is found.best else clean_line(trial.error, 100)
+    note = clean_line(trial.error, 100)
+    if trial is found.best:
+        note = "◆ best" if found.met else "nearest"
     return (str(trial.number), *map(str, trial.values.values()), spread(trial.scores), note)
 
 
@@ -96,7 +98,7 @@ def _summary(found: Found) -> dict[str, Any]:
             }
             for trial in found.trials
         ],
-        "best": found.best.number if found.best else None,
+        "best": found.best.number if found.best and found.met else None,
         "met": found.met,
         "remark": found.remark or None,
     }
@@ -104,29 +106,38 @@ def _summary(found: Found) -> dict[str, Any]:
 
 def _tell_best(trial: Trial, name: str, changes: Sequence[str]) -> None:
     """Say what to type for the best trial's runs."""
-    from lthtui.yamlfile import dump_inline
-
     kept = [change for change in changes if not change.startswith("search")]
-    best = [f"{field}={dump_inline(value)}" for field, value in trial.values.items()]
+    best = _written(trial)
     _say(f"best: {' '.join(best)}; its runs again:")
     _say(f"  lthtui run {shlex.join([name, 'search=null', *kept, *best])}")
 
 
-def _end(found: Found) -> None:
+def _written(trial: Trial) -> list[str]:
+    from lthtui.yamlfile import dump_inline
+
+    return [f"{field}={dump_inline(value)}" for field, value in trial.values.items()]
+
+
+def _end(found: Found, write: Path | None) -> None:
     """Say how it ended, and exit as that asks for."""
-    for line in _remarks(found):
+    for line in _remarks(found, write):
         _say(line)
     if found.code or not found.met:
         raise typer.Exit(found.code or FAILED)
 
 
-def _remarks(found: Found) -> Iterator[str]:
+def _remarks(found: Found, write: Path | None) -> Iterator[str]:
     failed = [str(trial.number) for trial in found.trials if trial.error]
     if found.code in (INTERRUPTED, RESUMABLE):
         yield "the search was stopped; the same command goes on from here"
     elif failed:
         which = f"trial{'s' if failed[1:] else ''} {', '.join(failed)}"
         yield f"{which} failed; to try again, `lthtui retry RUN` and then the same command"
+    near = found.best
+    if near is not None and near.score is not None and not found.met:
+        yield f"nearest: {' '.join(_written(near))}, with a density of {near.score:.2%}"
+        if write is not None:
+            yield f"{clean_line(str(write))} was not written"
     if found.remark:
         yield found.remark
 

@@ -261,9 +261,17 @@ def test_a_density_is_found_between_the_ends(here, capsys):
 def test_a_density_that_is_not_met_fails_and_says_what_to_widen(here, capsys):
     write(here, HALVES.replace("0.7", "0.2"))
     play(here, 0.1, 0.5)
-    said = search(capsys, code=1)
-    assert "sparsifier.rate from 0.1 to 0.5 gives densities from 50.00% to 90.00%" in said.err
-    assert "◆ best" in said.out
+    said = search(capsys, "--write", "best.yaml", code=1)
+    assert said.err.splitlines()[-3:] == [
+        "nearest: sparsifier.rate=0.5, with a density of 50.00%",
+        "best.yaml was not written",
+        "sparsifier.rate from 0.1 to 0.5 gives densities from 50.00% to 90.00%; widen over",
+    ]
+    assert "best" not in said.out and "best:" not in said.err
+    assert said.out.splitlines()[2].split()[3] == "nearest"
+    assert not (here.folder / "best.yaml").exists()
+    found = summary(search(capsys, "--json", code=1))
+    assert (found["best"], found["met"]) == (None, False)
 
 
 def test_the_best_is_written_as_a_spec_that_runs_it(here, capsys):
