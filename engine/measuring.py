@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from engine import masks, seeds, tickets
 from engine.evaluation import score
 from engine.images import Images, Splits
 from engine.plan import Level, Plan, plan
+from engine.processes import Process
 from engine.registry import load
 from engine.rundir import RunDirectory
 from engine.setup import Setup
@@ -30,15 +32,15 @@ def measure(spec: RunSpec, device: torch.device) -> dict[str, Any]:
 
     Returns:
         parameters, prunable and kept counts, seconds per step and per evaluation (of validation
-        and test images), seconds to load, bytes of a ticket, of a mask, and of a run at its peak.
+        and test images), seconds from the start of this process to its first step, bytes of a
+        ticket, and of a run at its peak.
     """
-    began = time.perf_counter()
     torch.set_num_threads(spec.launch.threads)
     data = load("datasets", spec.data.name).load(spec.data).to(device)
     laid_out = plan(spec, len(data.train))
     training, sparsifier = _begun(spec, data, laid_out, device)
     net, mask = training.net, masks.ones(training.prunable())
-    ready = time.perf_counter() - began
+    ready = Process.of(os.getpid()).age
     ids = torch.arange(min(spec.train.batch_size, len(data.train)))
     training.take_step(ids, sparsifier)  # the first step warms caches up
     steps = _seconds(lambda: training.take_step(ids, sparsifier), STEPS, device)

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,6 +38,11 @@ class Process(BaseModel):
     def here(self) -> bool:
         """Whether it belongs to this host."""
         return self.host == socket.gethostname()
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was started, for a process of this host and boot."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - self.start / os.sysconf("SC_CLK_TCK")
 
     @property
     def alive(self) -> bool:

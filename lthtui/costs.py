@@ -25,7 +25,7 @@ class Measurement(BaseModel):
 
     Attributes:
         kept: weights that live in each level; None where only training will tell.
-        seconds_to_start: to load the images and build the network.
+        seconds_to_start: from the start of the worker program to its first step.
         ticket_bytes: size of one level's ticket.
         peak_bytes: disk that a run takes at most while it runs.
     """

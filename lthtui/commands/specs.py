@@ -150,13 +150,18 @@ def _cost_lines(cost: Cost, measured: Measurement) -> Iterator[str]:
     kept, peak = planning.size(cost.disk_bytes), planning.size(cost.peak_bytes)
     yield f"about {planning.duration(cost.seconds)} a run; disk {kept} kept, {peak} at the peak"
     threads = "" if measured.device != "cpu" else f", {_count(measured.threads, 'thread')}"
-    step, validate, test = map(
+    step, validate, test, start = map(
         planning.duration,
-        (measured.seconds_per_step, measured.seconds_per_validation, measured.seconds_per_test),
+        (
+            measured.seconds_per_step,
+            measured.seconds_per_validation,
+            measured.seconds_per_test,
+            measured.seconds_to_start,
+        ),
     )
     yield (
-        f"  measured on {measured.device}{threads}: {step} a step, {validate} to validate,"
-        f" {test} to test; {measured.prunable:,} of"
+        f"  measured on {measured.device}{threads}: {start} to start, {step} a step, {validate} to"
+        f" validate, {test} to test; {measured.prunable:,} of"
         f" {measured.parameters:,} parameters prunable"
     )
 

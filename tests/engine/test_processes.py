@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ def test_this_process_is_alive_here():
     me = Process.of(os.getpid())
     assert me.here and me.alive
     assert me == Process.model_validate_json(me.model_dump_json())
+
+
+def test_a_process_is_as_old_as_it_has_run():
+    before, tick = time.monotonic(), 1 / os.sysconf("SC_CLK_TCK")
+    script = "import os, time; from engine.processes import Process; time.sleep(0.2);"
+    script += "print(Process.of(os.getpid()).age)"
+    age = float(subprocess.check_output([sys.executable, "-c", script]))
+    assert 0.2 <= age <= time.monotonic() - before + tick
 
 
 def test_a_pid_that_is_not_used_is_refused():

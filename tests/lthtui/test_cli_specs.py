@@ -109,7 +109,7 @@ def test_plan_lists_the_levels_and_what_they_cost(capsys, worker, folder):
     assert "level before  last of the schedule" in out
     # 10 s to start + 44 steps of 0.5 s + 3 validations of 2 s + 3 tests of 3 s = 47 s
     assert "about 47 s a run; disk 3 MB kept, 9 MB at the peak" in out
-    assert "measured on cpu, 2 threads: 500 ms a step" in out
+    assert "measured on cpu, 2 threads: 10 s to start, 500 ms a step" in out
     assert "all runs one after another: about " in out
     seen = specfiles.load("seen.yaml")
     assert seen[0].sparsifier.after == "finetune" and seen[0].name == "good"
