@@ -19,11 +19,18 @@ from lthtui.yamlfile import Keys
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong at a path; `at` says whether the key or the value is to blame."""
+    """One thing that is wrong at a path.
+
+    Attributes:
+        at: whether the key or the value is to blame.
+        together: whether it only shows when fields are seen together, so that another one than that
+            at `path` may be its cause.
+    """
 
     path: Keys
     message: str
     at: Literal["key", "value"] = "value"
+    together: bool = False
 
 
 def explain(error: ValidationError, tree: dict[str, Any], extra: Sequence[str]) -> list[Finding]:
@@ -104,13 +111,14 @@ def _finding(path: Keys, one: ErrorDetails, tree: Any, extra: Sequence[str]) -> 
             return Finding(path, f"{found(one['input'])} does not fit here: {why}")
         case "impossible":
             at = tuple(str(context["at"]).split(".")) if context["at"] else ()
-            return Finding((*path, *at), one["msg"])
+            return Finding((*path, *at), one["msg"], together=True)
         case "unknown_choice":
             return Finding((*path, "name"), one["msg"])
         case "choice" if one["msg"].startswith("expected"):
             return Finding(path, f"{one['msg']}, found {found(one['input'])}")
         case "value_error":
-            return Finding(path, one["msg"].removeprefix("Value error, "))
+            message = one["msg"].removeprefix("Value error, ")
+            return Finding(path, message, together=isinstance(one["input"], dict))
     if (bound := _BOUNDS.get(one["type"])) is not None:
         return Finding(path, bound(context, one["input"]))
     return Finding(path, clean_line(one["msg"]))

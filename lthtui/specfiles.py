@@ -40,7 +40,7 @@ class Ready:
 
     def problem(self, error: SpecError) -> Problem:
         """What is wrong with the run, placed where its cause was written."""
-        return self.tree.problem(Finding(_dotted(error.at), str(error)))
+        return self.tree.problem(Finding(_dotted(error.at), str(error), together=True))
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ class _Expander:
                 for seed in seeds:
                     yield Ready(spec.model_copy(update={"seed": seed}), images, planned, tree)
         except SpecError as error:
-            self._blame(tree, Finding(_dotted(error.at), str(error)))
+            self._blame(tree, Finding(_dotted(error.at), str(error), together=True))
 
     def _with_tickets(
         self, spec: RunSpec, images: Description, seeds: Sequence[int], tree: Tree
@@ -229,7 +229,7 @@ class _Expander:
                 self.images[key] = module.describe(spec.data)
             except (DataError, SpecError) as error:
                 self.images[key] = None
-                self._blame(tree, Finding(("data",), str(error), "key"))
+                self._blame(tree, Finding(("data",), str(error), "key", together=True))
         return self.images[key]
 
     def _take_seeds(self) -> tuple[int, ...]:
