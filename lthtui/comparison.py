@@ -114,12 +114,14 @@ def compare(
 
     Raises:
         UsageError: a baseline is none of the groups, or several of a family; all dense ones count
-            as one, whose first trainings are the same.
+            as one, whose first trainings are the same. Or no run has this number of a level.
     """
     gathered: dict[str, list[RunView]] = {}
     for run in runs:
         gathered.setdefault(run.group, []).append(run)
     rows = _ordered([_row(labels[group], found, level) for group, found in gathered.items()])
+    if isinstance(level, int) and not any(row.results for row in rows):
+        raise UsageError(f"none of these runs has a level {level} that has ended")
     for name in baselines:
         _check_baseline(name, rows)
     families = {row.first.family: None for row in rows}
@@ -333,10 +335,10 @@ def _shared(rows: Sequence[Row]) -> Iterator[str]:
 
 def _reused(rows: Sequence[Row], given: Mapping[str, Collection[str]]) -> Iterator[str]:
     """Rows whose cost is not all that it took."""
-    for what in ("tickets", "images"):
+    for what, role in (("tickets", "they start from"), ("images", "they train on")):
         labels = [row.label for row in rows if row.results and _starts_from(what, row, given)]
         if labels:
-            yield f"the cost of finding the {what} they start from is left out: {', '.join(labels)}"
+            yield f"the cost of finding the {what} {role} is left out: {', '.join(labels)}"
 
 
 def _starts_from(what: str, row: Row, given: Mapping[str, Collection[str]]) -> bool:

@@ -101,11 +101,11 @@ def _shared(found: Sequence[Submitted], specs: Sequence[RunSpec]) -> Iterator[st
             new = one.action == "new"
             made = wanted if new else identity.read(one.directory)
             known[path] = [made, *identity.others(one.directory)]
-        if wanted.group not in {other.group for other in known[path]}:
+        was, now = _named(known[path][0].controls), _named(wanted.controls)
+        if was != now and wanted.group not in {other.group for other in known[path]}:
             yield clean_line(
-                f"{one.directory.run_id} {_STANDING[one.action]} and stands for"
-                f" {_named(wanted.controls)}, as well as for {_named(known[path][0].controls)};"
-                " --again makes another",
+                f"{one.directory.run_id} {_STANDING[one.action]} and stands for {now}, as well as"
+                f" for {was}; --again makes another",
                 1000,
             )
 

@@ -160,9 +160,9 @@ def show(name: Run, as_json: Json = False, root: Root = None) -> None:
     for key in keys:
         value = method(watched.identity.asked) if key == "sparsifier" else facts[key]
         typer.echo(f"{key:<12}{clean_line(str(value), 1000)}")
-    for control in filter(None, [facts["controls"], *facts["also_controls"]]):
-        run, level, kind = (clean_line(str(control[k])) for k in ("run", "level", "kind"))
-        typer.echo(f"{'controls':<12}{run}, level {level}: {kind}")
+    controls = [*filter(None, [facts["controls"], *facts["also_controls"]])]
+    for line in dict.fromkeys("{run}, level {level}: {kind}".format(**one) for one in controls):
+        typer.echo(f"{'controls':<12}{clean_line(line)}")
     typer.echo()
     epilogue.results([watched])
     epilogue.failures([watched])

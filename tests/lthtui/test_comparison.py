@@ -151,6 +151,11 @@ def test_a_level_that_has_ended_counts_though_its_run_goes_on():
     assert found.notes == ("imp s1 is left out: it has no level 1",)
 
 
+def test_a_level_that_no_run_has_is_refused():
+    with pytest.raises(UsageError, match="none of these runs has a level 9"):
+        table(imp(0, 0.7, 0.8), rigl(0, 0.7), level=9)
+
+
 def test_without_a_common_seed_means_are_compared_and_it_is_said():
     found = table(dense(0, 0.7), dense(1, 0.8), rigl(2, 0.77))
     gain = found.rows[1].gains["dense"]
@@ -265,7 +270,7 @@ def test_what_starts_from_other_runs_has_their_cost_left_out():
                     "imp": {"images"}, "ticket": {"tickets"}})  # fmt: skip
     assert found.notes == (
         "the cost of finding the tickets they start from is left out: rigl, ticket",
-        "the cost of finding the images they start from is left out: imp",
+        "the cost of finding the images they train on is left out: imp",
     )
 
 
