@@ -114,14 +114,15 @@ def compare(
 
     Raises:
         UsageError: a baseline is none of the groups, or several of a family; all dense ones count
-            as one, whose first trainings are the same. Or no run has this number of a level.
+            as one, whose first trainings are the same. Or all runs are finished and none
+            has the level of this number.
     """
     gathered: dict[str, list[RunView]] = {}
     for run in runs:
         gathered.setdefault(run.group, []).append(run)
     rows = _ordered([_row(labels[group], found, level) for group, found in gathered.items()])
-    if isinstance(level, int) and not any(row.results for row in rows):
-        raise UsageError(f"none of these runs has a level {level} that has ended")
+    if isinstance(level, int) and all(run.status == "finished" for run in runs):
+        _check_level(level, rows)
     for name in baselines:
         _check_baseline(name, rows)
     families = {row.first.family: None for row in rows}
@@ -206,6 +207,13 @@ def _matching(name: str, rows: Iterable[Row]) -> list[Row]:
     named = [row for row in found if row.label == name]
     named = named or [row for row in found if row.method == name]
     return named or [row for row in found if row.label.startswith(f"{name} ")]
+
+
+def _check_level(level: int, rows: Sequence[Row]) -> None:
+    known = {one.index for row in rows for run in row.runs for one in run.ended_levels}
+    if known and level not in known:
+        there = f"levels 0 to {max(known)}" if max(known) else "level 0 only"
+        raise UsageError(f"none of these runs has a level {level}; they have {there}")
 
 
 def _check_baseline(name: str, rows: Sequence[Row]) -> None:

@@ -152,8 +152,13 @@ def test_a_level_that_has_ended_counts_though_its_run_goes_on():
 
 
 def test_a_level_that_no_run_has_is_refused():
-    with pytest.raises(UsageError, match="none of these runs has a level 9"):
-        table(imp(0, 0.7, 0.8), rigl(0, 0.7), level=9)
+    runs = imp(0, 0.7, 0.8), rigl(0, 0.7)
+    with pytest.raises(UsageError, match="these runs has a level 9; they have levels 0 to 1"):
+        table(*runs, level=9)
+    with pytest.raises(UsageError, match="has a level 1; they have level 0 only"):
+        table(runs[1], level=1)
+    going = table(replace(runs[0], status="running"), runs[1], level=9)
+    assert [row.results for row in going.rows] == [(), ()] and len(going.notes) == 2
 
 
 def test_without_a_common_seed_means_are_compared_and_it_is_said():
