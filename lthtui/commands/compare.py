@@ -49,8 +49,8 @@ def compare_runs(
         list[str] | None,
         typer.Option(
             "--baseline",
-            help="Method or label to show gains over; costs are relative to the first. May be"
-            " given several times; by default dense, of runs that are not named too.",
+            help="Method, label or its first words, to show gains over; costs are relative to the"
+            " first. May be given several times; by default dense, of runs that are not named too.",
         ),
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write a Markdown table.")] = False,

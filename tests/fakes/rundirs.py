@@ -146,7 +146,7 @@ class FakeRun:
             )
         )
         ticket = f"levels/{level:02d}/ticket.safetensors"
-        (self.directory.path / ticket).parent.mkdir(parents=True)
+        (self.directory.path / ticket).parent.mkdir(parents=True, exist_ok=True)
         (self.directory.path / ticket).touch()
         self._append(
             TicketSaved(
