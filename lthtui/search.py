@@ -185,7 +185,7 @@ class Search(Frozen):
             return ""
         optional = type(sparsifier).model_fields["density"].default is None
         instead = f"leave out {field}" if optional else f"search over {field}"
-        return f"every trial has the density {density:g} of {field}; {instead}, or leave out goal"
+        return f"every trial has the density {density:g} of {field}; {instead}, or drop the goal"
 
     @property
     def most(self) -> int:

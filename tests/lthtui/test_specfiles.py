@@ -608,7 +608,7 @@ SEARCHED = {
     "a density that is never unknown": (
         "sparsifier: {name: snip, density: 0.1}\n"
         "search: {over: {data.fraction: [0.5, 1]}, ¦goal: {density: 0.2}}",
-        "search over sparsifier.density, or leave out goal",
+        "search over sparsifier.density, or drop the goal",
     ),
     "the seed": ("search: {over: {¦seed: [1, 9]}}", "seeds vary by"),
     "what tells no runs apart": ("search: {over: {¦checkpoint: [1, 9]}}", "all trials"),
