@@ -85,6 +85,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     from engine import machine, measuring
 
     spec = _spec(options.spec)
+    machine.keep_memory()  # as a worker does
     return measuring.measure(spec, machine.device(spec))
 
 

@@ -163,8 +163,9 @@ class Watched:
         }
 
     def _path(self, within: str | None) -> str | None:
-        """The absolute path of a file that the journal names within the run's folder."""
-        return str(self.directory.path / within) if within else None
+        """The absolute path of a file that the journal names within the run's folder, if kept."""
+        path = self.directory.path / within if within else None
+        return str(path) if path and path.is_file() else None
 
     def _look(self) -> tuple[Any, ...]:
         one = self.directory
