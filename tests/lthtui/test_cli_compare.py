@@ -180,3 +180,14 @@ def test_a_run_of_another_version_keeps_its_label(root, capsys):
 def test_a_run_that_only_the_store_knows_is_called_by_its_method_and_group(root):
     run = view(Watched(RunDirectory(next((root / "runs").glob("*-else-*")))))
     assert labelled([replace(run, directory="")]) == {run.group: f"imp {run.group[:6]}"}
+
+
+@pytest.mark.parametrize("noted", ["[", "{}", '[{"gone_field": 1}, 7]'])
+def test_notes_that_cannot_be_read_hide_no_run(root, capsys, noted):
+    before = compare(capsys, "both", "--level", "3", "--json").out
+    for run in root.glob("runs/*"):
+        (run / "also.json").write_text(noted)
+    assert compare(capsys, "both", "--level", "3", "--json").out == before
+    assert main(["list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert len(listed) == 6 and not any(run["also_controls"] for run in listed)
