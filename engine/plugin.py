@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from engine.durations import Duration
+from engine.errors import SpecError
 
 
 def impossible(at: str, why: str) -> PydanticCustomError:
@@ -172,6 +173,18 @@ class DensitySettings(PrunableSettings):
 
     density: float = Field(0.2, gt=0, le=1, description="kept fraction of the prunable weights")
 
+    def check_sparse(self) -> None:
+        """Refuse what would prune nothing.
+
+        Raises:
+            SpecError: the density is 1.
+        """
+        if self.density == 1:
+            raise SpecError(
+                "at density 1 there is nothing to prune; lower it, or use sparsifier: dense",
+                "sparsifier.density",
+            )
+
 
 class AllocationSettings(DensitySettings):
     """What every method that spreads its density over the layers can be told."""
@@ -229,6 +242,22 @@ class ReturnSettings(PrunableSettings):
         " or those of the first training again, from where in the schedule it begins (replay, as"
         " open_lth with a seed for the order)",
     )
+
+    @property
+    def returns(self) -> bool:
+        """Whether what follows a pruning goes back to the rewind point in any way."""
+        return self.after in ("rewind", "lr_rewind")
+
+    def check_rewind(self) -> None:
+        """Refuse a rewind point that nothing goes back to.
+
+        Raises:
+            SpecError: there is one.
+        """
+        if not self.returns and self.rewind != type(self).model_fields["rewind"].default:
+            raise SpecError(
+                f"rewind has no effect with after: {self.after}; leave it out", "sparsifier.rewind"
+            )
 
 
 class RewindSettings(ReturnSettings):

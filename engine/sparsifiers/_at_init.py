@@ -12,7 +12,8 @@ from pydantic import Field
 from engine import masks, plugin, seeds, sparsifier
 from engine.errors import Diverged, some
 from engine.lazy import torch
-from engine.plan import Level
+from engine.plan import Level, Plan
+from engine.spec import RunSpec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -46,6 +47,9 @@ class AtInit(sparsifier.Sparsifier[S]):
 
     def levels(self) -> Sequence[Level]:
         return [Level(0, self.settings.density)]
+
+    def check(self, spec: RunSpec, plan: Plan) -> None:
+        self.settings.check_sparse()
 
     def check_shapes(self, weights: Mapping[str, Tensor]) -> None:
         masks.allotted(weights, self.settings, self.settings.density)

@@ -102,6 +102,12 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
                 " leaves no ticket; set select.epoch: last",
                 "select.epoch",
             )
+        if self.settings.density == 1:
+            raise SpecError(
+                "at density 1 all gates stay open, whatever is searched; lower it, leave it out, or"
+                " use sparsifier: dense",
+                "sparsifier.density",
+            )
 
     def notes(self, spec: RunSpec, plan: Plan) -> list[str]:
         return ["continuous: how many gates a round leaves open only training will tell"]

@@ -12,8 +12,9 @@ from pydantic import Field, model_validator
 from engine import plugin, registry, sparsifier
 from engine.durations import Duration
 from engine.errors import SpecError
-from engine.plan import Level
+from engine.plan import Level, Plan
 from engine.sparsifiers import imp
+from engine.spec import RunSpec
 
 
 class Settings(plugin.ReturnSettings):
@@ -63,6 +64,19 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
         pruned = imp.Sparsifier(imp.Settings(levels=s.levels, **returns)).levels()
         return [self._level(_unpruned(level)) for level in pruned]
 
+    def check(self, spec: RunSpec, plan: Plan) -> None:
+        self.settings.check_rewind()
+        if self.settings.levels:
+            return
+        for name in (*plugin.ReturnSettings.model_fields, "schedule"):
+            default = Settings.model_fields[name].default
+            if name != "prunable" and getattr(self.settings, name) != default:
+                raise SpecError(
+                    f"{name} has no effect without levels, since there is one training; leave it"
+                    " out, or set levels",
+                    f"sparsifier.{name}",
+                )
+
     def _level(self, level: Level) -> Level:
         if not level.index:
             return level
@@ -95,14 +109,17 @@ def null(settings: plugin.Settings, trainings: int) -> Settings:
 
 def _alike(settings: plugin.Settings, levels: Sequence[Level]) -> Iterator[Settings]:
     """Settings that may have these levels, the plainest first."""
-    known = plugin.ReturnSettings.model_fields
+    returns = getattr(settings, "returns", True)
+    known = [n for n in plugin.ReturnSettings.model_fields if n != "rewind" or returns]
+    if len(levels) == 1:
+        known = ["prunable"]
     own: dict[str, Any] = {n: getattr(settings, n) for n in known if hasattr(settings, n)}
     own["levels"] = len(levels) - 1
     anew = {**own, "length": "exact", "schedule": "restart"}
     going_on = takewhile(lambda level: level.start is None and level.lasts == "whole", levels[1:])
     rounds = 1 + len(list(going_on))
     yield from (Settings(**own), Settings(**own, rounds=rounds))
-    if own.get("after", "rewind") in ("rewind", "lr_rewind"):
+    if returns:
         yield from (Settings(**anew), Settings(**anew, rounds=rounds))
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from engine import densities, masks, plugin, sparsifier
-from engine.errors import SpecError
 from engine.plan import Level, Plan
 from engine.sparsifiers import _schedules
 from engine.spec import RunSpec
@@ -50,11 +49,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
         masks.allotted(weights, self.settings, self.settings.density)
 
     def check(self, spec: RunSpec, plan: Plan) -> None:
-        if self.settings.density == 1:
-            raise SpecError(
-                "at density 1 there is nothing to prune; lower it, or use sparsifier: dense",
-                "sparsifier.density",
-            )
+        self.settings.check_sparse()
         self.settings.check(spec, plan)
 
     def notes(self, spec: RunSpec, plan: Plan) -> list[str]:

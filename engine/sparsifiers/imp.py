@@ -126,6 +126,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
         return [self._level(index, last=index == s.prunings) for index in range(s.prunings + 1)]
 
     def check(self, spec: RunSpec, plan: Plan) -> None:
+        self.settings.check_rewind()
         if self.settings.stop_below is not None and isinstance(spec.select.level, int):
             raise SpecError(
                 f"stop_below may end the run before level {spec.select.level} is there to be"

@@ -17,10 +17,11 @@ from pydantic import Field, model_validator
 from engine import examples, plugin
 from engine.context import Result
 from engine.durations import Duration
+from engine.errors import SpecError
 from engine.forgetting import Memory
 from engine.lazy import torch
 from engine.masks import Mask
-from engine.plan import Level, Plan, in_steps, steps_per_epoch
+from engine.plan import Level, Plan, Planned, in_steps, steps_per_epoch
 from engine.sparsifiers import _critical, imp
 from engine.sparsifiers._critical import CriticalSet
 from engine.sparsifiers._early_bird import EarlyBird
@@ -128,6 +129,24 @@ class Sparsifier(imp.Sparsifier):
             last = replace(last, rate=1 - last.density / before[-1].density)
         stops = self.settings.mask_distance > 0
         return [*(replace(one, search=stops or one.index > 0) for one in before), last]
+
+    def check(self, spec: RunSpec, plan: Plan) -> None:
+        super().check(spec, plan)
+        s, farthest = self.settings, 2 * max(map(_pruned, plan.levels)) - 1e-9
+        why = f"masks differ by at most twice the share that is pruned, {farthest:.4g}, so that"
+        if s.wake is not None and s.wake >= farthest:
+            raise SpecError(
+                f"{why} none wakes a search at wake {s.wake:g}; lower it", "sparsifier.wake"
+            )
+        if s.mask_distance >= farthest:
+            what = (
+                "no search would end early" if s.wake is None else "every search would end at once"
+            )
+            raise SpecError(
+                f"{why} {what} with mask_distance {s.mask_distance:g}; lower it, or write 0 to"
+                " never stop early",
+                "sparsifier.mask_distance",
+            )
 
     def notes(self, spec: RunSpec, plan: Plan) -> list[str]:
         s, compared = self.settings, _distances(plan, spec)
@@ -292,6 +311,14 @@ def _distances(plan: Plan, spec: RunSpec) -> int:
     train = spec.train.whole
     warmup = train.warmup.in_steps(plan.steps_per_epoch)
     return sum(epoch * plan.steps_per_epoch > warmup for epoch in range(1, train.epochs))
+
+
+def _pruned(planned: Planned) -> float:
+    """The nominal share of its weights that is pruned after a level."""
+    level = planned.level
+    if level.rate is not None or level.target is None or level.density is None:
+        return level.rate or 0.0
+    return 1 - level.target / level.density
 
 
 def _nominal(training: Training, levels: Sequence[Level]) -> int:

@@ -9,7 +9,8 @@ from pydantic import model_validator
 
 from engine import masks, plugin, sparsifier
 from engine.lazy import torch
-from engine.plan import Level
+from engine.plan import Level, Plan
+from engine.spec import RunSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +36,9 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
 
     def levels(self) -> Sequence[Level]:
         return [Level(0, self.settings.density)]
+
+    def check(self, spec: RunSpec, plan: Plan) -> None:
+        self.settings.check_sparse()
 
     def check_shapes(self, weights: Mapping[str, Tensor]) -> None:
         masks.allotted(weights, self.settings, self.settings.density)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine import masks, sparsifier
-from engine.plan import Level
+from engine.plan import Level, Plan
 from engine.sparsifiers import _topology
+from engine.spec import RunSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +25,9 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
 
     def levels(self) -> Sequence[Level]:
         return [Level(0, self.settings.density)]
+
+    def check(self, spec: RunSpec, plan: Plan) -> None:
+        self.settings.check_sparse()
 
     def rests_on_shapes(self) -> bool:
         return self.settings.structure == "channel" or super().rests_on_shapes()

@@ -81,7 +81,7 @@ def test_a_level_goes_on_with_the_last_weights_whatever_epoch_a_ticket_keeps(
     """A mask belongs to the weights that it was made of, which are those of the last step."""
     train = {"epochs": 6, "batch_size": 25, "schedule": "constant", "evaluate": {"every": 1}}
     train["optimizer"] = {"name": "sgd", "lr": 0.5}
-    sparsifier = {"name": "imp", "rate": 0.5, "levels": 1, "rewind": "1ep", "after": after}
+    sparsifier = {"name": "imp", "rate": 0.5, "levels": 1, "after": after}
     fields: dict[str, Any] = {"train": train, "sparsifier": sparsifier, "keep": ["all"]}
     best = run_folder(tiny(**fields, select={"epoch": "best"}), "best")
     last = run_folder(tiny(**fields), "last")

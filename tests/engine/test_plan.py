@@ -12,6 +12,9 @@ def spec(**changes):
     return RunSpec.model_validate({**base, **changes})
 
 
+ONCE = ("snip", "grasp", "synflow", "magnitude_init", "random", "static", "gradual")
+
+
 def imp(**knobs):
     return {"name": "imp", "levels": 2, **knobs}
 
@@ -93,6 +96,22 @@ def test_one_training_without_levels():
             {"sparsifier": imp(after="finetune", finetune="init")},
             "sparsifier.finetune",
             "at least one step",
+        ),
+        *(
+            ({"sparsifier": {"name": name, **more, "rewind": "5ep"}}, "sparsifier.rewind", why)
+            for name in ("imp", "prac", "dense")
+            for more, why in (
+                ({"levels": 2, "after": "finetune"}, "no effect with after: finetune"),
+                ({"levels": 2, "after": "continue"}, "no effect with after: continue"),
+            )
+        ),
+        *(
+            (
+                {"sparsifier": {"name": name, "density": 1.0}},
+                "sparsifier.density",
+                "at density 1",
+            )
+            for name in (*ONCE, "rigl", "set", "snfs", "continuous")
         ),
         ({"train": {"warmup": "40it"}}, "train.warmup", "takes the whole training"),
         (

@@ -111,7 +111,9 @@ def test_imp_takes_the_path_of_a_plain_loop(
     run_folder: Callable[..., RunDirectory],
 ) -> None:
     torch.set_num_threads(1)
-    how = {"after": after, "length": length, "rewind": f"{rewind}ep" if rewind else "init"}
+    how = {"after": after, "length": length}
+    if rewind:
+        how["rewind"] = f"{rewind}ep"
     spec = tiny(
         sparsifier={"name": "imp", "rate": RATE, "levels": LEVELS, **how},
         train={

@@ -122,6 +122,38 @@ def test_a_ticket_has_a_null_only_if_it_is_trained_from_the_schedules_beginning(
         dense.null(ticket.Settings(source=Source("a", at="2ep", lasts="rest")), 1)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("rewind", "1ep"),
+        ("after", "finetune"),
+        ("after", "lr_rewind"),
+        ("length", "full"),
+        ("order", "replay"),
+        ("schedule", "restart"),
+    ],
+)
+def test_what_only_later_trainings_have_needs_some(field: str, value: str, tiny: Specs) -> None:
+    plan(tiny(sparsifier={"name": "dense", "levels": 1, "rewind": "1ep"}), IMAGES)
+    stored = tiny(sparsifier={"name": "dense", field: value})  # older specs can still be read
+    with pytest.raises(SpecError, match=f"{field} has no effect without levels") as caught:
+        plan(stored, IMAGES)
+    assert caught.value.at == f"sparsifier.{field}"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"levels": 0, "rewind": "1ep", "order": "replay"},
+        {"levels": 1, "rewind": "1ep", "after": "finetune"},
+    ],
+)
+def test_the_null_of_what_had_idle_settings_has_none(settings: dict[str, Any], tiny: Specs) -> None:
+    source = registry.load("sparsifiers", "imp").Settings.model_validate(settings)
+    planned = plan(tiny(sparsifier=dense.null(source, settings["levels"] + 1)), IMAGES)
+    assert len(planned.levels) == settings["levels"] + 1
+
+
 def test_rounds_go_on_with_the_weights_they_have() -> None:
     made = dense.Sparsifier(dense.Settings(levels=3, rounds=3, rewind="1ep")).levels()
     assert [one.start for one in made] == [Duration(), None, None, Duration(1)]

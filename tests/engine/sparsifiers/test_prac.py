@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from engine import images, levels
-from engine.errors import Stopped
+from engine.errors import SpecError, Stopped
 from engine.events import EpochEnded, Evaluated, Event, LevelEnded, LevelStarted
 from engine.plan import plan
 from engine.rundir import RunDirectory
@@ -200,14 +200,14 @@ def test_the_first_search_reaches_the_rewind_point_and_passes_the_warm_up(
     # the masks of epochs 5 and 6 are the first two that both lie beyond the warm-up
     assert _first_search(run_folder(RunSpec.model_validate(whole), "c")) >= 6
     # no distance is that large, so that nothing wakes it
-    assert _first_search(run_folder(spec(4, **early, wake=1.0), "d")) == 4
+    assert _first_search(run_folder(spec(4, **early, wake=0.39), "d")) == 4
 
 
 @pytest.mark.parametrize(("window", "fills"), [(3, True), (4, False)])
 def test_a_window_that_never_fills_is_in_the_plan(
     window: int, fills: bool, spec: Specs, run_folder: Folders
 ) -> None:
-    settings = {"mask_distance": 2, "wake": 0, "window": window, "levels": 1}
+    settings = {"mask_distance": 0.399, "wake": 0, "window": window, "levels": 1}
     whole = spec(6, **settings).model_dump(mode="json")
     whole["train"]["warmup"] = "2ep"
     asked = RunSpec.model_validate(whole)
@@ -346,3 +346,28 @@ def test_the_plan_is_that_of_imp_and_says_that_it_is_an_upper_bound(spec: Specs)
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         prac.Settings.model_validate(settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "at", "words"),
+    [
+        ({"rate": 0.2, "wake": 0.4}, "wake", "0.4, so that none wakes a search at wake 0.4"),
+        ({"rate": 0.2, "mask_distance": 0.4}, "mask_distance", "no search would end early"),
+        ({"rate": 0.02}, "mask_distance", "at most twice the share that is pruned, 0.04"),
+        ({"mask_distance": 0.4, "wake": 0.1}, "mask_distance", "every search would end at once"),
+        # prunings of 0.3, 0.3 / 0.7 and 0.3 / 0.4 of what is kept
+        (
+            {"density": 0.1, "levels": 3, "density_schedule": "linear", "wake": 1.5},
+            "wake",
+            "1.5, so that",
+        ),
+    ],
+)
+def test_distances_that_no_pair_of_masks_can_have_are_refused(
+    settings: dict[str, Any], at: str, words: str, spec: Specs
+) -> None:
+    with pytest.raises(SpecError, match=words) as caught:
+        plan(spec(4, **{"levels": 2, **settings}), IMAGES)
+    assert caught.value.at == f"sparsifier.{at}"
+    near = {"wake": 0.0} if at == "mask_distance" else {}
+    plan(spec(4, **{"levels": 2, **settings, **near, at: 0.01}), IMAGES)
