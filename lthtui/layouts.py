@@ -35,19 +35,15 @@ def refusals(
     expansions: Sequence[Expansion], ask: Ask, say: Callable[[str], None]
 ) -> list[FileError | None]:
     """As `check`, but returns what is wrong with each spec file."""
-    asked = [[_asked(run) for run in expansion.runs] for expansion in expansions]
-    distinct = list(dict.fromkeys(one for each in asked for one in each if one is not None))
+    asked = [[(run, _asked(run)) for run in (*one.runs, *one.ends)] for one in expansions]
+    distinct = list(dict.fromkeys(what for each in asked for _, what in each if what is not None))
     if not distinct:
         return [None for _ in expansions]
     say("checking the layers ...")
     refused = _refused(distinct, ask)
     found: list[FileError | None] = []
-    for expansion, each in zip(expansions, asked, strict=True):
-        problems = [
-            run.problem(refused[one])
-            for run, one in zip(expansion.runs, each, strict=True)
-            if one in refused
-        ]
+    for each in asked:
+        problems = [run.problem(refused[what]) for run, what in each if what in refused]
         found.append(FileError(problems) if problems else None)
     return found
 

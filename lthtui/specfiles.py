@@ -50,12 +50,14 @@ class Expansion:
     Attributes:
         search: the search that it asks for; `runs` are then those without it, or with the first
             value of each searched field where they cannot be without it.
+        ends: runs with what each searched range ends with, or each choice; trials may be such.
     """
 
     source: str
     runs: tuple[Ready, ...]
     notes: tuple[str, ...]
     search: Search | None = None
+    ends: tuple[Ready, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ class _Expander:
         self.problems: list[Problem] = []
         self.notes: list[str] = []
         self.images: dict[str, Description | None] = {}
+        self.ends: list[Ready] = []
 
     def expand(self) -> Expansion:
         seeds = self._take_seeds()
@@ -175,7 +178,8 @@ class _Expander:
             raise FileError(self.problems)
         for run in runs:
             notes += [*run.images.warnings, *run.plan.notes]
-        return Expansion(self.source, tuple(runs), tuple(dict.fromkeys(notes)), search)
+        noted, ends = tuple(dict.fromkeys(notes)), tuple(self.ends)
+        return Expansion(self.source, tuple(runs), noted, search, ends)
 
     def _combinations(self, axes: Sequence[_Axis], seeds: Sequence[int] = (0,)) -> Iterator[Ready]:
         for values in itertools.product(*(axis.values for axis in axes)):
@@ -300,8 +304,9 @@ class _Expander:
             self._blame(self.written, Finding(at, "this field is set, too; leave one out", "key"))
         before, known = len(self.problems), set()
         for pair in self._extremes(field, span):
-            made = self._combinations([*base, _Axis(path, (pair,))])
+            made = list(self._combinations([*base, _Axis(path, (pair,))]))
             known |= {run.spec.digest for run in made}
+            self.ends += made
         if len(known) == 1 and len(self.problems) == before:
             why = "this field does not tell runs apart, so that all trials would be the same run"
             self._blame(self.written, Finding(at, why, "key"))

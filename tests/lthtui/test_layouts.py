@@ -91,10 +91,17 @@ def test_one_process_is_asked_about_everything_once(capsys, refuser):
     assert main(["check", "rigl.yaml", *sweep]) == 2 and len(asked()) == 2
 
 
-def test_a_search_is_refused_before_its_first_trial(capsys, refuser):
-    search = "search: {over: {sparsifier.power: [0.5, 2.0]}, trials: 3}\n"
-    spec = "sparsifier: {name: random, density: 0.01, allocation: er, keep_dense: first}\n"
-    Path("search.yaml").write_text(HEAD + spec + search)
-    assert main(["search", "search.yaml"]) == 2
-    assert "search.yaml:5:37: too little" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("settings", "search", "place"),
+    [
+        ("density: 0.01, ", "{over: {sparsifier.power: [0.5, 2.0]}}", "search.yaml:5:37"),
+        ("", "{over: {sparsifier.density: [0.01, 0.2]}}", "search.yaml:6:38"),
+    ],
+)
+def test_a_search_is_refused_before_its_first_trial(settings, search, place, capsys, refuser):
+    spec = f"sparsifier: {{name: random, {settings}allocation: er, keep_dense: first}}\n"
+    Path("search.yaml").write_text(HEAD + spec + f"search: {search}\n")
+    for command in ("check", "search"):
+        assert main([command, "search.yaml"]) == 2
+        assert f"{place}: too little" in capsys.readouterr().err
     assert not Path("mlruns/runs").exists()
