@@ -137,7 +137,8 @@ def test_the_memory_format_changes_nothing_and_is_kept(name, knobs):
     for module in net.modules():
         module.register_forward_hook(check)
     actual = net(x.contiguous(memory_format=torch.channels_last))
-    largest = float(expected.detach().abs().max())  # an untrained network of 110 layers gives thousands
+    # an untrained network of 110 layers gives thousands
+    largest = float(expected.detach().abs().max())
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4 * max(1.0, largest))
     assert not strange
 
