@@ -54,15 +54,27 @@ def root(tmp_path, template) -> Path:
     return tmp_path / "mlruns"
 
 
+class KeptRun(FakeRun):
+    """A run that dropped the weights of its level 0, as `keep` may say, and kept others'."""
+
+    def train(self, *args, **kwargs):
+        super().train(*args, **kwargs)
+        for level in range(3):
+            ticket = self.directory.level(level) / "ticket.safetensors"
+            if level == 0:
+                ticket.unlink(missing_ok=True)
+            else:
+                ticket.write_bytes(b"bits" * level)
+        return self
+
+
 def run_of(root, **changes):
     """A run folder whose kept tickets, lists and log are on disk."""
-    fake = FakeRun(root, "mirror.me", levels=2, epochs=3, **{"dense": 0.9, "top": 1, **changes})
+    fake = KeptRun(root, "mirror.me", levels=2, epochs=3, **{"dense": 0.9, "top": 1, **changes})
     directory = fake.directory
     for level in range(3):
         directory.level(level).mkdir(parents=True)
         (directory.level(level) / "ticket.json").write_text("{}")
-        if level != 0:  # what `keep` dropped
-            (directory.level(level) / "ticket.safetensors").write_bytes(b"bits" * level)
     directory.subset_file.write_text("{}")
     fake.log("a line\n")
     return fake
