@@ -53,10 +53,15 @@ class LogView(ScrollView, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Stop following when somebody scrolls up, and follow again at the end."""
         super().watch_scroll_y(old_value, new_value)
-        if new_value < old_value:
-            self._at_end = False
-        elif new_value >= self.max_scroll_y:
+        if new_value >= self.max_scroll_y:  # also where a larger view moves the end up
             self._at_end = True
+        elif new_value < old_value:
+            self._at_end = False
+
+    def on_resize(self) -> None:
+        """Keep the newest in view."""
+        if self._follow and self._at_end:
+            self.scroll_end(animate=False, force=True)
 
     def _parts(self, line: str) -> list[str]:
         """A line, or what it becomes when it must not be wider than the view."""
