@@ -67,8 +67,8 @@ def control(
 
     Each is a run of the source's own spec but for what its kind changes: the mask's places
     (same_layer, random, uniform, erk), the weights (reinit, shuffle), the network (small_dense),
-    the pruning (null: as many trainings and picks without any), or all but the cost (budget: one
-    dense training as long as all of the source's).
+    the pruning (null: as many trainings and picks without any, each to its end), or all but the
+    cost (budget: one dense training as long as all of the source's).
     """
     from lthtui import controls
     from lthtui.commands.tickets import ask
