@@ -18,6 +18,7 @@ from textual.worker import Worker, WorkerState
 from lthtui import messages
 from lthtui.board import Board
 from lthtui.desk import Desk
+from lthtui.logtail import LogTail
 from lthtui.screens.base import RunsScreen
 from lthtui.screens.main import MainScreen
 from lthtui.text import clean
@@ -56,7 +57,7 @@ class LthApp(App[int], inherit_bindings=False):
         super().__init__()
         self.desk, self.specs, self.clock = desk, specs, clock
         self.board = Board()
-        self._followed: tuple[str, Screen[Any]] | None = None
+        self._followed: tuple[messages.LogWanted, LogTail] | None = None
         self._said = ""
         self.register_theme(THEME)
         self.theme = THEME.name
@@ -93,9 +94,10 @@ class LthApp(App[int], inherit_bindings=False):
             self.post_message(messages.RunsChanged(board))
 
     @work(thread=True, group="log", exit_on_error=False)
-    def _read_log(self, run_id: str, asker: Screen[Any]) -> None:
-        if chunk := self.desk.log(run_id):
-            asker.post_message(messages.LogGrew(run_id, chunk))
+    def _read_log(self, wanted: messages.LogWanted, tail: LogTail) -> None:
+        """Read on for who asked; another screen has a tail of its own, even of the same run."""
+        if wanted.run_id and (chunk := tail.read()):
+            wanted.asker.post_message(messages.LogGrew(wanted.run_id, chunk))
 
     @work(thread=True, group="spec", exclusive=True, exit_on_error=False)
     def _read_spec(self, run_id: str, asker: Screen[Any]) -> None:
@@ -117,8 +119,8 @@ class LthApp(App[int], inherit_bindings=False):
 
     def on_log_wanted(self, message: messages.LogWanted) -> None:
         """Follow another log, from its beginning."""
-        self._followed = (message.run_id, message.asker) if message.run_id else None
-        self.desk.follow(message.run_id)
+        tail = self.desk.follow(message.run_id)
+        self._followed = (message, tail) if tail else None
         self._look()
 
     def on_spec_text_wanted(self, message: messages.SpecTextWanted) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lthtui.logtail import Chunk, LogTail
+from lthtui.logtail import LogTail
 from lthtui.text import clean, clean_line
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ class Desk:
     def __init__(self, root: Path, specs: Path) -> None:
         self.root, self._specs = root.absolute(), specs
         self._lookout: Lookout | None = None
-        self._tail: tuple[str, LogTail] | None = None
         self._chosen: str | None = None
 
     def poll(self) -> Board | None:
@@ -48,16 +47,12 @@ class Desk:
         self._lookout = self._lookout or Lookout(self.root)
         return self._lookout.look(self._chosen)
 
-    def follow(self, run_id: str | None) -> None:
-        """Begin with a run's log from its beginning; this reads nothing yet."""
-        self._chosen, self._tail = run_id, None
-        if run_id is not None and Path(run_id).name == run_id:  # an id from a store may be a path
-            self._tail = run_id, LogTail(self.root / "runs" / run_id / "log.txt")
-
-    def log(self, run_id: str) -> Chunk | None:
-        """What is new in the log that is followed; None if nothing is, or it is another run's."""
-        followed = self._tail
-        return followed[1].read() if followed and followed[0] == run_id else None
+    def follow(self, run_id: str | None) -> LogTail | None:
+        """Choose a run; its log from the beginning, for whoever asks. This reads nothing yet."""
+        self._chosen = run_id
+        if run_id is None or Path(run_id).name != run_id:  # an id from a store may be a path
+            return None
+        return LogTail(self.root / "runs" / run_id / "log.txt")
 
     def spec(self, run_id: str) -> str:
         """The spec of a run, as it is in its folder."""

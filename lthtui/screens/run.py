@@ -91,8 +91,9 @@ class RunScreen(RunsScreen):
         self._draw()
 
     def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
-        """Give the focus to what the tab shows."""
-        self.query_one(f"#{(event.pane.id or '').removeprefix('tab-')}").focus()
+        """Give the focus to what the tab shows, unless another was chosen since: focus chooses."""
+        if event.pane.id == event.tabbed_content.active:
+            self.query_one(f"#{event.pane.id.removeprefix('tab-')}").focus()
 
     def _show_spec(self, text: str) -> None:
         self.query_one("#spec", LogView).show(Chunk(tuple(text.splitlines()), fresh=True))

@@ -76,25 +76,23 @@ def test_stop_and_resume(stage, desk):
     settled(stage, desk, {"finished": 2})
 
 
-def test_log_of_one_run_at_a_time(stage, desk):
-    one, two = FakeRun(stage.root, "one"), FakeRun(stage.root, "two", 1)
-    one.log("first\n")
-    two.log("second\n")
-    desk.follow(one.run_id)
-    assert desk.log(one.run_id).lines == ("first",)
-    assert desk.log(one.run_id) is None
-    assert desk.log(two.run_id) is None
-    desk.follow(two.run_id)
-    assert desk.log(two.run_id).lines == ("second",)
-    desk.follow(two.run_id)
-    assert desk.log(two.run_id).fresh
+def test_who_follows_a_log_reads_it_from_its_beginning_whoever_else_does(stage, desk):
+    run = FakeRun(stage.root, "one")
+    run.log("first\n")
+    before = desk.follow(run.run_id)
+    assert before.read().lines == ("first",) and before.read() is None
+    after = desk.follow(run.run_id)
+    run.log("second\n")
+    assert before.read().lines == ("second",)
+    found = after.read()
+    assert found.fresh and found.lines == ("first", "second")
+    assert desk.follow(None) is None
 
 
 def test_an_id_that_is_a_path_is_no_run_of_ours(stage, desk):
     (stage.root / "log.txt").parent.mkdir(exist_ok=True)
     (stage.root / "log.txt").write_text("secret\n")
-    desk.follow("../")
-    assert desk.log("../") is None
+    assert desk.follow("../") is None
     with pytest.raises(UsageError):
         desk.stop(["../../elsewhere"])
 

@@ -7,6 +7,8 @@ import re
 
 import pytest
 from rundirs import FakeRun, populate
+from textual import events
+from textual.widgets import TabbedContent
 
 from lthtui.screens.confirm import ConfirmScreen
 from lthtui.screens.help import HelpScreen
@@ -345,3 +347,16 @@ async def test_no_sequence_of_keys_breaks_it(running, root, specs, seed):
         await pilot.settle()
         assert pilot.app.return_code is None
         assert not [one for one in pilot.app._notifications if one.severity == "error"]
+
+
+async def test_two_quick_presses_go_two_tabs_on(running, root):
+    populate(root)
+    async with running(size=(80, 24)) as pilot:
+        await pilot.press("end", "enter")
+        await pilot.settle()
+        tabs = pilot.app.screen.query_one(TabbedContent)
+        keys = ("right_square_bracket", "right_square_bracket")
+        for key in keys:  # as fast as a terminal sends them
+            pilot.app.post_message(events.Key(key, "]"))
+        await pilot.settle(lambda: tabs.active != "tab-curve")
+        assert tabs.active == "tab-levels"
