@@ -185,11 +185,12 @@ class Winning(BaseModel):
 
 
 class RunEnded(Event):
-    """A worker left the run."""
+    """A worker left the run. `cause` is one of `engine.causes.Cause` if it failed."""
 
     kind: Literal["run_ended"] = "run_ended"
     status: Literal["finished", "failed", "stopped"]
     error: str | None = None
+    cause: str | None = None
     winning: Winning | None = None
 
 

@@ -29,7 +29,7 @@ def settle(directory: RunDirectory, spec: RunSpec) -> int:
     The launcher's word counts first (OMP_NUM_THREADS), then what an earlier attempt used.
     """
     launch = directory.launch()
-    known = launch.threads if launch else spec.launch.threads
+    known = launch.threads if launch else spec.launch.share(len(os.sched_getaffinity(0)))
     threads = int(os.environ.get("OMP_NUM_THREADS") or known)
     torch.set_num_threads(threads)
     keep_memory()

@@ -35,7 +35,7 @@ def measure(spec: RunSpec, device: torch.device) -> dict[str, Any]:
         and test images), seconds from the start of this process to its first step, bytes of a
         ticket, and of a run at its peak.
     """
-    torch.set_num_threads(spec.launch.threads)
+    torch.set_num_threads(spec.launch.share(len(os.sched_getaffinity(0))))
     data = load("datasets", spec.data.name).load(spec.data).to(device)
     laid_out = plan(spec, len(data.train))
     training, sparsifier = _begun(spec, data, laid_out, device)

@@ -37,7 +37,13 @@ class Status(StrEnum):
 
 
 class Launch(BaseModel):
-    """launch.json: where an attempt runs. The queue process writes it."""
+    """launch.json: where an attempt runs. The queue process writes it, or the script of a job.
+
+    Attributes:
+        process: the shim's.
+        retries: how often in a row the queue process had started it again by itself.
+        job: its number in a cluster's own queue; None for the local backend.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     attempt: int
@@ -46,6 +52,8 @@ class Launch(BaseModel):
     device: str
     threads: int
     time: float
+    retries: int = 0
+    job: str | None = None
 
 
 class Exit(BaseModel):

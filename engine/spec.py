@@ -19,6 +19,7 @@ from pydantic import (
 
 from engine.choice import Choice
 from engine.durations import Duration
+from engine.launchspec import LaunchSpec
 from engine.plugin import DataSettings, Frozen, Settings, impossible
 from engine.sources import Source, found_in
 
@@ -194,16 +195,6 @@ class SelectSpec(Frozen):
     epoch: Literal["last", "best"] = Field(
         "last", description="score and keep the last epoch's weights, or the best evaluated one's"
     )
-
-
-class LaunchSpec(Frozen):
-    """Where and beside how many others a run may be placed. Not part of a run's identity."""
-
-    devices: Literal["auto", "cpu"] | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
-        "auto", description="auto, cpu, or a list of GPU indices or UUIDs"
-    )
-    per_device: int = Field(1, ge=1, le=64, description="runs that may share one device")
-    threads: int = Field(1, ge=1, le=1024, description="CPU threads per run, fixed at first start")
 
 
 class Controls(Frozen):

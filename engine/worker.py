@@ -12,12 +12,14 @@ import traceback
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from engine import causes
 from engine.attempts import Attempt
 from engine.errors import FAILED, OK, Fenced, LthError, Stopped
-from engine.events import EpochEnded, Event, Journal, LevelEnded, RunEnded, Tail, Warned, Winning
+from engine.events import EpochEnded, Event, Journal, LevelEnded, RunEnded, Tail, Warned
 from engine.rundir import RunDirectory
 
 if TYPE_CHECKING:
+    from engine.events import Winning
     from engine.tracking import Sink
 
 # How long MLflow may take for the rest; a worker that is asked to stop will be killed after 30 s.
@@ -44,15 +46,15 @@ class Worker:
             say(str(error))
             return error.exit_code
         except Stopped as error:
-            return self._end("stopped", error.exit_code, str(error))
+            return self._end(RunEnded(status="stopped", error=str(error)), error.exit_code)
         except LthError as error:
-            return self._end("failed", error.exit_code, str(error))
+            return self._fail(error, str(error), error.exit_code)
         except OSError as error:
-            return self._end("failed", FAILED, _io_message(error))
+            return self._fail(error, _io_message(error))
         except Exception as error:
             traceback.print_exc()
-            return self._end("failed", FAILED, _message(error))
-        return self._end("finished", OK, None, winning)
+            return self._fail(error, _message(error))
+        return self._end(RunEnded(status="finished", winning=winning), OK)
 
     def emit(self, event: Event) -> None:
         """Write an event to the journal and the log, and wake the sink."""
@@ -101,18 +103,19 @@ class Worker:
         sink.start()
         return sink
 
-    def _end(
-        self, status: str, code: int, error: str | None, winning: Winning | None = None
-    ) -> int:
+    def _fail(self, error: Exception, message: str, code: int = FAILED) -> int:
+        return self._end(RunEnded(status="failed", error=message, cause=causes.of(error)), code)
+
+    def _end(self, ended: RunEnded, code: int) -> int:
         """Report how it ended, as far as the disk and the store allow."""
-        if error:
-            say(error)
+        if ended.error:
+            say(ended.error)
         try:
-            self.emit(RunEnded(status=status, error=error, winning=winning))
+            self.emit(ended)
             self.journal.sync()
         except (OSError, Fenced) as problem:
             say(f"the end of the run could not be written to the journal: {problem}")
-        patience = STOPPING_SECONDS if status == "stopped" else ENDING_SECONDS
+        patience = STOPPING_SECONDS if ended.status == "stopped" else ENDING_SECONDS
         if self.sink is not None and not self.sink.close(patience):
             say(f"MLflow does not have everything; later: lthtui sync {self.directory.run_id}")
         return code

@@ -119,7 +119,7 @@ class Dispatcher:
         self, entry: queue.Entry, directory: RunDirectory, free: list[devices.Device]
     ) -> bool:
         before = directory.launch()
-        threads = before.threads if before else entry.launch.threads
+        threads = before.threads if before else entry.launch.share(devices.cores())
         holder = Holder(run_id=entry.run_id, threads=threads, per_device=entry.launch.per_device)
         taken = self.ledger.take(free, holder)
         if taken is None:

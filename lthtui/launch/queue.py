@@ -19,9 +19,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.errors import UsageError
+from engine.launchspec import LaunchSpec
 from engine.processes import Process
 from engine.rundir import RunDirectory, Status, run_id, status, write_json
-from engine.spec import LaunchSpec, RunSpec
+from engine.spec import RunSpec
 from lthtui import identity
 from lthtui.launch import devices, lease
 
