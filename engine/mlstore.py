@@ -7,7 +7,6 @@ MLflow's own first use of a file breaks it for good when two processes race or o
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import importlib.util
@@ -21,6 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 from engine.errors import StoreError
+from engine.filesystems import is_local
 from engine.schema import MLFLOW_ENVIRONMENT
 
 STORE, ARTIFACTS = "mlflow.db", "artifacts"
@@ -38,21 +38,6 @@ _DEFAULTS = {
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-}
-
-# statfs(2) magic numbers of file systems with the shared memory that a write-ahead log needs.
-_LOCAL = {
-    0xEF53,  # ext2, ext3, ext4
-    0x58465342,  # xfs
-    0x9123683E,  # btrfs
-    0x2FC12FC1,  # zfs
-    0xF2F52010,  # f2fs
-    0xCA451A4E,  # bcachefs
-    0x3153464A,  # jfs
-    0x52654973,  # reiserfs
-    0x01021994,  # tmpfs
-    0x858458F6,  # ramfs
-    0x794C7630,  # overlayfs
 }
 
 
@@ -127,14 +112,6 @@ def locked(path: Path, wait: bool = True) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def is_local(folder: Path) -> bool:
-    """Whether a folder is on a file system of this machine, as far as is known."""
-    buffer = ctypes.create_string_buffer(512)
-    if ctypes.CDLL(None).statfs(os.fsencode(folder), buffer) != 0:
-        return False
-    return ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF in _LOCAL
 
 
 def expected_version() -> str:
