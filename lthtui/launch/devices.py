@@ -22,11 +22,23 @@ class Device:
         name: `cpu`, or the UUID of a GPU.
         label: what people call it, such as `0: NVIDIA H100`.
         cores: CPU cores that its runs share; GPUs don't limit them.
+        memory: bytes of a GPU; 0 for the CPU and where the driver does not tell.
     """
 
     name: str
     label: str
     cores: int = 0
+    memory: int = 0
+
+    @property
+    def index(self) -> str:
+        """The number by which people name it: the beginning of its label."""
+        return self.label.partition(": ")[0]
+
+    @property
+    def title(self) -> str:
+        """What it is called in messages, such as `GPU 0`."""
+        return "CPU" if self.name == CPU else f"GPU {self.index}"
 
 
 @cache

@@ -17,7 +17,7 @@ from engine.errors import UsageError
 from engine.rundir import Launch, RunDirectory, Status, last_end, status, write_json
 from lthtui.launch import devices, lease, queue
 from lthtui.launch.backends import Worker, local
-from lthtui.launch.slots import Holder, Ledger, Taken
+from lthtui.launch.slots import Full, Holder, Ledger, Taken
 
 RETRY = 1.0  # seconds until a run that could not be placed or started is tried again
 CLEARING = 0.05  # seconds until processes are looked at again that a run left behind
@@ -122,7 +122,7 @@ class Dispatcher:
         threads = before.threads if before else entry.launch.share(devices.cores())
         holder = Holder(run_id=entry.run_id, threads=threads, per_device=entry.launch.per_device)
         taken = self.ledger.take(free, holder)
-        if taken is None:
+        if isinstance(taken, Full):
             return False
         try:
             if status(directory) != Status.RUNNING:  # such as by hand

@@ -8,28 +8,20 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from lthtui.launch.devices import CPU, Device
+from lthtui.launch.admission import Full, Holder, refusal
+from lthtui.launch.devices import Device
 
-
-class Holder(BaseModel):
-    """What a place's file says about the run that holds it.
-
-    Attributes:
-        threads: CPU threads that it uses.
-        per_device: how many runs it accepts on its device, itself included.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-    run_id: str
-    threads: int
-    per_device: int
+__all__ = ["Full", "Holder", "Ledger", "Place", "Taken"]
+NONE: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -56,7 +48,7 @@ class Taken:
 
 
 class Ledger:
-    """All places of one root. Only the queue process takes one, so nothing comes in between."""
+    """All places of one root on this machine. Any number of processes may take places at once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -66,14 +58,41 @@ class Ledger:
         """Places that name a run. One that is not held any more belongs to a run that ended."""
         return [place for path in sorted(self.folder.iterdir()) for place in _read(path)]
 
-    def take(self, devices: Sequence[Device], holder: Holder) -> Taken | None:
-        """Take a place on the first device that has room; None if none has."""
-        held = [place for place in self.places() if place.held]
-        for device in devices:
-            others = [place.holder for place in held if place.device == device.name]
-            if _room(device, holder, others):
-                return self._take(device, holder)
-        return None
+    def take(
+        self, devices: Sequence[Device], holder: Holder, limits: Mapping[str, int] = NONE
+    ) -> Taken | Full:
+        """Take a place on the emptiest device that has room, the first of them that is.
+
+        `limits` says how many runs a device takes at most, by its UUID, its index or `*`.
+        """
+        with self._locked():
+            held = [place for place in self.places() if place.held]
+            on = {d: [p.holder for p in held if p.device == d.name] for d in devices}
+            refusals = []
+            for device in sorted(on, key=lambda device: len(on[device])):
+                refused = refusal(device, holder, on[device], _most(device, limits))
+                if refused is None:
+                    return self._take(device, holder)
+                refusals.append(refused)
+        return _together(refusals)
+
+    def clear(self, place: Place) -> None:
+        """Forget the run of a place that is free again; one that somebody took meanwhile stays."""
+        with self._locked():
+            for found in _read(place.path):
+                if not found.held and found.holder.run_id == place.holder.run_id:
+                    place.path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep others from taking or clearing places, so that what was counted stays true."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        file = os.open(f"{self.folder}.lock", flags, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(file)
 
     def _take(self, device: Device, holder: Holder) -> Taken:
         for index in count():
@@ -86,17 +105,19 @@ class Ledger:
         os.write(file, holder.model_dump_json().encode())
         return Taken(path, device.name, file)
 
-    def clear(self, place: Place) -> None:
-        """Forget the run of a place that is free again."""
-        place.path.unlink(missing_ok=True)
+
+def _most(device: Device, limits: Mapping[str, int]) -> int | None:
+    named = (limits.get(name) for name in (device.name, device.index, "*"))
+    return next((most for most in named if most is not None), None)
 
 
-def _room(device: Device, holder: Holder, others: list[Holder]) -> bool:
-    """Whether a run fits beside the others: by threads on the CPU, by consent of all on a GPU."""
-    if device.name == CPU:
-        threads = sum(other.threads for other in others)
-        return not others or threads + holder.threads <= device.cores
-    return len(others) < min(run.per_device for run in (holder, *others))
+def _together(refusals: list[Full]) -> Full:
+    """One answer for all devices that were tried."""
+    if not refusals:
+        return Full("a run before it waits for the same device", ours=True)
+    first, *rest = refusals
+    more = f"; {rest[0].reason}" if len(rest) == 1 else f"; {len(rest)} more are full, too"
+    return Full(first.reason + (more if rest else ""), all(one.ours for one in refusals))
 
 
 def _read(path: Path) -> Iterator[Place]:

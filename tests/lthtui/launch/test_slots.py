@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from lthtui.launch.devices import Device
-from lthtui.launch.slots import Holder, Ledger
+from lthtui.launch.slots import Full, Holder, Ledger
 
 CPU = Device("cpu", "cpu", cores=4)
 A, B = Device("GPU-a", "0: A"), Device("GPU-b", "1: B")
@@ -24,9 +24,10 @@ def take(ledger):
     def take(*devices, run="x", threads=1, per_device=1):
         holder = Holder(run_id=run, threads=threads, per_device=per_device)
         found = ledger.take(devices, holder)
-        if found:
-            taken.append(found)
-        return found and found.device
+        if isinstance(found, Full):
+            return None
+        taken.append(found)
+        return found.device
 
     yield take
     for one in taken:
@@ -65,7 +66,7 @@ def test_a_place_is_free_when_the_last_process_that_inherited_it_is_gone(ledger,
     taken.close()
     (place,) = ledger.places()
     assert place.held and place.device == "GPU-a" and place.holder.run_id == "x"
-    assert ledger.take([A], place.holder) is None
+    assert isinstance(ledger.take([A], place.holder), Full)
     child.kill()
     child.communicate()
     (place,) = ledger.places()
