@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 
-from engine import evaluating, levels, partials, selection
+from engine import evaluating, growth, levels, partials, selection
 from engine.checkpoints import clean
 from engine.errors import DataError
 from engine.events import Event, RunStarted, Warned, Winning
@@ -21,6 +21,7 @@ from engine.registry import load
 from engine.rundir import RunDirectory, write_json
 from engine.setup import Setup
 from engine.spec import RunSpec
+from engine.takeover import take_over
 
 Environment = Mapping[str, str | int | float | bool | None]
 ON_A_CARD = ("torch", "device", "threads", "capability")
@@ -73,6 +74,7 @@ class Experiment:
             Stopped: `stopping` said so; a checkpoint was saved.
             Diverged: a loss became NaN or infinite.
         """
+        take_over(self.setup)
         self.done = levels.finished(self.directory, self.setup.warn)
         for finished in self.done:
             self._report(finished)
@@ -135,12 +137,15 @@ class Experiment:
         self._wrap_up(level.index)
 
     def _wrap_up(self, level: int) -> None:
-        """Evaluate a finished level's ticket; its checkpoints stay until that is done."""
+        """Evaluate a finished level's ticket; its checkpoints stay until that is done.
+
+        The last one stays where more epochs could be trained from it.
+        """
         if self.spec.evaluate:
             for event in evaluating.evaluate(self.directory, self.spec, self.setup.context(level)):
                 self.emit(event)
         self._retain()
-        partials.clear(self.directory)
+        partials.clear(self.directory, but_last=not growth.fixed(self.spec, self.setup.plan))
 
     def _report(self, finished: Finished) -> None:
         self.emit(finished.ended)

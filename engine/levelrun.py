@@ -62,15 +62,18 @@ class LevelRun:
         """Train to the end, save the ticket, and return what was saved.
 
         Args:
-            last: whether no level follows, so that no mask is needed for one.
+            last: whether no level follows, so that one need be thought of only if the method is
+                open-ended.
         """
         training, sparsifier = self.training, self.sparsifier
         train_level(training, sparsifier, self._tick, self._epoch_ended)
-        mask = training.mask if last else sparsifier.mask_after(training)
+        onward = not last or sparsifier.open_ended
+        mask = sparsifier.mask_after(training) if onward else training.mask
         self._report()
-        keeps = not last and sparsifier.keeps_optimizer(self.index + 1)
+        keeps = onward and sparsifier.keeps_optimizer(self.index + 1)
         memory = {n: t.clone() for n, t in training.optimizer.state_dict().items()} if keeps else {}
-        carry = Carry(mask, sparsifier.state_dict(), memory, {} if last else self._final())
+        final = self._final() if onward else {}
+        carry = Carry(mask, sparsifier.state_dict(), memory, final, onward)
         ended = self._ended()
         self.setup.sync()
         ticket = self._ticket(ended)
@@ -78,8 +81,9 @@ class LevelRun:
 
     def _final(self) -> State:
         """The network's state, where the next level goes on from it and the ticket has another."""
-        following = self.setup.plan.levels[self.index + 1].level
-        if following.start is not None or self.best is None:
+        following = self.setup.plan.levels[self.index + 1 : self.index + 2]
+        returns = bool(following) and following[0].level.start is not None
+        if returns or self.best is None:
             return {}
         return {name: t.detach().clone() for name, t in self.training.net.state_dict().items()}
 
@@ -330,9 +334,7 @@ class LevelRun:
             "scale": self.sparsifier.scale,
             "digest": self.spec.digest,
             "seed": self.spec.seed,
-            "spec": self.spec.model_dump(
-                mode="json", exclude=NOT_ON_A_CARD, context={"purpose": "card"}
-            ),
+            "spec": tickets.settings(self.spec),
             "subset": self.setup.data.subset.hash,
             "classes": list(self.setup.data.train.classes),
             "environment": self.setup.environment,
@@ -368,7 +370,6 @@ SCORES = tuple(
     for split in ("val", "test")
     for field in ("accuracy", "balanced_accuracy", "loss", "correct", "total")
 )
-NOT_ON_A_CARD = {"launch", "tracking", "tags", "keep", "checkpoint", "controls"}
 
 
 def _scores(split: str, found: Score | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine import checkpoints, sources, tickets
 from engine.errors import Damaged
@@ -46,12 +46,14 @@ class Carry:
         optimizer: what it remembers, if the next level goes on with that.
         final: the network's last state dict, if the next level goes on from it and the ticket has
             another epoch's.
+        onward: whether a level may follow.
     """
 
     mask: Mask
     sparsifier: dict[str, Tensor]
     optimizer: dict[str, Tensor]
     final: dict[str, Tensor]
+    onward: bool = True
 
 
 def save(
@@ -86,15 +88,20 @@ def save(
     }
     files = {
         TICKET: data,
-        CARD: json.dumps(card, sort_keys=True, indent=1).encode(),
+        CARD: card_file(card),
         "mask.safetensors": checkpoints.pack(tickets.pack_mask(ticket.mask)),
         "next.safetensors": checkpoints.pack(
             {f"{part}/{name}": t for part, found in parts.items() for name, t in found.items()}
         ),
     }
     finished = Finished(ended, saved, epochs, steps)
-    checkpoints.write(folder, files, _meta(finished))
+    checkpoints.write(folder, files, {**_meta(finished), "onward": carry.onward})
     return finished
+
+
+def card_file(card: dict[str, Any]) -> bytes:
+    """A ticket's card as it lies beside the ticket."""
+    return json.dumps(card, sort_keys=True, indent=1).encode()
 
 
 def finished(directory: RunDirectory, warn: Callable[[str], None]) -> list[Finished]:

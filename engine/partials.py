@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import checkpoints
@@ -51,6 +52,17 @@ def exist(directory: RunDirectory, level: int) -> bool:
     return any(directory.partial.glob(f"{level:03d}-[0-9]*"))
 
 
-def clear(directory: RunDirectory) -> None:
-    """Remove the checkpoints of a level that is finished."""
-    shutil.rmtree(directory.partial, ignore_errors=True)
+def last(directory: RunDirectory) -> Path | None:
+    """The folder of the newest checkpoint of level 0, whether or not it is intact."""
+    return max(directory.partial.glob("000-[0-9]*"), default=None)
+
+
+def clear(directory: RunDirectory, but_last: bool = False) -> None:
+    """Remove the checkpoints of a level that is finished, or all but the last of level 0."""
+    if not but_last:
+        shutil.rmtree(directory.partial, ignore_errors=True)
+        return
+    newest = last(directory)
+    for folder in directory.partial.glob("[0-9]*"):
+        if folder != newest:
+            shutil.rmtree(folder)

@@ -99,6 +99,7 @@ class RunDirectory:
         self.mlflow_file = self.path / "mlflow.json"
         self.subset_file = self.path / "subset.json"
         self.levels = self.path / "levels"
+        self.extends_file = self.path / "extends.json"
         self.rewind = self.path / "rewind"
         self.partial = self.path / "partial"
         self.evaluations = self.path / "evaluations"

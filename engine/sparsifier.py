@@ -48,6 +48,8 @@ class Sparsifier(ABC, Generic[S]):
 
     dense_memory = False
     """Whether the optimizer remembers gradients of pruned weights too, as SNFS needs."""
+    planned: frozenset[str] = frozenset()
+    """Settings that show in its levels alone: equal ones are trained alike, whatever these are."""
     scale = 1.0
     """What the weights held in the network are multiples of; tickets say it on their card."""
 
@@ -59,6 +61,14 @@ class Sparsifier(ABC, Generic[S]):
     @abstractmethod
     def levels(self) -> Sequence[Level]:
         """The nominal plan, without touching torch."""
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether its last level is as if another followed, and leaves what that would start from.
+
+        A finished run can then be extended from its last level on.
+        """
+        return False
 
     def check(self, spec: RunSpec, plan: Plan) -> None:
         """Refuse, without touching torch, what cannot be done in this plan.

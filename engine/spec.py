@@ -266,6 +266,12 @@ class RunSpec(Frozen):
     controls: Controls | None = Field(
         None, description="the ticket that this run is a control of; `lthtui control` fills it in"
     )
+    extends: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+        description="id of a finished run whose levels are taken over instead of trained, as far as"
+        " they are the same; `lthtui extend` fills it in",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -300,7 +306,7 @@ class RunSpec(Frozen):
     @property
     def digest(self) -> str:
         """SHA-256 of the non-default settings that make the result (hex)."""
-        return _sha(self._identity())
+        return _sha(self.identity())
 
     @property
     def group(self) -> str:
@@ -309,7 +315,7 @@ class RunSpec(Frozen):
         Each seed may have a source of its own, and what was set for that. Controls whose sparsifier
         does not name what they control are groups of their own, too.
         """
-        identity = self._uncontrolled()._identity("group")
+        identity = self._uncontrolled().identity("group")
         identity.pop("seed", None)
         named = next(found_in(self.sparsifier), None) is not None
         if self.controls and (self.controls.instead or not named):
@@ -322,8 +328,21 @@ class RunSpec(Frozen):
     def family(self) -> str:
         """The group without the sparsifier: what one dense baseline serves, controls too."""
         drop = ("seed", "sparsifier")
-        identity = self._uncontrolled()._identity()
+        identity = self._uncontrolled().identity()
         return _sha({k: v for k, v in identity.items() if k not in drop})
+
+    def identity(self, purpose: str = "digest") -> dict[str, Any]:
+        """The settings that make the result, but for those at their defaults."""
+        dump = self.model_dump(mode="json", exclude_defaults=True, context={"purpose": purpose})
+        for field in _NO_IDENTITY:
+            dump.pop(field, None)
+        dump["version"] = self.version
+        dump["data"].pop("root", None)
+        if self.data.examples_sha256:
+            dump["data"].pop("examples")
+        if getattr(self.data, "named_by_root", False):
+            dump["data"]["set"] = PurePath(self.data.root).name
+        return dump
 
     def _uncontrolled(self) -> RunSpec:
         """This spec with the source run's values of what was set for a control."""
@@ -338,18 +357,6 @@ class RunSpec(Frozen):
             node[field] = value
         return RunSpec.model_validate(dump)
 
-    def _identity(self, purpose: str = "digest") -> dict[str, Any]:
-        dump = self.model_dump(mode="json", exclude_defaults=True, context={"purpose": purpose})
-        for field in _NO_IDENTITY:
-            dump.pop(field, None)
-        dump["version"] = self.version
-        dump["data"].pop("root", None)
-        if self.data.examples_sha256:
-            dump["data"].pop("examples")
-        if getattr(self.data, "named_by_root", False):
-            dump["data"]["set"] = PurePath(self.data.root).name
-        return dump
-
 
 _NO_IDENTITY = (
     "name",
@@ -361,6 +368,7 @@ _NO_IDENTITY = (
     "evaluate",
     "checkpoint",
     "controls",
+    "extends",
 )
 
 

@@ -25,11 +25,13 @@ from engine.errors import Damaged
 from engine.lazy import torch
 from engine.masks import Mask
 from engine.sources import CARD, Source
+from engine.spec import RunSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 State = dict[str, "Tensor"]
+NOT_ON_A_CARD = {"launch", "tracking", "tags", "keep", "checkpoint", "controls", "extends"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ class Ticket:
     rewind: State
     trained: State
     card: dict[str, Any]
+
+
+def settings(spec: RunSpec) -> dict[str, Any]:
+    """A run's settings as its tickets' cards hold them."""
+    return spec.model_dump(mode="json", exclude=NOT_ON_A_CARD, context={"purpose": "card"})
 
 
 def serialise(ticket: Ticket) -> tuple[bytes, dict[str, Any]]:

@@ -87,6 +87,8 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
         self.weights: dict[str, Tensor] = {}  # of a finished round, behind closed gates too
         self._open: Tensor | None = None
 
+    planned = frozenset(("rounds",))
+
     def levels(self) -> Sequence[Level]:
         s = self.settings
         starts = [None if i else Duration() for i in range(s.rounds)]

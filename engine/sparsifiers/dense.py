@@ -58,6 +58,9 @@ class Settings(plugin.ReturnSettings):
 class Sparsifier(sparsifier.Sparsifier[Settings]):
     """The levels of iterative magnitude pruning, all of them at density 1."""
 
+    planned = frozenset(Settings.model_fields) - {"prunable"}
+    open_ended = True
+
     def levels(self) -> Sequence[Level]:
         s = self.settings
         returns = {name: getattr(s, name) for name in plugin.ReturnSettings.model_fields}

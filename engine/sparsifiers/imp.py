@@ -121,6 +121,15 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
         super().__init__(settings)
         self.scores = Scores(settings.score)
 
+    planned = frozenset(
+        ("rate", "levels", "density", "density_schedule", "stop_below")
+        + tuple(name for name in plugin.ReturnSettings.model_fields if name != "prunable")
+    )
+
+    @property
+    def open_ended(self) -> bool:
+        return self.settings.by_rate
+
     def levels(self) -> Sequence[Level]:
         s = self.settings
         return [self._level(index, last=index == s.prunings) for index in range(s.prunings + 1)]
@@ -185,7 +194,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
 
     def _level(self, index: int, last: bool) -> Level:
         s = self.settings
-        rate = s.rate or RATE if s.by_rate and not last else None
+        rate = s.rate or RATE if s.by_rate else None
         target = None if s.by_rate or last else s.density_of(index + 1)
         density = s.density_of(index)
         if index == 0:

@@ -122,8 +122,12 @@ class Sparsifier(imp.Sparsifier):
         self.found: CriticalSet | None = None
         self.steps = 0
 
+    planned = frozenset(("rate", "levels", "density"))
+    open_ended = False
+
     def levels(self) -> Sequence[Level]:
         *before, last = map(self._scheduled, super().levels())
+        last = replace(last, rate=None)
         if self.settings.retrain == "none":  # it watches the mask of a pruning that never comes
             assert last.density is not None and before[-1].density is not None
             last = replace(last, rate=1 - last.density / before[-1].density)
