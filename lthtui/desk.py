@@ -86,9 +86,9 @@ class Desk:
 
     def stop(self, run_ids: Sequence[str]) -> str:
         """Stop runs; return once they have ended, with what to say about it."""
-        from lthtui.launch import queue
+        from lthtui.launch import stopping
 
-        queue.cancel([self._open(run) for run in run_ids])
+        stopping.cancel([self._open(run) for run in run_ids])
         return f"stopped {_runs(len(run_ids))}; R resumes"
 
     def resume(self, run_ids: Sequence[str]) -> str:

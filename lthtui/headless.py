@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from engine.errors import FAILED, INTERRUPTED, OK, RESUMABLE
 from engine.events import Tail
 from engine.rundir import RunDirectory, Status
-from lthtui.launch import lease, queue
+from lthtui.launch import lease, stopping
 from lthtui.launch.queue import Submitted
 from lthtui.monitor import Monitor, Watched
 from lthtui.text import clean_line
@@ -107,7 +107,7 @@ class Follower:
 
     def _stop(self) -> None:
         """Have own runs stop at a checkpoint; on the second Ctrl-C, have them killed."""
-        grace = 0.0 if self._stopping else queue.GRACE
+        grace = 0.0 if self._stopping else stopping.GRACE
         going = {run for run, watched in self.runs.items() if watched.active}
         active = [one for one in self.own if one.run_id in going]
         if grace:
@@ -139,7 +139,7 @@ def exit_code(runs: Mapping[str, Watched]) -> int:
 
 
 def _cancel(runs: Sequence[RunDirectory], grace: float) -> None:
-    queue.cancel(runs, grace=grace)
+    stopping.cancel(runs, grace=grace)
 
 
 def _count(number: int) -> str:

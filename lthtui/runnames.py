@@ -89,6 +89,14 @@ def every(root: Path) -> list[RunDirectory]:
     return sorted(runs, key=lambda run: (run.spec_file.stat().st_mtime_ns, run.run_id))
 
 
+def experiment(run: RunDirectory) -> str:
+    """The experiment of a run; empty where its spec cannot be read."""
+    try:
+        return identity.read(run).experiment
+    except (OSError, ValueError):
+        return ""
+
+
 def short(run_ids: Sequence[str]) -> dict[str, str]:
     """By run id, the shortest name that tells these runs apart: `name-s0`, or else the id."""
     names = {run: _short(run) for run in run_ids}

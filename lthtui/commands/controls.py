@@ -12,7 +12,7 @@ from engine.errors import UsageError
 from engine.sources import Level
 from lthtui import identity, overrides, settings
 from lthtui.commands import Json, Root
-from lthtui.commands.runs import Again, Detach, DryRun, Priority, launch
+from lthtui.commands.runs import After, Again, Detach, DryRun, Hold, Priority, launch, turn
 from lthtui.identity import Control, Identity
 from lthtui.text import clean_line
 
@@ -60,6 +60,8 @@ def control(
     dry_run: DryRun = False,
     again: Again = False,
     priority: Priority = 0,
+    after: After = None,
+    hold: Hold = False,
     as_json: Json = False,
     root: Root = None,
 ) -> None:
@@ -89,7 +91,8 @@ def control(
     specs = [run.spec for expansion in expansions for run in expansion.runs]
     for line in _shared(queue.preview(folder, specs, again=again), specs):
         typer.echo(line, err=True)
-    launch(folder, expansions, detach, dry_run, again, priority, as_json)
+    when = turn(folder, priority, after, hold)
+    launch(folder, expansions, when, detach, dry_run, again, as_json)
 
 
 def _shared(found: Sequence[Submitted], specs: Sequence[RunSpec]) -> Iterator[str]:

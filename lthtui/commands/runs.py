@@ -1,4 +1,4 @@
-"""Commands about runs: run, list, show, logs, cancel, pause, resume, retry."""
+"""Commands about runs: run, list, show, logs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,9 @@ from lthtui.text import clean, clean_line
 
 if TYPE_CHECKING:
     from lthtui.headless import Display
-    from lthtui.launch.queue import Submitted
+    from lthtui.launch.queue import Submitted, Turn
     from lthtui.specfiles import Expansion, Ready
 
-Runs = Annotated[
-    list[str],
-    typer.Argument(metavar="RUN...", help="Any unique part of a run's id, NAME-s0, or @last."),
-]
 Run = Annotated[
     str, typer.Argument(metavar="RUN", help="Any unique part of a run's id, NAME-s0, or @last.")
 ]
@@ -35,7 +31,7 @@ Run = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the app."""
-    for command in (run, show, logs, cancel, pause, resume, retry):
+    for command in (run, show, logs):
         app.command()(command)
     app.command("list")(list_runs)
 
@@ -46,6 +42,11 @@ Again = Annotated[
     bool, typer.Option("--again", help="Make new runs even of what is finished or begun.")
 ]
 Priority = Annotated[int, typer.Option(min=-1000, max=1000, help="Higher starts before lower.")]
+After = Annotated[
+    list[str] | None,
+    typer.Option(metavar="RUN", help="Start once this run has finished; may be repeated."),
+]
+Hold = Annotated[bool, typer.Option("--hold", help="Queue them, but wait for `lthtui release`.")]
 
 
 def run(
@@ -54,6 +55,8 @@ def run(
     dry_run: DryRun = False,
     again: Again = False,
     priority: Priority = 0,
+    after: After = None,
+    hold: Hold = False,
     as_json: Json = False,
     root: Root = None,
 ) -> None:
@@ -65,16 +68,24 @@ def run(
         raise UsageError("no spec given; name a file, such as specs/quickstart.yaml")
     folder = settings.use(root)
     expansions = [specfiles.without_search(specfiles.expand(name, changes)) for name in names]
-    launch(folder, expansions, detach, dry_run, again, priority, as_json)
+    launch(folder, expansions, turn(folder, priority, after, hold), detach, dry_run, again, as_json)
+
+
+def turn(folder: Path, priority: int, after: Sequence[str] | None, hold: bool) -> Turn:
+    """When runs are to have their turn, as the options say."""
+    from lthtui.launch.queue import Turn
+
+    waited_for = runnames.find(folder, after) if after else []
+    return Turn(priority, tuple(waited_for), hold)
 
 
 def launch(
     folder: Path,
     expansions: Sequence[Expansion],
+    turn: Turn,
     detach: bool,
     dry_run: bool,
     again: bool,
-    priority: int,
     as_json: bool,
 ) -> None:
     """Run what spec files make; see `run`.
@@ -98,7 +109,7 @@ def launch(
         _dry_run(queue.preview(folder, specs, again=again), ready, as_json)
         return
     try:
-        submitted = queue.submit(folder, specs, again=again, priority=priority)
+        submitted = queue.submit(folder, specs, again=again, turn=turn)
     except OSError as error:
         why = clean_line(error.strerror or str(error), 1000)
         raise UsageError(f"{folder} cannot be written to ({why}); --root names another") from None
@@ -182,46 +193,6 @@ def logs(
     (directory,) = runnames.find(settings.root(root), [name])
     for line in _log(directory, lines, follow):
         typer.echo(line)
-
-
-def cancel(names: Runs, root: Root = None) -> None:
-    """Stop runs at a checkpoint, or take them out of the queue; they can be resumed."""
-    from lthtui.launch import queue
-
-    found = _active(runnames.find(settings.root(root), names))
-    queue.cancel(found)
-    _print_states(found)
-
-
-def pause(names: Runs, root: Root = None) -> None:
-    """As cancel, but the runs count as paused."""
-    from lthtui.launch import queue
-
-    found = _active(runnames.find(settings.root(root), names))
-    queue.pause(found)
-    _print_states(found)
-
-
-def resume(names: Runs, root: Root = None) -> None:
-    """Queue runs again; each goes on from its last checkpoint."""
-    from lthtui.launch import queue
-
-    for one in queue.resume(runnames.find(settings.root(root), names)):
-        left = {"active": "is queued or running already", "finished": "is finished"}
-        typer.echo(f"{one.directory.run_id} {left.get(one.action, 'queued')}")
-
-
-def retry(names: Runs, root: Root = None) -> None:
-    """Queue runs again that failed or were lost; others are left alone."""
-    from lthtui.launch import queue
-
-    for directory in runnames.find(settings.root(root), names):
-        state = status(directory)
-        if state in (Status.FAILED, Status.LOST):
-            queue.resume([directory])
-            typer.echo(f"{directory.run_id} queued")
-        else:
-            typer.echo(f"{directory.run_id} is {state}")
 
 
 def _on_other_images(submitted: Sequence[Submitted], ready: Sequence[Ready]) -> Iterator[str]:
@@ -339,19 +310,6 @@ def _grown(file: Any) -> Iterator[bytes]:
 
 def _is_active(directory: RunDirectory) -> bool:
     return status(directory) in (Status.QUEUED, Status.RUNNING)
-
-
-def _active(found: Sequence[RunDirectory]) -> list[RunDirectory]:
-    """Those runs that wait or run; of the others it is said what they are."""
-    for directory in found:
-        if not _is_active(directory):
-            _say(f"{directory.run_id} neither runs nor waits: it is {status(directory)}")
-    return [directory for directory in found if _is_active(directory)]
-
-
-def _print_states(found: Sequence[RunDirectory]) -> None:
-    for directory in found:
-        typer.echo(f"{directory.run_id} {status(directory)}")
 
 
 def _say(message: str) -> None:

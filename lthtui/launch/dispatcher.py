@@ -6,21 +6,28 @@ another, which adopts what runs. It sleeps until a run ends or a client wakes it
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 from engine.errors import UsageError
 from engine.rundir import Launch, RunDirectory, Status, last_end, status, write_json
-from lthtui.launch import devices, lease, queue
+from lthtui.launch import devices, entries, lease, limits, retrying
 from lthtui.launch.backends import Worker, local
-from lthtui.launch.slots import Full, Holder, Ledger, Taken
+from lthtui.launch.devices import Device
+from lthtui.launch.entries import Entry
+from lthtui.launch.limits import Limits
+from lthtui.launch.slots import Full, Holder, Ledger, Place, Taken
+from lthtui.launch.turns import Obstacle, Turns
 
 RETRY = 1.0  # seconds until a run that could not be placed or started is tried again
 CLEARING = 0.05  # seconds until processes are looked at again that a run left behind
+LONGEST = 60.0  # seconds of sleep, should a call ever be missed
 
 
 class Dispatcher:
@@ -28,9 +35,13 @@ class Dispatcher:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.ledger = Ledger(root / "queue" / "slots")
+        self.ledger = Ledger(lease.slots(root))
         self.workers: dict[str, Worker] = {}
         self.syncs: list[subprocess.Popen[bytes]] = []
+        self._waiting = entries.Waiting(root)
+        self._limits = Limits()
+        self._obstacles: dict[str, Obstacle] = {}
+        self._noted: dict[str, str] | None = None
         self._wake = _open_wake_file(root)
         self._told: set[str] = set()
 
@@ -38,7 +49,7 @@ class Dispatcher:
         """Dispatch until nothing waits or runs, then give the lease back."""
         while True:
             self.collect()
-            with queue.locked(self.root):
+            with entries.locked(self.root):
                 self.dispatch()
                 if not self._busy():
                     os.close(held)  # under the lock, so that no client believes in it any more
@@ -56,19 +67,26 @@ class Dispatcher:
             if place.held:
                 self._adopt(directory)
             elif directory.run_id not in self.workers:
-                self._ended(directory)
-                self.ledger.clear(place)
+                self._ended(directory, place)
         self.syncs = [process for process in self.syncs if process.poll() is None]
 
     def dispatch(self) -> None:
         """Start waiting runs in order; none overtakes another that waits for the same device."""
+        self._limits = limits.read(self.root)
+        turns = Turns(self.root, self._limits, self._running())
         spoken_for: set[str] = set()
-        for entry in queue.entries(self.root):
+        self._obstacles = {}
+        for entry in self._waiting.read():
             directory = self._directory(entry.run_id)
             if entry.run_id in self.workers:
                 directory.queue_file.unlink(missing_ok=True)
+                continue
+            obstacle = turns.obstacle(entry) or self._place(entry, directory, spoken_for)
+            if obstacle:
+                self._obstacles[entry.run_id] = obstacle
             else:
-                spoken_for |= self._place(entry, directory, spoken_for)
+                turns.started(entry)
+        self._note({run: found.reason for run, found in self._obstacles.items()})
 
     def wait(self) -> None:
         """Sleep until a run ends, a client calls, or it is time to try again."""
@@ -83,19 +101,23 @@ class Dispatcher:
             pass
 
     def _busy(self) -> bool:
-        """Whether something runs, waits, or has left processes behind that hold its place."""
-        if self.workers or self.syncs or queue.entries(self.root):
+        """Whether something runs, will, or has left processes behind that hold its place."""
+        if self.workers or self.syncs or self.ledger.places():
             return True
-        return bool(self.ledger.places())
+        return any(obstacle.passes for obstacle in self._obstacles.values())
 
     def _patience(self) -> float:
         left = any(place.holder.run_id not in self.workers for place in self.ledger.places())
         if left or self.syncs:
             return CLEARING
-        return RETRY if queue.entries(self.root) else 30 * RETRY
+        again = [found.at for found in self._obstacles.values() if found.at is not None]
+        return min(LONGEST, max(0.0, min(again, default=LONGEST + time.time()) - time.time()))
 
     def _directory(self, run: str) -> RunDirectory:
         return RunDirectory(self.root / "runs" / run)
+
+    def _running(self) -> Counter[str]:
+        return Counter(place.holder.user for place in self.ledger.places() if place.held)
 
     def _adopt(self, directory: RunDirectory) -> None:
         launch = directory.launch()
@@ -104,50 +126,82 @@ class Dispatcher:
             if worker:
                 self.workers[directory.run_id] = worker
 
-    def _place(self, entry: queue.Entry, directory: RunDirectory, spoken_for: set[str]) -> set[str]:
-        """Start a run if a device has room; return the devices that it waits for otherwise."""
+    def _place(
+        self, entry: Entry, directory: RunDirectory, spoken_for: set[str]
+    ) -> Obstacle | None:
+        """Start a run if a device has room; the devices that it waits for are spoken for then."""
         try:
             suited = devices.eligible(entry.launch.devices, entry.visible)
         except UsageError as error:
-            self._tell(f"{entry.run_id} can't be placed: {error}")
-            return set()
-        names = {device.name for device in suited}
-        started = self._start(entry, directory, [d for d in suited if d.name not in spoken_for])
-        return set() if started else names
+            return self._troubled(f"{entry.run_id} can't be placed: {error}")
+        free = [device for device in suited if device.name not in spoken_for]
+        if not free:
+            return Obstacle("others are before it")
+        obstacle = self._start(entry, directory, free)
+        if obstacle:
+            spoken_for.update(device.name for device in suited)
+        return obstacle
 
-    def _start(
-        self, entry: queue.Entry, directory: RunDirectory, free: list[devices.Device]
-    ) -> bool:
+    def _start(self, entry: Entry, directory: RunDirectory, free: list[Device]) -> Obstacle | None:
         before = directory.launch()
         threads = before.threads if before else entry.launch.share(devices.cores())
-        holder = Holder(run_id=entry.run_id, threads=threads, per_device=entry.launch.per_device)
-        taken = self.ledger.take(free, holder)
+        taken = self.ledger.take(free, _holder(entry, threads), self._limits.devices)
         if isinstance(taken, Full):
-            return False
+            return Obstacle(taken.reason, None if taken.ours else time.time() + RETRY)
         try:
             if status(directory) != Status.RUNNING:  # such as by hand
-                attempt = _next_attempt(directory, before)
-                self.workers[entry.run_id] = _launch(directory, attempt, threads, taken)
+                self.workers[entry.run_id] = _launch(directory, entry, threads, taken)
         except OSError as error:
-            self._tell(f"{entry.run_id} can't be started: {error}")
-            return False
+            return self._troubled(f"{entry.run_id} can't be started: {error}")
         finally:
             taken.close()
         directory.queue_file.unlink(missing_ok=True)
-        return True
+        return None
 
-    def _ended(self, directory: RunDirectory) -> None:
+    def _ended(self, directory: RunDirectory, place: Place) -> None:
+        """See to a run that has left its place: try it again, or bring MLflow up to date."""
+        try:
+            self._try_again(directory, place.holder)
+            self._mirror(directory)
+        except (OSError, ValueError) as error:
+            self._tell(f"{directory.run_id} can't be looked after: {error}")
+        self.ledger.clear(place)
+
+    def _try_again(self, directory: RunDirectory, holder: Holder) -> None:
+        retry, why = retrying.due(directory), retrying.cause(directory)
+        if retry is None:
+            return
+        with entries.locked(self.root):
+            if directory.queue_file.exists():  # somebody was faster
+                return
+            spec = directory.spec()
+            again = Entry(
+                run_id=directory.run_id,
+                order=time.time_ns(),
+                priority=holder.priority,
+                visible=holder.visible,
+                user=holder.user,
+                host=entries.host(self.root),
+                not_before=time.time() + retry.delay,
+                retries=retry.retries,
+                alone=retry.alone,
+                launch=spec.launch,
+            )
+            entries.write(self.root, again)
+        count = f"{retry.retries} of {spec.launch.retries}"
+        self._tell(f"{directory.run_id}: {why}; tried again in {retry.delay:.0f} s ({count})")
+
+    def _mirror(self, directory: RunDirectory) -> None:
         """Bring a run whose worker could not say goodbye up to date in MLflow."""
         launch, ended = directory.launch(), last_end(directory)
         if launch is None or (ended and ended.attempt >= launch.attempt):
             return
-        try:
-            tracked = directory.spec().tracking != "off"
-        except (OSError, ValueError) as error:
-            self._tell(f"{directory.run_id}: its spec can't be read: {error}")
-            return
-        if tracked:
+        if directory.spec().tracking != "off":
             self.syncs.append(local.sync(directory))
+
+    def _troubled(self, message: str) -> Obstacle:
+        self._tell(message)
+        return Obstacle(message, time.time() + RETRY)
 
     def _tell(self, message: str) -> None:
         """Say something once in queue/dispatcher.log."""
@@ -155,9 +209,36 @@ class Dispatcher:
             self._told.add(message)
             print(time.strftime("%FT%TZ", time.gmtime()), message, flush=True)
 
+    def _note(self, reasons: dict[str, str]) -> None:
+        """Leave word of why runs wait, for whoever lists them."""
+        if reasons == self._noted:
+            return
+        file = lease.reasons_file(self.root)
+        temporary = file.with_name(f".{file.name}.tmp")
+        try:
+            temporary.write_text(json.dumps(reasons))
+            temporary.replace(file)
+            self._noted = reasons
+        except OSError as error:  # a full disk stops nothing here
+            self._tell(f"{file} can't be written: {error}")
 
-def _launch(directory: RunDirectory, attempt: int, threads: int, taken: Taken) -> Worker:
+
+def _holder(entry: Entry, threads: int) -> Holder:
+    return Holder(
+        run_id=entry.run_id,
+        threads=threads,
+        per_device=entry.launch.per_device,
+        memory=entry.launch.memory,
+        alone=entry.alone,
+        user=entry.user,
+        priority=entry.priority,
+        visible=entry.visible,
+    )
+
+
+def _launch(directory: RunDirectory, entry: Entry, threads: int, taken: Taken) -> Worker:
     """Start an attempt, which begins only once launch.json says so."""
+    attempt = _next_attempt(directory)
     worker = local.start(directory, attempt, threads, taken)
     launch = Launch(
         attempt=attempt,
@@ -166,6 +247,7 @@ def _launch(directory: RunDirectory, attempt: int, threads: int, taken: Taken) -
         device=taken.device,
         threads=threads,
         time=time.time(),
+        retries=entry.retries,
     )
     try:
         write_json(directory.launch_file, launch.model_dump())
@@ -176,7 +258,8 @@ def _launch(directory: RunDirectory, attempt: int, threads: int, taken: Taken) -
     return worker
 
 
-def _next_attempt(directory: RunDirectory, before: Launch | None) -> int:
+def _next_attempt(directory: RunDirectory) -> int:
+    before = directory.launch()
     try:
         fence = int(directory.attempt_file.read_text())
     except (OSError, ValueError):

@@ -1,4 +1,7 @@
-"""Who dispatches a root's runs: one queue process at a time, started and woken by its clients."""
+"""Who dispatches a root's runs: one queue process at a time, started and woken by its clients.
+
+Where several machines share the root, each has a queue process of its own for its own runs.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import sys
 from pathlib import Path
 
 from engine.processes import detach
+from lthtui.launch import entries
 
 
 def ensure(root: Path) -> None:
@@ -21,7 +25,7 @@ def ensure(root: Path) -> None:
 
 def take(root: Path, kind: int = fcntl.LOCK_EX) -> int | None:
     """Lock the root's lease; a file descriptor that holds it, or None if somebody else does."""
-    lease = os.open(root / "queue" / "lease", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lease = os.open(_file(root, "lease"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lease, kind | fcntl.LOCK_NB)
         return lease
@@ -32,12 +36,27 @@ def take(root: Path, kind: int = fcntl.LOCK_EX) -> int | None:
 
 def log_file(root: Path) -> Path:
     """What the queue processes of a root have to say: why a run can't be placed or started."""
-    return root / "queue" / "dispatcher.log"
+    return _file(root, "dispatcher.log")
 
 
 def wake_file(root: Path) -> Path:
     """The named pipe whose reader is the queue process."""
-    return root / "queue" / "wake"
+    return _file(root, "wake")
+
+
+def slots(root: Path) -> Path:
+    """The folder of this machine's ledger."""
+    return _file(root, "slots")
+
+
+def reasons_file(root: Path) -> Path:
+    """What the queue process last noted of why runs wait."""
+    return _file(root, "reasons")
+
+
+def _file(root: Path, name: str) -> Path:
+    host = entries.host(root)
+    return root / "queue" / (f"{name}.{host}" if host else name)
 
 
 def _wake(root: Path) -> None:

@@ -1,50 +1,44 @@
-"""What clients do with runs: submit, cancel, pause and resume them. Many may do so at once."""
+"""Queues runs: what clients submit, resume, retry, hold and release. Many may do so at once."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-import select
-import signal
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Any, Literal
 
 from engine.errors import UsageError
 from engine.launchspec import LaunchSpec
-from engine.processes import Process
-from engine.rundir import RunDirectory, Status, run_id, status, write_json
+from engine.rundir import RunDirectory, Status, run_id, status
 from engine.spec import RunSpec
 from lthtui import identity
-from lthtui.launch import devices, lease
+from lthtui.launch import devices, entries, lease, limits, owner, slots
+from lthtui.launch.entries import Entry
 
 _ALIKE = re.compile(r"-([0-9a-f]{6}-s\d+)(?:-\d+)?$")  # what ids of the same settings share
-GRACE = 30.0  # seconds a worker gets to finish its step and write a checkpoint
 
 
-class Entry(BaseModel):
-    """queue/<run id>.json: a run that waits, and what its place in the order depends on.
+@dataclass(frozen=True)
+class Turn:
+    """When runs are to have their turn.
 
     Attributes:
-        order: earlier first (nanoseconds since 1970 when it was queued).
-        priority: higher before lower, whatever the order.
-        visible: CUDA_VISIBLE_DEVICES of who queued it; None if it was not set.
+        priority: higher before lower.
+        after: runs that have to have finished before.
+        hold: whether they wait until somebody releases them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-    run_id: str
-    order: int
     priority: int = 0
-    visible: str | None = None
-    launch: LaunchSpec
+    after: tuple[RunDirectory, ...] = ()
+    hold: bool = False
+
+
+NOW = Turn()
 
 
 @dataclass(frozen=True)
@@ -70,7 +64,7 @@ class Submitted:
 
 
 def submit(
-    root: Path, specs: Sequence[RunSpec], *, again: bool = False, priority: int = 0
+    root: Path, specs: Sequence[RunSpec], *, again: bool = False, turn: Turn = NOW
 ) -> list[Submitted]:
     """Queue runs in the order of `specs`, and make sure that somebody dispatches them.
 
@@ -79,14 +73,18 @@ def submit(
     it was made as a control of another run, or as none, it is noted that it stands for this, too.
 
     Raises:
-        UsageError: a run asks for a GPU that this machine does not have.
+        UsageError: a run asks for a GPU that this machine does not have, would wait for itself, or
+            the root belongs to somebody else.
         OSError: a folder or file can't be written; then nothing is queued.
     """
     root = root.absolute()
+    owner.check(root)
     _check_devices(specs)
-    with locked(root):
+    with entries.locked(root):
         anchored = [_anchored(spec) for spec in specs]
         done = [*_choose(root, anchored, again)]
+        for submitted in done:
+            _check_order(submitted.directory, turn.after)
         try:
             for submitted, spec in zip(done, anchored, strict=True):
                 if submitted.action == "new":
@@ -96,7 +94,7 @@ def submit(
                 if submitted.action == "resumed":
                     _relocate(submitted.directory, spec)
                 if submitted.queued:
-                    _enqueue(submitted.directory, spec.launch, priority)
+                    _enqueue(submitted.directory, spec.launch, turn)
         except OSError:  # all of them or none: half a sweep would only surprise
             for submitted in done:
                 if submitted.queued:
@@ -113,57 +111,71 @@ def preview(root: Path, specs: Sequence[RunSpec], *, again: bool = False) -> lis
     return [*_choose(root.absolute(), [_anchored(spec) for spec in specs], again)]
 
 
-def resume(runs: Sequence[RunDirectory], *, priority: int = 0) -> list[Submitted]:
+def resume(runs: Sequence[RunDirectory], *, turn: Turn = NOW) -> list[Submitted]:
     """Queue runs again, each in its own folder, from its last checkpoint.
 
     A finished run, and one that waits or runs already, is left alone.
+
+    Raises:
+        UsageError: a run would wait for itself, or the root belongs to somebody else.
     """
     done = []
     for directory in runs:
-        with locked(directory.root):
+        owner.check(directory.root)
+        with entries.locked(directory.root):
             submitted = _known(directory)
             if submitted.queued:
-                _enqueue(directory, directory.spec().launch, priority)
+                _check_order(directory, turn.after)
+                _enqueue(directory, directory.spec().launch, turn)
                 lease.ensure(directory.root)
         done.append(submitted)
     return done
 
 
-def cancel(runs: Sequence[RunDirectory], *, grace: float = GRACE) -> None:
-    """Stop runs, and return once all have ended: waiting ones at once, others at a checkpoint.
-
-    A worker that is still there after `grace` seconds is killed with everything it started.
-
-    Raises:
-        UsageError: a run is on another machine.
-    """
-    _stop(runs, "stop", grace)
+def hold(runs: Sequence[RunDirectory]) -> list[RunDirectory]:
+    """Have waiting runs wait until `release`; returns those that did wait."""
+    return _change(runs, hold=True)
 
 
-def pause(runs: Sequence[RunDirectory], *, grace: float = GRACE) -> None:
-    """As `cancel`, but the runs count as paused."""
-    _stop(runs, "pause", grace)
+def release(runs: Sequence[RunDirectory]) -> list[RunDirectory]:
+    """Let held runs have their turn, and runs that are to be tried again have it now."""
+    return _change(runs, hold=False, not_before=0.0)
 
 
-def entries(root: Path) -> list[Entry]:
-    """Runs that wait, in the order in which they will start."""
-    found = [_entry(path) for path in (root / "queue").glob("*.json")]
-    return sorted(
-        (entry for entry in found if entry), key=lambda entry: (-entry.priority, entry.order)
-    )
+def prioritise(runs: Sequence[RunDirectory], priority: int) -> list[RunDirectory]:
+    """Change the priority of waiting runs; returns those that did wait."""
+    return _change(runs, priority=priority)
 
 
-@contextmanager
-def locked(root: Path) -> Iterator[None]:
-    """Hold the lock under which the queue is changed."""
-    for folder in (root / "runs", root / "queue"):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = os.open(root / "queue" / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(file)
+def limit(root: Path, kind: Literal["users", "devices"], name: str, most: int | None) -> None:
+    """Set the most runs at once of a person or on a device; None lifts the limit."""
+    owner.check(root)
+    with entries.locked(root):
+        known = limits.read(root)
+        others = {key: value for key, value in getattr(known, kind).items() if key != name}
+        of = others if most is None else {**others, name: most}
+        limits.write(root, known.model_copy(update={kind: of}))
+        lease.ensure(root)
+
+
+def rouse(root: Path) -> None:
+    """Have somebody look after what was left alone, such as after the machine was restarted."""
+    if not (root / "queue").is_dir() or owner.of(root) != os.geteuid():
+        return
+    waiting = (entry for entry in entries.read(root) if entry.here and not entry.hold)
+    if any(waiting) or slots.Ledger(lease.slots(root)).places():
+        lease.ensure(root)
+
+
+def _change(runs: Sequence[RunDirectory], **fields: Any) -> list[RunDirectory]:
+    changed = []
+    for directory in runs:
+        owner.check(directory.root)
+        with entries.locked(directory.root):
+            if entries.change(directory, **fields):
+                changed.append(directory)
+                lease.ensure(directory.root)
+    return changed
 
 
 def _check_devices(specs: Sequence[RunSpec]) -> None:
@@ -278,69 +290,34 @@ def _action(directory: RunDirectory) -> Literal["resumed", "active", "finished"]
             return "resumed"
 
 
-def _enqueue(directory: RunDirectory, launch: LaunchSpec, priority: int) -> None:
+def _enqueue(directory: RunDirectory, launch: LaunchSpec, turn: Turn) -> None:
     directory.request_file.unlink(missing_ok=True)
     entry = Entry(
         run_id=directory.run_id,
         order=time.time_ns(),
-        priority=priority,
+        priority=turn.priority,
         visible=_visible(),
+        user=entries.person(),
+        host=entries.host(directory.root),
+        after=tuple(run.run_id for run in turn.after),
+        hold=turn.hold,
         launch=launch,
     )
-    write_json(directory.queue_file, entry.model_dump(mode="json"))
-
-
-def _entry(path: Path) -> Entry | None:
-    try:
-        return Entry.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):  # started meanwhile, or not ours
-        return None
+    entries.write(directory.root, entry)
 
 
 def _visible() -> str | None:
     return os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
-def _stop(runs: Sequence[RunDirectory], verb: Literal["stop", "pause"], grace: float) -> None:
-    for directory in runs:
-        _refuse_elsewhere(directory)
-    workers = [worker for directory in runs for worker in _dequeue(directory, verb)]
-    _signal_and_wait(workers, signal.SIGTERM, grace)
-    _signal_and_wait(workers, signal.SIGQUIT, 30.0)  # a shim kills all that its worker started
-    _signal_and_wait(workers, signal.SIGKILL, 5.0)  # and its worker dies with it
-
-
-def _refuse_elsewhere(directory: RunDirectory) -> None:
-    sign = directory.heartbeat() or directory.launch()
-    if sign and not sign.process.here and status(directory) == Status.RUNNING:
-        host = sign.process.host
-        raise UsageError(f"{directory.run_id} runs on {host}; give the command on that machine")
-
-
-def _dequeue(directory: RunDirectory, verb: Literal["stop", "pause"]) -> Iterator[Process]:
-    """Take a run out of the queue for good, and yield what runs of it already."""
-    with locked(directory.root):
-        state = status(directory)
-        if state in (Status.QUEUED, Status.RUNNING):
-            directory.ask(verb)
-        directory.queue_file.unlink(missing_ok=True)
-    for sign in (directory.launch(), directory.heartbeat()):
-        if sign and sign.process.alive:  # the shim if there is one, otherwise the worker itself
-            yield sign.process
-            return
-
-
-def _signal_and_wait(workers: Iterable[Process], number: int, seconds: float) -> None:
-    """Send a signal to those that live, and wait until they have ended or time is up."""
-    alive = [worker for worker in workers if worker.signal(number)]
-    deadline = time.monotonic() + seconds
-    for worker in alive:
-        try:
-            handle = os.pidfd_open(worker.pid)
-        except ProcessLookupError:
-            continue
-        try:
-            if worker.alive:
-                select.select([handle], [], [], max(0.0, deadline - time.monotonic()))
-        finally:
-            os.close(handle)
+def _check_order(directory: RunDirectory, after: Iterable[RunDirectory]) -> None:
+    """Refuse to have a run wait for itself, by however many others."""
+    ahead, seen = [run.run_id for run in after], set[str]()
+    while ahead:
+        run = ahead.pop()
+        if run == directory.run_id:
+            raise UsageError(f"{run} would wait for itself; name other runs with --after")
+        if run not in seen:
+            seen.add(run)
+            entry = entries.find(RunDirectory(directory.root / "runs" / run))
+            ahead += entry.after if entry else ()

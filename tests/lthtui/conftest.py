@@ -14,7 +14,7 @@ from waiting import wait_for
 
 from engine.rundir import RunDirectory, status
 from engine.spec import RunSpec
-from lthtui.launch import lease, queue
+from lthtui.launch import lease, queue, stopping
 
 FAKE = Path(__file__).parents[1] / "fakes" / "fake_worker.py"
 FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
@@ -32,7 +32,13 @@ class Stage:
         self.script.write_text(json.dumps(per_run or list(steps)))
 
     def specs(self, *seeds, **settings):
-        fixed = {"name": "play", "data": "digits", "model": "resnet20", "sparsifier": "dense"}
+        fixed = {
+            "name": "play",
+            "data": "digits",
+            "model": "resnet20",
+            "sparsifier": "dense",
+            "launch": {"retries": 0},
+        }
         return [RunSpec.model_validate({**fixed, "seed": s, **settings}) for s in seeds]
 
     def submit(self, *seeds, **settings) -> list[RunDirectory]:
@@ -64,7 +70,7 @@ class Stage:
     def close(self):
         """Kill what is left, and wait for the queue process to end."""
         if (self.root / "queue").exists():
-            queue.cancel(self.runs(), grace=0)
+            stopping.cancel(self.runs(), grace=0)
             self.wait(lambda: not self.dispatched())
 
 

@@ -10,7 +10,7 @@ from engine.rundir import Status, status
 from lthtui import runtable, specfiles
 from lthtui.cli import main
 from lthtui.commands import runs
-from lthtui.launch import lease, queue
+from lthtui.launch import entries, lease, stopping
 
 SPEC = """\
 name: play
@@ -264,7 +264,7 @@ def test_a_run_stopped_by_somebody_else_ends_the_command_with_75(here, capsys):
 
     def somebody():
         here.wait(lambda: here.runs() and status(here.runs()[0]) == Status.RUNNING)
-        queue.cancel(here.runs())
+        stopping.cancel(here.runs())
 
     thread = threading.Thread(target=somebody)
     thread.start()
@@ -347,7 +347,7 @@ def test_detached_runs_are_queued_and_named(idle, capsys):
     said = capsys.readouterr()
     assert sorted(said.out.splitlines()) == ids(idle)
     assert f"lthtui logs -f {said.out.split()[0]}" in said.err
-    assert {entry.priority for entry in queue.entries(idle.root)} == {3}
+    assert {entry.priority for entry in entries.read(idle.root)} == {3}
     assert main(["run", "play.yaml", "-d", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["kind"] == "submitted" and found["runs"][0]["status"] == "queued"
@@ -356,7 +356,7 @@ def test_detached_runs_are_queued_and_named(idle, capsys):
 def test_a_run_folder_can_be_run_again(idle, capsys):
     main(["run", "play.yaml", "-d"])
     (run,) = idle.runs()
-    queue.cancel([run])
+    stopping.cancel([run])
     capsys.readouterr()
     assert main(["run", str(run.path), "-d"]) == 0
     assert capsys.readouterr().out.split() == [run.run_id]

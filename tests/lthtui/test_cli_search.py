@@ -10,7 +10,7 @@ from engine.events import KINDS, Journal, Tail
 from engine.rundir import RunDirectory, Status, status
 from lthtui import specfiles
 from lthtui.cli import main
-from lthtui.launch import lease, queue
+from lthtui.launch import entries, lease
 
 SPEC = """\
 name: play
@@ -41,7 +41,7 @@ def here(real, monkeypatch):
 
 def perform(stage):
     script = json.loads(stage.script.read_text())
-    for entry in queue.entries(stage.root):
+    for entry in entries.read(stage.root):
         run = RunDirectory(stage.root / "runs" / entry.run_id)
         attempt = 1 + max((event.attempt for event in Tail(run.events_file).read()), default=0)
         journal = Journal(run.events_file, run.run_id, attempt)
@@ -133,7 +133,7 @@ def test_no_more_trials_are_under_way_than_at_once(here, capsys, monkeypatch):
     seen = []
 
     def counted(root):
-        seen.append(len(queue.entries(root)))
+        seen.append(len(entries.read(root)))
         perform(here)
 
     monkeypatch.setattr(lease, "ensure", counted)

@@ -85,7 +85,7 @@ def test_five_runs_on_two_places_start_in_order_two_at_a_time(stage, dispatch):
 
 def test_higher_priorities_start_first(stage, dispatch):
     stage.submit(0, launch={"threads": 2})
-    queue.submit(stage.root, stage.specs(1, launch={"threads": 2}), priority=1)
+    queue.submit(stage.root, stage.specs(1, launch={"threads": 2}), turn=queue.Turn(priority=1))
     dispatch()
     assert [run.run_id[-2:] for _, _, run in spans(stage)] == ["s1", "s0"]
 

@@ -14,7 +14,7 @@ from waiting import PATIENCE
 from engine.errors import UsageError
 from engine.rundir import Status, status, write_json
 from lthtui import specfiles
-from lthtui.launch import devices, lease, queue
+from lthtui.launch import devices, entries, lease, queue, stopping
 
 FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
 FAIL = [{"emit": {"kind": "run_ended", "status": "failed", "error": "no"}}, {"exit": 1}]
@@ -28,7 +28,7 @@ def idle(monkeypatch):
 
 
 def order(stage):
-    return [entry.run_id[-2:] for entry in queue.entries(stage.root)]
+    return [entry.run_id[-2:] for entry in entries.read(stage.root)]
 
 
 def actions(stage, *seeds, again=False, **settings):
@@ -54,8 +54,8 @@ def test_the_images_are_found_from_any_folder(stage, idle, monkeypatch):
 
 def test_runs_wait_in_order_and_higher_priorities_first(stage, idle):
     queue.submit(stage.root, stage.specs(0, 1))
-    queue.submit(stage.root, stage.specs(2, 3), priority=5)
-    queue.submit(stage.root, stage.specs(4), priority=-1)
+    queue.submit(stage.root, stage.specs(2, 3), turn=queue.Turn(priority=5))
+    queue.submit(stage.root, stage.specs(4), turn=queue.Turn(priority=-1))
     assert order(stage) == ["s2", "s3", "s0", "s1", "s4"]
 
 
@@ -81,14 +81,14 @@ def test_again_makes_new_runs_under_new_names(stage, idle):
     *older, newest = sorted(stage.runs(), key=lambda run: run.run_id)
     for run in stage.runs():
         os.utime(run.spec_file, (1000, 1000))  # as where clocks tick slowly
-    queue.cancel(older)
+    stopping.cancel(older)
     (found,) = queue.submit(stage.root, stage.specs(0))
     assert (found.action, found.directory.run_id) == ("active", newest.run_id)
 
 
 def test_what_is_unfinished_is_resumed_and_what_is_finished_left_alone(stage, idle):
     (run,) = stage.submit(0)
-    queue.cancel([run])
+    stopping.cancel([run])
     assert status(run) == Status.STOPPED
     assert actions(stage, 0) == ["resumed"]
     run.queue_file.unlink()
@@ -101,7 +101,7 @@ def test_what_is_unfinished_is_resumed_and_what_is_finished_left_alone(stage, id
 
 def test_a_resumed_run_finds_its_images_where_they_are_now(stage, idle):
     (run,) = stage.submit(0, data={"name": "digits", "root": "/old"}, name="first")
-    queue.cancel([run])
+    stopping.cancel([run])
     moved = {"data": {"name": "digits", "root": "/new"}, "name": "second"}
     assert actions(stage, 0, **moved) == ["resumed"]
     assert (run.spec().data.root, run.spec().name) == ("/new", "first")
@@ -111,7 +111,7 @@ def test_a_resumed_run_finds_its_images_where_they_are_now(stage, idle):
 
 def test_a_folder_left_by_a_killed_submission_is_used(stage, idle):
     (run,) = stage.submit(0)
-    queue.cancel([run])
+    stopping.cancel([run])
     run.spec_file.unlink()
     assert actions(stage, 0) == ["new"]
     assert run.spec().seed == 0
@@ -146,8 +146,8 @@ def test_a_gpu_that_is_not_here_is_refused_before_anything_is_written(stage, mon
 
 def test_a_waiting_run_is_cancelled_at_once_and_can_be_resumed(stage, idle):
     stopped, paused = stage.submit(0, 1)
-    queue.cancel([stopped])
-    queue.pause([paused])
+    stopping.cancel([stopped])
+    stopping.pause([paused])
     assert (status(stopped), status(paused)) == (Status.STOPPED, Status.PAUSED)
     assert order(stage) == []
     assert [one.action for one in queue.resume([stopped, paused])] == ["resumed", "resumed"]
@@ -158,7 +158,7 @@ def test_a_running_run_is_stopped_at_a_checkpoint_and_goes_on_as_the_next_attemp
     stage.play(LONG)
     (run,) = stage.submit(0)
     stage.until(run, Status.RUNNING)
-    queue.cancel([run])
+    stopping.cancel([run])
     assert status(run) == Status.STOPPED
     assert run.exit().code in (75, -signal.SIGTERM)  # the latter before it could listen
     stage.play(FINISH)
@@ -171,7 +171,7 @@ def test_a_paused_run_counts_as_paused(stage):
     stage.play({"print": "ready"}, LONG)
     (run,) = stage.submit(0)
     stage.until(run, Status.RUNNING)
-    queue.pause([run])
+    stopping.pause([run])
     assert status(run) == Status.PAUSED
 
 
@@ -181,7 +181,7 @@ def test_a_deaf_worker_is_killed_with_all_that_it_started(stage):
     spawned = run.path / "spawned"
     stage.wait(lambda: spawned.exists() and spawned.read_text())
     began = time.monotonic()
-    queue.cancel([run], grace=1.0)
+    stopping.cancel([run], grace=1.0)
     assert time.monotonic() - began >= 1.0
     assert status(run) == Status.STOPPED
     assert run.exit().code == -signal.SIGKILL
@@ -197,7 +197,7 @@ def test_a_worker_that_was_started_by_hand_is_stopped_too(stage, idle, spawn):
     worker = spawn(command, env=environment, stdout=subprocess.PIPE)
     assert worker.stdout.readline() == b"on\n"
     assert status(run) == Status.RUNNING
-    queue.cancel([run])
+    stopping.cancel([run])
     assert status(run) == Status.STOPPED
     assert worker.wait(PATIENCE) == 75
 
@@ -213,7 +213,7 @@ def test_a_full_disk_queues_all_of_a_sweep_or_nothing(stage, idle, monkeypatch):
         write_json(path, value)
 
     with monkeypatch.context() as patch:
-        patch.setattr(queue, "write_json", write)
+        patch.setattr(entries, "write_json", write)
         with pytest.raises(OSError, match="No space left"):
             stage.submit(0, 1, 2, 3)
     assert order(stage) == ["s9"]
@@ -226,7 +226,7 @@ def test_a_run_on_another_machine_cannot_be_stopped_from_here(stage, idle):
     beat = {"attempt": 1, "process": process, "time": time.time()}
     write_json(run.heartbeat_file, beat)
     with pytest.raises(UsageError, match="runs on elsewhere"):
-        queue.cancel([run])
+        stopping.cancel([run])
     run.heartbeat_file.unlink()
 
 
@@ -238,7 +238,7 @@ def test_a_run_whose_pid_was_given_to_somebody_else_is_never_signalled(stage, id
     launch = {"attempt": 1, "backend": "local", "process": process, "device": "cpu"}
     write_json(run.launch_file, {**launch, "threads": 1, "time": time.time()})
     assert status(run) == Status.LOST
-    queue.cancel([run], grace=0)
+    stopping.cancel([run], grace=0)
     assert bystander.poll() is None
 
 

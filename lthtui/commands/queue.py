@@ -1,0 +1,280 @@
+"""Commands about waiting and running: queue, cancel, pause, resume, retry, hold, release ..."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from engine.errors import FAILED, UsageError
+from engine.rundir import RunDirectory, Status, status
+from lthtui import runnames, settings
+from lthtui.commands import Json, Root
+from lthtui.commands.runs import After, Hold, Priority, turn
+from lthtui.text import clean, clean_line
+
+Runs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[RUN]...",
+        help="Any unique part of a run's id, NAME-s0, @last; or a NAME, for all its seeds.",
+    ),
+]
+Experiment = Annotated[
+    str | None, typer.Option(metavar="NAME", help="All runs of an experiment instead.")
+]
+Everything = Annotated[bool, typer.Option("--all", help="All runs of the root instead.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the app."""
+    for command in (cancel, pause, resume, retry, hold, release, priority, limit):
+        app.command()(command)
+    app.command("queue")(show_queue)
+
+
+def show_queue(as_json: Json = False, root: Root = None) -> None:
+    """List the runs that wait, in the order in which they are due, and why they do."""
+    from lthtui.launch import entries, waits
+
+    folder = settings.root(root)
+    waiting = entries.read(folder)
+    why = waits.reasons(folder, waiting)
+    facts = [
+        {
+            "run_id": entry.run_id,
+            "priority": entry.priority,
+            "user": entry.user,
+            "after": list(entry.after),
+            "hold": entry.hold,
+            "job": entry.job,
+            "reason": why[entry.run_id],
+        }
+        for entry in waiting
+    ]
+    if as_json:
+        typer.echo(json.dumps(facts))
+        return
+    if facts:
+        _table(facts)
+    else:
+        _say("nothing waits")
+
+
+def cancel(
+    names: Runs = None,
+    experiment: Experiment = None,
+    everything: Everything = False,
+    root: Root = None,
+) -> None:
+    """Stop runs at a checkpoint, or take them out of the queue; they can be resumed."""
+    from lthtui.launch import stopping
+
+    _stop(_chosen(settings.root(root), names, experiment, everything), stopping.cancel)
+
+
+def pause(
+    names: Runs = None,
+    experiment: Experiment = None,
+    everything: Everything = False,
+    root: Root = None,
+) -> None:
+    """As cancel, but the runs count as paused."""
+    from lthtui.launch import stopping
+
+    _stop(_chosen(settings.root(root), names, experiment, everything), stopping.pause)
+
+
+def resume(
+    names: Runs = None,
+    experiment: Experiment = None,
+    everything: Everything = False,
+    at: Priority = 0,
+    after: After = None,
+    hold: Hold = False,
+    root: Root = None,
+) -> None:
+    """Queue runs again; each goes on from its last checkpoint. In bulk, stopped and paused ones."""
+    from lthtui.launch import queue
+
+    folder = settings.root(root)
+    found = _chosen(folder, names, experiment, everything)
+    if not names:
+        found = [run for run in found if status(run) in (Status.STOPPED, Status.PAUSED)]
+    left = {"active": "is queued or running already", "finished": "is finished"}
+    for one in queue.resume(found, turn=turn(folder, at, after, hold)):
+        typer.echo(f"{one.directory.run_id} {left.get(one.action, 'queued')}")
+
+
+def retry(
+    names: Runs = None,
+    experiment: Experiment = None,
+    everything: Everything = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also those that would fail in the same way again.")
+    ] = False,
+    root: Root = None,
+) -> None:
+    """Queue runs again that failed or were lost; others are left alone."""
+    from lthtui.launch import queue, retrying
+
+    hopeless = False
+    for run in _chosen(settings.root(root), names, experiment, everything):
+        state = status(run)
+        if state not in (Status.FAILED, Status.LOST):
+            if names:
+                typer.echo(f"{run.run_id} is {state}")
+        elif (why := retrying.in_vain(run)) and not force:
+            hopeless = True
+            _say(f"{run.run_id}: {why}; --force tries it all the same")
+        else:
+            queue.resume([run])
+            typer.echo(f"{run.run_id} queued")
+    if hopeless:
+        raise typer.Exit(FAILED)
+
+
+def hold(
+    names: Runs = None,
+    experiment: Experiment = None,
+    everything: Everything = False,
+    root: Root = None,
+) -> None:
+    """Have waiting runs wait on, until `lthtui release`."""
+    from lthtui.launch import queue
+
+    _change(_chosen(settings.root(root), names, experiment, everything), queue.hold, "held")
+
+
+def release(
+    names: Runs = None,
+    experiment: Experiment = None,
+    everything: Everything = False,
+    root: Root = None,
+) -> None:
+    """Let held runs have their turn; runs that are to be tried again have it at once."""
+    from lthtui.launch import queue
+
+    _change(_chosen(settings.root(root), names, experiment, everything), queue.release, "released")
+
+
+def priority(
+    level: Annotated[int, typer.Argument(min=-1000, max=1000, help="Higher starts before lower.")],
+    names: Runs = None,
+    experiment: Experiment = None,
+    everything: Everything = False,
+    root: Root = None,
+) -> None:
+    """Change the priority of waiting runs. A negative one comes after `--`."""
+    from lthtui.launch import queue
+
+    def change(runs: Sequence[RunDirectory]) -> list[RunDirectory]:
+        return queue.prioritise(runs, level)
+
+    found = _chosen(settings.root(root), names, experiment, everything)
+    _change(found, change, f"has priority {level}")
+
+
+def limit(
+    most: Annotated[
+        str | None, typer.Argument(help="Runs at once, or 'none' to lift the limit.")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Of a person, by login or LTHTUI_USER; * is everybody else.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="On a device: cpu, a GPU's index or UUID; * is every other.")
+    ] = None,
+    root: Root = None,
+) -> None:
+    """Set how many runs a person may have running at once, or a device takes; or show it."""
+    from lthtui.launch import queue
+
+    folder = settings.root(root)
+    if most is None:
+        if user or device:
+            raise UsageError("say how many, such as `lthtui limit 2 --user alice`, or none")
+        _show_limits(folder)
+        return
+    if (user is None) == (device is None):
+        raise UsageError("a limit is of a person (--user NAME) or of a device (--device NAME)")
+    if most != "none" and not (most.isdecimal() and int(most) <= 10_000):
+        raise UsageError(f"'{clean_line(most)}' is no limit; give a number of runs, or none")
+    runs = None if most == "none" else int(most)
+    if user is not None:
+        queue.limit(folder, "users", user, runs)
+    elif device is not None:
+        queue.limit(folder, "devices", device, runs)
+    _show_limits(folder)
+
+
+def _chosen(
+    root: Path, names: Sequence[str] | None, experiment: str | None, everything: bool
+) -> list[RunDirectory]:
+    """The runs that a command is about.
+
+    Raises:
+        UsageError: none are named, or in two ways at once, or they are not there.
+    """
+    if sum((bool(names), experiment is not None, everything)) != 1:
+        raise UsageError("name runs, or give --experiment NAME, or --all")
+    if names:
+        found = [run for word in names for run in runnames.seeds(root, word)]
+        return list({run.run_id: run for run in found}.values())
+    runs = runnames.every(root)
+    if everything:
+        return runs
+    found = [run for run in runs if runnames.experiment(run) == experiment]
+    if not found:
+        raise UsageError(f"no run of an experiment '{clean_line(experiment or '')}' in {root}")
+    return found
+
+
+def _stop(found: Sequence[RunDirectory], stop: Callable[[list[RunDirectory]], None]) -> None:
+    active = [run for run in found if status(run) in (Status.QUEUED, Status.RUNNING)]
+    for run in found if len(found) == 1 else ():
+        if not active:
+            _say(f"{run.run_id} neither runs nor waits: it is {status(run)}")
+    stop(active)
+    for run in active:
+        typer.echo(f"{run.run_id} {status(run)}")
+
+
+def _change(
+    found: Sequence[RunDirectory],
+    change: Callable[[Sequence[RunDirectory]], list[RunDirectory]],
+    what: str,
+) -> None:
+    changed = {run.run_id for run in change(found)}
+    for run in found:
+        if run.run_id in changed:
+            typer.echo(f"{run.run_id} {what}")
+        elif len(found) == 1:
+            _say(f"{run.run_id} does not wait: it is {status(run)}")
+
+
+def _table(facts: Sequence[dict[str, Any]]) -> None:
+    from lthtui.report import aligned
+
+    shown = ("run_id", "priority", "user", "reason")
+    rows = [[clean_line(str(one[key]), 1000) for key in shown] for one in facts]
+    for line in aligned(("RUN", "PRIORITY", "USER", "WHY"), rows):
+        typer.echo(line)
+
+
+def _show_limits(root: Path) -> None:
+    from lthtui.launch import limits
+
+    known = limits.read(root)
+    for kind, of in (("person", known.users), ("device", known.devices)):
+        for name, most in of.items():
+            typer.echo(f"{kind} {clean_line(name)}: {most} at once")
+    if not (known.users or known.devices):
+        _say("no limits are set")
+
+
+def _say(message: str) -> None:
+    typer.echo(clean(message), err=True)

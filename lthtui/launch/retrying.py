@@ -1,0 +1,79 @@
+"""Which failed runs are started again by themselves, and which a person had better change first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.causes import Cause
+from engine.events import LevelEnded, Tail
+from engine.rundir import RunDirectory, Status, last_end, status
+
+BACK_OFF = (5.0, 600.0)  # seconds before the first retry in a row, and at most; each waits 4 times
+REASONS = {
+    Cause.DIVERGED: "its loss would become NaN again; run its spec with a lower learning rate",
+    Cause.SPEC: "its spec asks for something impossible; `lthtui check` says what",
+}
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How a run is to be started again.
+
+    Attributes:
+        delay: seconds to wait before.
+        retries: how often in a row it then was started again by itself.
+        alone: whether it is to share its device with no other run.
+    """
+
+    delay: float
+    retries: int
+    alone: bool
+
+
+def cause(directory: RunDirectory) -> Cause | None:
+    """Why a run failed; None if it did not."""
+    state = status(directory)
+    if state == Status.LOST:
+        return Cause.KILLED
+    if state != Status.FAILED:
+        return None
+    launch, ended, left = directory.launch(), last_end(directory), directory.exit()
+    attempt = launch.attempt if launch else 0
+    if ended and ended.attempt >= attempt:
+        return _named(ended.cause)
+    return Cause.KILLED if left and left.code < 0 else Cause.ERROR
+
+
+def due(directory: RunDirectory) -> Retry | None:
+    """Whether and how a run that has ended is started again by itself; None if it is not.
+
+    Retries in a row are bounded by its spec's `launch.retries`; a level that an attempt finished
+    begins a new row. Raises OSError or ValueError where its spec can't be read.
+    """
+    why, launch = cause(directory), directory.launch()
+    if why is None or not why.passes or launch is None:
+        return None
+    before = 0 if _progressed(directory, launch.attempt) else launch.retries
+    if before >= directory.spec().launch.retries:
+        return None
+    first, most = BACK_OFF
+    return Retry(min(first * 4**before, most), before + 1, why == Cause.MEMORY)
+
+
+def in_vain(directory: RunDirectory) -> str | None:
+    """Why starting a run again as it is would fail again; None if it may go well."""
+    why = cause(directory)
+    return REASONS.get(why) if why else None
+
+
+def _named(word: str | None) -> Cause:
+    try:
+        return Cause(word or "")
+    except ValueError:  # of another version
+        return Cause.ERROR
+
+
+def _progressed(directory: RunDirectory, attempt: int) -> bool:
+    """Whether an attempt finished a level."""
+    events = Tail(directory.events_file).read()
+    return any(isinstance(one, LevelEnded) and one.attempt >= attempt for one in events)

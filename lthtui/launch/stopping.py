@@ -1,0 +1,95 @@
+"""Ends runs, for good or for now: those that wait at once, those that train at a checkpoint."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+from engine.errors import UsageError
+from engine.processes import Process
+from engine.rundir import RunDirectory, Status, status
+from lthtui.launch import entries
+
+GRACE = 30.0  # seconds a worker gets to finish its step and write a checkpoint
+AT_ONCE = 16  # jobs of a cluster that are waited for side by side
+Verb = Literal["stop", "pause"]
+
+
+def cancel(runs: Sequence[RunDirectory], *, grace: float = GRACE) -> None:
+    """Stop runs, and return once all have ended: waiting ones at once, others at a checkpoint.
+
+    A worker that is still there after `grace` seconds is killed with everything it started.
+
+    Raises:
+        UsageError: a run is on another machine.
+    """
+    _stop(runs, "stop", grace)
+
+
+def pause(runs: Sequence[RunDirectory], *, grace: float = GRACE) -> None:
+    """As `cancel`, but the runs count as paused."""
+    _stop(runs, "pause", grace)
+
+
+def _stop(runs: Sequence[RunDirectory], verb: Verb, grace: float) -> None:
+    jobs = [run for run in runs if (entry := entries.find(run)) and entry.job]
+    local = [run for run in runs if run not in jobs]
+    for directory in local:
+        _refuse_elsewhere(directory)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        stopped = [pool.submit(_stop_job, run, verb, grace) for run in jobs]
+        workers = [worker for run in local for worker in _dequeue(run, verb)]
+        _signal_and_wait(workers, signal.SIGTERM, grace)
+        _signal_and_wait(workers, signal.SIGQUIT, 30.0)  # a shim kills all its worker started
+        _signal_and_wait(workers, signal.SIGKILL, 5.0)  # and its worker dies with it
+    for one in stopped:
+        one.result()
+
+
+def _stop_job(directory: RunDirectory, verb: Verb, grace: float) -> None:
+    from lthtui.launch.backends import slurm
+
+    entry = entries.find(directory)
+    if entry is not None:
+        slurm.stop(directory, entry, verb, grace)
+
+
+def _refuse_elsewhere(directory: RunDirectory) -> None:
+    sign = directory.heartbeat() or directory.launch()
+    if sign and not sign.process.here and status(directory) == Status.RUNNING:
+        host = sign.process.host
+        raise UsageError(f"{directory.run_id} runs on {host}; give the command on that machine")
+
+
+def _dequeue(directory: RunDirectory, verb: Verb) -> Iterator[Process]:
+    """Take a run out of the queue for good, and yield what runs of it already."""
+    with entries.locked(directory.root):
+        state = status(directory)
+        if state in (Status.QUEUED, Status.RUNNING):
+            directory.ask(verb)
+        directory.queue_file.unlink(missing_ok=True)
+    for sign in (directory.launch(), directory.heartbeat()):
+        if sign and sign.process.alive:  # the shim if there is one, otherwise the worker itself
+            yield sign.process
+            return
+
+
+def _signal_and_wait(workers: Iterable[Process], number: int, seconds: float) -> None:
+    """Send a signal to those that live, and wait until they have ended or time is up."""
+    alive = [worker for worker in workers if worker.signal(number)]
+    deadline = time.monotonic() + seconds
+    for worker in alive:
+        try:
+            handle = os.pidfd_open(worker.pid)
+        except ProcessLookupError:
+            continue
+        try:
+            if worker.alive:
+                select.select([handle], [], [], max(0.0, deadline - time.monotonic()))
+        finally:
+            os.close(handle)

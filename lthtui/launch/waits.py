@@ -1,0 +1,55 @@
+"""Why each waiting run waits, for whoever lists them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from fcntl import LOCK_SH
+from pathlib import Path
+
+from lthtui.launch import lease, limits
+from lthtui.launch.entries import Entry
+from lthtui.launch.slots import Ledger
+from lthtui.launch.turns import Turns
+
+NEXT = "waits for its turn"
+NOBODY = "nobody starts it; `lthtui release` calls the queue process"
+
+
+def reasons(root: Path, waiting: Sequence[Entry]) -> dict[str, str]:
+    """By run id, why each of these runs waits."""
+    attended = dispatched(root)
+    noted = _noted(root) if attended else {}
+    turns = Turns(root, limits.read(root), _running(root))
+    found = {}
+    for entry in waiting:
+        obstacle = turns.obstacle(entry)
+        otherwise = noted.get(entry.run_id, NEXT) if attended else NOBODY
+        found[entry.run_id] = obstacle.reason if obstacle else otherwise
+    return found
+
+
+def dispatched(root: Path) -> bool:
+    """Whether a queue process looks after this root's runs on this machine."""
+    if not (root / "queue").is_dir():
+        return False
+    held = lease.take(root, LOCK_SH)
+    if held is None:
+        return True
+    os.close(held)
+    return False
+
+
+def _running(root: Path) -> Counter[str]:
+    places = Ledger(lease.slots(root)).places()
+    return Counter(place.holder.user for place in places if place.held)
+
+
+def _noted(root: Path) -> dict[str, str]:
+    try:
+        noted = json.loads(lease.reasons_file(root).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {str(run): str(why) for run, why in noted.items()} if isinstance(noted, dict) else {}
