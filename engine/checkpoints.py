@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MANIFEST = "manifest.json"
+
+
+def _unfenced() -> None:
+    """Let everything appear."""
+
+
+# Asked right before a checkpoint appears under its name: a worker's raises once it is replaced.
+fence: Callable[[], None] = _unfenced
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,7 @@ def write(folder: Path, files: Mapping[str, bytes], meta: Mapping[str, Any]) -> 
         for name, data in files.items():
             _write(temporary / name, data)
         _write(temporary / MANIFEST, _manifest(files, meta))
+        fence()
         if folder.exists():
             shutil.rmtree(folder)
         temporary.rename(folder)
@@ -120,6 +129,7 @@ def drop(folder: Path, name: str) -> None:
         return
     temporary = folder / f".{MANIFEST}.{os.getpid()}.tmp"
     _write(temporary, _signed({"files": listed, "meta": meta}))
+    fence()
     temporary.replace(folder / MANIFEST)
     (folder / name).unlink(missing_ok=True)
 

@@ -218,11 +218,27 @@ def parse(line: bytes) -> Event | None:
         return None
 
 
+class Succession:
+    """Tells which events of a journal count: once a newer attempt has written, no older one's do.
+
+    A replaced worker writes no more, but a line of its may have been under way to a shared disk.
+    """
+
+    def __init__(self) -> None:
+        self._newest = 0
+
+    def admits(self, event: Event) -> bool:
+        """Whether an event counts; to be asked of every event, in the journal's order."""
+        self._newest = max(self._newest, event.attempt)
+        return event.attempt in (0, self._newest)
+
+
 class Tail:
     """Reads a journal from where it last stopped."""
 
     def __init__(self, path: Path, offset: int = 0) -> None:
         self.path, self.offset = path, offset
+        self._succession = Succession()
 
     def lines(self) -> Iterator[bytes]:
         """Yield the lines that were completed since the last call, without their ends."""
@@ -240,7 +256,7 @@ class Tail:
         """Yield the events that were completed since the last call."""
         for line in self.lines():
             event = parse(line)
-            if event is not None:
+            if event is not None and self._succession.admits(event):
                 yield event
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from engine.errors import Fenced
 from engine.events import Event, Sampled
 
 SECONDS = 10.0
@@ -33,7 +34,10 @@ class Sampler:
 
     def _run(self) -> None:
         while not self._ended.wait(SECONDS):
-            self._emit(Sampled(tick=self._tick, metrics=sample(self._folder)))
+            try:
+                self._emit(Sampled(tick=self._tick, metrics=sample(self._folder)))
+            except Fenced:
+                return  # the worker learns of it, too, and leaves
             self._tick += 1
 
 

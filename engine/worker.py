@@ -1,4 +1,8 @@
-"""The worker program's main verb: train the run in a folder, and leave with an exit code."""
+"""The worker program's main verb: train the run in a folder, and leave with an exit code.
+
+A launcher gives the attempt's number as LTHTUI_ATTEMPT. Where the store is out of reach, such as
+on a cluster's node, LTHTUI_SINK=off leaves it to a `sync` elsewhere to bring the journal over.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ import traceback
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from engine import causes
+from engine import causes, checkpoints
 from engine.attempts import Attempt
 from engine.errors import FAILED, OK, Fenced, LthError, Stopped
 from engine.events import EpochEnded, Event, Journal, LevelEnded, RunEnded, Tail, Warned
@@ -33,6 +37,7 @@ class Worker:
         self.directory, self.attempt, self.spec = directory, attempt, directory.spec()
         self.journal = Journal(directory.events_file, directory.run_id, attempt.number)
         self.stopping = False
+        checkpoints.fence = attempt.check
         self._appending = threading.Lock()
         self.sink = self._open_sink()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
@@ -81,7 +86,7 @@ class Worker:
                 device,
                 self.emit,
                 self._sync,
-                lambda: self.stopping,
+                lambda: self.stopping or self.attempt.replaced,
                 machine.environment(device, threads),
             ).run()
         finally:
@@ -95,7 +100,7 @@ class Worker:
         self.stopping = True
 
     def _open_sink(self) -> Sink | None:
-        if self.spec.tracking == "off":
+        if self.spec.tracking == "off" or os.environ.get("LTHTUI_SINK") == "off":
             return None
         from engine.tracking import Sink
 

@@ -77,6 +77,20 @@ def test_what_an_earlier_attempt_wrote_is_not_written_again(path):
     ]
 
 
+def test_a_late_line_of_a_replaced_attempt_does_not_count(path):
+    old = Journal(path, "run", 1)
+    old.append(epoch(0, 1))
+    new = Journal(path, "run", 2)
+    new.append(Warned(message="b"))
+    old.append(epoch(0, 2, train_loss=9.0))  # it was on its way
+    assert new.append(epoch(0, 2))
+    old.close()
+    new.close()
+    assert write(path, 3, epoch(0, 2)) == [False]
+    found = [(event.kind, event.attempt) for event in Tail(path).read()]
+    assert found == [("epoch_ended", 1), ("warned", 2), ("epoch_ended", 2)]
+
+
 def test_one_attempt_does_not_repeat_itself_either(path):
     assert write(path, 1, level(0), level(0)) == [True, False]
 
