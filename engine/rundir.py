@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -82,27 +83,43 @@ class Request(BaseModel):
     time: float
 
 
+class _Within:
+    """A path within a run's folder, made when it is first asked for: lists look at few of many."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __set_name__(self, owner: type[RunDirectory], attribute: str) -> None:
+        self._attribute = attribute
+
+    def __get__(self, directory: RunDirectory, owner: type[RunDirectory]) -> Path:
+        path: Path = directory.path / self._name
+        directory.__dict__[self._attribute] = path  # which is found before this
+        return path
+
+
 class RunDirectory:
     """The folder of one run: `<root>/runs/<run id>/`."""
 
+    spec_file = _Within("spec.yaml")
+    launch_file = _Within("launch.json")
+    exit_file = _Within("exit.json")
+    heartbeat_file = _Within("heartbeat")
+    request_file = _Within("request.json")
+    attempt_file = _Within("attempt")
+    events_file = _Within("events.jsonl")
+    log_file = _Within("log.txt")
+    lock_file = _Within("worker.lock")
+    mlflow_file = _Within("mlflow.json")
+    subset_file = _Within("subset.json")
+    levels = _Within("levels")
+    extends_file = _Within("extends.json")
+    rewind = _Within("rewind")
+    partial = _Within("partial")
+    evaluations = _Within("evaluations")
+
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path).absolute()
-        self.spec_file = self.path / "spec.yaml"
-        self.launch_file = self.path / "launch.json"
-        self.exit_file = self.path / "exit.json"
-        self.heartbeat_file = self.path / "heartbeat"
-        self.request_file = self.path / "request.json"
-        self.attempt_file = self.path / "attempt"
-        self.events_file = self.path / "events.jsonl"
-        self.log_file = self.path / "log.txt"
-        self.lock_file = self.path / "worker.lock"
-        self.mlflow_file = self.path / "mlflow.json"
-        self.subset_file = self.path / "subset.json"
-        self.levels = self.path / "levels"
-        self.extends_file = self.path / "extends.json"
-        self.rewind = self.path / "rewind"
-        self.partial = self.path / "partial"
-        self.evaluations = self.path / "evaluations"
 
     @classmethod
     def open(cls, path: Path | str) -> RunDirectory:
@@ -126,7 +143,7 @@ class RunDirectory:
         """The root of all state, two folders up."""
         return self.path.parent.parent
 
-    @property
+    @cached_property
     def queue_file(self) -> Path:
         """The run's entry in the queue."""
         return self.root / "queue" / f"{self.run_id}.json"

@@ -20,6 +20,7 @@ SEED = "lthtui.seed"
 CONTROLS = "lthtui.controls"
 CONTROL = "lthtui.control"
 CONTROL_SETS = "lthtui.control_sets"
+EXTENDS = "lthtui.extends"
 DIRECTORY = "lthtui.directory"
 WINNING = "lthtui.winning"
 LEVELS = "lthtui.levels"
@@ -71,7 +72,8 @@ MLFLOW_STATUS = {
 
 def params_of(spec: RunSpec) -> dict[str, str]:
     """Flatten a spec into MLflow parameters: `train.optimizer.lr` -> `0.1`."""
-    return dict(_flat("", spec.model_dump(mode="json", exclude={"tags", "launch", "controls"})))
+    told = {"tags", "launch", "controls", "extends"}  # in tags
+    return dict(_flat("", spec.model_dump(mode="json", exclude=told)))
 
 
 def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -101,6 +103,7 @@ def tags_of(spec: RunSpec, run_id: str, directory: str) -> dict[str, str]:
         SEED: str(spec.seed),
         DIRECTORY: directory,
         **_controls(spec),
+        **({EXTENDS: spec.extends} if spec.extends else {}),
     }
 
 

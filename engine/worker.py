@@ -66,7 +66,7 @@ class Worker:
         self.attempt.check()
         with self._appending:
             new = self.journal.append(event)
-        if new:
+        if new and not event.time:  # what is taken over was told when it happened
             narrate(event)
         if self.sink is not None:
             self.sink.wake()

@@ -53,6 +53,7 @@ class Identity(BaseModel):
             and the sparsifier.
         split: the images that select the winning ticket.
         controls: what it is a control of.
+        extends: the run that it takes levels over from.
         asked: the sparsifier, and what else its spec asks for besides defaults.
     """
 
@@ -68,6 +69,7 @@ class Identity(BaseModel):
     model: str
     split: Literal["val", "test"] = "val"
     controls: Control | None = None
+    extends: str | None = None
     asked: dict[str, Any]
 
     @classmethod
@@ -85,6 +87,7 @@ class Identity(BaseModel):
             model=spec.model.name,
             split=spec.select.split,
             controls=Control.of(spec),
+            extends=spec.extends,
             asked={
                 "sparsifier": {"name": spec.sparsifier.name},
                 **spec.model_dump(mode="json", exclude_defaults=True),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 IGNORED = (
     *("name", "experiment", "seed", "tags", "launch", "tracking"),
-    *("keep", "evaluate", "checkpoint", "controls"),
+    *("keep", "evaluate", "checkpoint", "controls", "extends"),
 )
 UNTOLD = ("data.examples_sha256",)  # said by data.examples
 MOST = 3  # settings that a label names

@@ -139,6 +139,7 @@ class Watched:
             "also_controls": [
                 one.controls.shown for one in identity.others(self.directory) if one.controls
             ],
+            "extends": self._extends(),
             "flops": progress.flops,
             "levels": [self._level(level) for level in progress.finished_levels],
             "winning": {**won.model_dump(), "ticket": self._path(won.ticket)} if won else None,
@@ -161,6 +162,17 @@ class Watched:
             "training_flops": level.training_flops,
             "ticket": self._path(level.ticket),
         }
+
+    def _extends(self) -> dict[str, Any] | None:
+        """The run that it takes levels over from, and how much; None as long as that is open."""
+        if self.identity.extends is None:
+            return None
+        open_ended = {"run": self.identity.extends, "levels": None, "epochs": None}
+        try:
+            taken = json.loads(self.directory.extends_file.read_bytes())
+            return {key: taken[key] for key in open_ended}
+        except (OSError, ValueError, LookupError, TypeError):
+            return open_ended
 
     def _path(self, within: str | None) -> str | None:
         """The absolute path of a file that the journal names within the run's folder, if kept."""

@@ -165,6 +165,8 @@ class RunProgress:
         index = event.level or 0
         self.level, self.level_epoch = index, event.level_epoch
         self.epoch = event.epoch if event.epoch is not None else self.epoch
+        if event.time < self._began[0]:  # taken over from another run
+            self._began = (self._began[0], self.epoch)
         self._latest = (event.time, self.epoch)
         self.train_loss, self.images_per_second = event.train_loss, event.images_per_second
         if event.val_accuracy is not None:

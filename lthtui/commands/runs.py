@@ -68,6 +68,8 @@ def run(
         raise UsageError("no spec given; name a file, such as specs/quickstart.yaml")
     folder = settings.use(root)
     expansions = [specfiles.without_search(specfiles.expand(name, changes)) for name in names]
+    if not again:
+        _hint(folder, expansions)
     launch(folder, expansions, turn(folder, priority, after, hold), detach, dry_run, again, as_json)
 
 
@@ -106,7 +108,7 @@ def launch(
     ready = [one for expansion in expansions for one in expansion.runs]
     specs = [one.spec for one in ready]
     if dry_run:
-        _dry_run(queue.preview(folder, specs, again=again), ready, as_json)
+        _dry_run(folder, queue.preview(folder, specs, again=again), ready, as_json)
         return
     try:
         submitted = queue.submit(folder, specs, again=again, turn=turn)
@@ -125,10 +127,13 @@ def list_runs(as_json: Json = False, root: Root = None) -> None:
     """List all runs, the oldest first."""
     from lthtui import identity, runtable
     from lthtui.labels import by_experiment
+    from lthtui.launch import queue
     from lthtui.monitor import Watched
 
+    folder = settings.root(root)
+    queue.rouse(folder)
     found, known, besides = [], [], []
-    for directory in runnames.every(settings.root(root)):
+    for directory in runnames.every(folder):
         watched = Watched(directory, curves=False)
         watched.refresh()
         try:
@@ -156,11 +161,14 @@ def list_runs(as_json: Json = False, root: Root = None) -> None:
 
 def show(name: Run, as_json: Json = False, root: Root = None) -> None:
     """Show one run: what it is, its levels, its winning ticket."""
-    from lthtui import epilogue
+    from lthtui import epilogue, extending
     from lthtui.labels import method
+    from lthtui.launch import queue
     from lthtui.monitor import Watched
 
-    (directory,) = runnames.find(settings.root(root), [name])
+    folder = settings.root(root)
+    queue.rouse(folder)
+    (directory,) = runnames.find(folder, [name])
     watched = Watched(directory)
     watched.refresh()
     facts = watched.describe()
@@ -174,6 +182,8 @@ def show(name: Run, as_json: Json = False, root: Root = None) -> None:
     controls = [*filter(None, [facts["controls"], *facts["also_controls"]])]
     for line in dict.fromkeys("{run}, level {level}: {kind}".format(**one) for one in controls):
         typer.echo(f"{'controls':<12}{clean_line(line)}")
+    if facts["extends"]:
+        typer.echo(f"{'extends':<12}{clean_line(extending.told(facts['extends']))}")
     typer.echo()
     epilogue.results([watched])
     epilogue.failures([watched])
@@ -193,6 +203,18 @@ def logs(
     (directory,) = runnames.find(settings.root(root), [name])
     for line in _log(directory, lines, follow):
         typer.echo(line)
+
+
+def _hint(folder: Path, expansions: Sequence[Expansion]) -> None:
+    """Say which new runs would train again what a finished one has."""
+    from lthtui import extending
+    from lthtui.launch import queue
+
+    ready = [one for expansion in expansions for one in expansion.runs]
+    found = queue.preview(folder, [one.spec for one in ready])
+    new = [run for run, one in zip(ready, found, strict=True) if one.action == "new"]
+    for line in extending.hints(folder, new):
+        _say(line)
 
 
 def _on_other_images(submitted: Sequence[Submitted], ready: Sequence[Ready]) -> Iterator[str]:
@@ -249,14 +271,19 @@ def _detached(submitted: Sequence[Submitted], as_json: bool) -> None:
         _say(f"follow with `lthtui logs -f {submitted[0].directory.run_id}` or `lthtui`")
 
 
-def _dry_run(submitted: Sequence[Submitted], ready: Sequence[Ready], as_json: bool) -> None:
-    rows = [
+def _dry_run(
+    folder: Path, submitted: Sequence[Submitted], ready: Sequence[Ready], as_json: bool
+) -> None:
+    from lthtui import extending
+
+    rows: list[dict[str, Any]] = [
         {
             "run_id": one.directory.run_id,
             "action": one.action,
             "levels": len(run.plan.levels),
             "epochs": run.plan.epochs,
             "steps": run.plan.steps,
+            "takes_over": extending.taken(folder, run),
         }
         for one, run in zip(submitted, ready, strict=True)
     ]
