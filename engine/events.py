@@ -255,9 +255,14 @@ class Tail:
     def read(self) -> Iterator[Event]:
         """Yield the events that were completed since the last call."""
         for line in self.lines():
-            event = parse(line)
-            if event is not None and self._succession.admits(event):
+            event = self.event(line)
+            if event is not None:
                 yield event
+
+    def event(self, line: bytes) -> Event | None:
+        """The event of one of its lines; None if that does not count."""
+        event = parse(line)
+        return event if event is not None and self._succession.admits(event) else None
 
 
 class Journal:

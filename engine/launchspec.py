@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
+from engine.errors import did_you_mean
 from engine.plugin import Frozen
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
@@ -55,37 +56,72 @@ _VALUE = re.compile(r"[A-Za-z0-9_.,:;=@%+*&|\[\]()/ -]{0,200}")
 def _known(extra: dict[str, str]) -> dict[str, str]:
     for name, value in extra.items():
         if name not in EXTRA:
-            raise ValueError(f"'{name}' is not passed on to sbatch; what is: {', '.join(EXTRA)}")
+            hint = did_you_mean(name, [*EXTRA])
+            raise ValueError(f"'{name}' is not passed on to sbatch{hint}")
         if not _VALUE.fullmatch(value):
             raise ValueError(f"{name}: '{value}' has characters that no such option needs")
     return extra
+
+
+def _word(value: Any) -> Any:
+    """Text of a number, and nothing of `true`: an option such as exclusive needs no value."""
+    if isinstance(value, bool):
+        return "" if value else value
+    return str(value) if isinstance(value, int | float) else value
+
+
+Word = Annotated[str, BeforeValidator(_word)]
 
 
 def _text(pattern: str, description: str) -> Any:
     return Field(None, pattern=pattern, max_length=100, description=description)
 
 
-class SlurmSpec(Frozen):
-    """What a run asks of a Slurm cluster; fields left out come from the profile, then the site."""
+def seconds(limit: str) -> int:
+    """Seconds of a time limit as sbatch takes it: M, M:S, H:M:S, D-H, D-H:M or D-H:M:S."""
+    days, dash, rest = limit.rpartition("-")
+    numbers = [int(part) for part in rest.split(":")]
+    if dash:
+        hours, minutes, left = (*numbers, 0, 0)[:3]
+    elif len(numbers) == 3:
+        hours, minutes, left = numbers
+    else:
+        hours, (minutes, left) = 0, (*numbers, 0)[:2]
+    return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + left
 
-    profile: str | None = _text(
-        r"^[A-Za-z0-9][A-Za-z0-9._-]*$", "a [slurm.NAME] of lthtui's settings files"
-    )
+
+class SlurmOptions(Frozen):
+    """What a job asks of a cluster. What is left out, the site decides."""
+
     partition: str | None = _text(r"^[A-Za-z0-9_][A-Za-z0-9_.,-]*$", "partition or partitions")
-    gres: str | None = _text(r"^[A-Za-z0-9_][A-Za-z0-9_.:,-]*$", "devices, such as gpu:1")
-    time: str | None = _text(
+    gres: str | None = _text(
+        r"^[A-Za-z0-9_][A-Za-z0-9_.:,-]*$", "devices, such as gpu:1; none is a run on the CPU"
+    )
+    time: Annotated[str | None, BeforeValidator(_word)] = _text(
         r"^\d+(:\d\d){0,2}$|^\d+-\d\d?(:\d\d){0,2}$",
         "time limit as sbatch takes it: minutes, H:MM:SS or D-HH:MM:SS; the run goes on in another"
         " job when it is over",
     )
     memory: Size | None = Field(None, description="main memory of the job, such as 16GiB")
-    warning: int = Field(
-        120, ge=10, le=3600, description="seconds before the time limit to checkpoint and requeue"
+    warning: int | None = Field(
+        None,
+        ge=10,
+        le=3600,
+        description="seconds before the time limit at which to checkpoint and queue again; 120 if"
+        " nothing says otherwise",
+    )
+    extra: Annotated[dict[str, Word], AfterValidator(_known)] = Field(
+        {}, description="further options of sbatch, from a list of allowed ones"
+    )
+
+
+class SlurmSpec(SlurmOptions):
+    """What a run asks of a Slurm cluster; fields left out come from the profile, then the site."""
+
+    profile: str | None = _text(
+        r"^[A-Za-z0-9][A-Za-z0-9._-]*$", "a [slurm.NAME] of lthtui's settings files"
     )
     array: bool = Field(False, description="submit runs that are queued together as one job array")
-    extra: Annotated[dict[str, Annotated[str, BeforeValidator(str)]], AfterValidator(_known)] = (
-        Field({}, description="further options of sbatch, from a list of allowed ones")
-    )
 
 
 class LaunchSpec(Frozen):

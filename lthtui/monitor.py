@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from engine.events import Tail, parse
+from engine.events import Tail
 from engine.rundir import RunDirectory, Status, stalled, status
 from lthtui import identity
 from lthtui.identity import Identity
@@ -57,7 +57,7 @@ class Watched:
         with self._lock:
             for line in self._tail.lines():
                 if self._curves or b'"epoch_ended"' not in line:
-                    event = parse(line)
+                    event = self._tail.event(line)
                     if event:
                         self._progress.apply(event)
             return self._progress
