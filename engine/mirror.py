@@ -25,11 +25,13 @@ from engine.events import (
     TicketSaved,
     parse,
 )
+from engine.filesystems import locked
 from engine.filing import Cabinet
 from engine.mlrun import MlflowRun, Row
-from engine.mlstore import STORE, ensure_store, locked
+from engine.mlstore import ensure_store
 from engine.rundir import RunDirectory, Status, write_json
 from engine.spec import RunSpec
+from engine.storefile import STORE
 
 _LINES_AT_ONCE = 500
 

@@ -15,9 +15,10 @@ from typing import Any
 from engine import schema
 from engine.errors import StoreError
 from engine.filing import Drawer
-from engine.mlstore import ARTIFACTS, load_mlflow
+from engine.mlstore import load_mlflow
 from engine.rundir import RunDirectory
 from engine.spec import RunSpec
+from engine.storefile import ARTIFACTS
 
 MODEL_TYPE = "ticket"
 _ROWS_AT_ONCE, _ENTRIES_AT_ONCE = 1000, 100

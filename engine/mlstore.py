@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
-import importlib.util
 import os
-import re
+import shlex
 import sqlite3
-from collections.abc import Iterator
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from urllib.parse import quote
 
+from engine import relocation, storefile
 from engine.errors import StoreError
-from engine.filesystems import is_local
+from engine.filesystems import is_local, keeps_apart, locked, sync
 from engine.schema import MLFLOW_ENVIRONMENT
+from engine.storefile import ARTIFACTS, BESIDE, LOCK, STORE
 
-STORE, ARTIFACTS = "mlflow.db", "artifacts"
-_LOCK, _TEMPORARY = ".mlflow.lock", ".mlflow.db.tmp"
-_BESIDE = ("-wal", "-shm", "-journal")
+_TEMPORARY = ".mlflow.db.tmp"
+PATIENCE_SECONDS = 20.0
 
 # Read by MLflow when it is imported. No pool: a connection kept open would go on writing to a store
 # that somebody deleted or moved away.
@@ -60,82 +58,33 @@ def load_mlflow() -> ModuleType:
     return mlflow
 
 
-def store_uri(root: Path) -> str:
-    """The tracking address of the store under `root`.
-
-    Raises:
-        StoreError: SQLite addresses cannot name this folder.
-    """
-    file = Path(root).absolute() / STORE
-    if "?" in str(file) or "%" in str(file):
-        raise StoreError(
-            f"{file.parent}: MLflow cannot use a path with '?' or '%'; rename a folder"
-        )
-    return f"sqlite:///{file}"
-
-
 def ensure_store(root: Path) -> str:
     """Create the store under `root` unless it exists, and return its tracking address.
 
-    Any number of processes may call it at once, and it may be killed at any moment.
+    Any number of processes may call it at once, and it may be killed at any moment. A store whose
+    folder was moved is told its new place; a copy whose original still exists is refused, since
+    what is written to it would go there.
 
     Raises:
         StoreError: the store cannot be created or written, is damaged, or belongs to another
-            version of MLflow.
+            version of MLflow or another folder.
     """
-    root, uri = Path(root).absolute(), store_uri(root)
+    root, uri = Path(root).absolute(), storefile.uri(root)
     file = root / STORE
     try:
-        if not _there(file):
+        if not storefile.exists(root):
             root.mkdir(parents=True, exist_ok=True)
-            with locked(root / _LOCK):
-                if not _there(file):
+            with locked(root / LOCK):
+                if not storefile.exists(root):
                     _create(root)
         if not (os.access(file, os.W_OK) and os.access(root, os.W_OK)):
             raise StoreError(f"{file}: not writable; check its permissions and the mount")
+        if not is_local(root):
+            _suit_network(root)
     except OSError as error:
         raise StoreError(_reason(file, error)) from None
-    _check(file, uri)
+    _check(root)
     return uri
-
-
-@contextlib.contextmanager
-def locked(path: Path, wait: bool = True) -> Iterator[None]:
-    """Hold an exclusive lock on a file, which goes when the process does.
-
-    Raises:
-        BlockingIOError: somebody else holds it and `wait` is false.
-    """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield
-    finally:
-        os.close(handle)
-
-
-def expected_version() -> str:
-    """The schema version that the installed MLflow insists on, read without importing it."""
-    package = importlib.util.find_spec("mlflow")
-    folders = (package.submodule_search_locations if package else None) or []
-    known, followed = set(), set()
-    for folder in folders:
-        for script in (Path(folder) / "store" / "db_migrations" / "versions").glob("*.py"):
-            found = dict(_REVISION.findall(script.read_text()))
-            known.add(found.get("revision"))
-            followed.add(found.get("down_revision"))
-    heads = known - followed - {None}
-    if len(heads) != 1:
-        raise StoreError("MLflow's migrations cannot be found; `pip install mlflow`")
-    return str(heads.pop())
-
-
-_REVISION = re.compile(r'^((?:down_)?revision)\s*(?::[^=]*)?=\s*["\'](\w+)["\']', re.MULTILINE)
-
-
-def _there(file: Path) -> bool:
-    """Whether there is a store. SQLite leaves empty files where it only looked for one."""
-    return file.exists() and file.stat().st_size > 0
 
 
 def _create(root: Path) -> None:
@@ -145,10 +94,10 @@ def _create(root: Path) -> None:
     aside, file = root / _TEMPORARY, root / STORE
     _build(aside, root / ARTIFACTS)
     # A write-ahead log left behind by a deleted store would be replayed into the new one.
-    for suffix in _BESIDE:
+    for suffix in BESIDE:
         file.with_name(STORE + suffix).unlink(missing_ok=True)
     aside.rename(file)
-    _flush(root)
+    sync(root)
 
 
 def _build(file: Path, artifacts: Path) -> None:
@@ -166,38 +115,72 @@ def _build(file: Path, artifacts: Path) -> None:
     except Exception as error:  # MLflow, SQLAlchemy, alembic and sqlite3 each raise their own
         raise StoreError(_reason(file.with_name(STORE), error)) from None
     file.chmod(0o600)
-    _flush(file)
+    sync(file)
 
 
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+def _suit_network(root: Path) -> None:
+    """Refuse a file system without locks; a store that came from a local one loses its log."""
+    file = root / STORE
+    if not keeps_apart(root):
+        raise StoreError(
+            f"{root}: this network file system does not keep two processes apart (no file locks);"
+            " choose a --root on a local disk, or set `tracking: http://...` in specs"
+        )
+    if storefile.has_log(file):
+        try:
+            with contextlib.closing(sqlite3.connect(file, timeout=PATIENCE_SECONDS)) as store:
+                store.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"{file}: its write-ahead log is unsafe on this network file system, and could not"
+                f" be ended ({error}); close what has it open, then `lthtui doctor --fix`"
+            ) from None
+
+
+def _check(root: Path) -> None:
+    """Refuse a store that this MLflow would refuse or damage, or that is at home elsewhere."""
+    file = root / STORE
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _check(file: Path, uri: str) -> None:
-    """Refuse a store that this MLflow would refuse or damage."""
-    try:
-        with contextlib.closing(
-            sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=1.0)
-        ) as database:
-            found = [row[0] for row in database.execute("SELECT version_num FROM alembic_version")]
+        with contextlib.closing(storefile.reader(file, PATIENCE_SECONDS)) as store:
+            found = storefile.version(store)
+            homes = relocation.homes(store, root)
     except sqlite3.Error as error:
         if "locked" in str(error):
-            return
-        raise StoreError(
-            f"{file}: damaged, or no MLflow store ({error}); move it away, then `lthtui sync`"
-            " rebuilds it from the run folders"
-        ) from None
-    expected = expected_version()
-    if found != [expected]:
-        version = ", ".join(map(str, found)) or "none"
-        raise StoreError(
-            f"{file}: written by another MLflow (schema {version}, this one needs {expected});"
-            f" back the file up, then `mlflow db upgrade {uri}`"
+            raise StoreError(
+                f"{file}: locked by another process; `lthtui doctor` says by whom"
+            ) from None
+        raise StoreError(damaged(file, error)) from None
+    if found != storefile.expected_version():
+        raise StoreError(storefile.foreign(file, found))
+    if homes:
+        _settle_in(root, homes)
+
+
+def _settle_in(root: Path, homes: tuple[Path, ...]) -> None:
+    """Make `root` the store's own folder, unless it is a copy of one that still exists."""
+    for home in homes:
+        if home.exists():
+            raise StoreError(
+                f"{root / STORE} is a copy: its artifacts would go to {home}, which still exists;"
+                f" `lthtui doctor --fix --root {shlex.quote(str(root))}` makes the copy stand on"
+                " its own"
+            )
+    done = relocation.relocate(root)
+    if done is not None:
+        print(
+            f"MLflow: {homes[0]} was moved to {root}; {sum(done.rows.values())} places of artifacts"
+            f" were changed (as it was before: {done.backup})",
+            file=sys.stderr,
+            flush=True,
         )
+
+
+def damaged(file: Path, error: Exception) -> str:
+    """What to say of a store that SQLite cannot read."""
+    return (
+        f"{file}: damaged, or no MLflow store ({error}); `lthtui doctor --fix` moves it away and"
+        " rebuilds it from the run folders"
+    )
 
 
 def _reason(file: Path, error: Exception) -> str:

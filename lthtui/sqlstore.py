@@ -7,15 +7,14 @@ with the client's answers.
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
+from engine.storefile import reader, version
 from lthtui.records import Curve, RunSummary, TicketRecord, curve, number, summary, ticket
 
 TESTED = {"dc11669786a5"}  # MLflow 3.17
@@ -59,8 +58,7 @@ class SqlReader:
     def schema_version(self) -> str:
         """MLflow's version of the tables; empty if there is none."""
         with self._open() as store:
-            found = store.execute("SELECT version_num FROM alembic_version").fetchall()
-        return str(found[0][0]) if len(found) == 1 else ""
+            return version(store)
 
     def has_columns(self) -> bool:
         """Whether there is everything that is read here."""
@@ -130,7 +128,7 @@ class SqlReader:
             identity = found.st_dev, found.st_ino
             if self._watch is None or self._watch[0] != identity:
                 self.close()
-                self._watch = identity, _connect(self._file, "mode=ro")
+                self._watch = identity, reader(self._file)
             (change,) = self._watch[1].execute("PRAGMA data_version").fetchone()
         return *identity, int(change)
 
@@ -142,22 +140,8 @@ class SqlReader:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """Connect; where nothing can be written, the log's shared memory can't be made either."""
-        alone = not os.access(self._file.parent, os.W_OK)
-        beside = self._file.with_name(self._file.name + "-shm").exists()
-        mode = "mode=ro&immutable=1" if alone and not beside else "mode=ro"
-        with contextlib.closing(_connect(self._file, mode)) as store:
+        with contextlib.closing(reader(self._file)) as store:
             yield store
-
-
-def _connect(file: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"file:{quote(str(file))}?{mode}",
-        uri=True,
-        timeout=5.0,
-        isolation_level=None,
-        check_same_thread=False,
-    )
 
 
 def _grouped(store: sqlite3.Connection, query: str) -> dict[str, dict[str, Any]]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from engine import schema
 from engine.errors import StoreError
+from engine.storefile import expected_version, foreign
 from lthtui.records import Curve, RunSummary, TicketRecord, curve, number, summary, ticket
 from lthtui.sqlstore import TESTED, SqlReader
 
@@ -76,7 +77,7 @@ class Store:
     def set_tags(self, mlflow_run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags of a run."""
         with self._explained():
-            if self._sql is not None and self._sql.schema_version() != installed_version():
+            if self._sql is not None and self._sql.schema_version() != expected_version():
                 raise self._foreign(self._sql.schema_version())
             for name, value in tags.items():
                 self._client.set_tag(mlflow_run_id, name, value)
@@ -104,17 +105,15 @@ class Store:
         version = self._sql.schema_version()
         if version in TESTED:
             return self._sql
-        if version == installed_version():
+        if version == expected_version():
             return ClientReader(self._client)
         if self._sql.has_columns():
             return self._sql
         raise self._foreign(version)
 
     def _foreign(self, version: str) -> StoreError:
-        return StoreError(
-            f"{self._file}: written by another MLflow (schema {version or 'unknown'}); back the"
-            f" file up, then `mlflow db upgrade {self.uri}`"
-        )
+        assert self._file is not None
+        return StoreError(foreign(self._file, version))
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -191,15 +190,6 @@ class ClientReader:
     def _experiments(self, only: str | None) -> dict[str, str]:
         found = _all(self._client.search_experiments)
         return {one.experiment_id: one.name for one in found if only in (None, one.name)}
-
-
-@functools.cache
-def installed_version() -> str:
-    """The version of local stores that the installed MLflow works with."""
-    _import_mlflow()
-    from mlflow.store.db.utils import _get_latest_schema_revision
-
-    return str(_get_latest_schema_revision())  # type: ignore[no-untyped-call]
 
 
 def _import_mlflow() -> Any:

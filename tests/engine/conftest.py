@@ -1,11 +1,15 @@
-"""Fixtures for comparing the engine with loops that others would write."""
+"""Fixtures for comparing the engine with loops that others would write, and MLflow stores."""
 
 from __future__ import annotations
+
+import shutil
+from pathlib import Path
 
 import pytest
 from torch import Tensor
 
-from engine import images, setup, training
+from engine import images, relocation, setup, training
+from engine.tracking import ensure_store
 
 
 @pytest.fixture
@@ -29,3 +33,23 @@ def fed(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[tuple[Tensor, Tensor]
 
     monkeypatch.setattr(training.Training, "inputs", watched)
     return seen
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that MLflow made."""
+    root = tmp_path_factory.mktemp("template")
+    ensure_store(root)
+    return root / "mlflow.db"
+
+
+@pytest.fixture
+def root(tmp_path: Path, template: Path) -> Path:
+    """A root whose store exists."""
+    root = tmp_path / "mlruns"
+    root.mkdir()
+    shutil.copy(template, root)
+    done = relocation.relocate(root)
+    assert done and done.backup
+    done.backup.unlink()
+    return root

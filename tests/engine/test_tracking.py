@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import resource
-import runpy
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -17,9 +14,10 @@ import time
 from pathlib import Path
 
 import pytest
+from mirrored import expected_rows, known, rows, run_of, sizes
 from waiting import PATIENCE, wait_for
 
-from engine import mlstore
+from engine import filesystems, mlstore, storefile
 from engine.errors import StoreError, UsageError
 from engine.events import Evaluated, Journal, Tail, TicketSaved
 from engine.following import Follower, Wire
@@ -30,95 +28,13 @@ from engine.tracking import Sink, ensure_store, sync
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
 
-FakeRun = runpy.run_path(str(Path(__file__).parents[1] / "fakes/rundirs.py"))["FakeRun"]
+NFS = 0x6969
 ENSURE = "import sys; from engine.tracking import *; ensure_store(sys.argv[1])"
 HOLD = """
 import sqlite3, sys
 store = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
 store.execute("BEGIN EXCLUSIVE"); print("held", flush=True); sys.stdin.read()
 """
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("template")
-    ensure_store(root)
-    return root / "mlflow.db"
-
-
-@pytest.fixture
-def root(tmp_path, template) -> Path:
-    """A root whose store exists."""
-    (tmp_path / "mlruns").mkdir()
-    shutil.copy(template, tmp_path / "mlruns")
-    return tmp_path / "mlruns"
-
-
-class KeptRun(FakeRun):
-    """A run that dropped the weights of its level 0, as `keep` may say, and kept others'."""
-
-    def train(self, *args, **kwargs):
-        super().train(*args, **kwargs)
-        for level in range(3):
-            ticket = self.directory.level(level) / "ticket.safetensors"
-            if level == 0:
-                ticket.unlink(missing_ok=True)
-            else:
-                ticket.write_bytes(b"bits" * level)
-        return self
-
-
-def run_of(root, **changes):
-    """A run folder whose kept tickets, lists and log are on disk."""
-    fake = KeptRun(root, "mirror.me", levels=2, epochs=3, **{"dense": 0.9, "top": 1, **changes})
-    directory = fake.directory
-    for level in range(3):
-        directory.level(level).mkdir(parents=True)
-        (directory.level(level) / "ticket.json").write_text("{}")
-    directory.subset_file.write_text("{}")
-    fake.log("a line\n")
-    return fake
-
-
-def rows(root) -> list[tuple]:
-    """Every value of every run by the journal's name of the run, in order."""
-    with contextlib.closing(sqlite3.connect(root / "mlflow.db")) as store:
-        return store.execute(
-            "SELECT t.value, m.key, m.step, m.timestamp, m.value, m.is_nan FROM metrics m"
-            " JOIN tags t ON t.run_uuid = m.run_uuid AND t.key = 'lthtui.run_id' ORDER BY 1,2,3,4,5"
-        ).fetchall()
-
-
-def sizes(root) -> dict[str, int]:
-    with contextlib.closing(sqlite3.connect(root / "mlflow.db")) as store:
-        names = [n for (n,) in store.execute("SELECT name FROM sqlite_master WHERE type='table'")]
-        return {n: store.execute(f"SELECT count(*) FROM {n}").fetchone()[0] for n in names}
-
-
-def expected_rows(run) -> list[tuple]:
-    """The rows of the journal's epochs and levels, written down without the code under test."""
-    out = []
-    for event in Tail(run.directory.events_file).read():
-        named = event.model_dump(exclude_none=True)
-        if event.kind == "epoch_ended":
-            step, wanted = event.epoch, "train_loss train_accuracy val_accuracy learning_rate"
-            prefix, wanted = "epoch", wanted + " images_per_second"
-        elif event.kind == "level_ended":
-            prefix, step = "level", event.level
-            wanted = "density kept val_accuracy test_accuracy seconds"
-            wanted += " inference_flops training_flops"
-        else:
-            continue
-        for name in wanted.split():
-            value = named[name]
-            nan = math.isnan(value)
-            row = (f"{prefix}/{name}", step, round(event.time * 1000), 0.0 if nan else value, nan)
-            out.append((run.run_id, *row))
-    return sorted(out)
-
-
-def known(root) -> list[tuple]:
-    return [row for row in rows(root) if row[1].startswith(("epoch/", "level/"))]
 
 
 @contextlib.contextmanager
@@ -149,7 +65,7 @@ def test_the_store_is_what_mlflow_makes_of_it(tmp_path):
     from mlflow import MlflowClient
     from mlflow.store.db.utils import _get_latest_schema_revision
 
-    assert mlstore.expected_version() == _get_latest_schema_revision()
+    assert storefile.expected_version() == _get_latest_schema_revision()
     default = MlflowClient(uri).get_experiment("0")
     assert default.artifact_location == (root / "artifacts" / "0").as_uri()
     with contextlib.closing(sqlite3.connect(root / "mlflow.db")) as store:
@@ -159,11 +75,31 @@ def test_the_store_is_what_mlflow_makes_of_it(tmp_path):
 
 
 def test_no_write_ahead_log_where_memory_is_not_shared(tmp_path, monkeypatch):
-    assert mlstore.is_local(tmp_path) and not mlstore.is_local(Path("/proc"))
-    monkeypatch.setattr(mlstore, "is_local", lambda folder: False)
+    monkeypatch.setattr(filesystems, "_magic", lambda folder: NFS)
     ensure_store(tmp_path)
     with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
         assert store.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+def test_a_store_that_came_to_a_network_loses_its_log_and_nothing_else(root, monkeypatch):
+    run = run_of(root).start().train(3).end()
+    sync(run.directory)
+    assert storefile.has_log(root / "mlflow.db")
+    monkeypatch.setattr(filesystems, "_magic", lambda folder: NFS)
+    monkeypatch.setattr(mlstore, "PATIENCE_SECONDS", 0.1)
+    with contextlib.closing(sqlite3.connect(root / "mlflow.db")) as store:
+        store.execute("SELECT * FROM runs").fetchone()
+        with pytest.raises(StoreError, match="unsafe on this network.*close what has it open"):
+            ensure_store(root)
+    ensure_store(root)
+    assert not storefile.has_log(root / "mlflow.db") and known(root) == expected_rows(run)
+
+
+def test_a_network_that_keeps_nobody_apart_gets_no_store(tmp_path, monkeypatch):
+    monkeypatch.setattr(filesystems, "_magic", lambda folder: NFS)
+    monkeypatch.setattr(filesystems, "_flock", lambda file: None)
+    with pytest.raises(StoreError, match="does not keep two processes apart.*--root"):
+        ensure_store(tmp_path)
 
 
 @pytest.mark.parametrize("turn", range(2))
@@ -189,20 +125,25 @@ def test_killed_while_creating(tmp_path, delay, spawn):
     assert not list(tmp_path.glob(".mlflow.db.tmp*"))
 
 
-def test_a_store_of_another_mlflow_is_refused_with_the_command_that_upgrades_it(root):
+@pytest.mark.parametrize(
+    "version, what",
+    [
+        ("451aebb31d03", "back the file up, then `mlflow db upgrade sqlite:///{root}/mlflow.db`"),
+        ("f00dfeed0000", "by a newer MLflow .*`pip install --upgrade mlflow`"),
+    ],
+)
+def test_a_store_of_another_mlflow_is_refused_with_what_to_do(root, version, what):
     with contextlib.closing(sqlite3.connect(root / "mlflow.db")) as store:
-        store.execute("UPDATE alembic_version SET version_num = 'abc'")
+        store.execute("UPDATE alembic_version SET version_num = ?", [version])
         store.commit()
-    with pytest.raises(StoreError, match="schema abc") as refusal:
+    with pytest.raises(StoreError, match=what.format(root=root)) as refusal:
         ensure_store(root)
-    assert f"back the file up, then `mlflow db upgrade sqlite:///{root}/mlflow.db`" in str(
-        refusal.value
-    )
+    assert f"schema {version}, this one needs {storefile.expected_version()}" in str(refusal.value)
 
 
 def test_what_is_no_store_is_refused(tmp_path):
     (tmp_path / "mlflow.db").write_bytes(b"no database at all" * 100)
-    with pytest.raises(StoreError, match="damaged, or no MLflow store.*move it away"):
+    with pytest.raises(StoreError, match="damaged, or no MLflow store.*moves it away"):
         ensure_store(tmp_path)
     sqlite3.connect(tmp_path / "other.db").executescript("CREATE TABLE t (a); VACUUM").close()
     (tmp_path / "other.db").rename(tmp_path / "mlflow.db")
@@ -518,7 +459,7 @@ def test_a_sink_that_cannot_deliver_says_so_in_one_line_and_sync_delivers(root, 
     sink.start()
     assert sink.close(120) is False
     (line,) = capfd.readouterr().err.splitlines()
-    assert line.startswith("MLflow: ") and "move it away" in line
+    assert line.startswith("MLflow: ") and "moves it away" in line
     (root / "mlflow.db").unlink()
     sync(run.directory)
     assert known(root) == expected_rows(run)

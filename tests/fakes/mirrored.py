@@ -1,0 +1,78 @@
+"""Runs to be brought over into MLflow, and what a store should then hold, read by plain SQL."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sqlite3
+
+from rundirs import FakeRun
+
+from engine.events import Tail
+
+
+class KeptRun(FakeRun):
+    """A run that dropped the weights of its level 0, as `keep` may say, and kept others'."""
+
+    def train(self, *args, **kwargs):
+        super().train(*args, **kwargs)
+        for level in range(3):
+            ticket = self.directory.level(level) / "ticket.safetensors"
+            if level == 0:
+                ticket.unlink(missing_ok=True)
+            else:
+                ticket.write_bytes(b"bits" * level)
+        return self
+
+
+def run_of(root, **changes):
+    """A run folder whose kept tickets, lists and log are on disk."""
+    fake = KeptRun(root, "mirror.me", levels=2, epochs=3, **{"dense": 0.9, "top": 1, **changes})
+    directory = fake.directory
+    for level in range(3):
+        directory.level(level).mkdir(parents=True)
+        (directory.level(level) / "ticket.json").write_text("{}")
+    directory.subset_file.write_text("{}")
+    fake.log("a line\n")
+    return fake
+
+
+def rows(root) -> list[tuple]:
+    """Every value of every run by the journal's name of the run, in order."""
+    with contextlib.closing(sqlite3.connect(root / "mlflow.db")) as store:
+        return store.execute(
+            "SELECT t.value, m.key, m.step, m.timestamp, m.value, m.is_nan FROM metrics m"
+            " JOIN tags t ON t.run_uuid = m.run_uuid AND t.key = 'lthtui.run_id' ORDER BY 1,2,3,4,5"
+        ).fetchall()
+
+
+def sizes(root) -> dict[str, int]:
+    with contextlib.closing(sqlite3.connect(root / "mlflow.db")) as store:
+        names = [n for (n,) in store.execute("SELECT name FROM sqlite_master WHERE type='table'")]
+        return {n: store.execute(f"SELECT count(*) FROM {n}").fetchone()[0] for n in names}
+
+
+def expected_rows(run) -> list[tuple]:
+    """The rows of the journal's epochs and levels, written down without the code under test."""
+    out = []
+    for event in Tail(run.directory.events_file).read():
+        named = event.model_dump(exclude_none=True)
+        if event.kind == "epoch_ended":
+            step, wanted = event.epoch, "train_loss train_accuracy val_accuracy learning_rate"
+            prefix, wanted = "epoch", wanted + " images_per_second"
+        elif event.kind == "level_ended":
+            prefix, step = "level", event.level
+            wanted = "density kept val_accuracy test_accuracy seconds"
+            wanted += " inference_flops training_flops"
+        else:
+            continue
+        for name in wanted.split():
+            value = named[name]
+            nan = math.isnan(value)
+            row = (f"{prefix}/{name}", step, round(event.time * 1000), 0.0 if nan else value, nan)
+            out.append((run.run_id, *row))
+    return sorted(out)
+
+
+def known(root) -> list[tuple]:
+    return [row for row in rows(root) if row[1].startswith(("epoch/", "level/"))]
