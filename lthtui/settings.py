@@ -12,7 +12,7 @@ from lthtui.text import clean_line
 
 DEFAULT_ROOT = Path("mlruns")
 PROJECT_FILE = Path(".lthtui.toml")
-KNOWN = ["root"]
+KNOWN = ["root", "slurm"]
 
 
 def root(given: Path | None = None) -> Path:
@@ -48,8 +48,8 @@ def user_file() -> Path:
     return Path(home) / "lthtui" / "config.toml"
 
 
-def read(file: Path) -> dict[str, str]:
-    """Read a settings file; an absent one sets nothing.
+def read(file: Path) -> dict[str, Any]:
+    """Read a settings file; an absent one sets nothing. `lthtui.launch.profiles` checks `slurm`.
 
     Raises:
         UsageError: it is no TOML, or has an unknown or misused key.
@@ -64,6 +64,6 @@ def read(file: Path) -> dict[str, str]:
         if key not in KNOWN:
             hint = did_you_mean(key, KNOWN)
             raise UsageError(f"{clean_line(str(file))}: unknown key '{clean_line(key)}'{hint}")
-        if not isinstance(value, str) or not value:
+        if key == "root" and (not isinstance(value, str) or not value):
             raise UsageError(f"{clean_line(str(file))}: {key} must be text in quotes")
     return settings

@@ -35,13 +35,19 @@ def main(arguments: list[str]) -> int:
     if not os.read(int(go), 1):
         return 1
     os.close(int(go))
+    stand_over(Path(folder), int(attempt), command)
+    return 0
+
+
+def stand_over(folder: Path, attempt: int, command: list[str]) -> int:
+    """Run the command, leave nothing of it behind, and record its exit; returns its exit code."""
     signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     child = _start(command)
     code = _wait(child)
     _sweep()
-    _record(Path(folder), int(attempt), code)
-    return 0
+    _record(folder, attempt, code)
+    return code
 
 
 def _detach(folder: str) -> None:
