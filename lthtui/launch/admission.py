@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 
 from engine.launchspec import show_size
+from lthtui.launch import nvml
 from lthtui.launch.devices import CPU, Device
-
-RESERVE = 256 * 2**20  # bytes of a GPU that are not for runs: the driver keeps some for itself
+from lthtui.launch.occupancy import Occupancy
 
 
 class Holder(BaseModel):
@@ -22,6 +22,7 @@ class Holder(BaseModel):
         memory: bytes of its GPU that it will use at most; None if it did not say.
         alone: whether it shares its device with no other run, whatever else it says.
         divided: whether its threads are its share of the cores (`threads: auto`).
+        before: bytes of its GPU that others than our runs had when it was placed.
         user, priority, visible: of its entry in the queue, should it have to be queued again.
     """
 
@@ -32,6 +33,7 @@ class Holder(BaseModel):
     memory: int | None = None
     alone: bool = False
     divided: bool = False
+    before: int = 0
     user: str = ""
     priority: int = 0
     visible: str | None = None
@@ -53,11 +55,29 @@ class Full:
 def refusal(
     device: Device, holder: Holder, others: Sequence[Holder], most: int | None = None
 ) -> Full | None:
-    """Why a run may not join the others on a device; None if it may.
+    """Why a run may not join the others of ours on a device; None if it may.
 
     `most` is the limit that somebody set for the device.
     """
     return _by_number(device, others, most) or _by_company(device, holder, others)
+
+
+def driver_refusal(device: Device, holder: Holder, found: Occupancy | None) -> Full | None:
+    """Why a GPU is no place for a run as things are there; None if it is one.
+
+    Where strangers compute, only a run goes that said how much memory it needs, if that is free.
+    `found` is None if the driver does not say.
+    """
+    if found is None:
+        why = nvml.trouble()
+        said = f" ({why})" if why else ""
+        return Full(f"{device.title}: the NVIDIA driver says nothing about it{said}", ours=False)
+    if found.strangers and (holder.memory is None or holder.alone):
+        return Full(f"{device.title}: in use by another program {found.strangers}", ours=False)
+    if holder.memory is None or found.room is None or holder.memory <= found.room:
+        return None
+    free = f"{show_size(max(0, found.room))} free, {show_size(holder.memory)} asked for"
+    return Full(f"{device.title}: {free}", ours=False)
 
 
 def _by_number(device: Device, others: Sequence[Holder], most: int | None) -> Full | None:
@@ -75,7 +95,7 @@ def _by_company(device: Device, holder: Holder, others: Sequence[Holder]) -> Ful
     if device.name == CPU:
         return _by_threads(device, holder, others)
     declared = [run.memory for run in runs if run.memory is not None]
-    if device.memory and len(declared) == len(runs):
+    if device.capacity and len(declared) == len(runs):
         caps = [run.per_device for run in runs if run.per_device > 1]
         return _by_memory(device, declared) or _by_consent(device, others, caps)
     return _by_consent(device, others, [run.per_device for run in runs])
@@ -102,7 +122,7 @@ def _by_consent(device: Device, others: Sequence[Holder], caps: list[int]) -> Fu
 
 def _by_memory(device: Device, declared: list[int]) -> Full | None:
     asked, *taken = declared
-    if sum(declared) <= device.memory - RESERVE:
+    if sum(declared) <= device.capacity:
         return None
-    what = f"{show_size(sum(taken))} of {show_size(device.memory)} declared"
+    what = f"{show_size(sum(taken))} of {show_size(device.capacity)} declared"
     return Full(f"{device.title}: {what}, {show_size(asked)} asked for", ours=True)

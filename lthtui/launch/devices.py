@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 from engine.errors import UsageError
+from engine.launchspec import show_size
+from lthtui.launch import nvml
+from lthtui.launch.nvml import Load
 
 CPU = "cpu"
 QUOTA = "/sys/fs/cgroup/cpu.max"
+RESERVE = 256 * 2**20  # bytes of a GPU that are not for runs: the driver keeps some for itself
 
 
 @dataclass(frozen=True)
@@ -19,16 +22,18 @@ class Device:
     """Something that runs are placed on.
 
     Attributes:
-        name: `cpu`, or the UUID of a GPU.
-        label: what people call it, such as `0: NVIDIA H100`.
+        name: `cpu`, or the UUID of a GPU or MIG instance.
+        label: what people call it, such as `0: NVIDIA H100`; `0:1: ...` for an instance.
         cores: CPU cores that its runs share; GPUs don't limit them.
         memory: bytes of a GPU; 0 for the CPU and where the driver does not tell.
+        parent: UUID of the GPU that a MIG instance is part of, otherwise empty.
     """
 
     name: str
     label: str
     cores: int = 0
     memory: int = 0
+    parent: str = ""
 
     @property
     def index(self) -> str:
@@ -40,73 +45,110 @@ class Device:
         """What it is called in messages, such as `GPU 0`."""
         return "CPU" if self.name == CPU else f"GPU {self.index}"
 
+    @property
+    def capacity(self) -> int:
+        """Bytes that its runs may declare together; 0 if its memory is not known."""
+        return max(0, self.memory - RESERVE)
 
-@cache
+
 def gpus() -> tuple[Device, ...]:
-    """All GPUs of this machine in PCI bus order; none where there is no NVIDIA driver."""
-    try:
-        import pynvml
+    """All GPUs of this machine in PCI bus order; none where there is no NVIDIA driver.
 
-        pynvml.nvmlInit()
-    except Exception:  # no library, no driver, no permission: in every case no GPU to use
-        return ()
-    try:
-        return tuple(_gpu(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount()))
-    except pynvml.NVMLError:
-        return ()
-    finally:
-        pynvml.nvmlShutdown()
+    A GPU in MIG mode can't be used as a whole: its instances are devices of their own instead.
+    """
+    return tuple(
+        Device(gpu.uuid, f"{gpu.index}: {gpu.name}", memory=gpu.memory, parent=gpu.parent)
+        for gpu in nvml.gpus()
+    )
 
 
-def _gpu(nvml: Any, index: int) -> Device:
-    handle = nvml.nvmlDeviceGetHandleByIndex(index)
-    return Device(nvml.nvmlDeviceGetUUID(handle), f"{index}: {nvml.nvmlDeviceGetName(handle)}")
+def load(device: Device) -> Load | None:
+    """What goes on on a GPU; None for the CPU, and if the driver does not say.
+
+    It never raises; `nvml.trouble()` says why there was no answer.
+    """
+    return None if device.name == CPU else nvml.load(device.name)
 
 
 def allowed(listed: Sequence[Device], visible: str | None) -> tuple[Device, ...]:
     """The GPUs that a CUDA_VISIBLE_DEVICES allows; all if it is not set (None).
 
     As CUDA reads it: indices, UUIDs or unique beginnings of them; the first entry that names no GPU
-    ends the list, and an empty value means none.
+    ends the list, and an empty value means none. A GPU in MIG mode stands for its instances, of
+    which CUDA would show the first to any one process.
     """
     if visible is None:
         return tuple(listed)
-    found: list[Device] = []
+    found: dict[Device, None] = {}
     for word in visible.split(","):
-        device = _named(listed, word.strip())
-        if device is None:
+        named = _named(listed, word.strip())
+        if not named:
             break
-        if device not in found:
-            found.append(device)
+        found.update(dict.fromkeys(named))
     return tuple(found)
 
 
-def _named(listed: Sequence[Device], word: str) -> Device | None:
-    """The GPU of an index in PCI bus order, or of a UUID's beginning."""
+def _named(listed: Sequence[Device], word: str) -> list[Device]:
+    """The GPU of an index in PCI bus order or of a UUID's beginning; all instances of it in MIG."""
     if word.isdecimal():
-        return listed[int(word)] if int(word) < len(listed) else None
-    matches = [device for device in listed if word and device.name.startswith(word)]
-    return matches[0] if len(matches) == 1 else None
+        word = str(int(word))
+        return [device for device in listed if device.index.partition(":")[0] == word]
+    if instance := [device for device in listed if device.index == word]:
+        return instance
+    whole = {device.parent or device.name for device in listed}
+    matches = [uuid for uuid in whole if word and uuid.startswith(word)]
+    if len(matches) == 1:
+        return [device for device in listed if matches[0] in (device.parent, device.name)]
+    instances = [device for device in listed if word and device.name.startswith(word)]
+    return instances if len(instances) == 1 and not matches else []
 
 
 def eligible(
-    wanted: Literal["auto", "cpu"] | Sequence[str], visible: str | None
+    wanted: Literal["auto", "cpu"] | Sequence[str], visible: str | None, memory: int | None = None
 ) -> tuple[Device, ...]:
     """Devices that a run may be placed on, best first; `wanted` is a spec's `launch.devices`.
 
     Raises:
-        UsageError: a GPU is asked for that is not here, or that CUDA_VISIBLE_DEVICES hides.
+        UsageError: a GPU is asked for that is not here, that CUDA_VISIBLE_DEVICES hides, or that
+            has less than `memory` bytes; or the driver does not say which there are.
     """
     if wanted == "cpu":
         return (cpu(),)
     listed = allowed(gpus(), visible)
+    if not listed and visible != "":
+        _refuse_silence()
     if wanted == "auto":
-        return listed or (cpu(),)
-    found = [_named(gpus(), word) for word in wanted]
-    for word, device in zip(wanted, found, strict=True):
-        if device not in listed:
+        return _spacious(listed, memory) or (cpu(),)
+    found: dict[Device, None] = {}
+    for word in wanted:
+        named = [device for device in _named(gpus(), word) if device in listed]
+        if not named:
             raise UsageError(f"launch.devices: no GPU '{word}' here; {_what(listed)}")
-    return tuple(device for device in found if device)
+        found.update(dict.fromkeys(named))
+    return _spacious(tuple(found), memory)
+
+
+def _refuse_silence() -> None:
+    """Better no answer than a night on the CPU because the driver was asleep."""
+    trouble = nvml.trouble()
+    if trouble and not gpus():
+        raise UsageError(
+            f"the NVIDIA driver does not say which GPUs there are ({trouble}); see what nvidia-smi"
+            " says, or write devices: cpu"
+        )
+
+
+def _spacious(found: tuple[Device, ...], memory: int | None) -> tuple[Device, ...]:
+    """Those that have room for a run at all."""
+    if memory is None or not found:
+        return found
+    large = tuple(one for one in found if not one.memory or one.capacity >= memory)
+    if not large:
+        most = show_size(max(device.capacity for device in found))
+        raise UsageError(
+            f"launch.memory: {show_size(memory)} is more than any of its GPUs has, at most {most}"
+        )
+    return large
 
 
 def _what(listed: Sequence[Device]) -> str:

@@ -131,7 +131,9 @@ class Dispatcher:
     ) -> Obstacle | None:
         """Start a run if a device has room; the devices that it waits for are spoken for then."""
         try:
-            suited = devices.eligible(entry.launch.devices, entry.visible)
+            suited = devices.eligible(
+                entry.launch.devices, entry.visible, entry.launch.memory
+            )
         except UsageError as error:
             return self._troubled(f"{entry.run_id} can't be placed: {error}")
         free = [device for device in suited if device.name not in spoken_for]
@@ -233,6 +235,7 @@ def _holder(entry: Entry, threads: int) -> Holder:
         user=entry.user,
         priority=entry.priority,
         visible=entry.visible,
+        divided=entry.launch.threads == "auto",
     )
 
 

@@ -181,8 +181,8 @@ def _change(runs: Sequence[RunDirectory], **fields: Any) -> list[RunDirectory]:
 def _check_devices(specs: Sequence[RunSpec]) -> None:
     """Refuse GPUs that are not here; without names there is nothing to ask the driver for."""
     for spec in specs:
-        if not isinstance(spec.launch.devices, str):
-            devices.eligible(spec.launch.devices, _visible())
+        if not isinstance(spec.launch.devices, str) or spec.launch.memory:
+            devices.eligible(spec.launch.devices, _visible(), spec.launch.memory)
 
 
 def _choose(root: Path, specs: Sequence[RunSpec], again: bool) -> Iterator[Submitted]:

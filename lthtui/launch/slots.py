@@ -17,11 +17,15 @@ from types import MappingProxyType
 
 from pydantic import ValidationError
 
-from lthtui.launch.admission import Full, Holder, refusal
-from lthtui.launch.devices import Device
+from engine.rundir import RunDirectory
+from lthtui.launch import devices
+from lthtui.launch.admission import Full, Holder, driver_refusal, refusal
+from lthtui.launch.devices import CPU, Device
+from lthtui.launch.occupancy import Tenant, survey
 
 __all__ = ["Full", "Holder", "Ledger", "Place", "Taken"]
 NONE: Mapping[str, int] = MappingProxyType({})
+NOBODY = Holder(run_id="", threads=1, per_device=1, alone=True)  # where a file does not say who
 
 
 @dataclass(frozen=True)
@@ -59,21 +63,24 @@ class Ledger:
         return [place for path in sorted(self.folder.iterdir()) for place in _read(path)]
 
     def take(
-        self, devices: Sequence[Device], holder: Holder, limits: Mapping[str, int] = NONE
+        self, suited: Sequence[Device], holder: Holder, limits: Mapping[str, int] = NONE
     ) -> Taken | Full:
         """Take a place on the emptiest device that has room, the first of them that is.
 
         `limits` says how many runs a device takes at most, by its UUID, its index or `*`.
+
+        Raises:
+            OSError: the place's file can't be written.
         """
         with self._locked():
             held = [place for place in self.places() if place.held]
-            on = {d: [p.holder for p in held if p.device == d.name] for d in devices}
+            on = {d: [p.holder for p in held if p.device == d.name] for d in suited}
             refusals = []
             for device in sorted(on, key=lambda device: len(on[device])):
-                refused = refusal(device, holder, on[device], _most(device, limits))
-                if refused is None:
-                    return self._take(device, holder)
-                refusals.append(refused)
+                found = self._try(device, holder, on[device], _most(device, limits))
+                if isinstance(found, Taken):
+                    return found
+                refusals.append(found)
         return _together(refusals)
 
     def clear(self, place: Place) -> None:
@@ -94,6 +101,24 @@ class Ledger:
         finally:
             os.close(file)
 
+    def _try(
+        self, device: Device, holder: Holder, others: Sequence[Holder], most: int | None
+    ) -> Taken | Full:
+        if refused := refusal(device, holder, others, most):
+            return refused
+        if device.name == CPU:
+            return self._take(device, holder)
+        load = devices.load(device)
+        found = survey(load, [self._tenant(other) for other in others]) if load else None
+        if refused := driver_refusal(device, holder, found):
+            return refused
+        foreign = found.foreign if found else 0
+        return self._take(device, holder.model_copy(update={"before": foreign}))
+
+    def _tenant(self, holder: Holder) -> Tenant:
+        launch = RunDirectory(self.folder.parents[1] / "runs" / holder.run_id).launch()
+        return Tenant(launch.process.pid if launch else None, holder.memory or 0, holder.before)
+
     def _take(self, device: Device, holder: Holder) -> Taken:
         for index in count():
             path = self.folder / f"{device.name}.{index}"
@@ -101,8 +126,12 @@ class Ledger:
             if _lock(file, fcntl.LOCK_EX):
                 break
             os.close(file)
-        os.ftruncate(file, 0)
-        os.write(file, holder.model_dump_json().encode())
+        try:
+            os.ftruncate(file, 0)
+            os.write(file, holder.model_dump_json().encode())
+        except OSError:  # a full disk: nobody is to wait for a run that never started
+            os.close(file)
+            raise
         return Taken(path, device.name, file)
 
 
@@ -121,19 +150,25 @@ def _together(refusals: list[Full]) -> Full:
 
 
 def _read(path: Path) -> Iterator[Place]:
-    """The place of one file; nothing if it is half written or gone."""
+    """The place of one file; nothing if it is gone, or can't be read and nobody holds it."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
         return
     try:
         held = not _lock(file, fcntl.LOCK_SH)
-        holder = Holder.model_validate_json(os.read(file, 65_536))
-        yield Place(path, path.name.rpartition(".")[0], holder, held)
-    except ValidationError:
-        return
+        holder = _holder(os.read(file, 65_536))
+        if held or holder is not NOBODY:
+            yield Place(path, path.name.rpartition(".")[0], holder, held)
     finally:
         os.close(file)
+
+
+def _holder(text: bytes) -> Holder:
+    try:
+        return Holder.model_validate_json(text)
+    except ValidationError:
+        return NOBODY
 
 
 def _lock(file: int, kind: int) -> bool:

@@ -1,22 +1,23 @@
 import os
-import sys
-from types import SimpleNamespace
 
+import pynvml
 import pytest
+from nvml import GIB, Card, install
 
 from engine.errors import UsageError
 from lthtui.launch import devices
 from lthtui.launch.devices import Device, allowed, eligible
+from lthtui.launch.nvml import Load
 
 GPUS = (Device("GPU-aa11", "0: A"), Device("GPU-aa22", "1: B"), Device("GPU-bb33", "2: C"))
 ZERO, ONE, TWO = GPUS
-
-
-@pytest.fixture(autouse=True)
-def fresh():
-    """No test sees what another found on its machine."""
-    yield
-    getattr(devices.gpus, "cache_clear", lambda: None)()
+SLICES = (
+    Device("GPU-aa11", "0: A"),
+    Device("MIG-c1", "1:0: B MIG 1g", parent="GPU-aa22"),
+    Device("MIG-c2", "1:2: B MIG 2g", parent="GPU-aa22"),
+    Device("GPU-bb33", "2: C"),
+)
+ALL, LEFT, RIGHT, _ = SLICES
 
 
 @pytest.fixture
@@ -45,6 +46,37 @@ def machine(monkeypatch):
 )
 def test_cuda_visible_devices_is_the_allowed_set(visible, expected):
     assert allowed(GPUS, visible) == expected
+
+
+@pytest.mark.parametrize(
+    ("visible", "expected"),
+    [
+        (None, SLICES),
+        ("1", (LEFT, RIGHT)),  # a GPU in MIG mode is no device: its instances are
+        ("GPU-aa22", (LEFT, RIGHT)),
+        ("GPU-aa", ()),
+        ("MIG-c2,0", (RIGHT, ALL)),
+        ("MIG-c,0", ()),
+        ("MIG-c9,0", ()),
+        ("MIG-c1,GPU-aa22", (LEFT, RIGHT)),
+    ],
+)
+def test_mig_instances_are_allowed_by_their_uuid_or_with_their_gpu(visible, expected):
+    assert allowed(SLICES, visible) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "visible", "expected"),
+    [
+        (("1",), None, ["MIG-c1", "MIG-c2"]),
+        (("1:2",), None, ["MIG-c2"]),
+        (("MIG-c1", "0"), None, ["MIG-c1", "GPU-aa11"]),
+        (("1",), "MIG-c2", ["MIG-c2"]),
+    ],
+)
+def test_a_run_may_ask_for_instances(monkeypatch, wanted, visible, expected):
+    monkeypatch.setattr(devices, "gpus", lambda: SLICES)
+    assert [device.name for device in eligible(wanted, visible)] == expected
 
 
 @pytest.mark.parametrize(
@@ -78,41 +110,63 @@ def test_without_a_gpu_a_run_goes_to_the_cpu(monkeypatch):
         eligible(("0",), None)
 
 
-def nvml(monkeypatch, **functions):
-    class NVMLError(Exception):
-        pass
-
-    def refuse(*_):
-        raise NVMLError
-
-    found = {name: refuse if value is refuse else value for name, value in functions.items()}
-    fake = SimpleNamespace(NVMLError=NVMLError, nvmlShutdown=lambda: None, refuse=refuse, **found)
-    monkeypatch.setitem(sys.modules, "pynvml", fake)
-    devices.gpus.cache_clear()
-    return fake
-
-
-def test_gpus_are_listed_by_uuid(monkeypatch):
-    nvml(
-        monkeypatch,
-        nvmlInit=lambda: None,
-        nvmlDeviceGetCount=lambda: 2,
-        nvmlDeviceGetHandleByIndex=lambda index: index,
-        nvmlDeviceGetUUID=lambda handle: f"GPU-{handle}",
-        nvmlDeviceGetName=lambda handle: "Card",
+def test_a_run_goes_only_where_its_memory_fits(monkeypatch):
+    sizes = {"a": 24 * GIB, "b": 80 * GIB, "c": 0}  # 0: a GPU that does not tell
+    cards = tuple(
+        Device(name, f"{i}: {name}", memory=m) for i, (name, m) in enumerate(sizes.items())
     )
-    assert devices.gpus() == (Device("GPU-0", "0: Card"), Device("GPU-1", "1: Card"))
+    monkeypatch.setattr(devices, "gpus", lambda: cards)
+
+    def fitting(memory, wanted="auto"):
+        return "".join(device.name for device in eligible(wanted, None, memory))
+
+    assert fitting(None) == "abc"
+    assert fitting(23 * GIB) == "abc"
+    assert fitting(24 * GIB) == "bc"  # not all of it is for runs
+    assert fitting(81 * GIB) == "c"
+    with pytest.raises(UsageError, match="25GiB is more than any of its GPUs has, at most 23.8GiB"):
+        fitting(25 * GIB, ("0",))
+    assert [device.name for device in eligible("cpu", None, 999 * GIB)] == ["cpu"]
 
 
-@pytest.mark.parametrize("broken", ["module", "driver", "count"])
-def test_a_machine_without_a_working_driver_has_no_gpus(monkeypatch, broken):
-    fake = nvml(monkeypatch, nvmlInit=lambda: None)
-    fake.nvmlDeviceGetCount = fake.refuse
-    if broken == "driver":
-        fake.nvmlInit = fake.refuse
-    if broken == "module":
-        monkeypatch.setitem(sys.modules, "pynvml", None)
+def test_a_run_is_not_sent_to_the_cpu_because_the_driver_is_ill(monkeypatch):
+    driver = install(monkeypatch, Card("GPU-a"))
+    driver.failing["nvmlInit"] = pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH
+    for wanted in ("auto", ("0",)):
+        with pytest.raises(UsageError, match="NVML/RM version mismatch.*or write devices: cpu"):
+            eligible(wanted, None)
+    assert [device.name for device in eligible("auto", "")] == ["cpu"]
+    assert [device.name for device in eligible("cpu", None)] == ["cpu"]
+
+
+@pytest.mark.parametrize(
+    "error", [pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_DRIVER_NOT_LOADED]
+)
+def test_a_machine_without_a_driver_has_no_gpus(monkeypatch, error):
+    install(monkeypatch, Card("GPU-a")).failing["nvmlInit"] = error
     assert devices.gpus() == ()
+    assert [device.name for device in eligible("auto", None)] == ["cpu"]
+
+
+def test_devices_are_the_drivers_gpus(monkeypatch):
+    halves = [Card("MIG-1", "Card MIG 3g", total=40 * GIB), None]
+    install(monkeypatch, Card("GPU-a", "Old", total=24 * GIB), Card("GPU-b", instances=halves))
+    assert devices.gpus() == (
+        Device("GPU-a", "0: Old", memory=24 * GIB),
+        Device("MIG-1", "1:0: Card MIG 3g", memory=40 * GIB, parent="GPU-b"),
+    )
+    assert [device.title for device in (*devices.gpus(), devices.cpu())] == [
+        "GPU 0",
+        "GPU 1:0",
+        "CPU",
+    ]
+
+
+def test_the_load_is_that_of_the_device(monkeypatch):
+    one, two = Card("GPU-a"), Card("GPU-b", total=8 * GIB, compute={4711: 3 * GIB}, gauges=False)
+    install(monkeypatch, one, two)
+    assert devices.load(Device("GPU-b", "1: B")) == Load(3 * GIB, 5 * GIB, 8 * GIB, {4711: 3 * GIB})
+    assert devices.load(devices.cpu()) is None
 
 
 @pytest.mark.parametrize(

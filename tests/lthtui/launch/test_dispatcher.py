@@ -14,6 +14,7 @@ from engine.rundir import Heartbeat, Status, status, write_json
 from lthtui.launch import devices, lease, queue
 from lthtui.launch.devices import Device
 from lthtui.launch.dispatcher import Dispatcher
+from lthtui.launch.nvml import Load
 
 FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
 GPUS = (Device("GPU-a", "0: A"), Device("GPU-b", "1: B"))
@@ -27,6 +28,7 @@ def dispatch(stage, monkeypatch):
     """
     monkeypatch.setattr(lease, "ensure", lambda root: None)
     monkeypatch.setattr(devices, "cores", lambda: 2)
+    monkeypatch.setattr(devices, "load", lambda device: Load(0, 0, 0))  # nobody else computes
 
     def dispatch(then=lambda: None):
         dispatcher = Dispatcher(stage.root)
