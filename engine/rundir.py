@@ -253,6 +253,16 @@ def last_end(directory: RunDirectory) -> RunEnded | None:
     return None
 
 
+def next_attempt(directory: RunDirectory) -> int:
+    """The number of a run's next attempt, above whatever was launched or worked here before."""
+    launch = directory.launch()
+    try:
+        fence = int(directory.attempt_file.read_text())
+    except (OSError, ValueError):
+        fence = 0
+    return max(fence, launch.attempt if launch else 0) + 1
+
+
 def events(directory: RunDirectory) -> Tail:
     """A reader of the run's journal, from its beginning."""
     return Tail(directory.events_file)
