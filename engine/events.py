@@ -41,7 +41,8 @@ class Event(BaseModel):
 class RunStarted(Event):
     """A worker opened the run: what it found and where it runs.
 
-    `flops` is the cost of one image's way through the network without a mask.
+    `flops` is the cost of one image's way through the network without a mask; `peak_bytes` the disk
+    that the run takes at most.
     """
 
     kind: Literal["run_started"] = "run_started"
@@ -53,6 +54,7 @@ class RunStarted(Event):
     parameters: int
     prunable: int
     flops: float | None = None
+    peak_bytes: int | None = None
     environment: dict[str, str | int | float | bool | None]
 
 

@@ -7,12 +7,14 @@ from functools import partial
 
 import torch
 
-from engine import evaluating, growth, levels, partials, selection
+from engine import evaluating, filesystems, growth, levels, partials, retention, selection
 from engine.checkpoints import clean
 from engine.errors import DataError
 from engine.events import Event, RunStarted, Warned, Winning
 from engine.flops import count
+from engine.footprint import peak_bytes, used_bytes
 from engine.images import Splits
+from engine.launchspec import show_size
 from engine.levelrun import LevelRun
 from engine.levels import Finished
 from engine.masks import ones
@@ -116,6 +118,9 @@ class Experiment:
         net = self.setup.build()
         flops = count(net, data.train.x.shape[1], data.geometry.size)
         splits = {"train": data.train, "val": data.val, "test": data.test}
+        tensors = sum(t.numel() * t.element_size() for t in net.state_dict().values())
+        prunable = ones(self.setup.prunable(net)).total
+        peak = peak_bytes(self.spec, len(plan.levels), tensors, prunable)
         self.emit(
             RunStarted(
                 levels=len(plan.levels),
@@ -124,11 +129,22 @@ class Experiment:
                 images={name: len(split.y) for name, split in splits.items() if split is not None},
                 subset=data.subset.hash,
                 parameters=sum(p.numel() for p in net.parameters()),
-                prunable=ones(self.setup.prunable(net)).total,
+                prunable=prunable,
                 flops=flops.dense,
+                peak_bytes=peak,
                 environment=dict(environment),
             )
         )
+        self._check_room(peak)
+
+    def _check_room(self, peak: int) -> None:
+        """Warn where the disk may get full; the queue would have waited for room."""
+        free, used = filesystems.of(self.directory.path).free, used_bytes(self.directory.path)
+        if free + used < peak:
+            self.setup.warn(
+                f"the run may take {show_size(peak - used)} more of the disk, which has"
+                f" {show_size(free)} left; free some space, or keep fewer levels"
+            )
 
     def _train(self, level: LevelRun) -> None:
         finished = level.train(last=level.index + 1 == len(self.setup.plan.levels))
@@ -152,23 +168,10 @@ class Experiment:
         self.emit(finished.saved)
 
     def _retain(self, over: bool = False) -> None:
-        """Keep the weights of the levels that `keep` names.
-
-        Until the run is over, also those of the newest two: one to start from, one to fall back on.
-        """
+        """Drop the weights of the levels that `keep` does not name."""
         history = [finished.ended for finished in self.done]
-        best = selection.winner(self.spec.select, history)
-        count = len(history)
-        dense = [index for index, ended in enumerate(history) if ended.kept == ended.total]
-        named = {
-            "best": {best.level or 0} if best else set(),
-            "last": {count - 1},
-            "dense": set(dense[:1]),
-            "all": set(range(count)),
-        }
-        keep = {level for word in self.spec.keep for level in named[word]}
-        newest = set() if over else {count - 1, count - 2}
-        levels.retain(self.directory, range(count), keep | newest)
+        keep = retention.kept(self.spec.keep, self.spec.select, history, over)
+        levels.retain(self.directory, range(len(history)), keep)
 
     def _winning(self) -> Winning | None:
         history = [finished.ended for finished in self.done]

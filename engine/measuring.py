@@ -12,6 +12,7 @@ import torch
 
 from engine import masks, seeds, tickets
 from engine.evaluation import score
+from engine.footprint import peak_bytes
 from engine.images import Images, Splits
 from engine.plan import Level, Plan, plan
 from engine.processes import Process
@@ -55,8 +56,6 @@ def measure(spec: RunSpec, device: torch.device) -> dict[str, Any]:
     rewind = {name: t.clone() for name, t in state.items()}
     ticket = len(tickets.serialise(Ticket(mask.to("cpu"), rewind, state, {}))[0])
     tensors = sum(t.numel() * t.element_size() for t in state.values())
-    kept = 3 if "all" not in spec.keep else len(laid_out.levels)
-    packed = mask.total // 8 * 2 * len(laid_out.levels)
     return {
         "parameters": sum(p.numel() for p in net.parameters()),
         "prunable": mask.total,
@@ -66,7 +65,7 @@ def measure(spec: RunSpec, device: torch.device) -> dict[str, Any]:
         "seconds_per_test": evaluate(data.test),
         "seconds_to_start": ready,
         "ticket_bytes": ticket,
-        "peak_bytes": ticket * (kept + 2) + packed + 3 * 3 * tensors,
+        "peak_bytes": peak_bytes(spec, len(laid_out.levels), tensors, mask.total),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self
@@ -13,12 +14,14 @@ from pydantic import (
     BeforeValidator,
     Field,
     SerializerFunctionWrapHandler,
+    WithJsonSchema,
     model_serializer,
     model_validator,
 )
 
 from engine.choice import Choice
 from engine.durations import Duration
+from engine.errors import did_you_mean
 from engine.launchspec import LaunchSpec
 from engine.plugin import DataSettings, Frozen, Settings, impossible
 from engine.sources import Source, found_in
@@ -221,6 +224,32 @@ def _default(kind: str, name: str) -> Callable[[], Settings]:
     return lambda: Choice(kind).resolve(name)
 
 
+EVERY = "every "
+_EVERY_N = rf"{EVERY}[1-9]\d{{0,3}}"
+_WORDS = ("best", "last", "dense", "all")
+
+
+def step_of(word: str) -> int:
+    """The N of `every N`."""
+    return int(word.removeprefix(EVERY))
+
+
+def _names_levels(word: str) -> str:
+    if word not in _WORDS and not re.fullmatch(_EVERY_N, word):
+        near = did_you_mean(word, [*_WORDS, f"{EVERY}N"])
+        raise ValueError(f"'{word}' names no levels{near}")
+    return word
+
+
+Kept = Annotated[
+    str,
+    AfterValidator(_names_levels),
+    WithJsonSchema(
+        {"anyOf": [{"enum": [*_WORDS]}, {"type": "string", "pattern": f"^{_EVERY_N}$"}]}
+    ),
+]
+
+
 class RunSpec(Frozen):
     """One run: one seed, everything resolved. Stored as `spec.yaml` in the run's folder."""
 
@@ -249,8 +278,9 @@ class RunSpec(Frozen):
         tuple[Annotated[Settings, Choice("evaluations")], ...],
         AfterValidator(_plain_evaluation_list),
     ] = Field((), description="evaluations of each kept ticket")
-    keep: tuple[Literal["best", "last", "dense", "all"], ...] = Field(
-        ("best", "last", "dense"), description="levels whose weights stay on disk"
+    keep: tuple[Kept, ...] = Field(
+        ("best", "last", "dense"),
+        description="levels whose weights stay on disk: best, last, dense, all, or every N",
     )
     checkpoint: float = Field(
         30.0, gt=0, le=86_400, description="seconds between checkpoints within a level"
@@ -302,6 +332,14 @@ class RunSpec(Frozen):
     def prunable(self) -> str:
         """Which weights the sparsifier may prune; see `engine.masks.prunable`."""
         return str(getattr(self.sparsifier, "prunable", "conv"))
+
+    def most_kept(self, levels: int) -> int:
+        """How many of so many levels keep their weights when the run is over, at most."""
+        if "all" in self.keep:
+            return levels
+        single = {word for word in self.keep if not word.startswith(EVERY)}
+        every = [range(0, levels, step_of(word)) for word in self.keep if word.startswith(EVERY)]
+        return min(levels, len(single) + sum(map(len, every)))
 
     @property
     def digest(self) -> str:

@@ -94,8 +94,7 @@ def estimate(spec: RunSpec, plan: Plan, measured: Measurement) -> Cost:
         + validations * measured.seconds_per_validation
         + tests * measured.seconds_per_test
     )
-    levels = len(plan.levels)
-    kept = levels if "all" in spec.keep else min(levels, len(set(spec.keep)))
+    kept = spec.most_kept(len(plan.levels))
     return Cost(seconds, kept * measured.ticket_bytes, measured.peak_bytes)
 
 
