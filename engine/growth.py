@@ -156,8 +156,8 @@ class _Pair:
         """Whether a level's last weights are there, beside those of its best epoch."""
         if self.old.select.epoch == "last":
             return self.kept.levels[level].weights
-        following = self.before.levels[level + 1 : level + 2]
-        return not following or following[0].level.start is None
+        following = self.before.levels[level + 1 : level + 2] or self.before.levels[level:]
+        return following[0].level.start is None or len(self.before.levels) == 1
 
 
 def _levels(pair: _Pair) -> Shared:
@@ -165,7 +165,7 @@ def _levels(pair: _Pair) -> Shared:
     before, after, left = pair.before.levels, pair.after.levels, pair.kept.levels
     pairs = list(zip(before, after, strict=False))[: len(left)]
     same = next((i for i, (one, two) in enumerate(pairs) if one != two), len(pairs))
-    why = _difference(*pairs[same], last=same + 1 == len(before)) if same < len(pairs) else ""
+    why = _difference(before, after, same) if same < len(pairs) else ""
     while same and (obstacle := pair.obstacle(same)):
         same, why = same - 1, why or obstacle
     if not same:
@@ -237,28 +237,22 @@ def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
             yield f"{prefix}{key}", value
 
 
-def _difference(one: Planned, two: Planned, last: bool) -> str:
-    """In what a level of the longer run is another than that of the finished one."""
-    index = one.level.index
-    for field in fields(Level):
-        was, now = getattr(one.level, field.name), getattr(two.level, field.name)
-        if was == now:
-            continue
-        if last and was is None and field.name in ("rate", "target"):
+def _difference(before: Sequence[Planned], after: Sequence[Planned], index: int) -> str:
+    """In what level `index` of the longer run is another than that of the finished one."""
+    one, two = before[index], after[index]
+    differ = [f.name for f in fields(Level) if _of(one, f.name) != _of(two, f.name)]
+    if not differ:
+        return f"level {index} would train {two.steps:,} steps instead of {one.steps:,}"
+    if {"rate", "target"} & {*differ} and "density" not in differ:
+        if index + 1 == len(before):
             return f"level {index} was the last, so that nothing was pruned after it"
-        what = _WORDS.get(field.name, field.name)
-        return f"level {index} would have {what} {_value(now)} instead of {_value(was)}"
-    return f"level {index} would train {two.steps:,} steps instead of {one.steps:,}"
+        one, two, differ = before[index + 1], after[index + 1], ["density"]
+    number, field = one.level.index, differ[0]
+    was, now = _of(one, field), _of(two, field)
+    if field == "density" and None not in (was, now):
+        return f"level {number} would keep {now:.2%} of the weights instead of {was:.2%}"
+    return f"level {number} would have {field} {now} instead of {was}"
 
 
-def _value(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-_WORDS = {
-    "target": "a pruning to density",
-    "at": "its start in the schedule at",
-    "lasts": "length",
-    "learning_rate": "learning rate",
-    "draws": "the random numbers of level",
-}
+def _of(planned: Planned, field: str) -> Any:
+    return getattr(planned.level, field)

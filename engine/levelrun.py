@@ -82,8 +82,11 @@ class LevelRun:
     def _final(self) -> State:
         """The network's state, where the next level goes on from it and the ticket has another."""
         following = self.setup.plan.levels[self.index + 1 : self.index + 2]
-        returns = bool(following) and following[0].level.start is not None
-        if returns or self.best is None:
+        if following:
+            start = following[0].level.start
+        else:  # as after this one's own, if there is one before it to go by
+            start = self.training.level.start if self.index else None
+        if start is not None or self.best is None:
             return {}
         return {name: t.detach().clone() for name, t in self.training.net.state_dict().items()}
 

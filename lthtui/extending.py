@@ -73,6 +73,8 @@ def derive(
         found, made = _grown(list(runs.values()), changes, seeds)
         expansions.append(found)
         longer += made
+    if all(one.source is not None and one.shared is None for one in longer):
+        raise UsageError(f"all of that is there already; {MORE}")
     return expansions, longer
 
 

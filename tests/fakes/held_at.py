@@ -30,8 +30,14 @@ CHANGES = {  # the audit event, and the path in the run's folder that is about t
     "a level not in place": ("os.rename", "levels/.00.*.tmp"),
     "a level not reported": ("open", "levels"),  # synced after the rename in it
     "checkpoints of a finished level": ("shutil.rmtree", "partial"),
+    "half a level taken over": ("open", "levels/.01.*.tmp/manifest.json"),
+    "a level taken over not in place": ("os.rename", "levels/.01.*.tmp"),
+    "all levels taken over, none noted": ("open", ".extends.json.*.tmp"),
 }
-LINES = {"half a line in the journal": (b'"kind":"epoch_ended"', b'"epoch":5,')}
+LINES = {
+    "half a line in the journal": (b'"kind":"epoch_ended"', b'"epoch":5,'),
+    "half a line of a level taken over": (b'"kind":"ticket_saved"', b'"level":1,'),
+}
 
 
 def hold():
