@@ -1,0 +1,94 @@
+"""Whether the disk has room for a run: what it takes at most, against what nobody else claims."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from engine import filesystems
+from engine.events import RunStarted, parse
+from engine.footprint import used_bytes
+from engine.launchspec import show_size
+from engine.rundir import RunDirectory
+from lthtui import identity
+
+RESERVE = 200 * 2**20  # bytes that stay free for MLflow, logs and everything else
+SHARE = 0.05  # the reserve's largest share of a small file system
+FIRST = 20  # lines of a journal that may come before the run's beginning: warnings
+SEARCHED = 50  # newest runs among which one of the same network is looked for
+
+
+def shortage(
+    root: Path, directory: RunDirectory, running: Iterable[RunDirectory] = ()
+) -> str | None:
+    """Why a run had better not start yet, in a few words; None where there is room.
+
+    Takes milliseconds: ask for the run whose turn it is, not for all that wait.
+
+    Args:
+        running: runs that may still write what they take at most.
+    """
+    try:
+        disk = filesystems.of(root)
+    except OSError:
+        return None  # whoever writes there will say what is wrong
+    reserve = min(RESERVE, SHARE * disk.size)
+    promised = sum(_still(one) for one in running if one.run_id != directory.run_id)
+    needed = _still(directory) + promised + reserve
+    if disk.free >= needed:
+        return None
+    return f"disk: {show_size(disk.free)} free, {show_size(round(needed))} needed"
+
+
+def expected(directory: RunDirectory) -> int:
+    """Bytes that a run takes at most, as it said itself or another of its network did; 0 if none.
+
+    Only a worker can count them, for that takes the network.
+    """
+    own = _said(directory)
+    if own is not None:
+        return own
+    asked = _network(directory)
+    if not asked:
+        return 0
+    alike = (_said(one) for one in _newest(directory) if _network(one) == asked)
+    return next((said for said in alike if said is not None), 0)
+
+
+def _still(directory: RunDirectory) -> int:
+    """Bytes that a run may still write."""
+    return max(0, expected(directory) - used_bytes(directory.path))
+
+
+def _said(directory: RunDirectory) -> int | None:
+    """What a run's own worker counted; None before it did."""
+    try:
+        with directory.events_file.open("rb") as journal:
+            found = (parse(line) for line in islice(journal, FIRST))
+            begun = next((event for event in found if isinstance(event, RunStarted)), None)
+    except OSError:
+        return None
+    return begun.peak_bytes if begun else None
+
+
+def _network(directory: RunDirectory) -> dict[str, Any]:
+    """What a run's size depends on; empty where it can't be read."""
+    try:
+        asked = json.loads((directory.path / identity.FILE).read_bytes())["asked"]
+        return {key: asked.get(key) for key in ("model", "sparsifier", "keep")}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
+
+
+def _newest(but: RunDirectory) -> Iterator[RunDirectory]:
+    """The newest runs of a root, by the dates that their names begin with."""
+    try:
+        names = sorted(os.listdir(but.path.parent), reverse=True)
+    except FileNotFoundError:
+        return
+    others = (name for name in names if name != but.run_id)
+    yield from (RunDirectory(but.path.parent / name) for name in islice(others, SEARCHED))
