@@ -123,11 +123,13 @@ class Ledger:
         for index in count():
             path = self.folder / f"{device.name}.{index}"
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-            if _lock(file, fcntl.LOCK_EX):
-                break
+            free = _lock(file, fcntl.LOCK_EX)
+            if free and _holder(os.read(file, 65_536)).run_id in (NOBODY.run_id, holder.run_id):
+                break  # one that names another run stays until that run's end has been seen to
             os.close(file)
         try:
             os.ftruncate(file, 0)
+            os.lseek(file, 0, os.SEEK_SET)
             os.write(file, holder.model_dump_json().encode())
         except OSError:  # a full disk: nobody is to wait for a run that never started
             os.close(file)

@@ -243,6 +243,15 @@ def test_a_free_place_names_its_last_run_until_it_is_cleared(ledger, gpus):
     assert ledger.places() == []
 
 
+def test_a_run_whose_end_nobody_has_seen_to_yet_keeps_its_name_on_its_place(ledger, take, gpus):
+    ledger.take(gpus[:1], holder("old")).close()
+    assert take(gpus[0], run="new") == "GPU-a"
+    assert {place.holder.run_id: place.held for place in ledger.places()} == {
+        "old": False,
+        "new": True,
+    }
+
+
 def test_a_place_that_was_taken_again_is_not_cleared(ledger, take, gpus):
     ledger.take(gpus[:1], holder("old")).close()
     (before,) = ledger.places()
