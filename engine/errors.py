@@ -8,6 +8,8 @@ LthError               1   a run started and failed
 ├── Damaged            1   a checkpoint or ticket does not match its checksums
 ├── Foreign            1   a file is not as this version of the program writes it
 ├── StoreError         1   the MLflow store is missing, locked, full or of another version
+│   ├── StoreAway      1   it is out of reach, locked or full just now
+│   └── StoreDenied    1   it refuses our credentials
 ├── Fenced             1   a newer attempt of the same run took over
 └── Stopped           75   asked to stop; the run can be resumed
 
@@ -63,6 +65,22 @@ class Foreign(LthError, ValueError):
 
 class StoreError(LthError):
     """The MLflow store cannot be used."""
+
+
+class StoreAway(StoreError):
+    """The store cannot be used just now; the same may well succeed later.
+
+    Attributes:
+        later: seconds after which a server asked us to come back; 0 if it did not say.
+    """
+
+    def __init__(self, message: str, later: float = 0.0) -> None:
+        super().__init__(message)
+        self.later = later
+
+
+class StoreDenied(StoreError):
+    """A server refuses our credentials: asking again with the same may lock the account."""
 
 
 class Fenced(LthError):

@@ -3,26 +3,31 @@
 `python -P -m engine.following RUN_DIR`, started by `tracking.Sink`. It is a process and not a
 thread because importing and driving MLflow in the worker stops training for seconds (they share
 one interpreter lock). A byte on its standard input means news; the end of the input, that the
-worker has left. Exit code 0: everything in the journal has been delivered.
+worker has left. Exit code 0: everything in the journal has been delivered. What goes wrong is said
+on standard error, which is the run's log, once.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import random
 import select
 import signal
 import sys
 import time
 
-from engine.errors import FAILED, OK, StoreError
+from engine.errors import FAILED, OK, LthError, StoreAway, StoreDenied
 from engine.events import EpochEnded, RunEnded, Tail
-from engine.mirror import Mirror, only_mirror
+from engine.mirror import Mirror, begun, only_mirror
 from engine.rundir import RunDirectory
+from engine.tracking import why
 
 PATIENCE_SECONDS = 60.0
 GATHER_SECONDS = 0.7
-BACK_OFF_SECONDS = (0.25, 5.0)
+BACK_OFF_SECONDS = (0.25, 5.0)  # after a failure, then twice as long each time
+REMOTE_SECONDS = 60.0  # the longest for a server, unless it asks for more
 
 
 class Wire:
@@ -47,26 +52,37 @@ class Follower:
         self._directory, self._wire = directory, wire
         self._mirror: Mirror | None = None
         self._lock = contextlib.ExitStack()
+        self._said = ""
 
-    def run(self) -> Exception | None:
+    @functools.cached_property
+    def _remote(self) -> bool:
+        return "://" in self._directory.spec().tracking
+
+    def run(self) -> LthError | None:
         """Follow until the worker has left and everything is delivered; returns what prevents it.
 
-        Only an error that needs a person ends it early: the caller limits the time.
+        Refused credentials end it at once. While the worker is there, nothing else does; once it
+        has left, everything but a busy local store: whoever waits limits the time.
         """
         self._await_first_epoch()
-        shortest, longest = BACK_OFF_SECONDS
         delay = 0.0
         with self._lock:
             while True:
                 last = self._wire.closed
                 failure = self._attempt()
-                if last and (failure is None or isinstance(failure, StoreError)):
+                self._say(failure)
+                passes = isinstance(failure, StoreAway) and not self._remote
+                if isinstance(failure, StoreDenied) or (last and not passes):
                     return failure
-                delay = min(max(2 * delay, shortest), longest) if failure else 0.0
+                delay = self._back_off(delay, failure)
                 self._rest(delay)
+                if self._wire.closed and isinstance(failure, StoreAway) and failure.later:
+                    return failure
 
-    def _attempt(self) -> Exception | None:
+    def _attempt(self) -> LthError | None:
         """Deliver what there is; returns what prevented it."""
+        if begun(self._directory) is None:
+            return None
         try:
             if self._mirror is None or not self._mirror.fresh:
                 self._lock.close()
@@ -76,18 +92,34 @@ class Follower:
             self._mirror.settle()
             self._mirror.file()
         except Exception as error:  # MLflow, SQLAlchemy and the system each raise their own
-            return error
+            return why(error, self._directory.run_id)
         return None
+
+    def _say(self, failure: LthError | None) -> None:
+        """Tell of a failure, and of its end, in the run's log; not of each try."""
+        text = str(failure or "")
+        if text != self._said:
+            print(f"MLflow: {text or 'has everything again'}", file=sys.stderr, flush=True)
+            self._said = text
+
+    def _back_off(self, before: float, failure: LthError | None) -> float:
+        """Seconds until the next try; 0 if the last one did not fail."""
+        if failure is None:
+            return 0.0
+        shortest, longest = BACK_OFF_SECONDS
+        longest = REMOTE_SECONDS if self._remote else longest
+        later = failure.later if isinstance(failure, StoreAway) else 0.0
+        delay = min(max(2 * before, shortest), longest)
+        return max(delay, later) * random.uniform(1.0, 1.25)  # not all runs at the same moment
 
     def _rest(self, delay: float) -> None:
         """Wait for news and what comes with it; after a failure, for a while or for the end."""
         if not delay:
             self._wire.wait(None)
+        elif self._wire.closed:
+            time.sleep(delay)
         deadline = time.monotonic() + (delay or GATHER_SECONDS)
-        while (left := deadline - time.monotonic()) > 0:
-            if self._wire.closed:
-                time.sleep(left if delay else 0)
-                return
+        while not self._wire.closed and (left := deadline - time.monotonic()) > 0:
             self._wire.wait(left)
 
     def _await_first_epoch(self) -> None:
@@ -107,10 +139,7 @@ def main(run_dir: str) -> int:
         signal.signal(number, signal.SIG_IGN)
     os.umask(0o077)
     failure = Follower(RunDirectory(run_dir), Wire(sys.stdin.fileno())).run()
-    if failure is None:
-        return OK
-    print(f"MLflow: {failure}", file=sys.stderr, flush=True)
-    return FAILED
+    return OK if failure is None else FAILED
 
 
 if __name__ == "__main__":

@@ -8,19 +8,20 @@ rows, records are looked for before they are made, files are replaced whole. The
 from __future__ import annotations
 
 import contextlib
-import json
+import copy
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine import schema
-from engine.errors import StoreError
+from engine import link, schema
+from engine.errors import StoreAway, UsageError
 from engine.events import (
     Evaluated,
     Event,
     LevelEnded,
     RunEnded,
     RunStarted,
+    Succession,
     Tail,
     TicketSaved,
     parse,
@@ -45,19 +46,29 @@ class Mirror:
         whole: begin at the journal's start, not where an earlier mirror left off.
 
     Raises:
+        UsageError: nothing has happened yet.
         StoreError: the store, the experiment or the run cannot be used.
     """
 
     def __init__(self, directory: RunDirectory, spec: RunSpec, whole: bool = False) -> None:
         self._directory, self._spec = directory, spec
         self._journal = directory.events_file
+        started = begun(directory)
+        if started is None:
+            raise UsageError(f"{directory.run_id} has not started yet; there is nothing to sync")
         self.uri = tracking_uri(directory, spec)
         self._store = self._identity()
-        first, _ = read(self._journal, 0, 1)
-        self.run = MlflowRun(directory, spec, self.uri, _ms(first[0].time) if first else 0)
+        noted = link.read(directory)
+        self._noted = noted if noted and noted.tracking_uri == self.uri else None
+        known = self._noted.mlflow_run_id if self._noted else ""
+        self.run = MlflowRun(directory, spec, self.uri, _ms(started), known)
         self._cabinet = Cabinet(directory.path)
         self._status: tuple[str, int] | None = None
         self._offset = 0 if whole else self._remembered()
+        before = self._noted.settled if self._noted else None
+        self._attempt = before.attempt if before and self._offset else 0
+        self._succession = Succession()
+        self._succession.admits(Event(kind="", attempt=self._attempt))
         self.rows = 0
 
     @property
@@ -75,15 +86,19 @@ class Mirror:
             events, offset = read(self._journal, self._offset, _LINES_AT_ONCE)
             if offset == self._offset:
                 break
-            self._send(events)
-            self._offset = offset
+            succession = copy.copy(self._succession)  # kept once its events have been sent
+            self._send([event for event in events if succession.admits(event)])
+            self._offset, self._succession = offset, succession
 
-    def settle(self, status: str = "", end: float = 0.0, error: str | None = None) -> None:
+    def settle(
+        self, status: str = "", end: float = 0.0, error: str | None = None, attempt: int = 0
+    ) -> None:
         """Set MLflow's status: the one given, or else what the journal's last word was.
 
         Args:
             end: when the run ended, in seconds since 1970.
             error: why it failed, where the journal doesn't say.
+            attempt: the one whose status it is; by default the newest in the journal.
         """
         if error:
             self.run.set_tags({schema.ERROR: error})
@@ -91,6 +106,7 @@ class Mirror:
             self.run.set_status(status, _ms(end))
         elif self._status is not None:
             self.run.set_status(*self._status)
+        self._attempt = max(self._attempt, attempt)
 
     def file(self) -> None:
         """File what `catch_up` found to file, and remember how far the mirror got.
@@ -99,13 +115,16 @@ class Mirror:
             Exception: MLflow's or the system's; calling again goes on.
         """
         self._cabinet.empty()
-        link = {
-            "experiment_id": self.run.experiment_id,
-            "mlflow_run_id": self.run.run_id,
-            "tracking_uri": self.uri,
-            "offset": self._offset,
-        }
-        write_json(self._directory.mlflow_file, link)
+        now = link.Link(
+            experiment_id=self.run.experiment_id,
+            mlflow_run_id=self.run.run_id,
+            tracking_uri=self.uri,
+            offset=self._offset,
+            settled=link.Settled(attempt=self._attempt, status=self.run.status),
+        )
+        if now != self._noted:
+            write_json(self._directory.mlflow_file, now.model_dump())
+            self._noted = now
 
     def _identity(self) -> tuple[int, int] | None:
         """Which file the local store is."""
@@ -118,13 +137,10 @@ class Mirror:
         return found.st_dev, found.st_ino
 
     def _remembered(self) -> int:
-        try:
-            link = json.loads(self._directory.mlflow_file.read_bytes())
-            same = (link["tracking_uri"], link["mlflow_run_id"]) == (self.uri, self.run.run_id)
-            offset = int(link["offset"])
-            return offset if same and offset <= self._journal.stat().st_size else 0
-        except (OSError, ValueError, KeyError, TypeError):
+        noted = self._noted
+        if noted is None or noted.mlflow_run_id != self.run.run_id:
             return 0
+        return noted.offset if noted.offset <= self._journal.stat().st_size else 0
 
     def _send(self, events: list[Event]) -> None:
         rows: list[Row] = []
@@ -139,6 +155,7 @@ class Mirror:
 
     def _follow(self, event: Event) -> None:
         """Do what an event asks for besides rows."""
+        self._attempt = max(self._attempt, event.attempt)
         if isinstance(event, RunStarted):
             self._started(event)
         elif isinstance(event, TicketSaved):
@@ -194,17 +211,23 @@ def only_mirror(directory: RunDirectory) -> Iterator[None]:
     """Hold a run's mirror lock: two processes that make its MLflow run at once make it twice.
 
     Raises:
-        StoreError: another process holds it.
+        StoreAway: another process holds it.
     """
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(locked(directory.path / "mlflow.lock", wait=False))
         except BlockingIOError:
-            raise StoreError(
+            raise StoreAway(
                 f"{directory.run_id} is being written to MLflow by another process, its own worker"
                 " or another sync; nothing to do"
             ) from None
         yield
+
+
+def begun(directory: RunDirectory) -> float | None:
+    """When a run began, in seconds since 1970: the time of its first event, if there is one."""
+    first, _ = read(directory.events_file, 0, _LINES_AT_ONCE)
+    return first[0].time if first else None
 
 
 def tracking_uri(directory: RunDirectory, spec: RunSpec) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine import schema
+from engine import remote, schema
 from engine.errors import StoreError
 from engine.filing import Drawer
 from engine.mlstore import load_mlflow
@@ -45,24 +45,33 @@ class Record:
 
 
 class MlflowRun:
-    """The MLflow run of one run folder.
+    """The MLflow run of one run folder: the one that has its id and began when it did.
+
+    An answer may get lost on the way from a server although what it answers was done. So what is
+    made is looked for first, and of two that a late request made after all, one goes again.
 
     Args:
         uri: the tracking address; a local store must exist.
-        started: when the run began, in milliseconds since 1970, should it have to be made.
+        started: when the run began, in milliseconds since 1970.
+        known: the MLflow run that it was before, if it was.
 
     Raises:
         StoreError: the experiment or the run was deleted in MLflow, or MLflow is not installed.
     """
 
-    def __init__(self, directory: RunDirectory, spec: RunSpec, uri: str, started: int) -> None:
+    def __init__(
+        self, directory: RunDirectory, spec: RunSpec, uri: str, started: int, known: str = ""
+    ) -> None:
         load_mlflow()
         from mlflow import MlflowClient
 
         self._directory, self._spec, self._uri = directory, spec, uri
+        self._started, self._known = started, known
+        if not self._local:
+            remote.guard(uri)
         self._client: Any = MlflowClient(uri)
         self.experiment_id = self._open_experiment()
-        run = self._open_run(started)
+        run = self._open_run()
         self.run_id: str = run.info.run_id
         self.status: str = run.info.status
         self._params: set[str] = set(run.data.params)
@@ -137,8 +146,9 @@ class MlflowRun:
     def set_sha256(self, record: Record, sha256: str) -> None:
         """Note the checksum of a level's ticket."""
         if record.sha256 is None:
+            known, self._records = self._records, None  # should it fail, look what arrived
             self._client.log_model_params(record.model_id, {"sha256": sha256})
-            record.sha256 = sha256
+            self._records, record.sha256 = known, sha256
 
     def set_winning(self, level: int) -> None:
         """Tag the record of the winning level, and no other."""
@@ -147,6 +157,16 @@ class MlflowRun:
                 tag = {"winning": str(index == level).lower()}
                 self._client.set_logged_model_tags(record.model_id, tag)
                 record.winning = index == level
+
+    def tidy(self) -> None:
+        """Remove what requests whose answers got lost may have made twice, meanwhile."""
+        self._open_run()
+        self._records = None
+        self._known_records()
+
+    @property
+    def _local(self) -> bool:
+        return self._uri.startswith("sqlite:")
 
     def _open_experiment(self) -> str:
         name = self._spec.experiment_name
@@ -163,32 +183,47 @@ class MlflowRun:
 
         place = self._directory.root / ARTIFACTS / name
         try:
-            local = self._uri.startswith("sqlite:")
-            self._client.create_experiment(name, place.as_uri() if local else None)
+            self._client.create_experiment(name, place.as_uri() if self._local else None)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another run was faster
                 raise
         return self._client.get_experiment_by_name(name)
 
-    def _open_run(self, started: int) -> Any:
-        from mlflow.entities import ViewType
-
+    def _open_run(self) -> Any:
         run_id = self._directory.run_id
-        match = f"tags.`{schema.RUN_ID}` = '{run_id}'"
-        found = self._client.search_runs([self.experiment_id], match, ViewType.ALL)
-        if not found:
+        active, deleted = self._find_runs()
+        if not active and deleted:
+            raise StoreError(
+                f"run {run_id} was deleted in MLflow; `mlflow runs restore --run-id"
+                f" {deleted[0].info.run_id}` brings it back"
+            )
+        if not active:
             return self._client.create_run(
                 self.experiment_id,
-                start_time=started or None,
+                start_time=self._started,
                 run_name=display_name(run_id),
                 tags={**self._own_tags(), **_about(self._directory, self._spec)},
             )
-        if found[0].info.lifecycle_stage != "active":
-            raise StoreError(
-                f"run {run_id} was deleted in MLflow; `mlflow runs restore --run-id"
-                f" {found[0].info.run_id}` brings it back"
-            )
-        return found[0]
+        chosen = min(active, key=lambda run: (run.info.run_id != self._known, run.info.run_id))
+        for run in active:
+            if run is not chosen:
+                self._client.delete_run(run.info.run_id)
+        self._known = chosen.info.run_id
+        return chosen
+
+    def _find_runs(self) -> tuple[list[Any], list[Any]]:
+        """Its runs in MLflow, and those deleted. A server may hold others' runs of the same id."""
+        from mlflow.entities import ViewType
+
+        match = f"tags.`{schema.RUN_ID}` = '{self._directory.run_id}'"
+        found = self._client.search_runs([self.experiment_id], match, ViewType.ALL)
+        own = [
+            run
+            for run in found
+            if run.info.start_time == self._started or run.info.run_id == self._known
+        ]
+        active = [run for run in own if run.info.lifecycle_stage == "active"]
+        return active, [run for run in own if run not in active]
 
     def _own_tags(self) -> dict[str, str]:
         directory = self._directory
@@ -204,9 +239,13 @@ class MlflowRun:
         found = self._client.search_logged_models(
             [self.experiment_id], f"source_run_id = '{self.run_id}'", max_results=1000
         )
-        levels = [model for model in found if "level" in model.params]
-        self._complete(levels)
-        return {int(model.params["level"]): self._as_record(model) for model in levels}
+        levels: dict[int, Any] = {}
+        for model in sorted(found, key=lambda one: (one.creation_timestamp, one.model_id)):
+            if "level" in model.params:
+                if levels.setdefault(int(model.params["level"]), model) is not model:
+                    self._client.delete_logged_model(model.model_id)
+        self._complete([*levels.values()])
+        return {level: self._as_record(model) for level, model in levels.items()}
 
     def _make_record(self, level: int, facts: Mapping[str, str]) -> Record:
         name = display_name(self._directory.run_id).replace(".", "-")
@@ -243,11 +282,28 @@ class MlflowRun:
         )
 
     def _drawer(self, uri: str, upload: Any, owner: str) -> Drawer:
-        return Drawer(uri, lambda file, folder: upload(owner, file, folder))
+        drawer = Drawer(uri, lambda file, folder: upload(owner, file, folder))
+        if drawer.folder and not (self._local or _is_servers(drawer.folder, owner)):
+            raise StoreError(
+                f"the server keeps files in {uri}, which is no folder here; start it with"
+                " `--artifacts-destination` instead, so that they go through it"
+            )
+        return drawer
 
     def _send(self, metrics: list[Any]) -> None:
         for start in range(0, len(metrics), _ROWS_AT_ONCE):
             self._client.log_batch(self.run_id, metrics=metrics[start : start + _ROWS_AT_ONCE])
+
+
+def _is_servers(folder: Path, owner: str) -> bool:
+    """Whether a folder of this machine, named by a server, is one that both share.
+
+    That is `<root>/<experiment>[/models]/<owner>/artifacts` below a root that exists: a server
+    must not have us write anywhere else.
+    """
+    own = re.fullmatch(r"[\w-]+", owner) and folder.parts[-2:] == (owner, "artifacts")
+    roots = folder.parents[2:4]
+    return bool(own) and ".." not in folder.parts and any(root.is_dir() for root in roots)
 
 
 def display_name(run_id: str) -> str:

@@ -7,14 +7,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from engine import schema
-from engine.errors import StoreError, UsageError
+from engine import remote, schema
+from engine.errors import LthError, StoreAway, StoreError
 from engine.mirror import Mirror, only_mirror
 from engine.mlstore import ensure_store
 from engine.rundir import RunDirectory, Status, last_end, status
 from engine.spec import RunSpec
 
-__all__ = ["Sink", "SyncReport", "ensure_store", "sync"]
+__all__ = ["Sink", "SyncReport", "ensure_store", "sync", "why"]
 
 
 class Sink:
@@ -82,26 +82,21 @@ def sync(directory: RunDirectory) -> SyncReport:
 
     Raises:
         UsageError: the run has no journal yet.
-        StoreError: the store cannot be used, or another process mirrors the run right now.
+        Foreign: its spec is damaged, or of another version.
+        StoreAway: the store cannot be used just now, or another process mirrors the run.
+        StoreError: the store cannot be used.
     """
-    spec = directory.spec()
-    if not directory.events_file.exists():
-        raise UsageError(f"{directory.run_id} has not started yet; there is nothing to sync")
     try:
+        spec = directory.spec()
         with only_mirror(directory):
             mirror = Mirror(directory, spec, whole=True)
             mirror.catch_up()
-            state = status(directory)
-            mirror.settle(schema.MLFLOW_STATUS[state], _end(directory), _epitaph(directory, state))
+            state, attempt = status(directory), _attempt(directory)
+            end, epitaph = _end(directory, attempt), _epitaph(directory, state, attempt)
+            mirror.settle(schema.MLFLOW_STATUS[state], end, epitaph, attempt)
             mirror.file()
-    except StoreError:
-        raise
     except Exception as error:  # MLflow, SQLAlchemy and the system each raise their own
-        text = str(error).strip() or type(error).__name__
-        raise StoreError(
-            f"{directory.run_id}: {text.splitlines()[0][:300]}; nothing is lost, `lthtui sync`"
-            " again later"
-        ) from None
+        raise why(error, directory.run_id) from None
     return SyncReport(
         run_id=directory.run_id,
         mlflow_run_id=mirror.run.run_id,
@@ -112,18 +107,39 @@ def sync(directory: RunDirectory) -> SyncReport:
     )
 
 
-def _end(directory: RunDirectory) -> float:
+def why(error: Exception, run_id: str) -> LthError:
+    """What kept a run from MLflow, as an error of ours; `StoreAway` where it may pass."""
+    if isinstance(error, LthError):
+        return error
+    found = remote.reason(error)
+    text = str(found or error).strip() or type(error).__name__
+    text = f"{run_id}: {remote.scrub(text.splitlines()[0][:300])}; nothing is lost, `lthtui sync`"
+    if isinstance(found, StoreAway):
+        return StoreAway(f"{text} again later", found.later)
+    status = getattr(error, "get_http_status_code", lambda: 500)()  # of MLflow's own errors
+    if found is None and not 400 <= status < 500:
+        return StoreAway(f"{text} again later")
+    return type(found or StoreError())(f"{text} after that")
+
+
+def _attempt(directory: RunDirectory) -> int:
+    """The newest attempt that was started."""
+    signs = (directory.launch(), directory.heartbeat(), last_end(directory))
+    return max((sign.attempt for sign in signs if sign), default=0)
+
+
+def _end(directory: RunDirectory, attempt: int) -> float:
     """When the newest attempt ended, as well as its files tell, in seconds since 1970."""
-    said, left, beat = last_end(directory), directory.exit(), directory.heartbeat()
-    return next((found.time for found in (said, left, beat) if found), 0.0)
+    signs = (last_end(directory), directory.exit(), directory.heartbeat(), directory.launch())
+    return next((sign.time for sign in signs if sign and sign.attempt >= attempt), 0.0)
 
 
-def _epitaph(directory: RunDirectory, state: Status) -> str | None:
+def _epitaph(directory: RunDirectory, state: Status, attempt: int) -> str | None:
     """What to say of a run that failed without saying why."""
-    if state not in (Status.LOST, Status.FAILED) or last_end(directory):
+    said, left = last_end(directory), directory.exit()
+    if state not in (Status.LOST, Status.FAILED) or (said and said.attempt >= attempt):
         return None
-    left = directory.exit()
-    if left is None:
+    if left is None or left.attempt < attempt:
         return "the worker is gone without a word (was the machine restarted?)"
     how = f"was killed by signal {-left.code}" if left.code < 0 else f"left with code {left.code}"
     return f"the worker {how} before it could report why"

@@ -1,0 +1,195 @@
+"""How we talk to MLflow servers: one try a request, no redirects, bounded answers, plain errors.
+
+MLflow's client sends a request again by itself when its answer is late, which makes a second run if
+the first did arrive; it follows redirects, and reads answers of any size. `guard` stops that for
+the servers that we were told of. Whoever asks looks first, then tries again: see `engine.mlrun`.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import email.utils
+import os
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from engine.errors import StoreAway, StoreDenied, StoreError
+
+ANSWER_BYTES, ANSWER_SECONDS = 2**28, 300.0
+LONGEST_LATER = 3600.0  # seconds that a server may ask us to stay away
+TOKEN, USERNAME, PASSWORD = (
+    f"MLFLOW_TRACKING_{name}" for name in ("TOKEN", "USERNAME", "PASSWORD")
+)
+_DENIED = (401, 403, 407)
+_AWAY = (404, 408, 425, 429)  # and 500 to 599; a missing run is a 404 in JSON, which passes
+_known: set[tuple[str | None, int | None]] = set()
+
+
+def guard(address: str) -> None:
+    """From now on, have this process talk to this server, and its like, only as said above."""
+    from requests.adapters import HTTPAdapter  # public, and below all of MLflow's own calls
+
+    _known.add(_place(address))
+    if not hasattr(HTTPAdapter.send, "unguarded"):
+        setattr(HTTPAdapter, "send", _guarded(HTTPAdapter.send))  # noqa: B010 as mypy wants it
+
+
+def reason(error: BaseException) -> StoreError | None:
+    """What the guard had to say of a request, which MLflow's client wraps in errors of its own."""
+    at: BaseException | None = error
+    while at is not None and not isinstance(at, StoreError):
+        at = at.__cause__ or at.__context__
+    return at
+
+
+def scrub(text: str, environment: Mapping[str, str] | None = None) -> str:
+    """Take our credentials out of what a server said."""
+    for secret in _secrets(os.environ if environment is None else environment):
+        text = text.replace(secret, "***")
+    return text
+
+
+def _secrets(environment: Mapping[str, str]) -> Iterator[str]:
+    """What must reach no other host and no log: the credentials as set, and as they are sent."""
+    token, user, password = (environment.get(name, "") for name in (TOKEN, USERNAME, PASSWORD))
+    if user and password:
+        yield base64.standard_b64encode(f"{user}:{password}".encode()).decode()
+    yield from (secret for secret in (token, password) if secret)
+
+
+def _place(address: str) -> tuple[str | None, int | None]:
+    """Host and port of an address, however it is written."""
+    parts = urlsplit(address)
+    return parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _guarded(send: Any) -> Any:
+    """`HTTPAdapter.send` with our rules around it."""
+
+    def guarded(adapter: Any, request: Any, stream: bool = False, **options: Any) -> Any:
+        from urllib3 import Retry
+
+        parts = urlsplit(request.url)
+        if _place(request.url) not in _known:  # such as an object store that the server names
+            _keep_secrets(parts.netloc, request.headers)
+            return send(adapter, request, stream=stream, **options)
+        server = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        adapter.max_retries = Retry(0, read=False)
+        deadline = time.monotonic() + ANSWER_SECONDS
+        with _explained(server):
+            answer = send(adapter, request, stream=True, **options)
+            if not (stream and answer.ok):
+                _read(answer, server, deadline)
+            _judge(answer, server, parts.path)
+        return answer
+
+    guarded.unguarded = send  # type: ignore[attr-defined]
+    return guarded
+
+
+def _keep_secrets(host: str, headers: Mapping[str, str]) -> None:
+    sent = " ".join(str(value) for value in headers.values())
+    if any(secret in sent for secret in _secrets(os.environ)):
+        raise StoreError(
+            f"the MLflow server sends us to {host}, which your credentials are not for; they were"
+            " not sent"
+        )
+
+
+def _read(answer: Any, server: str, deadline: float) -> None:
+    """Read an answer's body, if it is of a reasonable size and comes in a reasonable time."""
+    parts, size = [], 0
+    for part in answer.iter_content(65_536):
+        size += len(part)
+        if size > ANSWER_BYTES:
+            answer.close()
+            raise StoreAway(f"{server} answers with more than {ANSWER_BYTES >> 20} MiB")
+        if time.monotonic() > deadline:
+            answer.close()
+            raise StoreAway(f"{server} took more than {ANSWER_SECONDS:.0f} s for an answer")
+        parts.append(part)
+    answer._content, answer._content_consumed = b"".join(parts), True
+
+
+def _judge(answer: Any, server: str, path: str) -> None:
+    """Raise what an answer means for us unless it is MLflow's own to one request."""
+    status, body = answer.status_code, b"" if answer._content is False else answer.content
+    ours = body.lstrip()[:1] == b"{"
+    if 300 <= status < 400:
+        to = urlsplit(answer.headers.get("Location", ""))
+        where = f"{to.scheme}://{to.netloc.rpartition('@')[2]}" if to.netloc else "elsewhere"
+        raise StoreAway(
+            f"{server} redirects to {scrub(_line(where))}; a login page or a moved server: write"
+            " the address of MLflow itself as `tracking`"
+        )
+    if status in _DENIED:
+        raise StoreDenied(
+            f"{server} refuses access ({status}{_said(answer)}); set {USERNAME} and {PASSWORD},"
+            f" or {TOKEN}, where you start lthtui"
+        )
+    if status >= 500 or (status in _AWAY and not (status == 404 and ours)):
+        raise StoreAway(f"{server} answers {status}{_said(answer)}", _later(answer))
+    if answer.ok and path.find("/api/") >= 0 and answer._content is not False and not ours:
+        raise StoreAway(f"{server} answers something that is not MLflow's")
+
+
+def _said(answer: Any) -> str:
+    """The message in an answer's JSON, or the name of its status."""
+    try:
+        text = str(answer.json()["message"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        text = str(answer.reason or "")
+    return f": {line}" if (line := scrub(_line(text))) else ""
+
+
+def _line(text: str) -> str:
+    """The first line of what comes from outside, short and without control characters."""
+    first = next(iter(text.strip().splitlines()), "")[:200]
+    return "".join(c if c.isprintable() else "?" for c in first)
+
+
+def _later(answer: Any) -> float:
+    """Seconds of a Retry-After header, which holds a number or a date."""
+    said = answer.headers.get("Retry-After", "").strip()
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
+        if said.isdecimal():
+            return min(float(said), LONGEST_LATER)
+        left = email.utils.parsedate_to_datetime(said).timestamp() - time.time()
+        return min(max(left, 0.0), LONGEST_LATER)
+    return 0.0
+
+
+@contextlib.contextmanager
+def _explained(server: str) -> Iterator[None]:
+    """Say what went wrong on the way to a server and back."""
+    from requests import exceptions as failures
+
+    try:
+        yield
+    except failures.SSLError as error:
+        raise StoreAway(
+            f"{server}: no secure connection ({_root(error)}); MLFLOW_TRACKING_SERVER_CERT_PATH"
+            " names a file with its certificates"
+        ) from None
+    except failures.Timeout:
+        raise StoreAway(f"{server} did not answer in time") from None
+    except failures.RequestException as error:
+        raise StoreAway(f"{server} is out of reach: {_root(error)}") from None
+
+
+def _root(error: BaseException) -> str:
+    """What lies at the bottom of the errors that requests and urllib3 wrap around one another."""
+    at: Any = error
+    for _ in range(8):
+        inner = getattr(at, "reason", None)
+        deeper = inner if isinstance(inner, BaseException) else at.__cause__ or at.__context__
+        if deeper is None:
+            deeper = next((part for part in at.args if isinstance(part, BaseException)), None)
+        if deeper is None:
+            break
+        at = deeper
+    text = getattr(at, "strerror", None) or getattr(at, "verify_message", None) or str(at)
+    return _line(str(text)) or type(at).__name__
