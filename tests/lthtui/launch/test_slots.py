@@ -252,12 +252,13 @@ def test_a_run_whose_end_nobody_has_seen_to_yet_keeps_its_name_on_its_place(ledg
     }
 
 
-def test_a_place_that_was_taken_again_is_not_cleared(ledger, take, gpus):
+@pytest.mark.parametrize("run", ["new", "old"])
+def test_a_place_that_was_taken_again_is_not_cleared(ledger, take, gpus, run):
     ledger.take(gpus[:1], holder("old")).close()
     (before,) = ledger.places()
-    take(gpus[0], run="new")
+    take(gpus[0], run=run)
     ledger.clear(before)
-    assert held(ledger) == ["new"]
+    assert held(ledger) == [run]
     assert take(gpus[0]) is None
 
 
