@@ -1,0 +1,480 @@
+"""Criterion 19: clients and queue processes in every order, killed anywhere, on exclusive devices.
+
+Each round has a seed: `LTHTUI_FAULT_SEED=n` gives other rounds. A round that fails says its own.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from contextlib import contextmanager, suppress
+
+import pytest
+from interleaving import Actor, Play, play
+
+from engine import processes
+from engine.errors import UsageError
+from engine.events import Journal, LevelEnded, RunEnded
+from engine.processes import Process
+from engine.rundir import Heartbeat, RunDirectory, Status, status, write_json
+from engine.spec import RunSpec
+from lthtui.launch import devices, dispatcher, entries, lease, limits, queue, retrying, stopping
+from lthtui.launch.backends import local
+from lthtui.launch.devices import Device
+from lthtui.launch.dispatcher import Dispatcher
+from lthtui.launch.nvml import Load
+
+GPUS = (Device("GPU-a", "0: A"), Device("GPU-b", "1: B"))
+BOOT, FIRST_PID = "boot", 10_000_000  # above any pid that there is
+ACTIVE = (Status.QUEUED, Status.RUNNING)
+RETRIES, PEOPLE = 2, ("ann", "bob")
+ENDS = ["finish"] * 5 + ["fail", "diverge", "starve", "die", "vanish", "level"]
+
+
+class FakeRun:
+    """A shim and its worker: an entry in a table of processes, and a place on a device."""
+
+    def __init__(self, world, directory, attempt, taken) -> None:
+        self.world, self.directory, self.attempt = world, directory, attempt
+        self.device, self.released = taken.device, False
+        self.lock = world.play.real["dup"](taken.file)
+        pid = FIRST_PID + len(world.fakes)
+        self.process = Process(host=os.uname().nodename, boot=BOOT, pid=pid, start=1)
+        self.alive, self.asked = True, False
+        self.starter = world.play._on_stage
+
+    def release(self) -> None:
+        self.world.check_start(self)
+        self.released = True
+
+    def fileno(self) -> int:
+        raise AssertionError("nobody polls here")
+
+    def ended(self) -> bool:
+        return not self.alive
+
+    def close(self) -> None:
+        if not self.released:
+            self.gone()
+
+    def gone(self, holding: bool = False) -> None:
+        """No process is left of it, or one that still holds the place."""
+        self.alive = False
+        if not holding:
+            self.free()
+
+    def free(self) -> None:
+        if self.lock >= 0:
+            self.world.play.real["close"](self.lock)
+            self.lock = -1
+
+    def end(self, how: str) -> None:
+        """End as a worker and its shim would."""
+        self.world.play.tell(f"{self.directory.run_id} attempt {self.attempt}: {how}")
+        with self.world.play.quiet():
+            journal = Journal(self.directory.events_file, self.directory.run_id, self.attempt)
+            code = {"finish": 0, "stop": 75}.get(how, 1)
+            match how:
+                case "level":
+                    level = dict(level=self.attempt, epoch=1, density=1, kept=1, total=1)
+                    journal.append(LevelEnded(epochs=1, seconds=1, **level))
+                case "finish":
+                    journal.append(RunEnded(status="finished"))
+                case "stop":
+                    journal.append(RunEnded(status="stopped"))
+                case "fail" | "diverge" | "starve":
+                    cause = {"fail": "error", "diverge": "diverged", "starve": "memory"}[how]
+                    journal.append(RunEnded(status="failed", error=how, cause=cause))
+                case "die":
+                    code = -9
+            journal.close()
+            if how == "level":
+                return
+            if how != "vanish":
+                left = {"attempt": self.attempt, "code": code, "time": self.world.play.clock.time()}
+                write_json(self.directory.exit_file, left)
+        self.gone(holding=self.world.chance(0.1))
+
+
+class World:
+    """A root with two exclusive GPUs, the people who use it, and what must be true of it."""
+
+    def __init__(self, root, playing: Play, patch) -> None:
+        self.root, self.play, self.random = root, playing, playing.random
+        self.fakes: list[FakeRun] = []
+        self.counts: Counter[str] = Counter()
+        self.asked: dict[str, list[tuple[int, int, str]]] = {}  # run: (begin, end, verb)
+        self.kills: list[int] = []
+        self.open: dict[int, tuple[str, ...]] = {}
+        self.now = 0
+        self.specs = [_spec(seed) for seed in range(6)]
+        self.quiesced = False
+        self._patch(patch)
+
+    def chance(self, share: float) -> bool:
+        return self.random.random() < share
+
+    def _patch(self, patch) -> None:
+        whole, start_of = Dispatcher.dispatch, processes._start
+
+        def dispatch(this):
+            self.eligible = self._eligible()
+            whole(this)
+
+        def start(directory, attempt, threads, taken, *_):
+            fake = FakeRun(self, directory, attempt, taken)
+            self.fakes.append(fake)
+            return fake
+
+        def adopt(launch):
+            fake = self._fake(launch.process.pid)
+            return fake if fake.alive else None
+
+        def sync(directory):
+            self.counts["syncs"] += 1
+            return Synced()
+
+        patch.setattr(Dispatcher, "dispatch", dispatch)
+        patch.setattr(Dispatcher, "wait", lambda this: self._sleep(this))
+        patch.setattr(local, "start", start)
+        patch.setattr(local, "adopt", adopt)
+        patch.setattr(local, "sync", sync)
+        patch.setattr(lease, "detach", self._detach)
+        patch.setattr(entries, "person", lambda: PEOPLE[hash(self._name()) % 2])
+        patch.setattr(devices, "gpus", lambda: GPUS)
+        patch.setattr(devices, "load", lambda device: Load(0, 2**34, 2**34))
+        patch.setattr(processes, "_boot", lambda: BOOT)
+        patch.setattr(
+            processes,
+            "_start",
+            lambda pid: int(self._fake(pid).alive) or None if pid >= FIRST_PID else start_of(pid),
+        )
+        patch.setattr(Process, "signal", lambda process, number: self._signal(process, number))
+
+    def _fake(self, pid: int) -> FakeRun:
+        return self.fakes[pid - FIRST_PID]
+
+    def _name(self) -> str:
+        return self.play._on_stage.name if self.play._on_stage else ""
+
+    def _signal(self, process: Process, number: int) -> bool:
+        fake = self._fake(process.pid)
+        if not fake.alive:
+            return False
+        if number == 15 and self.chance(0.8):
+            fake.asked = True
+            self.play.wait(lambda: not fake.alive, self.play.clock.time() + 30)
+        elif number != 15:
+            fake.end("die")
+        return True
+
+    # -- queue processes
+
+    def _detach(self, command, log) -> int:
+        self.counts["queue processes"] += 1
+        name = f"queue process {self.counts['queue processes']}"
+        actor = self.play.enter(name, lambda: dispatcher.main(self.root))
+        return id(actor)
+
+    def queue_processes(self) -> list[Actor]:
+        return [one for one in self.play.actors if one.name.startswith("queue")]
+
+    def _sleep(self, this: Dispatcher) -> None:
+        def called() -> bool:
+            try:
+                woken = bool(os.read(this._wake, 4096))
+            except BlockingIOError:
+                woken = False
+            return woken or any(worker.ended() for worker in this.workers.values())
+
+        patience = this._patience()
+        until = self.play.clock.time() + patience if patience < dispatcher.LONGEST else None
+        self.play.wait(called, until)
+
+    def kill_queue_process(self) -> None:
+        found = self.queue_processes()
+        if found:
+            victim = self.random.choice(found)
+            self.play.kill(victim)
+            for fake in self.fakes:  # what it had not released yet ends
+                if fake.starter is victim and not fake.released:
+                    fake.gone()
+            self.kills.append(self.now)
+            self.counts["kills"] += 1
+
+    # -- what must be true
+
+    def check_start(self, fake: FakeRun) -> None:
+        """A run begins: it alone has the device, nobody is passed over, nothing holds it."""
+        with self.play.quiet():
+            self.counts["starts"] += 1
+            self.play.tell(f"{fake.directory.run_id} attempt {fake.attempt} starts on {fake.device}")
+            run = fake.directory.run_id
+            others = [one for one in self.fakes if one is not fake and one.released]
+            on = [one for one in others if one.alive or one.lock >= 0]
+            assert not [o for o in on if o.directory.run_id == run and o.alive], f"{run} twice"
+            assert not [o for o in on if o.device == fake.device], f"two on {fake.device}"
+            launch = fake.directory.launch()
+            assert launch and launch.process == fake.process and launch.attempt == fake.attempt
+            assert launch.retries <= RETRIES
+            entry = entries.find(fake.directory)
+            assert entry is not None, f"{run} does not wait"
+            assert not entry.hold, f"{run} is held"
+            for before in entry.after:
+                found = status(RunDirectory(self.root / "runs" / before))
+                assert found == Status.FINISHED, f"{run} before {before}, which is {found}"
+            most = limits.read(self.root).of(entry.user)
+            mine = [o for o in on if self._user(o) == entry.user]
+            assert most is None or len(mine) < most, f"{entry.user} has more than {most}"
+            waiting = entries.read(self.root)
+            turns = {e.run_id: (-self._urgency(e, waiting), e.order) for e in waiting}
+            passed = [e for e, turn in turns.items() if turn < turns[run]]
+            running = {o.directory.run_id for o in on}
+            assert not (set(passed) & self.eligible) - running, f"{run} overtakes {passed}"
+
+    def _urgency(self, entry, waiting) -> int:
+        """The highest priority among a run and those that wait for it."""
+        behind = [e for e in waiting if entry.run_id in e.after and not e.hold]
+        return max([entry.priority, *(self._urgency(e, waiting) for e in behind)])
+
+    def _user(self, fake: FakeRun) -> str:
+        for place in Dispatcher_places(self.root):
+            if place.holder.run_id == fake.directory.run_id:
+                return place.holder.user
+        return ""
+
+    def _eligible(self) -> set[str]:
+        """Runs that nothing but devices keeps from starting, found out without the queue's code."""
+        with self.play.quiet():
+            now, known = self.play.clock.time(), limits.read(self.root)
+            found = set()
+            for entry in entries.read(self.root):
+                after = [status(RunDirectory(self.root / "runs" / run)) for run in entry.after]
+                free = all(state == Status.FINISHED for state in after)
+                if free and not entry.hold and entry.not_before <= now:
+                    if known.of(entry.user) is None:
+                        found.add(entry.run_id)
+            return found
+
+    def check_promise(self, verb: str, run: RunDirectory, began: int) -> None:
+        """A command has returned: what it promised is so, unless somebody else undid it."""
+        undone = {
+            "cancel": ("submit", "resume"),
+            "pause": ("submit", "resume"),
+            "submit": ("cancel", "pause"),
+            "resume": ("cancel", "pause"),
+            "hold": ("release", "cancel", "pause", "submit", "resume"),
+            "release": ("hold", "cancel", "pause", "submit", "resume"),
+        }
+        with self.play.quiet():
+            others = [v for b, e, v in self.asked.get(run.run_id, ()) if e > began and v != verb]
+            others += [v for v, *runs in self.open.values() if run.run_id in runs]
+            if set(others) & set(undone[verb]):
+                return
+            self.counts["promises"] += 1
+            entry, state = entries.find(run), status(run)
+            match verb:
+                case "cancel" | "pause":
+                    assert state not in ACTIVE, f"{run.run_id} is {state} after {verb}"
+                case "submit" | "resume":
+                    assert state in ACTIVE or run.launch(), f"{run.run_id} is {state}"
+                case "hold" | "release" if entry and entry.retries == 0:
+                    assert entry.hold == (verb == "hold"), f"{run.run_id} after {verb}"
+
+    def check_end(self) -> None:
+        """Nothing is left that waits without a reason, or runs, or holds a place."""
+        assert not [*(self.root / "queue" / "slots").iterdir()]
+        states = {run.run_id: status(run) for run in self.runs()}
+        assert Status.RUNNING not in states.values()
+        for run in self.runs():
+            state, entry = states[run.run_id], entries.find(run)
+            verbs = [verb for _, _, verb in sorted(self.asked.get(run.run_id, ()))]
+            stopped = bool({"cancel", "pause"} & set(verbs))
+            if state == Status.QUEUED:
+                assert entry is not None
+                ahead = [states.get(one) for one in entry.after]
+                assert set(ahead) - {Status.FINISHED}, f"{run.run_id} was forgotten"
+            elif not stopped and self.counts["clients killed"] == 0:
+                assert state not in (Status.STOPPED, Status.PAUSED), f"{run.run_id} is {state}"
+                again = retrying.due(run)
+                assert again is None, f"{run.run_id} should have been tried again"
+
+    def runs(self) -> list[RunDirectory]:
+        found = sorted((self.root / "runs").glob("*/spec.yaml"))
+        return [RunDirectory(path.parent) for path in found]
+
+    # -- what people do
+
+    def client(self) -> None:
+        for _ in range(self.random.randrange(3, 7)):
+            with suppress(UsageError):  # it would wait for itself
+                self._do(self.random.choice(VERBS))
+
+    def _do(self, verb: str) -> None:
+        with self.play.quiet():
+            known = self.runs()
+        chosen = self.random.sample(known, min(len(known), self.random.randrange(1, 3)))
+        number = self.counts["commands"]
+        self.counts["commands"] += 1
+        if verb == "submit":
+            specs = self.random.sample(self.specs, self.random.randrange(1, 4))
+            turn = self._turn(known)
+            ids = [one.directory.run_id for one in queue.preview(self.root, specs)]
+        else:
+            specs, ids = [], [run.run_id for run in chosen]
+        self.open[number] = (verb, *ids)
+        self.now += 1
+        began = self.now
+        self.play.tell(f"{verb} {ids}")
+        try:
+            match verb:
+                case "submit":
+                    done = queue.submit(self.root, specs, turn=turn)
+                    changed = [one.directory for one in done if one.queued]
+                case "cancel" | "pause":
+                    getattr(stopping, verb)(chosen)
+                    changed = chosen
+                case "resume":
+                    done = queue.resume(chosen, turn=self._turn(known))
+                    changed = [one.directory for one in done if one.queued]
+                case "hold" | "release":
+                    changed = getattr(queue, verb)(chosen)
+                case "prioritise":
+                    queue.prioritise(chosen, self.random.randrange(-2, 3))
+                    changed = []
+                case "limit":
+                    person = self.random.choice((*PEOPLE, limits.EVERY))
+                    queue.limit(self.root, "users", person, self.random.choice((1, 2, None)))
+                    changed = []
+        finally:
+            self.now += 1
+            del self.open[number]
+            for run in ids:
+                self.asked.setdefault(run, []).append((began, self.now, verb))
+        self.play.tell(f"{verb} is done")
+        for run in changed:
+            self.check_promise(verb, run, began)
+
+    def _turn(self, known) -> queue.Turn:
+        after = (self.random.choice(known),) if known and self.chance(0.2) else ()
+        return queue.Turn(self.random.randrange(-1, 2), after, self.chance(0.15))
+
+    # -- what happens
+
+    def happen(self) -> None:
+        """Something happens to a run, or nothing."""
+        for fake in self.fakes:
+            if not fake.alive and fake.lock >= 0 and self.chance(0.3):
+                fake.free()
+        live = [fake for fake in self.fakes if fake.alive and fake.released]
+        if live:
+            fake = self.random.choice(live)
+            fake.end("stop" if fake.asked else self.random.choice(ENDS))
+
+
+class Synced:
+    """A sync that is done."""
+
+    def poll(self) -> int:
+        return 0
+
+
+VERBS = ["submit"] * 4 + ["cancel", "pause", "resume", "resume", "hold", "release", "release"]
+VERBS += ["prioritise", "limit"]
+
+
+def Dispatcher_places(root):
+    from lthtui.launch.slots import Ledger
+
+    return Ledger(lease.slots(root)).places()
+
+
+def _spec(seed: int) -> RunSpec:
+    fields = {"name": "play", "data": "digits", "model": "resnet20", "sparsifier": "dense"}
+    return RunSpec.model_validate({**fields, "seed": seed, "launch": {"retries": RETRIES}})
+
+
+@contextmanager
+def told(playing: Play, root):
+    """Leave the story of a round that failed in its folder."""
+    try:
+        yield
+    except BaseException:
+        (root / "story").write_text("\n".join(playing.story))
+        raise
+
+
+def round_of(root, seed: int, patch) -> Counter[str]:
+    """Play one round to its end."""
+    with play(root, seed, patch) as playing, told(playing, root):
+        world = World(root, playing, patch)
+        clients = [playing.enter(f"client {n}", world.client) for n in range(3)]
+        while any(client in playing.actors for client in clients):
+            step(world, 0.004)
+            if world.chance(0.0005):
+                victim = world.random.choice([c for c in clients if c in playing.actors] or [None])
+                if victim:
+                    playing.kill(victim)
+                    world.counts["clients killed"] += 1
+        (root / "queue").mkdir(exist_ok=True)
+        limits.write(root, limits.Limits())
+        with playing.quiet():
+            held = [run for run in world.runs() if (e := entries.find(run)) and e.hold]
+        playing.enter("client at last", lambda: queue.release(held))
+        if world.kills or world.counts["clients killed"]:
+            playing.enter("somebody else", lambda: queue.rouse(root))
+        for _ in range(200_000):
+            if not step(world, 0.0):
+                break
+        else:
+            raise AssertionError("it never comes to rest")
+        world.check_end()
+        return world.counts
+
+
+def step(world: World, killing: float) -> bool:
+    """Let one actor or one run go on; False if nobody will ever again."""
+    playing = world.play
+    if killing and world.chance(killing):
+        world.kill_queue_process()
+        return True
+    able = playing.able()
+    live = [f for f in world.fakes if (f.alive and f.released) or f.lock >= 0 and f.released]
+    if live and (not able or world.chance(0.03)):
+        world.happen()
+        return True
+    if able:
+        playing.go_on(world.random.choice(able))
+        return True
+    sleepers = [actor.until for actor in playing.actors if actor.until is not None]
+    if sleepers:
+        playing.clock.advance(min(sleepers))
+        return True
+    return False
+
+
+def _rounds(count: int, tmp_path, monkeypatch, record) -> None:
+    first = int(os.environ.get("LTHTUI_FAULT_SEED", "0"))
+    total: Counter[str] = Counter()
+    for seed in range(first, first + count):
+        with monkeypatch.context() as patch:
+            patch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+            root = tmp_path / str(seed) / "mlruns"
+            root.mkdir(parents=True)
+            try:
+                total += round_of(root, seed, patch)
+            except BaseException as error:
+                raise AssertionError(f"LTHTUI_FAULT_SEED={seed}: {error}") from error
+    record("interleavings", count)
+    for name, number in total.items():
+        record(name, number)
+
+
+def test_a_few_interleavings(tmp_path, monkeypatch, record_property):
+    _rounds(25, tmp_path, monkeypatch, record_property)
+
+
+@pytest.mark.fault
+def test_a_thousand_interleavings(tmp_path, monkeypatch, record_property):
+    _rounds(1000, tmp_path, monkeypatch, record_property)
