@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine import remote, schema
-from engine.errors import LthError, StoreAway, StoreError
+from engine.errors import LthError, StoreAway, StoreError, UsageError
 from engine.mirror import Mirror, only_mirror
 from engine.mlstore import ensure_store
 from engine.rundir import RunDirectory, Status, last_end, status
 from engine.spec import RunSpec
 
-__all__ = ["Sink", "SyncReport", "ensure_store", "sync", "why"]
+__all__ = ["Sink", "SyncReport", "ensure_store", "sync", "sync_all", "why"]
 
 
 class Sink:
@@ -105,6 +107,33 @@ def sync(directory: RunDirectory) -> SyncReport:
         status=mirror.run.status,
         rows=mirror.rows,
     )
+
+
+def sync_all(runs: Sequence[Path]) -> Iterator[tuple[str, SyncReport | LthError]]:
+    """Sync runs one after another; a server that one found out of reach is left alone after that.
+
+    Yields:
+        the id of each run, and what was done or why it could not be done.
+    """
+    away: dict[str, Exception] = {}
+    for path in runs:
+        yield path.name, _outcome(path, away)
+
+
+def _outcome(path: Path, away: dict[str, Exception]) -> SyncReport | LthError:
+    """Sync one run; `away` holds what was wrong with servers, by address."""
+    server = ""
+    try:
+        directory = RunDirectory.open(path)
+        tracking = directory.spec().tracking
+        server = tracking if "://" in tracking else ""
+        return why(away[server], path.name) if server in away else sync(directory)
+    except OSError as error:
+        return UsageError(f"{path.name}: its spec can't be read: {error}")
+    except LthError as error:
+        if server and isinstance(error, StoreAway) and isinstance(error.__context__, Exception):
+            away[server] = error.__context__
+        return error
 
 
 def why(error: Exception, run_id: str) -> LthError:

@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     """Do what the arguments say; JSON on stdout, one line on stderr for an error.
 
     `RUN_DIR` alone trains the run in it. The verbs: ensure-store, sync, verify, export, import,
-    measure, narrow and lay-out.
+    measure, narrow, lay-out and clear.
     """
     try:
         if len(arguments) == 1 and arguments[0] not in VERBS and not arguments[0].startswith("-"):
@@ -42,20 +42,22 @@ def _ensure_store(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _sync(options: argparse.Namespace) -> dict[str, Any]:
-    """Sync runs one after another; what fails says so on stderr, too."""
+    """Sync runs; what fails says so on stderr, too. `later`: what may pass, and in how many s."""
     from dataclasses import asdict
 
-    from engine.rundir import RunDirectory
-    from engine.tracking import sync
+    from engine.errors import StoreAway
+    from engine.tracking import sync_all
 
-    done, failed = [], {}
-    for path in options.runs:
-        try:
-            done.append(asdict(sync(RunDirectory.open(path))))
-        except LthError as error:
-            failed[path.name] = str(error)
-            print(error, file=sys.stderr)
-    return {"runs": done, "failed": failed}
+    done, failed, later = [], {}, {}
+    for run, outcome in sync_all(options.runs):
+        if not isinstance(outcome, LthError):
+            done.append(asdict(outcome))
+            continue
+        failed[run] = str(outcome)
+        print(outcome, file=sys.stderr)
+        if isinstance(outcome, StoreAway):
+            later[run] = outcome.later
+    return {"runs": done, "failed": failed, "later": later}
 
 
 def _verify(options: argparse.Namespace) -> dict[str, Any]:
@@ -95,15 +97,26 @@ def _narrow(options: argparse.Namespace) -> dict[str, Any]:
     return narrowing.narrow(_spec(options.spec), options.parameters)
 
 
+def _clear(options: argparse.Namespace) -> dict[str, Any]:
+    """Say what runs could do without, or remove it, as a JSON file asks."""
+    from engine import clearing
+
+    return clearing.report(_asked(options.asked))
+
+
 def _lay_out(options: argparse.Namespace) -> dict[str, Any]:
     """Say what the shapes of networks rule out, of everything that a JSON file asks about."""
     from engine import layouts
 
+    return {"refusals": layouts.refusals(_asked(options.asked))}
+
+
+def _asked(file: Path) -> Any:
+    """Read what a JSON file asks."""
     try:
-        asked = json.loads(options.asked.read_text())
+        return json.loads(file.read_text())
     except (OSError, ValueError) as error:
-        raise UsageError(f"{options.asked}: not a list of what to lay out: {error}") from None
-    return {"refusals": layouts.refusals(asked)}
+        raise UsageError(f"{file}: not a list of what is asked: {error}") from None
 
 
 VERBS = {
@@ -115,6 +128,7 @@ VERBS = {
     "measure": _measure,
     "narrow": _narrow,
     "lay-out": _lay_out,
+    "clear": _clear,
 }
 
 
@@ -151,5 +165,6 @@ def _parser() -> argparse.ArgumentParser:
     narrow = verbs.add_parser("narrow")
     narrow.add_argument("spec", type=Path)
     narrow.add_argument("parameters", type=int)
-    verbs.add_parser("lay-out").add_argument("asked", type=Path)
+    for name in ("lay-out", "clear"):
+        verbs.add_parser(name).add_argument("asked", type=Path)
     return parser

@@ -1,8 +1,9 @@
 """Plays a worker's part from a script, so that queue, monitor and app tests need no torch.
 
-`fake_worker.py SCRIPT RUN_DIR`, or `fake_worker.py SCRIPT sync RUN_DIR`, which leaves a file
-`synced` in the run's folder. SCRIPT is a JSON file with a list of steps, or the same per run:
-`{"<part of a run id>": [...], "": [...]}`. Steps, one key each:
+`fake_worker.py SCRIPT RUN_DIR`, or `fake_worker.py SCRIPT sync RUN_DIR...`, which leaves a file
+`synced` in each run's folder. Either notes in mlflow.json that MLflow knows all. SCRIPT is a JSON
+file with a list of steps, or the same per run: `{"<part of a run id>": [...], "": [...]}`. Steps,
+one key each:
 
     {"emit": {"kind": "warned", ...}}   append an event; tickets that were saved are empty files
     {"raw": "text"}                     append bytes to the journal as they are
@@ -29,9 +30,10 @@ import sys
 import time
 from pathlib import Path
 
-from engine import events
+from engine import events, link
 from engine.processes import Process
-from engine.rundir import Heartbeat, RunDirectory, write_json
+from engine.rundir import Heartbeat, RunDirectory, Status, status, write_json
+from engine.schema import MLFLOW_STATUS
 
 
 class Stopped(Exception):
@@ -44,10 +46,12 @@ def stop(*_):
 
 def main(arguments):
     script, *verb, folder = arguments
-    directory = RunDirectory(folder)
     if verb:
-        (directory.path / "synced").write_text(verb[0])
+        for directory in map(RunDirectory, [*verb[1:], folder]):
+            (directory.path / "synced").write_text(verb[0])
+            deliver(directory, status(directory))
         return 0
+    directory = RunDirectory(folder)
     attempt = int(os.environ["LTHTUI_ATTEMPT"])
     directory.attempt_file.write_text(str(attempt))
     beat = Heartbeat(attempt=attempt, process=Process.of(os.getpid()), time=time.time())
@@ -58,8 +62,25 @@ def main(arguments):
         signal.signal(signal.SIGTERM, stop)
         return play(steps(Path(script), directory.run_id), Path(script).parent, directory, journal)
     except Stopped:
-        journal.append(events.RunEnded(status="stopped"))
+        end(directory, journal, events.RunEnded(status="stopped"))
         return 75
+
+
+def end(directory, journal, event):
+    journal.append(event)
+    deliver(directory, Status(event.status))
+
+
+def deliver(directory, state):
+    settled = {
+        "attempt": int(directory.attempt_file.read_text()),
+        "status": MLFLOW_STATUS[state],
+    }
+    size = directory.events_file.stat().st_size
+    noted = link.Link(
+        experiment_id="1", mlflow_run_id="played", tracking_uri="", offset=size, settled=settled
+    )
+    write_json(directory.mlflow_file, noted.model_dump())
 
 
 def keep_environment(directory):
@@ -84,7 +105,11 @@ def play(script, folder, directory, journal):
                     ticket = directory.path / value["path"]
                     ticket.parent.mkdir(parents=True, exist_ok=True)
                     ticket.touch()
-                journal.append(events.KINDS[value["kind"]].model_validate(value))
+                event = events.KINDS[value["kind"]].model_validate(value)
+                if value["kind"] == "run_ended":
+                    end(directory, journal, event)
+                else:
+                    journal.append(event)
             case "raw":
                 with directory.events_file.open("a") as file:
                     file.write(value)

@@ -102,7 +102,6 @@ def test_without_a_terminal_run_writes_plain_lines_and_a_plain_table(whenever, c
         "play-s0  level 0 ended: 100.00% kept  val 50.00%  test 40.00%  1.5 s",
         "play-s0  level 1 ended: 50.00% kept  val 75.00%  test 70.00%  1.5 s",
         "play-s0  finished",
-        "MLflow lacks some of this; nothing is lost: lthtui sync ID-s0",  # the player logs nothing
         "next:",
         "  lthtui show ID-s0",
         "  lthtui ticket export ID-s0 -o ticket.safetensors",
