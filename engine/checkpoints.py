@@ -125,13 +125,13 @@ def manifest(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
 def drop(folder: Path, name: str) -> None:
     """Remove one file from a checkpoint: first from its manifest, then from the disk."""
     meta, listed = manifest(folder)
-    if listed.pop(name, None) is None:
-        return
-    temporary = folder / f".{MANIFEST}.{os.getpid()}.tmp"
-    _write(temporary, _signed({"files": listed, "meta": meta}))
-    fence()
-    temporary.replace(folder / MANIFEST)
-    (folder / name).unlink(missing_ok=True)
+    if listed.pop(name, None) is not None:
+        temporary = folder / f".{MANIFEST}.{os.getpid()}.tmp"
+        _write(temporary, _signed({"files": listed, "meta": meta}))
+        fence()
+        temporary.replace(folder / MANIFEST)
+        sync_folder(folder)
+    (folder / name).unlink(missing_ok=True)  # also what a process left that was killed here
 
 
 def pack(tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:

@@ -26,9 +26,14 @@ class Drawer:
     @property
     def folder(self) -> Path | None:
         """The folder of a local location; None elsewhere."""
-        if self.uri.startswith("file:"):
-            return Path(unquote(urlparse(self.uri).path))
-        return Path(self.uri) if self.uri.startswith("/") else None
+        return local_folder(self.uri)
+
+
+def local_folder(uri: str) -> Path | None:
+    """The folder of an artifact location on this machine; None elsewhere."""
+    if uri.startswith("file:"):
+        return Path(unquote(urlparse(uri).path))
+    return Path(uri) if uri.startswith("/") else None
 
 
 class Cabinet:

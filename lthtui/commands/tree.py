@@ -11,7 +11,18 @@ import typer
 
 from engine.errors import USAGE
 from lthtui import settings
-from lthtui.commands import compare, controls, extend, queue, runs, search, specs, store, tickets
+from lthtui.commands import (
+    compare,
+    controls,
+    extend,
+    gc,
+    queue,
+    runs,
+    search,
+    specs,
+    store,
+    tickets,
+)
 
 app = typer.Typer(
     name="lthtui",
@@ -20,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (specs, runs, queue, controls, extend, search, compare, tickets, store):
+for group in (specs, runs, queue, controls, extend, search, compare, tickets, store, gc):
     group.register(app)
 
 

@@ -90,3 +90,14 @@ def test_leftovers_of_dead_writers_are_removed(tmp_path: Path) -> None:
     mine.write_bytes(b"x")
     checkpoints.clean(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {folder.name, mine.name}
+
+
+def test_what_a_process_left_that_was_killed_while_it_dropped_a_file_goes_too(
+    tmp_path: Path,
+) -> None:
+    folder = _saved(tmp_path)
+    checkpoints.drop(folder, "net.safetensors")
+    (folder / "net.safetensors").write_bytes(b"no longer listed")
+    checkpoints.drop(folder, "net.safetensors")
+    assert not (folder / "net.safetensors").exists()
+    assert set(checkpoints.load(folder).tensors) == {"empty"}
