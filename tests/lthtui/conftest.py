@@ -1,85 +1,12 @@
-"""A root whose workers play scripts instead of training."""
+"""Fixtures for what runs beside lthtui."""
 
 from __future__ import annotations
 
-import json
-import os
-import shlex
-import sys
-from fcntl import LOCK_SH
-from pathlib import Path
-
 import pytest
-from waiting import wait_for
-
-from engine.rundir import RunDirectory, status
-from engine.spec import RunSpec
-from lthtui.launch import lease, queue, stopping
-
-FAKE = Path(__file__).parents[1] / "fakes" / "fake_worker.py"
-FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
-
-
-class Stage:
-    """A root in a temporary folder; `play` says what its workers do."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.root = folder, folder / "mlruns"
-        self.script = folder / "script.json"
-
-    def play(self, *steps, **per_run):
-        """From now on workers do these steps, or those for the part of a run id."""
-        self.script.write_text(json.dumps(per_run or list(steps)))
-
-    def specs(self, *seeds, **settings):
-        fixed = {
-            "name": "play",
-            "data": "digits",
-            "model": "resnet20",
-            "sparsifier": "dense",
-            "launch": {"retries": 0},
-        }
-        return [RunSpec.model_validate({**fixed, "seed": s, **settings}) for s in seeds]
-
-    def submit(self, *seeds, **settings) -> list[RunDirectory]:
-        submitted = queue.submit(self.root, self.specs(*seeds, **settings))
-        return [one.directory for one in submitted]
-
-    def allow(self, name):
-        """Let workers go on that wait for this name."""
-        (self.folder / name).touch()
-
-    wait = staticmethod(wait_for)
-
-    def until(self, run, state):
-        """Wait until a run is in this state."""
-        self.wait(lambda: status(run) == state, lambda: f"{status(run)}, not {state}")
-
-    def runs(self) -> list[RunDirectory]:
-        """The runs that are there; one that is being made has no spec yet."""
-        found = sorted((self.root / "runs").glob("*/spec.yaml"))
-        return [RunDirectory(path.parent) for path in found]
-
-    def dispatched(self) -> bool:
-        """Whether a queue process holds the lease."""
-        held = lease.take(self.root, LOCK_SH)  # as clients look at it
-        if held is not None:
-            os.close(held)
-        return held is None
-
-    def close(self):
-        """Kill what is left, and wait for the queue process to end."""
-        if (self.root / "queue").exists():
-            stopping.cancel(self.runs(), grace=0)
-            self.wait(lambda: not self.dispatched())
+from staging import staged
 
 
 @pytest.fixture
 def stage(tmp_path, monkeypatch):
-    found = Stage(tmp_path)
-    found.play(FINISH)
-    program = [sys.executable, str(FAKE), str(found.script)]
-    monkeypatch.setenv("LTHTUI_WORKER", shlex.join(program))
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    yield found
-    found.close()
+    """A root whose workers play scripts; `play` says what they do."""
+    yield from staged(tmp_path, monkeypatch)
