@@ -54,7 +54,7 @@ MinJobAge=3600
 GresTypes=gpu
 NodeName=n[1-2] NodeAddr=127.0.0.1 NodeHostname={host} Port=[{ports[1]}-{ports[2]}] CPUs=1 \
 RealMemory=2000 Gres=gpu:2 State=UNKNOWN
-PartitionName=gpu Nodes=n[1-2] Default=YES State=UP PriorityTier=1 GraceTime=20
+PartitionName=gpu Nodes=n[1-2] Default=YES State=UP PriorityTier=1
 PartitionName=urgent Nodes=n[1-2] State=UP PriorityTier=10 PreemptMode=OFF
 """
 

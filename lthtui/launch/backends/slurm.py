@@ -180,8 +180,9 @@ class Cluster:
             self._call(partial(slurmcalls.cancel, [number]), _forget)
 
     def _troubled(self, error: Exception) -> None:
-        self._trouble = f"{error}; it is tried again"
-        self._tell(self._trouble)
+        if not self._trouble:
+            self._trouble = f"{error}; it is tried again"
+            self._tell(self._trouble)
 
     def _judge(self, entry: Entry, job: Job | None) -> None:
         """Take a run's entry out if its job has ended, or have it submitted again."""
