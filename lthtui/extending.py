@@ -10,6 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from lthtui.specfiles import Expansion, Ready
 from lthtui.text import clean_line
 
 SEEDS = (("seed",), ("seeds",))
+LOOKS = 50  # newest runs that a hint is looked for in, which takes some milliseconds each
 MORE = "say what it is to have more of: sparsifier.levels=20, train.epochs=200, or seeds=0,1,2,3,4"
 
 
@@ -112,8 +114,9 @@ def hints(root: Path, new: Sequence[Ready]) -> Iterator[str]:
     if not wanted:
         return
     best: dict[str, tuple[Shared, Ready, RunDirectory]] = {}
-    for run in runnames.every(root):
-        for ready in wanted.get(_key(run), ()):
+    alike = ((run, _key(run)) for run in reversed(runnames.every(root)))
+    for run, key in islice(((run, key) for run, key in alike if key in wanted), LOOKS):
+        for ready in wanted[key]:
             try:
                 found = _compared(ready, run, run.spec())
             except LthError:
