@@ -122,7 +122,7 @@ def hints(root: Path, new: Sequence[Ready]) -> Iterator[str]:
             except LthError:
                 continue
             group = ready.spec.group
-            if group not in best or found.steps > best[group][0].steps:
+            if group not in best or found.steps >= best[group][0].steps:
                 best[group] = found, ready, run
     for found, ready, run in best.values():
         yield clean_line(
