@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from engine.errors import FAILED, INTERRUPTED, OK, RESUMABLE
 from engine.events import Tail
 from engine.rundir import RunDirectory, Status
-from lthtui.launch import lease, stopping
+from lthtui.launch import lease, stopping, waits
 from lthtui.launch.queue import Submitted
+from lthtui.launch.turns import Obstacle
 from lthtui.monitor import Monitor, Watched
 from lthtui.text import clean_line
 
@@ -65,6 +66,8 @@ class Follower:
 
     Attributes:
         runs: by id, as last seen.
+        stuck: by id, those that wait for something that only a person can do; empty while any other
+            goes on.
         interrupted: whether Ctrl-C came.
     """
 
@@ -74,6 +77,7 @@ class Follower:
         self._awaited = {one.directory.run_id for one in submitted}
         self._monitor = Monitor(root, only=self._awaited)
         self.runs: Mapping[str, Watched] = self._monitor.runs
+        self.stuck: Mapping[str, Obstacle] = {}
         self._stopping: list[threading.Thread] = []
         self._checked = time.monotonic()
         log = lease.log_file(root)
@@ -85,7 +89,11 @@ class Follower:
         return bool(self._stopping)
 
     def follow(self) -> None:
-        """Return when all runs have ended; after Ctrl-C, when those queued by this command have."""
+        """Return when all runs have ended but those that wait for a person.
+
+        A run that failed and is tried again by itself has not ended. After Ctrl-C only runs queued
+        by this command are waited for.
+        """
         try:
             with Interrupts() as interrupts:
                 self.display.update(self._monitor.poll(), self.runs)
@@ -95,15 +103,27 @@ class Follower:
                         self._stop()
                     self._look_after_queue()
                     self.display.update(self._monitor.poll(), self.runs)
+                for run, why in self.stuck.items():
+                    self.display.say(f"{clean_line(run)} waits: {clean_line(why.reason, 1000)}")
         finally:
             self.display.close()
 
     def exit_code(self) -> int:
-        """130 after Ctrl-C, 1 if a run failed or was lost, 75 if one was stopped, 0 otherwise."""
-        return INTERRUPTED if self.interrupted else exit_code(self.runs)
+        """130 after Ctrl-C; 1 if a run failed, was lost or waits for one that did.
+
+        75 if one was stopped, or waits for a person; 0 otherwise.
+        """
+        if self.interrupted:
+            return INTERRUPTED
+        if any(why.failed for why in self.stuck.values()):
+            return FAILED
+        return exit_code(self.runs) or (RESUMABLE if self.stuck else OK)
 
     def _waiting(self) -> bool:
-        return any(self.runs[run].active for run in self._awaited if run in self.runs)
+        """Whether a run goes on, or will without anybody's help."""
+        known = [self.runs[run] for run in self._awaited if run in self.runs]
+        stuck = [one for one in known if one.status == Status.QUEUED and one.run_id in self.stuck]
+        return any(one not in stuck and not one.over for one in known)
 
     def _stop(self) -> None:
         """Have own runs stop at a checkpoint; on the second Ctrl-C, have them killed."""
@@ -121,10 +141,14 @@ class Follower:
 
     def _look_after_queue(self) -> None:
         """Start another queue process if the one before was killed; pass on what it says."""
+        self.stuck = {}  # what was so a while ago ends nothing
         now = time.monotonic()
         if now - self._checked > CHECK:
             self._checked = now
-            if any(watched.status == Status.QUEUED for watched in self.runs.values()):
+            active = [one for one in self.runs.values() if not one.over]
+            queued = [one.directory for one in active if one.status == Status.QUEUED]
+            self.stuck = {} if self.interrupted else waits.stuck(self.root, queued)
+            if any(one.status != Status.RUNNING and one.run_id not in self.stuck for one in active):
                 lease.ensure(self.root)
                 for line in self._log.lines():
                     self.display.say(f"queue: {clean_line(line.decode(errors='replace'), 1000)}")

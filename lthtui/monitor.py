@@ -14,6 +14,7 @@ from engine.events import Tail
 from engine.rundir import RunDirectory, Status, stalled, status
 from lthtui import identity
 from lthtui.identity import Identity
+from lthtui.launch import retrying
 from lthtui.progress import LevelProgress, RunProgress
 from lthtui.text import clean_line
 
@@ -68,6 +69,11 @@ class Watched:
         return self.status in (Status.QUEUED, Status.RUNNING)
 
     @property
+    def over(self) -> bool:
+        """Whether it has ended, and will not be started again by itself."""
+        return not self.active and not retrying.goes_on(self.directory)
+
+    @property
     def trained(self) -> bool:
         """Whether the newest attempt has said how it ended, though its worker may go on a while."""
         launch = self.directory.launch()
@@ -85,12 +91,16 @@ class Watched:
 
     def error(self) -> str | None:
         """Why it failed or was lost, in one line; None if it was not."""
-        if self.status == Status.LOST:
+        return self.trouble() if self.status in (Status.FAILED, Status.LOST) else None
+
+    def trouble(self) -> str:
+        """What became of the newest attempt of a run that failed or was lost, in one line."""
+        progress, left, launch = self.progress, self.directory.exit(), self.directory.launch()
+        spoke, exited = progress.ended_attempt, left.attempt if left else 0
+        silent = max(spoke, exited) < (launch.attempt if launch else 0)
+        if silent or self.status == Status.LOST:
             return "the worker vanished: it was killed together with its shim, or the machine went"
-        if self.status != Status.FAILED:
-            return None
-        progress, left = self.progress, self.directory.exit()
-        if progress.error and not (left and left.attempt > progress.ended_attempt):
+        if progress.error and exited <= spoke:
             return clean_line(" ".join(progress.error.split()), 2000)
         return _reason(left.code) if left else "the worker ended without a word; see its log"
 

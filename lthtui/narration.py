@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TextIO
 from engine.events import Tail
 from engine.rundir import Launch, Status
 from lthtui.board import duration
+from lthtui.launch import entries
+from lthtui.launch.entries import Entry
 from lthtui.monitor import Watched
 from lthtui.progress import LevelProgress
 from lthtui.text import clean_line
@@ -167,9 +169,15 @@ class Lines:
         if progress.warning and progress.warning != told.warning:
             yield f"{name}  warning: {clean_line(progress.warning, 1000)}"
         told.warning = progress.warning
-        if told.status != watched.status and not watched.active:
+        entry = entries.find(watched.directory) if watched.status == Status.QUEUED else None
+        if entry and entry.retries and (entry.order, entry.retries) != told.again:
+            told.again = entry.order, entry.retries
+            yield f"{name}  {_again(watched, entry)}"
+        if watched.active:
+            told.status = watched.status
+        elif told.status != watched.status and watched.over:
+            told.status = watched.status
             yield f"{name}  {_end(watched)}"
-        told.status = watched.status
 
 
 @dataclass
@@ -180,6 +188,7 @@ class _Told:
     attempt: int = 0
     warning: str | None = None
     status: Status | None = None
+    again: tuple[int, int] | None = None
 
 
 def total_eta(runs: Sequence[Watched]) -> float | None:
@@ -237,6 +246,12 @@ def _figures(watched: Watched) -> tuple[str, str, str, str, str, str, str]:
 def _end(watched: Watched) -> str:
     error = watched.error()
     return f"{watched.status.value}: {error}" if error else watched.status.value
+
+
+def _again(watched: Watched, entry: Entry) -> str:
+    """That a run failed, but is not at its end."""
+    wait = max(0.0, entry.not_before - time.time())
+    return f"failed: {watched.trouble()}; tried again in {wait:.0f} s"
 
 
 def _counts(runs: Mapping[str, Watched]) -> str:

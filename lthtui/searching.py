@@ -140,7 +140,7 @@ def _run(
     each = iter(ids)
     done = [_scored(one, [follower.runs[next(each)] for _ in one.specs], search) for one in trials]
     left = {run.status for run in follower.runs.values()}
-    stopped = left & {Status.STOPPED, Status.PAUSED}
+    stopped = left & {Status.STOPPED, Status.PAUSED} or follower.stuck
     return done, INTERRUPTED if follower.interrupted else RESUMABLE if stopped else OK
 
 

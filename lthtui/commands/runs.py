@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.errors import UsageError
-from engine.rundir import RunDirectory, Status, status
+from engine.rundir import RunDirectory, status
 from lthtui import overrides, runnames, settings
 from lthtui.commands import Json, Root, Specs
 from lthtui.text import clean, clean_line
@@ -306,10 +306,11 @@ def _print_json(kind: str, runs: Sequence[dict[str, Any]]) -> None:
 
 
 def _log(directory: RunDirectory, lines: int | None, follow: bool) -> Iterator[str]:
-    """The lines of a log; with `follow`, also those to come until the run has ended."""
+    """The lines of a log; with `follow`, also those to come until the run has ended for good."""
+    from lthtui.launch import retrying
     from lthtui.logtail import shown
 
-    while follow and not directory.log_file.exists() and _is_active(directory):
+    while follow and not directory.log_file.exists() and retrying.goes_on(directory):
         time.sleep(0.1)
     if not directory.log_file.exists():
         _say(f"{directory.run_id} has no log yet: it is {status(directory)}")
@@ -318,7 +319,7 @@ def _log(directory: RunDirectory, lines: int | None, follow: bool) -> Iterator[s
         for line in deque(file, lines) if lines is not None else file:
             yield shown(line.removesuffix(b"\n"))
         while follow:
-            going = _is_active(directory)  # asked first, so that its last lines are not missed
+            going = retrying.goes_on(directory)  # asked first, or its last lines might be missed
             for line in _grown(file):
                 yield shown(line)
             if not going:
@@ -333,10 +334,6 @@ def _grown(file: Any) -> Iterator[bytes]:
             file.seek(-len(line), 1)
             return
         yield line.removesuffix(b"\n")
-
-
-def _is_active(directory: RunDirectory) -> bool:
-    return status(directory) in (Status.QUEUED, Status.RUNNING)
 
 
 def _say(message: str) -> None:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from engine.causes import Cause
 from engine.events import LevelEnded, Tail
-from engine.rundir import RunDirectory, Status, last_end, status
+from engine.rundir import Launch, RunDirectory, Status, last_end, status
+from lthtui.launch import lease
+from lthtui.launch.slots import Ledger
 
+ACTIVE = (Status.QUEUED, Status.RUNNING)
 BACK_OFF = (5.0, 600.0)  # seconds before the first retry in a row, and at most; each waits 4 times
 REASONS = {
     Cause.DIVERGED: "its loss would become NaN again; run its spec with a lower learning rate",
@@ -48,16 +51,28 @@ def due(directory: RunDirectory) -> Retry | None:
     """Whether and how a run that has ended is started again by itself; None if it is not.
 
     Retries in a row are bounded by its spec's `launch.retries`; a level that an attempt finished
-    begins a new row. Raises OSError or ValueError where its spec can't be read.
+    begins a new row. What somebody asked to stop stays as it ended. Raises OSError or ValueError
+    where its spec can't be read.
     """
     why, launch = cause(directory), directory.launch()
-    if why is None or not why.passes or launch is None:
+    if why is None or not why.passes or launch is None or _unwanted(directory, launch):
         return None
     before = 0 if _progressed(directory, launch.attempt) else launch.retries
     if before >= directory.spec().launch.retries:
         return None
     first, most = BACK_OFF
     return Retry(min(first * 4**before, most), before + 1, why == Cause.MEMORY)
+
+
+def goes_on(directory: RunDirectory) -> bool:
+    """Whether a run waits or runs, or has just ended and is about to be queued again by itself."""
+    if status(directory) in (Status.FAILED, Status.LOST) and _looked_after(directory):
+        try:
+            if due(directory):
+                return True
+        except (OSError, ValueError):
+            return False
+    return status(directory) in ACTIVE  # once more: it is queued before it leaves its place
 
 
 def in_vain(directory: RunDirectory) -> str | None:
@@ -71,6 +86,21 @@ def _named(word: str | None) -> Cause:
         return Cause(word or "")
     except ValueError:  # of another version
         return Cause.ERROR
+
+
+def _unwanted(directory: RunDirectory, launch: Launch) -> bool:
+    """Whether somebody asked the newest attempt to stop."""
+    request = directory.request()
+    return request is not None and request.time >= launch.time
+
+
+def _looked_after(directory: RunDirectory) -> bool:
+    """Whether the queue process has yet to see to a run's end: until then it keeps its place."""
+    launch = directory.launch()
+    if launch is None or launch.job is not None:
+        return launch is not None
+    places = Ledger(lease.slots(directory.root)).places()
+    return any(place.holder.run_id == directory.run_id for place in places)
 
 
 def _progressed(directory: RunDirectory, attempt: int) -> bool:

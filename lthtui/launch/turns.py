@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.rundir import RunDirectory, Status, status
+from lthtui.launch import entries
 from lthtui.launch.entries import Entry
 from lthtui.launch.limits import Limits
-from lthtui.launch.retrying import BACK_OFF
+from lthtui.launch.retrying import ACTIVE, BACK_OFF, goes_on
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,15 @@ class Obstacle:
     Attributes:
         at: seconds since 1970 when it is worth another look; None if something will call.
         passes: whether it goes away without a person; for others no queue process stays.
+        before: the run that it waits for, if it waits for one.
+        failed: whether that one failed, or is gone.
     """
 
     reason: str
     at: float | None = None
     passes: bool = True
+    before: str | None = None
+    failed: bool = False
 
 
 class Turns:
@@ -48,27 +53,74 @@ class Turns:
         """Count a run that got its turn."""
         self._running[entry.user] = self._running.get(entry.user, 0) + 1
 
+    def behind(self, runs: Iterable[str]) -> Obstacle | None:
+        """The first of these runs that has not finished, and so is waited for."""
+        for run in runs:
+            state = self._state(run)
+            if state in ACTIVE:  # that one keeps the queue process
+                return Obstacle(f"after {run}", passes=False, before=run)
+            if state != Status.FINISHED:
+                left = f"which is {state}; `lthtui resume {run}`" if state else "which is gone"
+                failed = state not in (Status.STOPPED, Status.PAUSED)
+                return Obstacle(f"after {run}, {left}", None, False, run, failed)
+        return None
+
+    def stuck(self, entry: Entry, behind: frozenset[str] = frozenset()) -> Obstacle | None:
+        """What keeps a run from its turn until a person does something; None if nothing does.
+
+        `behind` are runs that wait for this one.
+        """
+        found = self.obstacle(entry)
+        if found is None or found.passes or not entry.here:
+            return None
+        if found.before is None:
+            return found
+        directory = self._directory(found.before)
+        if not goes_on(directory):
+            return found
+        ahead = entries.find(directory)
+        if ahead is None or ahead.run_id in behind:  # it runs, or they wait for each other
+            return found if ahead else None
+        why = self.stuck(ahead, behind | {entry.run_id})
+        return why and replace(why, reason=f"{found.reason}: {why.reason}")
+
     def _obstacles(self, entry: Entry) -> Iterator[Obstacle]:
         if not entry.here:
             yield Obstacle(f"to run on {entry.host}", passes=False)
         if entry.hold:
             yield Obstacle("held; `lthtui release` lets it go", passes=False)
-        for run in entry.after:
-            state = self._state(run)
-            if state in (Status.QUEUED, Status.RUNNING):
-                yield Obstacle(f"after {run}", passes=False)  # that one keeps the queue process
-            elif state != Status.FINISHED:
-                left = f"which is {state}" if state else "which is gone"
-                yield Obstacle(f"after {run}, {left}", passes=False)
+        if waited_for := self.behind(entry.after):
+            yield waited_for
         late = entry.not_before - self._now
         if 0 < late <= BACK_OFF[1]:  # more only after the clock was set back
             yield Obstacle(f"tried again in {late:.0f} s", at=entry.not_before)
         most = self._limits.of(entry.user)
         if most is not None and self._running.get(entry.user, 0) >= most:
-            yield Obstacle(f"{entry.user} may have {most} running", passes=most > 0)
+            more = "" if most else "; `lthtui limit` changes that"
+            yield Obstacle(f"{entry.user} may have {most} running{more}", passes=most > 0)
 
     def _state(self, run: str) -> Status | None:
         if run not in self._states:
-            directory = RunDirectory(self._root / "runs" / run)
+            directory = self._directory(run)
             self._states[run] = status(directory) if directory.spec_file.exists() else None
         return self._states[run]
+
+    def _directory(self, run: str) -> RunDirectory:
+        return RunDirectory(self._root / "runs" / run)
+
+
+def in_order(waiting: Sequence[Entry]) -> list[Entry]:
+    """Runs in the order in which they are due: one that others wait for is as urgent as they are.
+
+    A run that is held lends no run its priority.
+    """
+    by_id = {entry.run_id: entry for entry in waiting}
+    urgent = {entry.run_id: entry.priority for entry in waiting}
+    for entry in sorted(waiting, key=lambda one: one.turn):
+        ahead = [] if entry.hold else [*entry.after]
+        while ahead:
+            run = ahead.pop()
+            if urgent.get(run, entry.priority) < entry.priority:
+                urgent[run] = entry.priority
+                ahead += by_id[run].after
+    return sorted(waiting, key=lambda one: (-urgent[one.run_id], one.order))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fcntl import LOCK_SH
 from pathlib import Path
 
-from lthtui.launch import lease, limits
+from engine.rundir import RunDirectory
+from lthtui.launch import entries, lease, limits
 from lthtui.launch.entries import Entry
 from lthtui.launch.slots import Ledger
-from lthtui.launch.turns import Turns
+from lthtui.launch.turns import Obstacle, Turns
 
 NEXT = "waits for its turn"
 NOBODY = "nobody starts it; `lthtui release` calls the queue process"
@@ -29,6 +30,14 @@ def reasons(root: Path, waiting: Sequence[Entry]) -> dict[str, str]:
         otherwise = noted.get(entry.run_id, NEXT) if attended else NOBODY
         found[entry.run_id] = obstacle.reason if obstacle else otherwise
     return found
+
+
+def stuck(root: Path, runs: Iterable[RunDirectory]) -> dict[str, Obstacle]:
+    """Those of these runs that wait for something that only a person can do, and for what."""
+    turns = Turns(root, limits.read(root), _running(root))
+    waiting = filter(None, map(entries.find, runs))
+    found = {entry.run_id: turns.stuck(entry) for entry in waiting}
+    return {run: why for run, why in found.items() if why}
 
 
 def dispatched(root: Path) -> bool:
