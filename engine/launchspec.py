@@ -134,7 +134,7 @@ class LaunchSpec(Frozen):
     memory: Size | None = Field(
         None,
         description="GPU memory of the run, such as 6GiB; runs that say so share a GPU for as long"
-        " as it has room, up to per_device if that is above 1",
+        " as it has room, up to per_device if that is above 1, also beside programs of others",
     )
     threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = Field(
         1,

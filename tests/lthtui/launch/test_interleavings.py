@@ -41,6 +41,7 @@ class World:
     runs: dict = field(default_factory=dict)
     strangers: dict = field(default_factory=lambda: defaultdict(int))
     made: int = 0
+    admitted: int = 0
 
     def __post_init__(self):
         (self.folder / "queue").mkdir(parents=True)
@@ -109,6 +110,7 @@ class World:
 
     def admit(self, taken, wanted):
         """A run starts: its programs keep the place, and this process leaves it to them."""
+        self.admitted += 1
         suited, holder = wanted
         (device,) = (device for device in suited if device.name == taken.device)
         pid = NOBODY + self.made * 10**4 + int(holder.run_id[1:])
@@ -250,9 +252,14 @@ class Child:
 @pytest.fixture
 def play(tmp_path, monkeypatch):
     """Play one random order of events."""
-    worlds = []
+    worlds, kill = [], os.kill
+
+    def exists(pid, number):
+        if pid < NOBODY:
+            kill(pid, number)
+
     monkeypatch.setattr(os, "getsid", lambda pid: pid)  # a session for each made-up program
-    monkeypatch.setattr(os, "kill", lambda pid, number: None)
+    monkeypatch.setattr(os, "kill", exists)
     monkeypatch.setattr(devices, "load", lambda device: worlds[-1].load(device))
 
     def play(seed, keep):
@@ -268,6 +275,8 @@ def play(tmp_path, monkeypatch):
         except BaseException:
             print(f"seed {seed}")
             raise
+        else:
+            return world.made, world.admitted
         finally:
             for run in world.runs.values():
                 for keeper in run.keepers:
@@ -285,6 +294,6 @@ def test_no_order_of_events_puts_too_many_runs_on_a_device(play, seed):
 @pytest.mark.fault
 def test_a_thousand_orders_with_real_processes(play):
     first = time.time_ns() % 10**9
-    print(f"seeds from {first}")
-    for number in range(first, first + 1000):
-        play(number, Child)
+    played = [play(number, Child) for number in range(first, first + 1000)]
+    asked, admitted = map(sum, zip(*played, strict=True))
+    print(f"seeds {first} to {first + 999}: {asked} asked for a place, {admitted} got one")
