@@ -12,8 +12,15 @@ from pathlib import Path
 
 import pytest
 from criteria import CRITERIA, Criterion
+from staging import staged
 
 OUTCOMES = {"passed": "met", "failed": "NOT MET", "error": "NOT MET", "skipped": "not run"}
+
+
+@pytest.fixture
+def stage(tmp_path, monkeypatch):
+    """A root whose workers play scripts; `play` says what they do."""
+    yield from staged(tmp_path, monkeypatch)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,15 +29,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
     found = _measured(terminalreporter)
-    for criterion in CRITERIA:
-        rows = [(name, found[name]) for name in criterion.tests if name in found]
-        if rows:
-            terminalreporter.section(f"{criterion.number}. {criterion.title}")
-        for name, (outcome, figures) in rows:
-            terminalreporter.write_line(f"{outcome:<8} {name.partition('::')[2]}: {figures}")
+    measured = [(name, figures) for name, (_, figures) in found.items() if figures]
+    if measured:
+        terminalreporter.section("figures")
+    for name, figures in measured:
+        terminalreporter.write_line(f"{_number(name)}{name.partition('::')[2]}: {figures}")
     target = config.getoption("results", None)
     if target is not None:
         target.write_text("\n".join(_table(found)) + "\n")
+
+
+def _number(name: str) -> str:
+    """The criteria that a test is for."""
+    return "".join(f"{one.number}. " for one in CRITERIA if name in one.tests)
 
 
 def _measured(reporter) -> dict[str, tuple[str, str]]:
@@ -51,9 +62,9 @@ def _table(found: dict[str, tuple[str, str]]) -> list[str]:
     lines = [
         "# Fault tests: the 29 criteria, and what was measured",
         "",
-        f"Made by `uv run python tests/faults --results tests/faults/RESULTS.md` on {now:%Y-%m-%d},",
-        f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}"
-        f" {platform.release()}; other programs were at work on them.",
+        "Made by `uv run python tests/faults --results tests/faults/RESULTS.md` on",
+        f"{now:%Y-%m-%d}: Python {platform.python_version()}, {os.cpu_count()} cores,"
+        f" {platform.system()} {platform.release()}; other programs were at work on them.",
         "",
         "| | criterion | | figures |",
         "|---|---|---|---|",

@@ -6,7 +6,6 @@ Each round has a seed: `LTHTUI_FAULT_SEED=n` gives other rounds. A round that fa
 from __future__ import annotations
 
 import os
-import random
 from collections import Counter
 from contextlib import contextmanager, suppress
 
@@ -17,7 +16,7 @@ from engine import processes
 from engine.errors import UsageError
 from engine.events import Journal, LevelEnded, RunEnded
 from engine.processes import Process
-from engine.rundir import Heartbeat, RunDirectory, Status, status, write_json
+from engine.rundir import RunDirectory, Status, status, write_json
 from engine.spec import RunSpec
 from lthtui.launch import devices, dispatcher, entries, lease, limits, queue, retrying, stopping
 from lthtui.launch.backends import local
@@ -209,7 +208,9 @@ class World:
         """A run begins: it alone has the device, nobody is passed over, nothing holds it."""
         with self.play.quiet():
             self.counts["starts"] += 1
-            self.play.tell(f"{fake.directory.run_id} attempt {fake.attempt} starts on {fake.device}")
+            self.play.tell(
+                f"{fake.directory.run_id} attempt {fake.attempt} starts on {fake.device}"
+            )
             run = fake.directory.run_id
             others = [one for one in self.fakes if one is not fake and one.released]
             on = [one for one in others if one.alive or one.lock >= 0]
