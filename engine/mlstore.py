@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from engine import relocation, storefile
-from engine.errors import StoreError
+from engine.errors import StoreAway, StoreError
 from engine.filesystems import is_local, keeps_apart, locked, sync
 from engine.schema import MLFLOW_ENVIRONMENT
 from engine.storefile import ARTIFACTS, BESIDE, LOCK, STORE
@@ -30,6 +30,7 @@ PATIENCE_SECONDS = 20.0
 _ENVIRONMENT = {
     **MLFLOW_ENVIRONMENT,
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",
 }
 _DEFAULTS = {
@@ -127,14 +128,7 @@ def _suit_network(root: Path) -> None:
             " choose a --root on a local disk, or set `tracking: http://...` in specs"
         )
     if storefile.has_log(file):
-        try:
-            with contextlib.closing(sqlite3.connect(file, timeout=PATIENCE_SECONDS)) as store:
-                store.execute("PRAGMA journal_mode = DELETE")
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"{file}: its write-ahead log is unsafe on this network file system, and could not"
-                f" be ended ({error}); close what has it open, then `lthtui doctor --fix`"
-            ) from None
+        storefile.end_log(file, PATIENCE_SECONDS)
 
 
 def _check(root: Path) -> None:
@@ -146,7 +140,7 @@ def _check(root: Path) -> None:
             homes = relocation.homes(store, root)
     except sqlite3.Error as error:
         if "locked" in str(error):
-            raise StoreError(
+            raise StoreAway(
                 f"{file}: locked by another process; `lthtui doctor` says by whom"
             ) from None
         raise StoreError(damaged(file, error)) from None

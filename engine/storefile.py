@@ -1,10 +1,11 @@
 """The local MLflow store as a file: where it is, how it is opened, whose version it has.
 
-Nothing here imports MLflow, nor writes.
+Nothing here imports MLflow.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -12,7 +13,7 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
-from engine.errors import StoreError
+from engine.errors import StoreAway, StoreError
 
 STORE, ARTIFACTS, LOCK = "mlflow.db", "artifacts", ".mlflow.lock"
 BESIDE = ("-wal", "-shm", "-journal")
@@ -47,6 +48,22 @@ def has_log(file: Path) -> bool:
             return store.read(20)[18:] == bytes([_WRITE_AHEAD] * 2)
     except OSError:
         return False
+
+
+def end_log(file: Path, patience: float) -> None:
+    """Have a store write in place instead of ahead.
+
+    Raises:
+        StoreAway: somebody has it open.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(file, timeout=patience)) as store:
+            store.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.Error as error:
+        raise StoreAway(
+            f"{file}: its write-ahead log is unsafe on this network file system, and could not"
+            f" be ended ({error}); close what has it open, then `lthtui doctor --fix`"
+        ) from None
 
 
 def reader(file: Path, patience: float = 5.0) -> sqlite3.Connection:

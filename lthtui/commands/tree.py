@@ -14,6 +14,7 @@ from lthtui import settings
 from lthtui.commands import (
     compare,
     controls,
+    doctor,
     extend,
     gc,
     queue,
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (specs, runs, queue, controls, extend, search, compare, tickets, store, gc):
+for group in (specs, runs, queue, controls, extend, search, compare, tickets, store, gc, doctor):
     group.register(app)
 
 

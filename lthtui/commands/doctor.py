@@ -1,0 +1,85 @@
+"""The command that examines the machine and the root: doctor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.errors import FAILED
+from lthtui import settings
+from lthtui.commands import Json, Root
+from lthtui.commands.tickets import ask
+from lthtui.text import clean_line
+
+if TYPE_CHECKING:
+    from lthtui.doctor import Finding
+
+MARKS = {"fine": " ", "warning": "!", "error": "✗"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command()(doctor)
+
+
+def doctor(
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Do what is safe about what is wrong, and say what.")
+    ] = False,
+    as_json: Json = False,
+    root: Root = None,
+) -> None:
+    """Examine devices, disk, store, runs, queue and versions; say what to do about findings.
+
+    The exit code is 1 if something is found that loses work or keeps runs from starting.
+    """
+    from lthtui.doctor import Case, Severity, examine, treat
+
+    folder = settings.root(root)
+    findings = examine(Case(folder, ask))
+    treated = treat(findings) if fix else []
+    if treated:
+        findings = examine(Case(folder, ask))
+    if as_json:
+        report = {
+            "root": str(folder),
+            "treated": [{"message": f.message, "done": did, "ok": ok} for f, did, ok in treated],
+            "findings": [_described(found) for found in findings],
+        }
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        for _, did, ok in treated:
+            typer.echo(clean_line(f"{'fixed: ' if ok else 'not fixed: '}{did}", 1000), err=True)
+        _show(findings)
+    if any(found.severity == Severity.ERROR for found in findings):
+        raise typer.Exit(FAILED)
+
+
+def _described(found: Finding) -> dict[str, str | bool | None]:
+    return {
+        "topic": found.topic,
+        "severity": found.severity,
+        "message": found.message,
+        "remedy": found.remedy or None,
+        "fixable": found.repair is not None,
+    }
+
+
+def _show(findings: Sequence[Finding]) -> None:
+    for topic, found in groupby(findings, lambda one: one.topic):
+        typer.echo(topic)
+        _show_topic(found)
+
+
+def _show_topic(findings: Iterable[Finding]) -> None:
+    for one in findings:
+        typer.echo(f"{MARKS[one.severity]} {clean_line(one.message, 1000)}")
+        if one.remedy:
+            fixable = (
+                "  (or lthtui doctor --fix)" if one.repair and "--fix" not in one.remedy else ""
+            )
+            typer.echo(f"    {clean_line(one.remedy, 2000)}{fixable}")
