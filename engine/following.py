@@ -92,6 +92,8 @@ class Follower:
             self._mirror.settle()
             self._mirror.file()
         except Exception as error:  # MLflow, SQLAlchemy and the system each raise their own
+            if self._remote:
+                self._mirror = None  # a request may have arrived all the same: look again
             return why(error, self._directory.run_id)
         return None
 

@@ -158,12 +158,6 @@ class MlflowRun:
                 self._client.set_logged_model_tags(record.model_id, tag)
                 record.winning = index == level
 
-    def tidy(self) -> None:
-        """Remove what requests whose answers got lost may have made twice, meanwhile."""
-        self._open_run()
-        self._records = None
-        self._known_records()
-
     @property
     def _local(self) -> bool:
         return self._uri.startswith("sqlite:")
@@ -171,6 +165,8 @@ class MlflowRun:
     def _open_experiment(self) -> str:
         name = self._spec.experiment_name
         found = self._client.get_experiment_by_name(name) or self._make_experiment(name)
+        if not found or not found.experiment_id:
+            raise ConnectionError(f"{self._uri} answers something that is not MLflow's")
         if found.lifecycle_stage != "active":
             raise StoreError(
                 f"experiment {name} was deleted in MLflow; `mlflow experiments restore"

@@ -23,6 +23,7 @@ LONGEST_LATER = 3600.0  # seconds that a server may ask us to stay away
 TOKEN, USERNAME, PASSWORD = (
     f"MLFLOW_TRACKING_{name}" for name in ("TOKEN", "USERNAME", "PASSWORD")
 )
+_FILES = "/mlflow-artifacts/"
 _DENIED = (401, 403, 407)
 _AWAY = (404, 408, 425, 429)  # and 500 to 599; a missing run is a 404 in JSON, which passes
 _known: set[tuple[str | None, int | None]] = set()
@@ -50,6 +51,12 @@ def scrub(text: str, environment: Mapping[str, str] | None = None) -> str:
     for secret in _secrets(os.environ if environment is None else environment):
         text = text.replace(secret, "***")
     return text
+
+
+def line(text: str, limit: int = 200) -> str:
+    """The first line of what comes from outside, short and without control characters."""
+    first = next(iter(text.strip().splitlines()), "")[:limit]
+    return "".join(c if c.isprintable() else "?" for c in first)
 
 
 def _secrets(environment: Mapping[str, str]) -> Iterator[str]:
@@ -117,12 +124,12 @@ def _read(answer: Any, server: str, deadline: float) -> None:
 def _judge(answer: Any, server: str, path: str) -> None:
     """Raise what an answer means for us unless it is MLflow's own to one request."""
     status, body = answer.status_code, b"" if answer._content is False else answer.content
-    ours = body.lstrip()[:1] == b"{"
+    ours = body.lstrip()[:1] == b"{" or (not body and _FILES in path)
     if 300 <= status < 400:
         to = urlsplit(answer.headers.get("Location", ""))
         where = f"{to.scheme}://{to.netloc.rpartition('@')[2]}" if to.netloc else "elsewhere"
         raise StoreAway(
-            f"{server} redirects to {scrub(_line(where))}; a login page or a moved server: write"
+            f"{server} redirects to {scrub(line(where))}; a login page or a moved server: write"
             " the address of MLflow itself as `tracking`"
         )
     if status in _DENIED:
@@ -132,7 +139,7 @@ def _judge(answer: Any, server: str, path: str) -> None:
         )
     if status >= 500 or (status in _AWAY and not (status == 404 and ours)):
         raise StoreAway(f"{server} answers {status}{_said(answer)}", _later(answer))
-    if answer.ok and path.find("/api/") >= 0 and answer._content is not False and not ours:
+    if answer.ok and "/api/" in path and answer._content is not False and not ours:
         raise StoreAway(f"{server} answers something that is not MLflow's")
 
 
@@ -142,13 +149,7 @@ def _said(answer: Any) -> str:
         text = str(answer.json()["message"])
     except (ValueError, KeyError, TypeError, RecursionError):
         text = str(answer.reason or "")
-    return f": {line}" if (line := scrub(_line(text))) else ""
-
-
-def _line(text: str) -> str:
-    """The first line of what comes from outside, short and without control characters."""
-    first = next(iter(text.strip().splitlines()), "")[:200]
-    return "".join(c if c.isprintable() else "?" for c in first)
+    return f": {said}" if (said := scrub(line(text))) else ""
 
 
 def _later(answer: Any) -> float:
@@ -192,4 +193,4 @@ def _root(error: BaseException) -> str:
             break
         at = deeper
     text = getattr(at, "strerror", None) or getattr(at, "verify_message", None) or str(at)
-    return _line(str(text)) or type(at).__name__
+    return line(str(text)) or type(at).__name__

@@ -141,8 +141,8 @@ def why(error: Exception, run_id: str) -> LthError:
     if isinstance(error, LthError):
         return error
     found = remote.reason(error)
-    text = str(found or error).strip() or type(error).__name__
-    text = f"{run_id}: {remote.scrub(text.splitlines()[0][:300])}; nothing is lost, `lthtui sync`"
+    text = remote.scrub(remote.line(str(found or error), 400)) or type(error).__name__
+    text = f"{run_id}: {text}; nothing is lost, `lthtui sync`"
     if isinstance(found, StoreAway):
         return StoreAway(f"{text} again later", found.later)
     status = getattr(error, "get_http_status_code", lambda: 500)()  # of MLflow's own errors
