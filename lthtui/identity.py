@@ -101,16 +101,27 @@ def store(directory: RunDirectory, spec: RunSpec) -> None:
 
 
 def read(directory: RunDirectory) -> Identity:
-    """Read it, from the spec where it is missing.
+    """Read it; what an older version did not store comes from the spec, and nothing else does.
 
     Raises:
         OSError: the folder has no spec.
         ValueError: the spec can't be read, as with one of an older format.
     """
     try:
-        return Identity.model_validate_json(_file(directory).read_bytes())
-    except (OSError, ValidationError):
+        stored = _file(directory).read_bytes()
+        return Identity.model_validate_json(stored)
+    except OSError:
         return Identity.of(directory.spec())
+    except ValidationError:
+        return _completed(stored, Identity.of(directory.spec()))
+
+
+def _completed(stored: bytes, made: Identity) -> Identity:
+    """What was stored of an identity, with the rest as it is made today."""
+    try:
+        return Identity.model_validate({**made.model_dump(), **json.loads(stored)})
+    except (ValueError, TypeError):  # not of this program
+        return made
 
 
 def note(directory: RunDirectory, spec: RunSpec) -> None:
