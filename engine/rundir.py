@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=BaseModel)
 HEARTBEAT_SECONDS = 5.0
 STALE_SECONDS = 6 * HEARTBEAT_SECONDS
+# How a worker leaves that was asked to stop: by itself, or before it could see to signals.
+LEFT = (RESUMABLE, -signal.SIGTERM, -signal.SIGINT, -signal.SIGUSR1)
 
 
 class Status(StrEnum):
@@ -302,9 +304,8 @@ def _left(code: int, directory: RunDirectory) -> Status:
     """What an exit code means where the worker could not say how it ended."""
     if code == 0:
         return Status.FINISHED
-    stopped = code in (RESUMABLE, -signal.SIGTERM, -signal.SIGINT)
     killed = code < 0 and _request(directory) is not None  # it did not stop in time when asked
-    return _asked(directory) if stopped or killed else Status.FAILED
+    return _asked(directory) if code in LEFT or killed else Status.FAILED
 
 
 def _asked(directory: RunDirectory) -> Status:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from cluster import Cluster, missing
 
 from engine.rundir import RunDirectory
 from engine.spec import RunSpec
@@ -88,3 +89,16 @@ def spawn() -> Iterator[Callable[..., subprocess.Popen[Any]]]:
 def image_sets() -> SimpleNamespace:
     """The makers of `fakes/image_sets.py`: tiny data sets in every layout."""
     return SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "fakes/image_sets.py")))
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A real Slurm of two nodes on loopback; `environment` of it leads Slurm's commands there."""
+    if why := missing():
+        pytest.skip(why)
+    found = Cluster(tmp_path_factory.mktemp("slurm"))
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()

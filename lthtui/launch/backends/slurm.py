@@ -7,6 +7,7 @@ of them is seen to by the queue process when it looks.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,10 +16,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine.causes import Cause
-from engine.errors import RESUMABLE, LthError, UsageError, some
+from engine.errors import LthError, UsageError, some
 from engine.events import Journal, RunEnded
 from engine.launchspec import LaunchSpec
-from engine.rundir import RunDirectory, Status, next_attempt, status, write_json
+from engine.rundir import LEFT, RunDirectory, Status, next_attempt, status, write_json
 from lthtui.launch import entries
 from lthtui.launch.backends import slurmcalls, slurmscript
 from lthtui.launch.backends.slurmcalls import Job, Refused, Unreachable
@@ -51,6 +52,7 @@ class Cluster:
         self._jobs: dict[str, Job] | None = None
         self._looking = False
         self._pace, self._look_at, self._glance_at, self._submit_at = SOON, 0.0, 0.0, 0.0
+        self._strays: dict[str, str] = {}
         self._sending: set[str] = set()
         self._unsent = False
         self._trouble = ""
@@ -65,13 +67,11 @@ class Cluster:
         self._unsent = bool(fresh)
         if not fresh or self._jobs is None or time.monotonic() < self._submit_at:
             return
-        taken = {entry.job for entry in self._waiting.read()}
-        known = [job for job in self._jobs.values() if job.live and job.number not in taken]
-        mine = {job.name: job.number for job in known if job.folder == str(self._root)}
         single = []
         for entry in fresh:
-            if entry.run_id in mine:
-                entries.change(self._directory(entry), job=mine[entry.run_id])
+            stray = self._jobs.get(self._strays.pop(entry.run_id, ""))
+            if stray and stray.live:
+                entries.change(self._directory(entry), job=stray.number)
                 continue
             try:
                 single.append(slurmscript.batch(entry, self._directory(entry)))
@@ -147,10 +147,21 @@ class Cluster:
             self._pace = min(2 * self._pace, LATEST)
             self._troubled(error)
         else:
+            if self._jobs is None:
+                self._strays = self._without_entry(found)
             same = found == self._jobs
             self._pace = min(1.5 * self._pace, LATE) if same else SOON
             self._jobs, self._trouble, self._glance_at = found, "", 0.0
         self._look_at = time.monotonic() + self._pace
+
+    def _without_entry(self, jobs: dict[str, Job]) -> dict[str, str]:
+        """By name, jobs of this root whose number a queue process before this one never noted."""
+        noted, root = {entry.job for entry in self._ours()}, str(self._root)
+        return {
+            job.name: number
+            for number, job in jobs.items()
+            if job.live and job.folder == root and number not in noted
+        }
 
     def _submitted(self, batch: Batch, done: Future[str]) -> None:
         self._sending.difference_update(run.run_id for run in batch.runs)
@@ -192,9 +203,9 @@ class Cluster:
         code = left.code if began and left and left.attempt >= launch.attempt else None  # type: ignore[union-attr]
         live = job is not None and job.live
         unasked = directory.request() is None and not (job and job.cancelled)
-        if (live and (code is None or (code == RESUMABLE and unasked))) or _lives(directory):
+        if (live and (code is None or (code in LEFT and unasked))) or _lives(directory):
             return
-        if code == RESUMABLE and unasked:  # its node could not have it queued again
+        if code in LEFT and unasked:  # its node could not have it queued again
             with entries.locked(self._root):
                 entries.change(directory, job=None)
         elif began or not unasked:
@@ -293,6 +304,9 @@ def _wait(jobs: Sequence[tuple[RunDirectory, Entry]], patience: float) -> list[s
 
 
 def _sbatch(batch: Batch) -> str:
+    for run in batch.runs:  # or Slurm makes it, for all to read
+        log = os.open(run.log_file, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        os.close(log)
     return slurmcalls.submit(batch.options(), batch.script())
 
 

@@ -14,9 +14,8 @@ import subprocess
 import sys
 import time
 
-from engine.errors import RESUMABLE
 from engine.processes import Process
-from engine.rundir import Launch, RunDirectory, next_attempt, write_json
+from engine.rundir import LEFT, Launch, RunDirectory, next_attempt, write_json
 from lthtui.launch import entries, shim
 from lthtui.launch.backends import local
 from lthtui.launch.entries import Entry
@@ -50,7 +49,7 @@ def main(run_dir: str) -> int:
     print(f"Slurm job {job} is attempt {attempt}, on {launch.device}", flush=True)
     os.environ.update(_environment(directory, entry, launch))
     code = shim.stand_over(directory.path, attempt, local.worker_command(str(directory.path)))
-    if code == RESUMABLE and not directory.request() and next_attempt(directory) == attempt + 1:
+    if code in LEFT and not directory.request() and next_attempt(directory) == attempt + 1:
         requeue(job)
     return code if code >= 0 else 128 - code
 
