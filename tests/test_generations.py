@@ -27,6 +27,7 @@ from lthtui import cli, extending, identity
 from lthtui.launch import lease
 from lthtui.lookout import Lookout
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
 DATA = Path(__file__).parent / "data"
 GENERATIONS = ("first", "second", "third")
 RUNS = {  # by generation, what each run was when its root was stored
@@ -44,6 +45,11 @@ RUNS = {  # by generation, what each run was when its root was stored
 }
 ALWAYS = {"failed-d03210-s0": "failed", "stopped-4a901e-s0": "stopped"}
 LEVELS = [(4234, 0.1, 0.08782936), (3387, 0.16, 0.17816814), (2710, 0.09, 0.12421581)]
+
+
+LATER = [pytest.param(name, marks=pytest.mark.fault) for name in GENERATIONS[1:]]
+# what takes seconds is tried on the oldest; on demand on all
+OLDEST = pytest.mark.parametrize("generation", [GENERATIONS[0], *LATER], indirect=True)
 
 
 @pytest.fixture(params=GENERATIONS)
@@ -107,13 +113,13 @@ def test_a_run_stays_what_it_was_called(root):
 
 def test_runs_are_shown_compared_and_on_the_board(root, generation, capsys):
     assert "winning ticket" in told(capsys, "show", "old-6170c0")
-    assert "level 1 done" in told(capsys, "logs", "old-6170c0")
+    assert "level 2 done" in told(capsys, "logs", "old-6170c0")
     compared = json.loads(told(capsys, "compare", "old-6170c0", "--json"))
     assert str(compared).count("0.178168") > 0
     lookout = Lookout(root)
     board = lookout.look()
     lookout.close()
-    assert board is not None and "unreadable" not in str(board)
+    assert board is not None and (board.unreadable, board.trouble) == (0, "")
     shown = [view.run_id for group in board.groups for view in group.runs]
     assert len(shown) >= len(RUNS[generation]) + len(ALWAYS)
 
@@ -127,6 +133,7 @@ def test_tickets_are_exported_and_verified(root, tmp_path):
     assert report["verified"], report
 
 
+@OLDEST
 def test_a_stopped_run_is_resumed_to_its_end(root, generation, capsys):
     directory = run(root, "stopped-4a901e-s0")
     level = directory.level(0)
@@ -147,8 +154,8 @@ def test_a_stopped_run_is_resumed_to_its_end(root, generation, capsys):
     assert all("was written by another version" in one for one in warnings)
 
 
-def test_a_failed_run_is_listed_for_another_try(root, capsys):
-    assert "queued" in told(capsys, "retry", "failed")
+def test_a_failed_run_can_be_tried_again(root, capsys):
+    assert "queued" in told(capsys, "resume", "failed")
     assert status(run(root, "failed-d03210-s0")) == Status.QUEUED
 
 
@@ -188,6 +195,7 @@ def _rows(root: Path) -> dict[str, list[tuple]]:
     return found
 
 
+@OLDEST
 def test_the_store_says_the_same_after_a_sync(root):
     relocation.relocate(root)
     before = _rows(root)
