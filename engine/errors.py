@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 OK, FAILED, USAGE, RESUMABLE, INTERRUPTED = 0, 1, 2, 75, 130
+NO_ROOM = 74  # a worker that the full disk kept from saying so in its journal
 
 
 class LthError(Exception):

@@ -38,6 +38,8 @@ class Sampler:
                 self._emit(Sampled(tick=self._tick, metrics=sample(self._folder)))
             except Fenced:
                 return  # the worker learns of it, too, and leaves
+            except OSError:
+                continue  # as of a full disk
             self._tick += 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.causes import Cause
+from engine.errors import NO_ROOM
 from engine.events import LevelEnded, Tail
 from engine.rundir import Launch, RunDirectory, Status, last_end, status
 from lthtui.launch import lease
@@ -44,6 +45,8 @@ def cause(directory: RunDirectory) -> Cause | None:
     attempt = launch.attempt if launch else 0
     if ended and ended.attempt >= attempt:
         return _named(ended.cause)
+    if left and left.code == NO_ROOM:
+        return Cause.DISK
     return Cause.KILLED if left and left.code < 0 else Cause.ERROR
 
 
