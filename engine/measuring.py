@@ -36,10 +36,7 @@ def measure(spec: RunSpec, device: torch.device) -> dict[str, Any]:
         and test images), seconds from the start of this process to its first step, bytes of a
         ticket, and of a run at its peak.
     """
-    torch.set_num_threads(spec.launch.share(len(os.sched_getaffinity(0))))
-    data = load("datasets", spec.data.name).load(spec.data).to(device)
-    laid_out = plan(spec, len(data.train))
-    training, sparsifier = _begun(spec, data, laid_out, device)
+    data, laid_out, training, sparsifier = _ready(spec, device)
     net, mask = training.net, masks.ones(training.prunable())
     ready = Process.of(os.getpid()).age
     ids = torch.arange(min(spec.train.batch_size, len(data.train)))
@@ -69,6 +66,38 @@ def measure(spec: RunSpec, device: torch.device) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
     }
+
+
+def pace(
+    spec: RunSpec, device: torch.device, seconds: float, begin: Callable[[], None]
+) -> dict[str, Any]:
+    """Train for some seconds, beside other processes that `begin` at the same time.
+
+    Returns:
+        images per second, and seconds per step.
+    """
+    data, _, training, sparsifier = _ready(spec, device)
+    ids = torch.arange(min(spec.train.batch_size, len(data.train)))
+    for _ in range(STEPS):
+        training.take_step(ids, sparsifier)
+    taken = 0
+    _wait(device)
+    begin()
+    began = time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        training.take_step(ids, sparsifier)
+        taken += 1
+    _wait(device)
+    passed = time.perf_counter() - began
+    return {"images_per_second": taken * len(ids) / passed, "seconds_per_step": passed / taken}
+
+
+def _ready(spec: RunSpec, device: torch.device) -> tuple[Splits, Plan, Training, Sparsifier[Any]]:
+    """A run just before its first step, with the CPU threads that it would have."""
+    torch.set_num_threads(spec.launch.share(len(os.sched_getaffinity(0))))
+    data = load("datasets", spec.data.name).load(spec.data).to(device)
+    laid_out = plan(spec, len(data.train))
+    return data, laid_out, *_begun(spec, data, laid_out, device)
 
 
 def _begun(
@@ -110,13 +139,15 @@ def _kept(laid_out: Plan, total: int) -> list[int | None]:
 
 
 def _seconds(action: Callable[[], object], times: int, device: torch.device) -> float:
-    def wait() -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-
-    wait()
+    _wait(device)
     began = time.perf_counter()
     for _ in range(times):
         action()
-    wait()
+    _wait(device)
     return (time.perf_counter() - began) / times
+
+
+def _wait(device: torch.device) -> None:
+    """Wait for what a GPU has been told to do."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

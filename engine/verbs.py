@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     """Do what the arguments say; JSON on stdout, one line on stderr for an error.
 
     `RUN_DIR` alone trains the run in it. The verbs: ensure-store, sync, verify, export, import,
-    measure, narrow, lay-out and clear.
+    measure, pace, narrow, lay-out and clear.
     """
     try:
         if len(arguments) == 1 and arguments[0] not in VERBS and not arguments[0].startswith("-"):
@@ -91,6 +91,20 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     return measuring.measure(spec, machine.device(spec))
 
 
+def _pace(options: argparse.Namespace) -> dict[str, Any]:
+    """Say `ready`, and train for some seconds from when a line comes in."""
+    from engine import machine, measuring
+
+    def begin() -> None:
+        print("ready", flush=True)
+        if not sys.stdin.readline():
+            raise UsageError("nobody is there any more to say when to begin")
+
+    spec = _spec(options.spec)
+    machine.keep_memory()
+    return measuring.pace(spec, machine.device(spec), options.seconds, begin)
+
+
 def _narrow(options: argparse.Namespace) -> dict[str, Any]:
     from engine import narrowing
 
@@ -126,6 +140,7 @@ VERBS = {
     "export": _export,
     "import": _import,
     "measure": _measure,
+    "pace": _pace,
     "narrow": _narrow,
     "lay-out": _lay_out,
     "clear": _clear,
@@ -162,6 +177,9 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (export, bring):
         verb.add_argument("-o", "--output", type=Path, required=True)
     verbs.add_parser("measure").add_argument("spec", type=Path)
+    pace = verbs.add_parser("pace")
+    pace.add_argument("spec", type=Path)
+    pace.add_argument("seconds", type=float)
     narrow = verbs.add_parser("narrow")
     narrow.add_argument("spec", type=Path)
     narrow.add_argument("parameters", type=int)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import yaml
 
-from engine.errors import SpecError
-from engine.measuring import measure
+from engine import verbs
+from engine.errors import OK, USAGE, SpecError
+from engine.measuring import measure, pace
 from engine.processes import Process
 from engine.spec import RunSpec
 
@@ -46,6 +51,28 @@ def test_methods_are_measured_as_they_train(
         for density in expected
     ]
     assert not list(tmp_path.iterdir())
+
+
+def test_the_pace_is_taken_from_when_all_are_told_to_begin(tiny: Specs) -> None:
+    spec, began = tiny(), []
+    found = pace(spec, CPU, 0.05, lambda: began.append(time.perf_counter()))
+    assert len(began) == 1
+    batch = spec.train.batch_size
+    assert found["images_per_second"] * found["seconds_per_step"] == pytest.approx(batch)
+    assert found["seconds_per_step"] < time.perf_counter() - began[0]
+
+
+def test_a_worker_that_nobody_tells_to_begin_ends(
+    tiny: Specs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text(yaml.safe_dump(tiny().model_dump(mode="json")))
+    monkeypatch.setattr("sys.stdin", io.StringIO("go\n"))
+    assert verbs.main(["pace", str(file), "0.01"]) == OK
+    ready, report = capsys.readouterr().out.splitlines()
+    assert ready == "ready" and json.loads(report)["images_per_second"] > 0
+    assert verbs.main(["pace", str(file), "0.01"]) == USAGE  # nothing more comes in
+    assert capsys.readouterr().out == "ready\n"
 
 
 def test_what_only_the_network_shows_to_be_impossible_is_said_before_a_run(tiny: Specs) -> None:
