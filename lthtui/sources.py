@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,16 +19,58 @@ from engine.rundir import RunDirectory, Status, last_end, status
 from engine.sources import TICKET, Source, found_in, read_card, replaced, verified_card
 from engine.spec import Controls, RunSpec
 from lthtui import runnames
+from lthtui.launch import retrying
 from lthtui.monitor import Watched
 from lthtui.text import clean_line
 
 
 @dataclass(frozen=True)
 class Found:
-    """A spec whose sources are found, and what its user should know about them."""
+    """A spec whose sources are found, and what its user should know about them.
+
+    Attributes:
+        after: ids of runs that have to finish first; the sources of their tickets are not found
+            yet, but name these runs.
+    """
 
     spec: RunSpec
     notes: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Patience:
+    """That tickets may be waited for, also those of runs that the same command makes.
+
+    Attributes:
+        made: ids of those runs, by name and seed.
+    """
+
+    made: Mapping[tuple[str, int], Sequence[str]] = field(default_factory=dict)
+
+    def find(self, word: str, seed: int) -> str | None:
+        """The run that is meant, if the same command makes it.
+
+        Raises:
+            UsageError: it makes several of this name and seed.
+        """
+        short = re.fullmatch(r"(.+)-s(\d+)", word)
+        named = (short[1], int(short[2])) if short else (word, seed)
+        runs = self.made.get(named) or self.made.get((word, seed)) or ()
+        if len(runs) > 1:
+            raise UsageError(
+                f"'{clean_line(word)}' means {len(runs)} runs of this command; give them names of"
+                " their own"
+            )
+        return runs[0] if runs else None
+
+
+class Unfinished(UsageError):
+    """A run waits or runs, so that its tickets are not final yet."""
+
+    def __init__(self, message: str, run_id: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
 
 
 def referred(spec: RunSpec) -> bool:
@@ -34,17 +78,27 @@ def referred(spec: RunSpec) -> bool:
     return next(found_in(spec), None) is not None
 
 
-def resolve(spec: RunSpec, root: Path) -> Found:
+def resolve(spec: RunSpec, root: Path, patience: Patience | None = None) -> Found:
     """Find the tickets that a spec refers to; a retrained ticket names itself a control.
 
     Raises:
-        SpecError: a ticket is not there, not final, or damaged; `at` names the field.
+        SpecError: a ticket is not there, damaged, or, without patience, not final; `at` names the
+            field.
     """
-    notes = []
+    notes, after = list[str](), list[str]()
 
     def find(at: str, source: Source) -> Source:
         try:
-            found = resolved(source, spec.seed, root)
+            made = patience.find(source.run, spec.seed) if patience and source.run else None
+            run = RunDirectory(root / "runs" / made) if made else None
+            if made and run and not _finished(run):
+                raise Unfinished(f"{made} is made by the same command", made)
+            found = resolved(replace(source, run=made) if made else source, spec.seed, root)
+        except Unfinished as error:
+            if patience is None:
+                raise SpecError(str(error), at) from None
+            after.append(error.run_id)
+            return replace(source, run=error.run_id)
         except (UsageError, Damaged) as error:
             raise SpecError(str(error), at) from None
         if found.seed != spec.seed and found.run and not _fixed(source):
@@ -52,7 +106,7 @@ def resolve(spec: RunSpec, root: Path) -> Found:
         return found
 
     spec = replaced(spec, find)
-    return Found(_linked(spec), tuple(notes))
+    return Found(spec if after else _linked(spec), tuple(notes), tuple(dict.fromkeys(after)))
 
 
 def resolved(source: Source, seed: int, root: Path) -> Source:
@@ -104,12 +158,16 @@ def _level(run: RunDirectory, source: Source) -> int:
     """The number of the level that is meant.
 
     Raises:
-        UsageError: the run is not over.
+        UsageError: the run is not over, or has not finished.
     """
     state = status(run)
     if state != Status.FINISHED:
-        how = "wait" if state in (Status.QUEUED, Status.RUNNING) else f"lthtui resume {run.run_id}"
-        raise UsageError(f"{run.run_id} is {state}, and its tickets are not final yet; {how}")
+        what = f"{run.run_id} is {state}, and its tickets are not final yet"
+        if retrying.goes_on(run):
+            raise Unfinished(
+                f"{what}; wait, or let `lthtui run` or `lthtui control` do so", run.run_id
+            )
+        raise UsageError(f"{what}; lthtui resume {run.run_id}")
     if source.level is not None:
         return source.level
     if isinstance(source.pick, int):
@@ -118,6 +176,10 @@ def _level(run: RunDirectory, source: Source) -> int:
     if source.pick == "best" and ended and ended.winning:
         return ended.winning.level
     return max(_levels(run), default=0)
+
+
+def _finished(run: RunDirectory) -> bool:
+    return run.spec_file.is_file() and status(run) == Status.FINISHED
 
 
 def _levels(run: RunDirectory) -> list[int]:

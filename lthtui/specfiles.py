@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,7 @@ class Expansion:
     Attributes:
         search: the search that it asks for; `runs` are then those without it, or with the first
             value of each searched field where they cannot be without it.
+        later: runs whose tickets have yet to be made.
         ends: runs with what each searched range ends with, or each choice; trials may be such.
     """
 
@@ -58,6 +60,7 @@ class Expansion:
     notes: tuple[str, ...]
     search: Search | None = None
     ends: tuple[Ready, ...] = ()
+    later: tuple[sources.Found, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,11 @@ def load(path: str | Path, changes: Sequence[str] = ()) -> list[RunSpec]:
     return [run.spec for run in without_search(expand(path, changes)).runs]
 
 
-def expand(path: str | Path, changes: Sequence[str] = ()) -> Expansion:
-    """As `load`, with the plan and the images of each run; a file that asks for a search, too."""
-    return expand_document(*specpaths.read(path), changes)
+def expand(
+    path: str | Path, changes: Sequence[str] = (), patience: sources.Patience | None = None
+) -> Expansion:
+    """As `load`, with each run's plan and images, and also of a file that asks for a search."""
+    return _Expander(*specpaths.read(path), overrides.read_all(changes), None, patience).expand()
 
 
 def expand_document(document: Document, stem: str, changes: Sequence[str] = ()) -> Expansion:
@@ -134,6 +139,7 @@ class _Expander:
 
     Args:
         tried: the settings of a trial, by dotted field.
+        patience: whether runs may refer to tickets that have yet to be made.
     """
 
     def __init__(
@@ -142,11 +148,12 @@ class _Expander:
         stem: str,
         changes: Sequence[overrides.Override],
         tried: Mapping[str, Any] | None = None,
+        patience: sources.Patience | None = None,
     ) -> None:
         self.tree, self.stem, self.changes = Tree(document).copy(), stem, changes
-        self.source, self.tried = document.source, tried
+        self.source, self.tried, self.patience = document.source, tried, patience
         self.problems: list[Problem] = []
-        self.notes: list[str] = []
+        self.notes, self.later = list[str](), list[sources.Found]()
         self.images: dict[str, Description | None] = {}
         self.ends: list[Ready] = []
 
@@ -154,9 +161,7 @@ class _Expander:
         seeds = self._take_seeds()
         search = self._take_search()
         axes = self._axes()
-        count = len(seeds)
-        for axis in axes:
-            count *= len(axis.values)
+        count = len(seeds) * math.prod(len(axis.values) for axis in axes)
         if count > MAX_RUNS:
             raise FileError(
                 [Problem(self.source, f"{count:,} runs; at most {MAX_RUNS:,} are made")]
@@ -178,8 +183,8 @@ class _Expander:
             raise FileError(self.problems)
         for run in runs:
             notes += [*run.images.warnings, *run.plan.notes]
-        noted, ends = tuple(dict.fromkeys(notes)), tuple(self.ends)
-        return Expansion(self.source, tuple(runs), noted, search, ends)
+        noted, ends, later = tuple(dict.fromkeys(notes)), tuple(self.ends), tuple(self.later)
+        return Expansion(self.source, tuple(runs), noted, search, ends, later)
 
     def _combinations(self, axes: Sequence[_Axis], seeds: Sequence[int] = (0,)) -> Iterator[Ready]:
         for values in itertools.product(*(axis.values for axis in axes)):
@@ -221,9 +226,13 @@ class _Expander:
     ) -> Iterator[Ready]:
         """Runs that refer to tickets, which may be others for each seed."""
         for seed in seeds:
-            found = sources.resolve(spec.model_copy(update={"seed": seed}), settings.root())
+            seeded = spec.model_copy(update={"seed": seed})
+            found = sources.resolve(seeded, settings.root(), self.patience)
             self.notes += found.notes
-            yield Ready(found.spec, images, plan(found.spec, images.train), tree)
+            if found.after:
+                self.later.append(found)
+            else:
+                yield Ready(found.spec, images, plan(found.spec, images.train), tree)
 
     def _describe(self, spec: RunSpec, tree: Tree) -> Description | None:
         key = spec.data.model_dump_json()

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.errors import UsageError
+from engine.errors import FAILED, UsageError
 from engine.sources import Level
-from lthtui import identity, overrides, settings
+from lthtui import identity, overrides, runnames, settings
 from lthtui.commands import Json, Root
 from lthtui.commands.runs import After, Again, Detach, DryRun, Hold, Priority, launch, turn
 from lthtui.identity import Control, Identity
@@ -71,18 +71,36 @@ def control(
     (same_layer, random, uniform, erk), the weights (reinit, shuffle), the network (small_dense),
     the pruning (null: as many trainings and picks without any, each to its end), or all but the
     cost (budget: one dense training as long as all of the source's).
+
+    A run that has yet to finish is waited for, with --detach by the queue.
     """
     from lthtui import controls
+    from lthtui.commands import awaiting
     from lthtui.commands.tickets import ask
-    from lthtui.launch import queue
+    from lthtui.launch import queue, retrying
+    from lthtui.launch.later import Later
 
     words, changes = overrides.separate(arguments)
     if not words:
         raise UsageError("no run given; `lthtui list` shows all")
     if write is not None and changes:
         raise UsageError("--write takes no overrides; give them to lthtui run, or edit the files")
-    names, folder = controls.kinds(kind), settings.use(root)
-    derived = controls.derive(names, controls.originals(folder, words, _level(level)), ask, changes)
+    names, folder, number = controls.kinds(kind), settings.use(root), _level(level)
+    when, left = turn(folder, priority, after, hold), list[Later]()
+    runs = list(
+        {run.run_id: run for word in words for run in runnames.seeds(folder, word)}.values()
+    )
+    going = [] if dry_run or write else [run for run in runs if retrying.goes_on(run)]
+    if going and detach:
+        awaiting.refuse_again(again, [run.run_id for run in going])
+        overrides.read_all(changes)
+        left = awaiting.leave_controls(folder, going, changes, level, kind, when)
+        words = [run.run_id for run in runs if run not in going]
+    elif going:
+        awaiting.wait(folder, going)
+        if awaiting.unfinished(going):
+            raise typer.Exit(FAILED)
+    derived = controls.derive(names, controls.originals(folder, words, number), ask, changes)
     if write is not None:
         for path in controls.write([document for document, _ in derived], write):
             typer.echo(clean_line(str(path)))
@@ -91,8 +109,7 @@ def control(
     specs = [run.spec for expansion in expansions for run in expansion.runs]
     for line in _shared(queue.preview(folder, specs, again=again), specs):
         typer.echo(line, err=True)
-    when = turn(folder, priority, after, hold)
-    launch(folder, expansions, when, detach, dry_run, again, as_json)
+    launch(folder, expansions, when, detach, dry_run, again, as_json, left)
 
 
 def _shared(found: Sequence[Submitted], specs: Sequence[RunSpec]) -> Iterator[str]:

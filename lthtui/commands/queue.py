@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,9 @@ from lthtui import runnames, settings
 from lthtui.commands import Json, Root
 from lthtui.commands.runs import After, Hold, Priority, turn
 from lthtui.text import clean, clean_line
+
+if TYPE_CHECKING:
+    from lthtui.launch.later import Later
 
 Runs = Annotated[
     list[str] | None,
@@ -37,23 +40,47 @@ def register(app: typer.Typer) -> None:
 
 
 def show_queue(as_json: Json = False, root: Root = None) -> None:
-    """List the runs that wait, in the order in which they are due, and why they do."""
-    from lthtui.launch import entries, waits
+    """List the runs that wait, in the order in which they are due, and why they do.
+
+    Then the commands that wait for runs, by the names by which cancel and release take them.
+    """
+    from lthtui.launch import entries, later, queue, turns, waits
 
     folder = settings.root(root)
-    waiting = entries.read(folder)
+    queue.rouse(folder)
+    waiting = turns.in_order(entries.read(folder))
     why = waits.reasons(folder, waiting)
-    facts = [
+    commands = later.read(folder)
+    until = waits.until(folder, commands)
+    facts: list[dict[str, Any]] = [
         {
+            "name": entry.run_id,
             "run_id": entry.run_id,
+            "command": None,
             "priority": entry.priority,
             "user": entry.user,
             "after": list(entry.after),
             "hold": entry.hold,
             "job": entry.job,
             "reason": why[entry.run_id],
+            "error": None,
         }
         for entry in waiting
+    ]
+    facts += [
+        {
+            "name": one.name,
+            "run_id": None,
+            "command": one.verb,
+            "priority": one.priority,
+            "user": one.user,
+            "after": list(one.after),
+            "hold": one.hold,
+            "job": None,
+            "reason": until[one.name],
+            "error": one.error,
+        }
+        for one in commands
     ]
     if as_json:
         typer.echo(json.dumps(facts))
@@ -70,10 +97,19 @@ def cancel(
     everything: Everything = False,
     root: Root = None,
 ) -> None:
-    """Stop runs at a checkpoint, or take them out of the queue; they can be resumed."""
-    from lthtui.launch import stopping
+    """Stop runs at a checkpoint, or take them out of the queue; they can be resumed.
 
-    _stop(_chosen(settings.root(root), names, experiment, everything), stopping.cancel)
+    A command that waits for runs, as `lthtui queue` lists it, is forgotten.
+    """
+    from lthtui.launch import later, stopping
+
+    folder = settings.root(root)
+    rest, commands = _commands(folder, names, experiment, everything)
+    later.drop(folder, commands)
+    for one in commands:
+        typer.echo(f"{one.name} dropped")
+    if rest != []:
+        _stop(_chosen(folder, rest, experiment, everything), stopping.cancel)
 
 
 def pause(
@@ -155,10 +191,19 @@ def release(
     everything: Everything = False,
     root: Root = None,
 ) -> None:
-    """Let held runs have their turn; runs that are to be tried again have it at once."""
-    from lthtui.launch import queue
+    """Let held runs have their turn; runs that are to be tried again have it at once.
 
-    _change(_chosen(settings.root(root), names, experiment, everything), queue.release, "released")
+    A command that waits for runs, and failed, is tried again.
+    """
+    from lthtui.launch import later, queue
+
+    folder = settings.root(root)
+    rest, commands = _commands(folder, names, experiment, everything)
+    later.retry(folder, commands)
+    for one in commands:
+        typer.echo(f"{one.name} released")
+    if rest != []:
+        _change(_chosen(folder, rest, experiment, everything), queue.release, "released")
 
 
 def priority(
@@ -211,6 +256,27 @@ def limit(
     _show_limits(folder)
 
 
+def _commands(
+    root: Path, names: Sequence[str] | None, experiment: str | None, everything: bool
+) -> tuple[Sequence[str] | None, list[Later]]:
+    """The commands waiting for runs that are meant, and the names that name none; None if none did.
+
+    A bulk command that is misused means none, and is refused when it comes to runs.
+    """
+    from lthtui.launch import later
+
+    waiting = later.read(root)
+    if not names:
+        found = [one for one in waiting if everything or one.experiment == experiment]
+        return None, [] if everything and experiment is not None else found
+    if experiment is not None or everything:
+        return names, []
+    known = {one.name: one for one in waiting}
+    return [word for word in names if word not in known], [
+        known[word] for word in dict.fromkeys(names) if word in known
+    ]
+
+
 def _chosen(
     root: Path, names: Sequence[str] | None, experiment: str | None, everything: bool
 ) -> list[RunDirectory]:
@@ -234,7 +300,9 @@ def _chosen(
 
 
 def _stop(found: Sequence[RunDirectory], stop: Callable[[list[RunDirectory]], None]) -> None:
-    active = [run for run in found if status(run) in (Status.QUEUED, Status.RUNNING)]
+    from lthtui.launch import retrying
+
+    active = [run for run in found if retrying.goes_on(run)]
     for run in found if len(found) == 1 else ():
         if not active:
             _say(f"{run.run_id} neither runs nor waits: it is {status(run)}")
@@ -259,7 +327,7 @@ def _change(
 def _table(facts: Sequence[dict[str, Any]]) -> None:
     from lthtui.report import aligned
 
-    shown = ("run_id", "priority", "user", "reason")
+    shown = ("name", "priority", "user", "reason")
     rows = [[clean_line(str(one[key]), 1000) for key in shown] for one in facts]
     for line in aligned(("RUN", "PRIORITY", "USER", "WHY"), rows):
         typer.echo(line)

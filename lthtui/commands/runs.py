@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.errors import UsageError
+from engine.errors import FAILED, INTERRUPTED, OK, UsageError
 from engine.rundir import RunDirectory, status
 from lthtui import overrides, runnames, settings
 from lthtui.commands import Json, Root, Specs
@@ -21,7 +21,9 @@ from lthtui.text import clean, clean_line
 
 if TYPE_CHECKING:
     from lthtui.headless import Display
+    from lthtui.launch.later import Later
     from lthtui.launch.queue import Submitted, Turn
+    from lthtui.monitor import Watched
     from lthtui.specfiles import Expansion, Ready
 
 Run = Annotated[
@@ -60,14 +62,23 @@ def run(
     as_json: Json = False,
     root: Root = None,
 ) -> None:
-    """Run spec files and follow them to the end; Ctrl-C stops them, `lthtui resume` goes on."""
+    """Run spec files and follow them to the end; Ctrl-C stops them, `lthtui resume` goes on.
+
+    A ticket that a spec refers to may be of a run that has yet to finish, such as one of a spec
+    before it: it is waited for, with --detach by the queue.
+    """
     from lthtui import specfiles
+    from lthtui.commands import awaiting
 
     names, changes = overrides.separate(arguments)
     if not names:
         raise UsageError("no spec given; name a file, such as specs/quickstart.yaml")
     folder = settings.use(root)
-    expansions = [specfiles.without_search(specfiles.expand(name, changes)) for name in names]
+    expansions: list[Expansion] = []
+    for name in names:
+        patience = awaiting.patience(folder, expansions, again)
+        expanded = specfiles.expand(name, changes, patience)
+        expansions.append(specfiles.without_search(expanded))
     if not again:
         _hint(folder, expansions)
     launch(folder, expansions, turn(folder, priority, after, hold), detach, dry_run, again, as_json)
@@ -89,8 +100,9 @@ def launch(
     dry_run: bool,
     again: bool,
     as_json: bool,
+    left: Sequence[Later] = (),
 ) -> None:
-    """Run what spec files make; see `run`.
+    """Run what spec files make; see `run`. `left` is what was left with the queue already.
 
     Raises:
         typer.Exit: the runs were followed to their end.
@@ -98,6 +110,7 @@ def launch(
         UsageError: the root cannot be written to.
     """
     from lthtui import layouts
+    from lthtui.commands import awaiting
     from lthtui.commands.tickets import ask
     from lthtui.launch import queue
 
@@ -106,10 +119,15 @@ def launch(
             _say(f"{expansion.source}: {note}")
     layouts.check(expansions, ask, _say)
     ready = [one for expansion in expansions for one in expansion.runs]
+    awaited = [one for expansion in expansions for one in expansion.later]
     specs = [one.spec for one in ready]
     if dry_run:
         _dry_run(folder, queue.preview(folder, specs, again=again), ready, as_json)
+        for found in awaited:
+            _say(f"{found.spec.name}-s{found.spec.seed} would start after {', '.join(found.after)}")
         return
+    if detach:
+        awaiting.refuse_again(again, [run for found in awaited for run in found.after])
     try:
         submitted = queue.submit(folder, specs, again=again, turn=turn)
     except OSError as error:
@@ -118,9 +136,16 @@ def launch(
     for name in _on_other_images(submitted, ready):
         _say(f"{name} was trained on other images than its data.root gives now")
     if detach:
-        _detached(submitted, as_json)
+        _detached(submitted, [*left, *awaiting.leave_runs(folder, awaited, turn)], as_json)
         return
-    raise typer.Exit(_follow(folder, submitted, as_json))
+    watched, code = _follow(folder, submitted, as_json)
+    if awaited and code != INTERRUPTED:
+        expansions, complete = awaiting.ready(folder, awaited)
+        specs = [run.spec for expansion in expansions for run in expansion.runs]
+        more, then = _follow(folder, queue.submit(folder, specs, again=again, turn=turn), as_json)
+        watched, code = [*watched, *more], awaiting.worst(code, then, OK if complete else FAILED)
+    _sum_up(watched, as_json)
+    raise typer.Exit(code)
 
 
 def list_runs(as_json: Json = False, root: Root = None) -> None:
@@ -225,11 +250,12 @@ def _on_other_images(submitted: Sequence[Submitted], ready: Sequence[Ready]) -> 
             yield one.directory.run_id
 
 
-def _follow(root: Path, submitted: Sequence[Submitted], as_json: bool) -> int:
-    """Wait for the runs, show what they do and what came of them; return the exit code."""
-    from lthtui import epilogue
+def _follow(root: Path, submitted: Sequence[Submitted], as_json: bool) -> tuple[list[Watched], int]:
+    """Wait for the runs and show what they do; return them and the exit code."""
     from lthtui.headless import Follower
 
+    if not submitted:
+        return [], OK
     ids = list(dict.fromkeys(one.directory.run_id for one in submitted))
     names = runnames.short(ids)
     for one in submitted:
@@ -238,14 +264,19 @@ def _follow(root: Path, submitted: Sequence[Submitted], as_json: bool) -> int:
             _say(f"{names[one.directory.run_id]} {what}; --again makes a new run")
     follower = Follower(root, submitted, display(submitted, names, as_json))
     follower.follow()
-    watched = [follower.runs[run] for run in ids if run in follower.runs]
+    return [follower.runs[run] for run in ids if run in follower.runs], follower.exit_code()
+
+
+def _sum_up(watched: Sequence[Watched], as_json: bool) -> None:
+    """Show what came of runs."""
+    from lthtui import epilogue
+
     if as_json:
         _print_json("summary", [one.describe() for one in watched])
-        return follower.exit_code()
+        return
     epilogue.results(watched)
     epilogue.failures(watched)
     epilogue.next_steps(watched)
-    return follower.exit_code()
 
 
 def display(submitted: Sequence[Submitted], names: dict[str, str], as_json: bool) -> Display:
@@ -259,12 +290,15 @@ def display(submitted: Sequence[Submitted], names: dict[str, str], as_json: bool
     return narration.Plain(names, submitted)
 
 
-def _detached(submitted: Sequence[Submitted], as_json: bool) -> None:
+def _detached(submitted: Sequence[Submitted], left: Sequence[Later], as_json: bool) -> None:
+    from lthtui.commands import awaiting
     from lthtui.monitor import describe
 
     if as_json:
-        _print_json("submitted", [describe(one.directory) for one in submitted])
+        waiting = [one.model_dump(mode="json", include={"name", "after"}) for one in left]
+        _print_json("submitted", [describe(one.directory) for one in submitted], later=waiting)
         return
+    awaiting.tell(left)
     for one in submitted:
         typer.echo(one.directory.run_id)
     if submitted:
@@ -301,8 +335,8 @@ def _dry_run(
         typer.echo(f"{row['run_id']}  {words[str(row['action'])]}: {what}")
 
 
-def _print_json(kind: str, runs: Sequence[dict[str, Any]]) -> None:
-    typer.echo(json.dumps({"kind": kind, "runs": runs}))
+def _print_json(kind: str, runs: Sequence[dict[str, Any]], **more: Any) -> None:
+    typer.echo(json.dumps({"kind": kind, "runs": runs, **more}))
 
 
 def _log(directory: RunDirectory, lines: int | None, follow: bool) -> Iterator[str]:

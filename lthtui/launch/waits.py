@@ -10,8 +10,9 @@ from fcntl import LOCK_SH
 from pathlib import Path
 
 from engine.rundir import RunDirectory
-from lthtui.launch import entries, lease, limits
+from lthtui.launch import entries, later, lease, limits
 from lthtui.launch.entries import Entry
+from lthtui.launch.later import Later
 from lthtui.launch.slots import Ledger
 from lthtui.launch.turns import Obstacle, Turns
 
@@ -30,6 +31,13 @@ def reasons(root: Path, waiting: Sequence[Entry]) -> dict[str, str]:
         otherwise = noted.get(entry.run_id, NEXT) if attended else NOBODY
         found[entry.run_id] = obstacle.reason if obstacle else otherwise
     return found
+
+
+def until(root: Path, commands: Sequence[Later]) -> dict[str, str]:
+    """By name, what each of these commands waits for."""
+    turns, otherwise = Turns(root, limits.read(root), {}), NEXT if dispatched(root) else NOBODY
+    found = {one.name: later.obstacle(turns, one) for one in commands}
+    return {name: why.reason if why else otherwise for name, why in found.items()}
 
 
 def stuck(root: Path, runs: Iterable[RunDirectory]) -> dict[str, Obstacle]:
