@@ -58,15 +58,15 @@ def test_a_run_stopped_by_its_time_limit_goes_on_to_the_same_ticket(
     stage, cluster, tiny, monkeypatch, spawn, run_folder
 ):
     monkeypatch.delenv("LTHTUI_WORKER")
-    spec = tiny(train={"epochs": 40, "batch_size": 25, "evaluate": {"every": 1}}, launch=JOB)
-    here = run_folder(spec, "local")
+    spec = tiny(train={"epochs": 20, "batch_size": 25, "evaluate": {"every": 1}}, launch=JOB)
+    [submitted] = queue.submit(stage.root, [spec])
+    run = submitted.directory
+    here = run_folder(run.spec(), "local")
     local = spawn(
         [sys.executable, "-P", "-m", "engine", str(here.path)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
     )
-    [submitted] = queue.submit(stage.root, [spec])
-    run = submitted.directory
     wait_for(lambda: run.events_file.exists() and b'"epoch":3,' in run.events_file.read_bytes())
     number = job_of(run)
     cluster.ask("scancel", "--signal=USR1", "--batch", number)  # as Slurm does at the limit
