@@ -28,6 +28,7 @@ class Attempt:
     the other writes no more, and then waits for it. One without, started by hand, does not.
 
     Attributes:
+        launched: whether a launcher started it, which then sees to the run when it has ended.
         replaced: whether a newer attempt has taken over, as far as the heartbeat has noticed.
 
     Raises:
@@ -36,7 +37,7 @@ class Attempt:
     """
 
     def __init__(self, directory: RunDirectory, number: int | None = None) -> None:
-        self.directory, self.replaced = directory, False
+        self.directory, self.launched, self.replaced = directory, number is not None, False
         if number is not None:
             _raise_fence(directory, number)
         self._lock = os.open(directory.lock_file, os.O_RDWR | os.O_CREAT, 0o600)

@@ -101,7 +101,8 @@ class Follower:
         """Tell of a failure, and of its end, in the run's log; not of each try."""
         text = str(failure or "")
         if text != self._said:
-            print(f"MLflow: {text or 'has everything again'}", file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):  # the log's disk is full
+                print(f"MLflow: {text or 'has everything again'}", file=sys.stderr, flush=True)
             self._said = text
 
     def _back_off(self, before: float, failure: LthError | None) -> float:
@@ -145,4 +146,6 @@ def main(run_dir: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    code = main(sys.argv[1])
+    sys.stderr.flush()
+    os._exit(code)  # the worker waits for nothing more

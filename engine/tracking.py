@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine import remote, schema
+from engine import link, remote, schema
 from engine.errors import LthError, StoreAway, StoreError, UsageError
 from engine.mirror import Mirror, only_mirror
 from engine.mlstore import ensure_store
@@ -29,7 +29,13 @@ class Sink:
 
     def __init__(self, directory: RunDirectory, spec: RunSpec) -> None:
         self._directory, self._spec = directory, spec
+        self._noted = link.read(directory)
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def delivers(self) -> bool:
+        """Whether it has brought anything over yet: the rest takes it no time then."""
+        return link.read(self._directory) != self._noted
 
     def start(self) -> None:
         """Begin. MLflow is not imported before an epoch has ended, or a minute has passed."""

@@ -6,6 +6,7 @@ on a cluster's node, LTHTUI_SINK=off leaves it to a `sync` elsewhere to bring th
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from engine import causes, checkpoints
 from engine.attempts import Attempt
-from engine.errors import FAILED, OK, Fenced, LthError, Stopped
+from engine.causes import Cause
+from engine.errors import FAILED, NO_ROOM, OK, Fenced, LthError, Stopped
 from engine.events import EpochEnded, Event, Journal, LevelEnded, RunEnded, Tail, Warned
 from engine.rundir import RunDirectory
 
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
     from engine.events import Winning
     from engine.tracking import Sink
 
-# How long MLflow may take for the rest; a worker that is asked to stop will be killed after 30 s.
-STOPPING_SECONDS, ENDING_SECONDS = 25.0, 60.0
+# How long MLflow may take for the rest. A launcher has somebody else bring that over, so that the
+# device is free for the next run; a worker that is asked to stop will be killed after 30 s.
+LEAVING_SECONDS, STOPPING_SECONDS, ENDING_SECONDS = 2.0, 25.0, 60.0
 
 
 class Worker:
@@ -120,10 +123,19 @@ class Worker:
             self.journal.sync()
         except (OSError, Fenced) as problem:
             say(f"the end of the run could not be written to the journal: {problem}")
-        patience = STOPPING_SECONDS if ended.status == "stopped" else ENDING_SECONDS
-        if self.sink is not None and not self.sink.close(patience):
-            say(f"MLflow does not have everything; later: lthtui sync {self.directory.run_id}")
+            code = NO_ROOM if causes.of(problem) == Cause.DISK else code
+        self._leave(STOPPING_SECONDS if ended.status == "stopped" else ENDING_SECONDS)
         return code
+
+    def _leave(self, patience: float) -> None:
+        """Have the sink deliver the rest, as far as that is worth waiting for."""
+        if self.sink is None:
+            return
+        if self.attempt.launched:
+            if not self.sink.close(LEAVING_SECONDS if self.sink.delivers else 0.0):
+                say("the queue brings the rest over into MLflow")
+        elif not self.sink.close(patience):
+            say(f"MLflow does not have everything; later: lthtui sync {self.directory.run_id}")
 
 
 def main(run_dir: str) -> int:
@@ -131,11 +143,15 @@ def main(run_dir: str) -> int:
     os.umask(0o077)
     directory = RunDirectory.open(run_dir)
     number = os.environ.get("LTHTUI_ATTEMPT")
-    attempt = Attempt(directory, int(number) if number else None)
     try:
-        return Worker(directory, attempt).train()
-    finally:
-        attempt.close()
+        attempt = Attempt(directory, int(number) if number else None)
+        try:
+            return Worker(directory, attempt).train()
+        finally:
+            attempt.close()
+    except OSError as error:
+        say(_io_message(error))
+        return NO_ROOM if causes.of(error) == Cause.DISK else FAILED
 
 
 def narrate(event: Event) -> None:
@@ -166,8 +182,9 @@ def _own(event: EpochEnded) -> str:
 
 
 def say(message: str) -> None:
-    """One line in the run's log."""
-    print(f"{time.strftime('%H:%M:%S')} {message}", file=sys.stdout, flush=True)
+    """One line in the run's log, if the disk has room for it."""
+    with contextlib.suppress(OSError):
+        print(f"{time.strftime('%H:%M:%S')} {message}", file=sys.stdout, flush=True)
 
 
 def _io_message(error: OSError) -> str:
