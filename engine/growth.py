@@ -123,6 +123,11 @@ def fixed(spec: RunSpec, laid_out: Plan) -> str:
     return ""
 
 
+def epochs_of(planned: Planned, per_epoch: int) -> int:
+    """Epochs that a level trains, the parts of one at its ends included."""
+    return -(-planned.end // per_epoch) - planned.first // per_epoch
+
+
 @dataclass(frozen=True)
 class _Pair:
     """A finished run and a longer one."""
@@ -179,7 +184,7 @@ def _levels(pair: _Pair) -> Shared:
 def _epochs(old: RunSpec, new: RunSpec, before: Plan, after: Plan, kept: Kept) -> Shared:
     """All epochs of a single training."""
     (one,), (two,) = before.levels, after.levels
-    epochs = one.steps // before.steps_per_epoch
+    epochs = epochs_of(one, before.steps_per_epoch)
     why = fixed(old, before) or _spanning(new, before, after) or _scored(new, epochs)
     if not why and two.end < one.end:
         why = "it would be shorter"

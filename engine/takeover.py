@@ -146,7 +146,7 @@ class _Taking:
         (planned,) = self.setup.plan.levels
         end = partials.last(self.source)
         assert end is not None, "looked for before"
-        epochs = -(-planned.end // self.setup.plan.steps_per_epoch)
+        epochs = growth.epochs_of(planned, self.setup.plan.steps_per_epoch)
         for event in Tail(self.source.events_file).read():
             if isinstance(event, LevelStarted):
                 more = {"epochs": epochs, "steps": planned.steps}

@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.errors import USAGE, LthError, UsageError
+from engine.growth import fixed
 from engine.plan import Plan
 from engine.spec import RunSpec
 from lthtui.specfiles import write
@@ -95,6 +96,7 @@ def estimate(spec: RunSpec, plan: Plan, measured: Measurement) -> Cost:
         + tests * measured.seconds_per_test
     )
     kept = spec.most_kept(len(plan.levels))
+    kept += not fixed(spec, plan)  # its last checkpoint, which is about as large
     return Cost(seconds, kept * measured.ticket_bytes, measured.peak_bytes)
 
 

@@ -21,6 +21,7 @@ from engine.plan import plan
 from engine.rundir import RunDirectory, Status, status
 from engine.spec import RunSpec
 from lthtui import identity, overrides, runnames, specfiles, yamlfile
+from lthtui.launch import queue
 from lthtui.specfiles import Expansion, Ready
 from lthtui.text import clean_line
 
@@ -105,11 +106,12 @@ def told(extends: Mapping[str, Any]) -> str:
     return str(extends["run"]) + (" (nothing was taken over)" if extends["levels"] == 0 else "")
 
 
-def hints(root: Path, new: Sequence[Ready]) -> Iterator[str]:
-    """For runs that are new, which finished ones have levels that they would train again."""
+def hints(root: Path, runs: Sequence[Ready]) -> Iterator[str]:
+    """For runs that would be new, which finished ones have levels that they would train again."""
     wanted: dict[tuple[str, int], list[Ready]] = defaultdict(list)
-    for ready in new:
-        if ready.spec.extends is None and len(ready.plan.levels) > 1:
+    found = queue.preview(root, [one.spec for one in runs])
+    for ready, one in zip(runs, found, strict=True):
+        if one.action == "new" and ready.spec.extends is None and len(ready.plan.levels) > 1:
             wanted[ready.spec.family, ready.spec.seed].append(ready)
     if not wanted:
         return
@@ -118,15 +120,15 @@ def hints(root: Path, new: Sequence[Ready]) -> Iterator[str]:
     for run, key in islice(((run, key) for run, key in alike if key in wanted), LOOKS):
         for ready in wanted[key]:
             try:
-                found = _compared(ready, run, run.spec())
+                same = _compared(ready, run, run.spec())
             except LthError:
                 continue
             group = ready.spec.group
-            if group not in best or found.steps >= best[group][0].steps:
-                best[group] = found, ready, run
-    for found, ready, run in best.values():
+            if group not in best or same.steps >= best[group][0].steps:
+                best[group] = same, ready, run
+    for same, ready, run in best.values():
         yield clean_line(
-            f"{_levels(0, found.levels)} of {ready.spec.name} are trained already in {run.run_id};"
+            f"{_levels(0, same.levels)} of {ready.spec.name} are trained already in {run.run_id};"
             f" `lthtui extend {run.run_id} {_asked(run.spec(), ready.spec)}` takes them over",
             1000,
         )

@@ -63,6 +63,7 @@ class RunView:
         split: the images that select the winning ticket.
         picks: the level that is to be picked, as `select.level` has it: best, last or a number.
         controls: what it is a control of.
+        extends: the run that it takes levels over from; empty for most.
         winner: index of the winning level, or of the best one so far.
         final: whether the run has named its winner.
         beats_dense: whether the winner is better than dense on `split`; None where unknown.
@@ -94,6 +95,7 @@ class RunView:
     split: str = "val"
     picks: str = "best"
     controls: Control | None = None
+    extends: str = ""
     winner: int | None = None
     final: bool = False
     beats_dense: bool | None = None
@@ -189,6 +191,7 @@ def view(watched: Watched, before: RunView | None = None) -> RunView:
         split=facts.split,
         picks=str(facts.asked.get("select", {}).get("level", "best")),
         controls=facts.controls,
+        extends=clean_line(facts.extends or ""),
         winner=named.level if named else best(levels, facts.split),
         final=named is not None,
         beats_dense=named.beats_dense if named else None,

@@ -55,6 +55,7 @@ def view(run: RunSummary, tickets: Sequence[TicketRecord]) -> RunView:
         split=split,
         picks=clean_line(run.params.get("select.level", "best")),
         controls=_control(run.tags),
+        extends=clean_line(run.tags.get(schema.EXTENDS, "")),
         winner=best(levels, split) if named is None else named,
         final=named is not None,
         beats_dense=_beats_dense(ordered, f"{split}_{run.params.get('select.metric', 'accuracy')}"),

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.errors import USAGE, LthError, UsageError
-from lthtui import costs, layouts, overrides, planning, specfiles, specpaths
+from lthtui import costs, extending, layouts, overrides, planning, settings, specfiles, specpaths
 from lthtui.commands import Json, Specs
 from lthtui.commands.tickets import ask
 from lthtui.costs import Cost, Measurement
@@ -58,7 +58,7 @@ def plan(
         raise UsageError(f"plan takes one spec; {len(names)} given")
     found = specfiles.expand(names[0], changes)
     groups = planning.groups(found.runs)
-    for note in found.notes:
+    for note in [*found.notes, *extending.hints(settings.root(), found.runs)]:
         typer.echo(clean(note), err=True)
     if not quick:
         groups = [_measured(group, index, len(groups)) for index, group in enumerate(groups)]

@@ -127,4 +127,6 @@ def _facts(runs: tuple[RunView, ...], group: Group) -> str:
             parts.append(f"epoch {first.epoch}/{first.planned_epochs}")
         if first.eta is not None:
             parts.append(f"eta {duration(first.eta)}")
+        if first.extends:
+            parts.append(f"extends {first.extends}")
     return "  ".join([*parts, what]) + "\n" + verdict.note(group, runs)

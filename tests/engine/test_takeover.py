@@ -60,7 +60,10 @@ LONGER: dict[str, list[tuple[dict[str, Any], dict[str, Any], int]]] = {
     "rigl": [({"interval": "2it", "stop": "2ep"}, FLAT, -2)],
     "snfs": [({"interval": "2it", "stop": "1ep"}, FLAT, -2)],
     "gradual": [({"density": 0.4, "interval": "1it", "stop": "2ep", "at": "after"}, FLAT, -2)],
-    "ticket": [({"mask": "same_layer", "schedule": "whole"}, FLAT, -2)],
+    "ticket": [
+        ({"mask": "same_layer", "schedule": "whole"}, FLAT, -2),
+        ({"mask": "same_layer"}, FLAT, -1),  # from where the ticket was rewound to
+    ],
 }
 CASES = [
     pytest.param(name, *case, id=f"{name}-{number}")
