@@ -27,7 +27,7 @@ _HEADER = """\
 # `lthtui schema > specs/schema.json` lets editors complete and check this file.
 # Lines that begin with '# name:' show defaults; take the '# ' away to change one.
 """
-_WRITTEN_ELSEWHERE = ("version", "name", "seed", "controls")
+_WRITTEN_ELSEWHERE = ("version", "name", "seed", "controls", "extends")
 
 
 def template(choices: Mapping[str, str]) -> str:
