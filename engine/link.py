@@ -24,10 +24,10 @@ class Link(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-    experiment_id: str
     mlflow_run_id: str
-    tracking_uri: str
-    offset: int
+    experiment_id: str = ""
+    tracking_uri: str = ""
+    offset: int = 0
     settled: Settled | None = None
 
 

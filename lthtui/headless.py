@@ -13,13 +13,14 @@ from typing import Any, Protocol
 from engine.errors import FAILED, INTERRUPTED, OK, RESUMABLE
 from engine.events import Tail
 from engine.rundir import RunDirectory, Status
-from lthtui.launch import lease, stopping, waits
+from lthtui.launch import lease, mirroring, stopping, waits
 from lthtui.launch.queue import Submitted
 from lthtui.launch.turns import Obstacle
 from lthtui.monitor import Monitor, Watched
 from lthtui.text import clean_line
 
 POLL = 0.1  # seconds between looks at the runs' folders
+DELIVERY = 20.0  # seconds that the queue process may take to tell MLflow what workers had not
 CHECK = 1.0  # seconds between looks at whether somebody dispatches what waits
 
 
@@ -103,6 +104,7 @@ class Follower:
                         self._stop()
                     self._look_after_queue()
                     self.display.update(self._monitor.poll(), self.runs)
+                self._await_mlflow(interrupts)
                 for run, why in self.stuck.items():
                     self.display.say(f"{clean_line(run)} waits: {clean_line(why.reason, 1000)}")
         finally:
@@ -124,6 +126,23 @@ class Follower:
         known = [self.runs[run] for run in self._awaited if run in self.runs]
         stuck = [one for one in known if one.status == Status.QUEUED and one.run_id in self.stuck]
         return any(one not in stuck and not one.over for one in known)
+
+    def _await_mlflow(self, interrupts: Interrupts) -> None:
+        """Stay until MLflow knows all of what has ended, if that takes no more than seconds."""
+        deadline, stops = time.monotonic() + DELIVERY, interrupts.count
+        for run in [one for one in self.runs.values() if one.over]:
+            while mirroring.needs(run.directory) and interrupts.count == stops:
+                if time.monotonic() > deadline:
+                    return
+                self._wake_queue()
+                time.sleep(POLL)
+
+    def _wake_queue(self) -> None:
+        """Start another queue process if the one before was killed, once a while."""
+        now = time.monotonic()
+        if now - self._checked > CHECK:
+            self._checked = now
+            lease.ensure(self.root)
 
     def _stop(self) -> None:
         """Have own runs stop at a checkpoint; on the second Ctrl-C, have them killed."""

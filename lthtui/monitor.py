@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from engine import link
 from engine.events import Tail
 from engine.rundir import RunDirectory, Status, stalled, status
 from lthtui import identity
@@ -106,25 +107,15 @@ class Watched:
 
     def mlflow_run_id(self) -> str | None:
         """Its run in the MLflow store; None before it is logged there."""
-        value = self._mirror().get("mlflow_run_id")
-        return None if value is None else str(value)
+        noted = link.read(self.directory)
+        return noted.mlflow_run_id if noted else None
 
     def mirrored(self) -> bool:
         """Whether MLflow has its whole journal, or was not asked to."""
         if self.directory.spec().tracking == "off":
             return True
-        try:
-            return bool(self._mirror().get("offset") == self.directory.events_file.stat().st_size)
-        except OSError:
-            return False
-
-    def _mirror(self) -> dict[str, Any]:
-        """What the sink noted of its own progress; empty where there is no readable note."""
-        try:
-            noted = json.loads(self.directory.mlflow_file.read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return noted if isinstance(noted, dict) else {}
+        noted = link.read(self.directory)
+        return noted is not None and link.complete(self.directory, noted)
 
     def describe(self) -> dict[str, Any]:
         """The JSON object that stands for a run everywhere."""

@@ -408,8 +408,10 @@ def test_a_run_without_its_curves_is_otherwise_the_same(make):
     [
         ("local", None, False),
         ("local", '{"mlflow_run_id": "x", "offset": 10}', True),
+        ("local", '{"mlflow_run_id": "x", "offset": 13}', True),  # half a line is none
         ("local", '{"mlflow_run_id": "x", "offset": 9}', False),
         ("local", "[]", False),
+        ("local", '{"offset": 10}', False),
         ("off", None, True),
     ],
 )
@@ -421,7 +423,7 @@ def test_it_knows_whether_mlflow_has_everything(
     run_folder: Callable[..., RunDirectory],
 ) -> None:
     directory = run_folder(tiny(tracking=tracking))
-    directory.events_file.write_bytes(b"0123456789")
+    directory.events_file.write_bytes(b"012345678\n012")
     if note is not None:
         directory.mlflow_file.write_text(note)
     assert Watched(directory).mirrored() is mirrored
