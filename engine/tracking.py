@@ -86,7 +86,8 @@ class SyncReport:
 def sync(directory: RunDirectory) -> SyncReport:
     """Bring a run's whole journal, files and status over into MLflow; safe to repeat.
 
-    A run with `tracking: off` goes to the local store: that is what was asked for now.
+    A run with `tracking: off` goes to the local store: that is what was asked for now. Of one that
+    is running, only what its journal has gained since the last time is sent.
 
     Raises:
         UsageError: the run has no journal yet.
@@ -97,7 +98,7 @@ def sync(directory: RunDirectory) -> SyncReport:
     try:
         spec = directory.spec()
         with only_mirror(directory):
-            mirror = Mirror(directory, spec, whole=True)
+            mirror = Mirror(directory, spec, whole=status(directory) != Status.RUNNING)
             mirror.catch_up()
             state, attempt = status(directory), _attempt(directory)
             end, epitaph = _end(directory, attempt), _epitaph(directory, state, attempt)

@@ -63,13 +63,21 @@ def needs(directory: RunDirectory) -> bool:
     if not directory.events_file.exists() or not _tracked(directory) or given_up(directory):
         return False
     state = status(directory)
-    if not told or state == Status.RUNNING:
-        return state != Status.RUNNING
+    if state == Status.RUNNING:
+        return not told and unattended(directory)
+    if not told:
+        return True
     if settled is None:  # as older versions wrote it: right if the journal has the last word
         return last_end(directory) is None
     if state == Status.QUEUED:
         return settled.status == MLFLOW_STATUS[Status.RUNNING]
     return settled.status != MLFLOW_STATUS[state]
+
+
+def unattended(directory: RunDirectory) -> bool:
+    """Whether a run is on a node of a cluster, from where the local store can't be written."""
+    launch = directory.launch()
+    return launch is not None and launch.job is not None and "://" not in _address(directory)
 
 
 def given_up(directory: RunDirectory) -> str | None:

@@ -28,6 +28,7 @@ from lthtui.launch.entries import Entry
 
 SOON, LATE, LATEST = 2.0, 30.0, 300.0  # seconds between looks: at first, at rest, without answers
 GLANCE = 3.0  # seconds between looks at the folders of runs that train
+MIRROR = 30.0  # seconds between calls to bring over what they have written
 ANSWER = 0.1  # seconds between looks at a call that is under way
 EXPLAINED = {
     "BeginTime": "Slurm starts it again in some minutes (BeginTime)",
@@ -54,6 +55,7 @@ class Cluster:
         self._pace, self._look_at, self._glance_at, self._submit_at = SOON, 0.0, 0.0, 0.0
         self._strays: dict[str, str] = {}
         self._sending: set[str] = set()
+        self._mirror_at = 0.0
         self._unsent = False
         self._trouble = ""
         self._over: list[Entry] = []
@@ -97,6 +99,14 @@ class Cluster:
                     self._judge(entry, self._jobs.get(entry.job))
         over, self._over = self._over, []
         return over
+
+    def training(self) -> list[RunDirectory]:
+        """Runs that train now, each of them every half a minute, to be brought over into MLflow."""
+        now, jobs = time.monotonic(), self._jobs or {}
+        if now < self._mirror_at:
+            return []
+        self._mirror_at = now + MIRROR
+        return [self._directory(one) for one in self._ours() if _runs(jobs.get(one.job or ""))]
 
     def patience(self) -> float | None:
         """Seconds until `look` is due; None if there is nothing to look at."""
