@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import checkpoints, growth, levels, partials, selection, tickets
-from engine.errors import Damaged, LthError, UsageError
+from engine.errors import Damaged, LthError, Stopped, UsageError
 from engine.events import (
     EpochEnded,
     Evaluated,
@@ -109,6 +109,10 @@ class _Taking:
         metric = partial(selection.metric, self.spec.select)
         for planned in self.setup.plan.levels[: self.found.levels]:
             index = planned.level.index
+            if self.setup.stopping():
+                raise Stopped(
+                    f"stopped before level {index} of {self.source.run_id} was taken over"
+                )
             method = self.setup.sparsifier(index)
             if history and not method.proceed(history, planned.level, metric):
                 break

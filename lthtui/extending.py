@@ -48,7 +48,11 @@ class Longer:
         """What is taken over and what is trained, in a line; empty where neither is."""
         if self.shared is None or self.source is None:
             return ""
-        return clean_line(f"{self.source.run_id}: {_told(self.shared, self.ready)}", 1000)
+        line = f"{self.source.run_id}: {_told(self.shared, self.ready)}"
+        old, new = (set(map(str, spec.keep)) for spec in (self.source.spec(), self.ready.spec))
+        if more := sorted(new - old):
+            line += f"; keep has {', '.join(more)} now, but weights that it dropped stay dropped"
+        return clean_line(line, 1000)
 
 
 def derive(

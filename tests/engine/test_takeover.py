@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from inprocess import finish
+from inprocess import finish, run
 from waiting import wait_for
 
 from engine import growth, registry
+from engine.errors import Stopped
 from engine.events import EpochEnded, Event, LevelEnded, Tail, Warned
 from engine.rundir import RunDirectory
 from engine.sources import Source
@@ -228,6 +229,19 @@ def test_a_search_that_would_have_ended_early_ends_there_again(make: Make) -> No
     finish(whole)
     assert len(_events(whole, LevelEnded)) < 4, "or the case shows nothing"
     assert _events(grown, LevelEnded) == _events(whole, LevelEnded)
+    assert _files(grown) == _files(whole)
+
+
+def test_a_run_that_is_stopped_while_it_takes_over_goes_on_there(make: Make) -> None:
+    finish(make("short", sparsifier={**IMP, "levels": 2}))
+    grown = make("grown", sparsifier={**IMP, "levels": 3}, extends="short")
+    asked = iter([False, True])
+    with pytest.raises(Stopped, match="before level 1 of short"):
+        run(grown, stopping=lambda: next(asked))
+    assert len(growth.look(grown).levels) == 1
+    finish(grown)
+    whole = make("whole", sparsifier={**IMP, "levels": 3})
+    finish(whole)
     assert _files(grown) == _files(whole)
 
 

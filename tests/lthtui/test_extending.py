@@ -92,6 +92,11 @@ def test_more_levels_and_seeds_are_new_runs_beside_the_old(folder, capsys):
         f"{sources[0]}: {told}", f"{sources[1]}: {told}"]  # fmt: skip
 
 
+def test_weights_that_were_dropped_are_not_promised(folder, capsys):
+    code, _, err = run(capsys, "extend", "imp-s0", "sparsifier.levels=2", "keep=[all]", "--dry-run")
+    assert code == 0 and "keep has all now, but weights that it dropped stay dropped" in err
+
+
 def test_more_seeds_alone_leave_what_is_finished(folder, capsys):
     code, out, err = run(capsys, "extend", "imp-s1", "seeds=1,4", "--dry-run", "--json")
     assert code == 0, err
