@@ -72,6 +72,9 @@ def driver_refusal(device: Device, holder: Holder, found: Occupancy | None) -> F
         why = nvml.trouble()
         said = f" ({why})" if why else ""
         return Full(f"{device.title}: the NVIDIA driver says nothing about it{said}", ours=False)
+    if found.closed:
+        mode = "its compute mode allows no further program (see nvidia-smi --help: --compute-mode)"
+        return Full(f"{device.title}: {mode}", ours=False)
     if found.strangers and (holder.memory is None or holder.alone):
         return Full(f"{device.title}: in use by another program {found.strangers}", ours=False)
     if holder.memory is None or found.room is None or holder.memory <= found.room:

@@ -43,6 +43,7 @@ class Load:
         used, free, total: bytes; the driver keeps the rest. All 0 if it does not tell.
         processes: pids of programs that compute there, with their bytes where it tells.
         drawing: bytes of programs that only draw.
+        most: how many programs may compute there at once; None unless its compute mode limits them.
         utilisation: fraction of the last moments in which it was busy; None if it does not tell.
         watts, celsius: likewise.
     """
@@ -52,6 +53,7 @@ class Load:
     total: int
     processes: dict[int, int | None] = field(default_factory=dict)
     drawing: int = 0
+    most: int | None = None
     utilisation: float | None = None
     watts: float | None = None
     celsius: float | None = None
@@ -213,10 +215,17 @@ def _load(nvml: Any, uuid: str) -> Load:
         total=memory.total if memory else 0,
         processes=processes,
         drawing=sum(one.usedGpuMemory or 0 for one in graphics if one.pid not in processes),
+        most=None if shared else _most(nvml, handle),
         utilisation=None if rates is None else rates.gpu / 100,
         watts=None if power is None else power / 1000,
         celsius=_optional(nvml, "nvmlDeviceGetTemperature", handle, nvml.NVML_TEMPERATURE_GPU),
     )
+
+
+def _most(nvml: Any, handle: Any) -> int | None:
+    """What the compute mode allows to programs that don't share the GPU by way of MPS."""
+    modes = {nvml.NVML_COMPUTEMODE_PROHIBITED: 0, nvml.NVML_COMPUTEMODE_EXCLUSIVE_PROCESS: 1}
+    return modes.get(_optional(nvml, "nvmlDeviceGetComputeMode", handle))
 
 
 def _memory(nvml: Any, handle: Any) -> Any:

@@ -44,11 +44,13 @@ class Occupancy:
         foreign: bytes in use that are not our runs'.
         room: bytes for one more run: what is free, less what our runs declared and have not taken
             yet. None if the driver does not tell.
+        closed: whether its compute mode allows no further program.
     """
 
     strangers: str
     foreign: int
     room: int | None
+    closed: bool
 
 
 def survey(load: Load, tenants: Sequence[Tenant]) -> Occupancy:
@@ -64,7 +66,9 @@ def survey(load: Load, tenants: Sequence[Tenant]) -> Occupancy:
     foreign = _foreign(load, tenants, taken, sum(size or 0 for size in strangers.values()))
     claims = sum(max(one.declared, mine) for one, mine in zip(tenants, taken, strict=True))
     who = _described(strangers) if strangers else "" if tenants else _hidden(load)
-    return Occupancy(who, foreign, load.total - foreign - claims if load.total else None)
+    room = load.total - foreign - claims if load.total else None
+    closed = load.most is not None and len(tenants) >= load.most
+    return Occupancy(who, foreign, room, closed)
 
 
 def _foreign(load: Load, tenants: Sequence[Tenant], taken: list[int], listed: int) -> int:

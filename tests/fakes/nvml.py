@@ -32,6 +32,7 @@ class Card:
     shared: dict = field(default_factory=dict)
     graphics: dict = field(default_factory=dict)
     instances: list | None = None
+    mode: int = real.NVML_COMPUTEMODE_DEFAULT
     gauges: bool = True
     error: int | None = None
     old: bool = False
@@ -151,6 +152,10 @@ class Driver:
     @function
     def nvmlDeviceGetGraphicsRunningProcesses(self, handle):
         return _processes(handle.graphics)
+
+    @function
+    def nvmlDeviceGetComputeMode(self, handle):
+        return handle.mode
 
     @function
     def nvmlDeviceGetUtilizationRates(self, handle):

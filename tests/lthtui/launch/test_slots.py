@@ -6,6 +6,11 @@ import threading
 
 import pytest
 from nvml import GIB, Card, install
+from pynvml import (
+    NVML_COMPUTEMODE_DEFAULT,
+    NVML_COMPUTEMODE_EXCLUSIVE_PROCESS,
+    NVML_COMPUTEMODE_PROHIBITED,
+)
 
 from lthtui.launch import devices, slots
 from lthtui.launch.devices import Device
@@ -151,6 +156,17 @@ def test_a_gpu_of_which_the_driver_says_nothing_gets_no_run(ask, cards, gpus):
     reason = "GPU 0: the NVIDIA driver says nothing about it (GPU is lost)"
     assert ask(gpus[0]) == Full(reason, ours=False)
     assert ask(*gpus).device == "GPU-b"
+
+
+def test_what_the_administrator_allows_on_a_gpu_is_kept(take, cards, gpus):
+    one, two = cards
+    one.mode, two.mode = NVML_COMPUTEMODE_EXCLUSIVE_PROCESS, NVML_COMPUTEMODE_PROHIBITED
+    assert [take(gpus[0], per_device=9) for _ in range(2)] == ["GPU-a", None]
+    assert take(gpus[1]) is None
+    one.shared[os.getpid()] = GIB  # by way of NVIDIA's server several are one
+    assert take(gpus[0], per_device=9, memory=GIB) == "GPU-a"
+    two.mode = NVML_COMPUTEMODE_DEFAULT
+    assert [take(gpus[1], per_device=9) for _ in range(2)] == ["GPU-b", "GPU-b"]
 
 
 def test_a_gpu_that_does_not_tell_its_memory_is_shared_by_consent(take, cards):
