@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.events import EpochEnded, Evaluated, Event, LevelEnded, RunEnded, Sampled, Winning
 from engine.rundir import Status
-from engine.spec import RunSpec
+
+if TYPE_CHECKING:
+    from engine.spec import RunSpec
 
 RUN_ID = "lthtui.run_id"
 GROUP = "lthtui.group"
