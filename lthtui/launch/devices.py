@@ -146,7 +146,8 @@ def _spacious(found: tuple[Device, ...], memory: int | None) -> tuple[Device, ..
     if not large:
         most = show_size(max(device.capacity for device in found))
         raise UsageError(
-            f"launch.memory: {show_size(memory)} is more than any of its GPUs has, at most {most}"
+            f"launch.memory: {show_size(memory)} is more than runs can have on any GPU that this one"
+            f" may use: at most {most}"
         )
     return large
 

@@ -21,6 +21,7 @@ from engine.rundir import RunDirectory
 from lthtui.launch import devices
 from lthtui.launch.admission import Full, Holder, driver_refusal, refusal
 from lthtui.launch.devices import CPU, Device
+from lthtui.launch.limits import EVERY
 from lthtui.launch.occupancy import Tenant, survey
 
 __all__ = ["Full", "Holder", "Ledger", "Place", "Taken"]
@@ -138,7 +139,7 @@ class Ledger:
 
 
 def _most(device: Device, limits: Mapping[str, int]) -> int | None:
-    named = (limits.get(name) for name in (device.name, device.index, "*"))
+    named = (limits.get(name) for name in (device.name, device.index, EVERY))
     return next((most for most in named if most is not None), None)
 
 

@@ -124,7 +124,7 @@ def test_a_run_goes_only_where_its_memory_fits(monkeypatch):
     assert fitting(23 * GIB) == "abc"
     assert fitting(24 * GIB) == "bc"  # not all of it is for runs
     assert fitting(81 * GIB) == "c"
-    with pytest.raises(UsageError, match="25GiB is more than any of its GPUs has, at most 23.8GiB"):
+    with pytest.raises(UsageError, match="25GiB is more than .* at most 23.8GiB"):
         fitting(25 * GIB, ("0",))
     assert [device.name for device in eligible("cpu", None, 999 * GIB)] == ["cpu"]
 
