@@ -146,8 +146,8 @@ def _spacious(found: tuple[Device, ...], memory: int | None) -> tuple[Device, ..
     if not large:
         most = show_size(max(device.capacity for device in found))
         raise UsageError(
-            f"launch.memory: {show_size(memory)} is more than runs can have on any GPU that this one"
-            f" may use: at most {most}"
+            f"launch.memory: {show_size(memory)} is more than any GPU has for this run: at most"
+            f" {most}"
         )
     return large
 
