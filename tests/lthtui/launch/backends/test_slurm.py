@@ -1,6 +1,7 @@
 """Runs as jobs of a real Slurm: two nodes on loopback, started and stopped by the test.
 
-Workers play scripts, except where the numbers that come out matter.
+Workers play scripts, except where the numbers that come out matter. What takes long is in
+`tests/faults/test_slurm.py`.
 """
 
 from __future__ import annotations
@@ -13,45 +14,29 @@ import subprocess
 import sys
 
 import pytest
+from jobs import JOB, job_of, reaches, tickets, use
 from staging import FINISH
 from waiting import wait_for
 
 from engine.errors import UsageError
-from engine.events import Tail
 from engine.rundir import Status, last_end, status
 from lthtui.launch import entries, lease, queue, stopping, waits
-from lthtui.launch.backends import slurm, slurmcalls
-
-JOB = {"slurm": {"time": "10"}, "retries": 0}
-ARRAY = {"slurm": {"time": "10", "array": True}, "retries": 0}
+from lthtui.launch.backends import slurm
 
 
 @pytest.fixture
 def stage(cluster, stage, monkeypatch, tmp_path):
     """As `stage`, on a machine with a cluster, whose user has no settings."""
-    for name, value in cluster.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.chdir(tmp_path)
+    use(cluster, monkeypatch, tmp_path)
     return stage
-
-
-def job_of(run):
-    """The number of a run's job, once there is one."""
-    wait_for(lambda: (entry := entries.find(run)) and entry.job)
-    return entries.find(run).job
-
-
-def busy(cluster):
-    """Give both nodes something else to do, until the jobs are cancelled; their numbers."""
-    sleep = ["--output=/dev/null", "--exclusive", "--wrap=sleep 600"]
-    numbers = [cluster.ask("sbatch", "--parsable", *sleep).strip() for _ in range(2)]
-    wait_for(lambda: all(cluster.job(n)["JobState"] == "RUNNING" for n in numbers))
-    return numbers
 
 
 def error_of(run):
     return last_end(run).error
+
+
+def reasons(stage):
+    return waits.reasons(stage.root, entries.read(stage.root))
 
 
 def test_a_run_stopped_by_its_time_limit_goes_on_to_the_same_ticket(
@@ -67,7 +52,7 @@ def test_a_run_stopped_by_its_time_limit_goes_on_to_the_same_ticket(
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
     )
-    wait_for(lambda: run.events_file.exists() and b'"epoch":3,' in run.events_file.read_bytes())
+    reaches(run, 3)
     number = job_of(run)
     cluster.ask("scancel", "--signal=USR1", "--batch", number)  # as Slurm does at the limit
     wait_for(lambda: cluster.job(number).get("Restarts") == "1")
@@ -79,38 +64,34 @@ def test_a_run_stopped_by_its_time_limit_goes_on_to_the_same_ticket(
     assert tickets(run) == tickets(here) and tickets(run)
     launch = run.launch()
     assert (launch.backend, launch.job, launch.attempt) == ("slurm", number, 2)
-    assert [event.attempt for event in Tail(run.events_file).read() if event.kind == "run_started"]
     wait_for(lambda: not stage.dispatched())
 
 
-def tickets(run):
-    return {path.parent.name: path.read_bytes() for path in run.levels.glob("*/ticket.safetensors")}
-
-
-def test_an_array_runs_each_of_its_runs_once(stage, cluster):
-    runs = stage.submit(*range(3), launch=ARRAY)
+def test_an_array_runs_each_of_its_runs_once_with_what_it_asked_for(stage, monkeypatch):
+    monkeypatch.setenv("BASH_ENV", "/evil")
+    launch = {"slurm": {"time": "10", "array": True, "gres": "gpu:1"}, "retries": 0}
+    runs = stage.submit(*range(3), launch=launch)
     for run in runs:
         stage.until(run, Status.FINISHED)
     launches = [run.launch() for run in runs]
     assert len({launch.job.partition("_")[0] for launch in launches}) == 1
     assert [launch.job.partition("_")[2] for launch in launches] == ["0", "1", "2"]
     assert [launch.attempt for launch in launches] == [1, 1, 1]
+    for run, launch in zip(runs, launches, strict=True):
+        told = json.loads((run.path / "environment.json").read_text())
+        assert told["CUDA_VISIBLE_DEVICES"] in ("0", "1")
+        assert launch.device.endswith(f"GPU {told['CUDA_VISIBLE_DEVICES']}")
+        assert (told["OMP_NUM_THREADS"], told["LTHTUI_ATTEMPT"]) == ("1", "1")
+        assert stat.S_IMODE(run.log_file.stat().st_mode) == 0o600
 
 
-def test_what_a_worker_is_told_on_a_node(stage, cluster, monkeypatch):
-    monkeypatch.setenv("BASH_ENV", "/evil")
-    slurm_ = {"time": "10", "gres": "gpu:1"}
-    [with_gpu] = stage.submit(0, launch={"slurm": slurm_, "threads": 1})
-    [without] = stage.submit(1, launch=JOB)
-    for run in (with_gpu, without):
-        stage.until(run, Status.FINISHED)
-    found = json.loads((with_gpu.path / "environment.json").read_text())
-    assert found["CUDA_VISIBLE_DEVICES"] in ("0", "1")
-    assert found["OMP_NUM_THREADS"] == "1" and found["LTHTUI_ATTEMPT"] == "1"
-    assert json.loads((without.path / "environment.json").read_text())["CUDA_VISIBLE_DEVICES"] == ""
-    assert with_gpu.launch().device.endswith(f"GPU {found['CUDA_VISIBLE_DEVICES']}")
-    assert without.launch().device.endswith("CPU")
-    assert stat.S_IMODE(with_gpu.log_file.stat().st_mode) & 0o077 == 0
+def test_without_devices_asked_for_a_run_sees_none(stage, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # of the login node, say
+    [run] = stage.submit(0, launch=JOB)
+    stage.until(run, Status.FINISHED)
+    told = json.loads((run.path / "environment.json").read_text())
+    assert told["CUDA_VISIBLE_DEVICES"] == ""
+    assert run.launch().device.endswith("CPU")
 
 
 def test_pending_and_running_jobs_are_stopped_and_resumed(stage, cluster):
@@ -136,19 +117,6 @@ def test_pending_and_running_jobs_are_stopped_and_resumed(stage, cluster):
     assert len({*numbers, *(run.launch().job for run in runs)}) == 6
 
 
-def reasons(stage):
-    return waits.reasons(stage.root, entries.read(stage.root))
-
-
-def test_one_that_does_not_stop_is_ended(stage, cluster):
-    stage.play({"ignore": "TERM"}, {"spawn": "session"}, {"wait": "never"})
-    [run] = stage.submit(0, launch=JOB)
-    wait_for((run.path / "spawned").exists)
-    stopping.cancel([run], grace=0.5)
-    assert status(run) == Status.STOPPED
-    assert not entries.find(run)
-
-
 def test_a_job_that_somebody_cancelled_by_hand_is_left_alone(stage, cluster):
     stage.play({"wait": "go"}, FINISH)
     [run] = stage.submit(0, launch=JOB)
@@ -157,25 +125,6 @@ def test_a_job_that_somebody_cancelled_by_hand_is_left_alone(stage, cluster):
     wait_for(lambda: not entries.find(run))
     assert status(run) == Status.STOPPED
     assert run.launch().attempt == 1
-
-
-def test_a_job_that_its_node_could_not_queue_again_is_submitted_again(
-    stage, cluster, monkeypatch, tmp_path
-):
-    """As where scontrol can't reach the controller from a node."""
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "scontrol").write_text("#!/bin/sh\necho JobState=UNKNOWN\n")
-    (tmp_path / "bin" / "scontrol").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
-    stage.play({"wait": "go"}, FINISH)
-    [run] = stage.submit(0, launch=JOB)
-    wait_for(run.heartbeat_file.exists)
-    number = job_of(run)
-    slurmcalls.cancel([number], "--signal=TERM", "--batch")
-    wait_for(lambda: (entry := entries.find(run)) and entry.job not in (None, number))
-    stage.allow("go")
-    stage.until(run, Status.FINISHED)
-    assert run.launch().attempt == 2
 
 
 def test_a_killed_job_is_lost_and_tried_again(stage, cluster):
@@ -238,51 +187,3 @@ def test_without_slurm_it_says_so(stage, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError, match="there is no sbatch here"):
         stage.submit(0, launch=JOB)
-
-
-def test_a_job_whose_run_is_not_wanted_any_more_does_nothing(stage, cluster):
-    others = busy(cluster)
-    [run] = stage.submit(0, launch=JOB)
-    number = job_of(run)
-    with entries.locked(stage.root):
-        run.queue_file.unlink()
-    cluster.ask("scancel", *others)
-    wait_for(lambda: cluster.job(number)["JobState"] == "COMPLETED")
-    assert f"Slurm job {number} is not wanted any more" in run.log_file.read_text()
-    assert not run.launch() and not run.events_file.exists()
-
-
-def test_a_run_that_slurm_has_already_is_not_submitted_again(stage, cluster):
-    """As after a queue process that was killed before it could note the number."""
-    stage.play({"wait": "go"}, FINISH)
-    [run] = stage.submit(0, launch=JOB)
-    number = job_of(run)
-    os.kill(dispatcher_of(stage), signal.SIGKILL)
-    wait_for(lambda: not stage.dispatched())
-    with entries.locked(stage.root):
-        entries.change(run, job=None)
-        lease.ensure(stage.root)
-    assert job_of(run) == number
-    stage.allow("go")
-    stage.until(run, Status.FINISHED)
-    assert run.launch().attempt == 1
-
-
-def dispatcher_of(stage):
-    found = subprocess.run(
-        ["pgrep", "-f", f"lthtui.launch.dispatcher {stage.root}$"], capture_output=True, text=True
-    )
-    return int(found.stdout)
-
-
-def test_a_queue_process_goes_on_where_a_killed_one_left_off(stage, cluster):
-    stage.play({"wait": "go"}, FINISH)
-    [run] = stage.submit(0, launch=JOB)
-    wait_for(lambda: status(run) == Status.RUNNING)
-    os.kill(dispatcher_of(stage), signal.SIGKILL)
-    wait_for(lambda: not stage.dispatched())
-    stage.allow("go")
-    wait_for(lambda: last_end(run))
-    queue.rouse(stage.root)
-    stage.until(run, Status.FINISHED)
-    assert run.launch().attempt == 1
