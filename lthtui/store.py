@@ -15,13 +15,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine import schema
+from engine import remote, schema
 from engine.errors import StoreError
 from engine.storefile import expected_version, foreign
 from lthtui.records import Curve, RunSummary, TicketRecord, curve, number, summary, ticket
 from lthtui.sqlstore import TESTED, SqlReader
 
-_PAGE = 1000
+_PAGE, _PAGES = 1000, 5000
+_LATEST = 253_402_300_800_000  # the year 10000, in milliseconds
+_EXACT = 2**53  # the largest step that is the same as a float
 _REMOTE_SECONDS = 5  # how often a server may have news
 _QUIET = {
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
@@ -93,7 +95,10 @@ class Store:
 
     @functools.cached_property
     def _client(self) -> Any:
-        return _import_mlflow().MlflowClient(self.uri)
+        client = _import_mlflow().MlflowClient(self.uri)
+        if self._file is None:
+            remote.guard(self.uri)
+        return client
 
     def _reader(self) -> SqlReader | ClientReader:
         """The fastest reader that can be trusted.
@@ -120,13 +125,18 @@ class Store:
         """Turn what sqlite3, MLflow and those below it raise into our one error."""
         try:
             yield
+        except StoreError:
+            raise
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{self._file or self.uri}: {error}") from None
         except Exception as error:
-            if type(error).__module__.partition(".")[0] not in ("mlflow", "sqlalchemy"):
-                raise
-            first = (str(error).splitlines() or [type(error).__name__])[0]
-            raise StoreError(f"{self.uri}: {first[:300]}") from None
+            if found := remote.reason(error):
+                raise found from None
+            foreign = type(error).__module__.partition(".")[0] in ("mlflow", "sqlalchemy")
+            if self._file is not None and not foreign:
+                raise  # a server may answer anything: whatever that breaks is no fault of ours
+            said = remote.scrub(remote.line(str(error), 300)) or type(error).__name__
+            raise StoreError(f"{self.uri}: {said}") from None
 
 
 class ClientReader:
@@ -145,12 +155,13 @@ class ClientReader:
                 run.info.run_name or "",
                 names[run.info.experiment_id],
                 run.info.status,
-                (run.info.start_time, run.info.end_time),
+                (_time(run.info.start_time), _time(run.info.end_time)),
                 {key: number(value) for key, value in run.data.metrics.items()},
                 dict(run.data.params),
                 dict(run.data.tags),
             )
             for run in found
+            if run.info.experiment_id in names
         ]
         return sorted(runs, key=lambda run: (-(run.start or 0), run.mlflow_run_id))
 
@@ -161,7 +172,7 @@ class ClientReader:
             [
                 (point.step, point.timestamp, point.value, False)
                 for point in found
-                if after is None or point.step > after
+                if abs(point.step) <= _EXACT and (after is None or point.step > after)
             ]
         )
 
@@ -176,13 +187,14 @@ class ClientReader:
                 model.name,
                 model.source_run_id or "",
                 names[model.experiment_id],
-                model.creation_timestamp,
+                _time(model.creation_timestamp) or 0,
                 model.artifact_location,
                 dict(model.params),
                 dict(model.tags),
                 _newest(model.metrics or []),
             )
             for model in found
+            if model.experiment_id in names
         )
         tickets = [one for one in made if one is not None]
         return sorted(tickets, key=lambda one: (-one.created, one.model_id))
@@ -204,14 +216,26 @@ def _import_mlflow() -> Any:
 
 
 def _all(search: Callable[..., Any], **arguments: Any) -> Iterator[Any]:
-    """Every result of a search that comes in pages."""
+    """Every result of a search that comes in pages.
+
+    Raises:
+        StoreError: the pages never end.
+    """
     token = None
-    while True:
+    for _ in range(_PAGES):
         page = search(max_results=_PAGE, page_token=token, **arguments)
         yield from page
-        token = page.token
+        before, token = token, page.token
         if not token:
             return
+        if token == before:
+            break
+    raise StoreError("the MLflow server's list of results never ends")
+
+
+def _time(milliseconds: int | None) -> int | None:
+    """A time that a calendar can show, or None."""
+    return milliseconds if milliseconds is not None and 0 <= milliseconds < _LATEST else None
 
 
 def _newest(metrics: list[Any]) -> dict[str, float]:
