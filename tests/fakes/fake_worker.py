@@ -13,6 +13,7 @@ one key each:
     {"ignore": "TERM"}                  from now on ignore a signal
     {"spawn": "group"}                  leave a sleeping grandchild behind; "session" gives it a
                                         session of its own, "held" also what this one has open
+    {"first": [...]}                    steps of the first attempt alone
     {"kill": 9}                         be ended by a signal
     {"exit": 3}                         end
 
@@ -130,6 +131,9 @@ def play(script, folder, directory, journal):
                 )
                 (directory.path / "spawned").write_text(str(child.pid))
                 child.returncode = 0  # left behind on purpose
+            case "first" if os.environ["LTHTUI_ATTEMPT"] == "1":
+                if code := play(value, folder, directory, journal):
+                    return code
             case "kill":
                 os.kill(os.getpid(), value)
             case "exit":

@@ -1,0 +1,165 @@
+"""Following runs that are tried again by themselves, and such as nobody but a person brings on."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+
+import pytest
+
+from engine.rundir import Status, status
+from lthtui.cli import main
+from lthtui.launch import devices, entries, lease, limits, queue, retrying, stopping
+from lthtui.launch.dispatcher import Dispatcher
+
+SPEC = """\
+name: play
+data: {name: digits, per_class: 5, validation: 100}
+model: {name: resnet20, width: 4}
+sparsifier: {name: imp, rate: 0.5, levels: 1, rewind: init}
+train: {epochs: 2, batch_size: 50}
+tracking: "off"
+launch: {retries: 2, devices: cpu}
+"""
+FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
+DIE = {"kill": 9}
+
+
+@pytest.fixture
+def here(stage, monkeypatch):
+    """A current folder with play.yaml; the queue process is a thread, with a short back-off.
+
+    What it has to say begins with the time, as in its log.
+    """
+    monkeypatch.chdir(stage.folder)
+    monkeypatch.setenv("LTHTUI_ROOT", str(stage.root))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("LTHTUI_USER", "me")
+    monkeypatch.setattr(retrying, "BACK_OFF", (0.2, 0.2))
+    monkeypatch.setattr("lthtui.headless.CHECK", 0.0)
+    monkeypatch.setattr(devices, "cores", lambda: 2)
+    (stage.folder / "play.yaml").write_text(SPEC)
+    threads = []
+
+    def ensure(root):
+        held = lease.take(root)
+        if held is None:
+            lease._wake(root)
+            return
+        threads.append(threading.Thread(target=lambda: Dispatcher(root).run(held)))
+        threads[-1].start()
+
+    monkeypatch.setattr(lease, "ensure", ensure)
+    yield stage
+    stopping.cancel(stage.runs(), grace=0)
+    for thread in threads:
+        thread.join()
+
+
+def lines(text):
+    """Lines about a run, without what differs from run to run."""
+    return [re.sub(r"\d{8}-play-[0-9a-f]{6}", "ID", one) for one in text.splitlines()]
+
+
+def test_a_run_that_is_tried_again_has_not_ended(here, capsys):
+    here.play({"print": "begin"}, {"first": [DIE]}, {"print": "end"}, FINISH)
+    assert main(["run", "play.yaml"]) == 0
+    told = [line for line in lines(capsys.readouterr().err) if line.startswith("play-s0")]
+    killed = "the worker was killed (signal 9); often the machine ran out of memory"
+    assert told == [
+        "play-s0  started on cpu",
+        f"play-s0  failed: {killed}; tried again in 0 s",
+        "play-s0  started on cpu, attempt 2",
+        "play-s0  finished",
+    ]
+
+
+def test_the_last_failure_counts_when_all_tries_failed(here, capsys):
+    here.play(DIE)
+    assert main(["run", "play.yaml"]) == 1
+    (run,) = here.runs()
+    assert (status(run), run.launch().attempt) == (Status.FAILED, 3)
+    told = [line for line in lines(capsys.readouterr().err) if line.startswith("play-s0  failed")]
+    assert [line.endswith("; tried again in 0 s") for line in told] == [True, True, False]
+
+
+def test_the_log_is_followed_across_tries(here, capsys):
+    here.play({"print": "begin"}, {"first": [DIE]}, {"wait": "go"}, {"print": "end"}, FINISH)
+    assert main(["run", "play.yaml", "-d"]) == 0
+    capsys.readouterr()
+    (run,) = here.runs()
+
+    def somebody():
+        here.wait(lambda: run.launch() and run.launch().attempt == 2)
+        here.allow("go")
+
+    thread = threading.Thread(target=somebody)
+    thread.start()
+    assert main(["logs", "-f", "play"]) == 0
+    thread.join()
+    shown = capsys.readouterr().out.splitlines()
+    assert [line for line in shown if "Z " not in line] == ["begin", "begin", "end"]
+
+
+def test_a_run_that_is_cancelled_before_it_is_tried_again_stays_as_it_is(here, monkeypatch):
+    monkeypatch.setattr(retrying, "BACK_OFF", (500.0, 500.0))
+    here.play(DIE)
+
+    def somebody():
+        here.wait(lambda: here.runs() and (one := entries.find(here.runs()[0])) and one.retries)
+        stopping.cancel(here.runs())
+
+    thread = threading.Thread(target=somebody)
+    thread.start()
+    assert main(["run", "play.yaml"]) == 75
+    thread.join()
+    (run,) = here.runs()
+    assert (status(run), run.launch().attempt) == (Status.STOPPED, 1)
+    assert retrying.due(run) is None and not retrying.goes_on(run)
+    here.play(FINISH)
+    assert main(["resume", "play"]) == 0
+    here.until(run, Status.FINISHED)
+
+
+def test_held_runs_are_not_waited_for(here, capsys):
+    assert main(["run", "play.yaml", "seeds=0,1", "--hold", "--json"]) == 75
+    said = capsys.readouterr()
+    assert len(re.findall("-s. waits: held; `lthtui release` lets it go", said.err)) == 2
+    summary = json.loads(said.out.splitlines()[-1])
+    assert [run["status"] for run in summary["runs"]] == ["queued", "queued"]
+
+
+def test_who_may_have_none_running_is_told(here, capsys):
+    queue.limit(here.root, "users", "me", 0)
+    assert main(["run", "play.yaml"]) == 75
+    assert "waits: me may have 0 running; `lthtui limit` changes that" in capsys.readouterr().err
+    with entries.locked(here.root):
+        limits.write(here.root, limits.Limits())
+    queue.rouse(here.root)
+    here.until(here.runs()[0], Status.FINISHED)
+
+
+@pytest.mark.parametrize(
+    ("steps", "code", "state"),
+    [([{"exit": 1}], 1, "failed"), ([{"exit": 75}], 75, "stopped")],
+)
+def test_a_run_behind_one_that_did_not_finish_ends_the_waiting(here, capsys, steps, code, state):
+    here.play(s0=steps, s1=[FINISH], s2=[FINISH])
+    main(["run", "play.yaml"])
+    (first,) = here.runs()
+    assert main(["run", "play.yaml", "seeds=1", "--after", "play-s0", "-d"]) == 0
+    capsys.readouterr()
+    assert main(["run", "play.yaml", "seeds=1,2", "--after", "play-s1"]) == 2  # after itself
+    assert main(["run", "play.yaml", "seeds=2", "--after", "play-s1"]) == code
+    (line,) = [line for line in lines(capsys.readouterr().err) if "waits:" in line]
+    assert line == (
+        f"ID-s2 waits: after ID-s1: after ID-s0, which is {state}; `lthtui resume ID-s0`"
+    )
+    here.play(FINISH)
+    assert main(["resume", "play-s0"]) == 0
+    for run in here.runs():
+        here.until(run, Status.FINISHED)
+    begins = [run.launch().time for run in here.runs()]
+    ids = [run.run_id[-2:] for run in here.runs()]
+    assert [seed for _, seed in sorted(zip(begins, ids, strict=True))] == ["s0", "s1", "s2"]
