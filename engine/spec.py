@@ -287,9 +287,10 @@ class RunSpec(Frozen):
     )
     tracking: str = Field(
         "local",
-        pattern=r"^(local|off|https?://[^\s@]+)$",
+        pattern=r"^(local|off|https?://[^\s@?#]+)$",
         max_length=500,
-        description="local (the MLflow store under the root), off, or an MLflow server's address",
+        description="local (the MLflow store under the root), off, or an MLflow server's address;"
+        " MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN, in the environment let lthtui in",
     )
     tags: dict[Name, str] = Field({}, description="free tags, shown in MLflow")
     launch: LaunchSpec = Field(LaunchSpec(), description="where it runs")

@@ -158,6 +158,7 @@ def test_settings_of_every_choice_have_bounds_descriptions_and_safe_defaults(kin
         {"unknown": 1},
         {"evaluate": ["layer_density", "layer_density"]},
         {"tracking": "http://user:secret@host"},
+        {"tracking": "https://host/?token=secret"},
     ],
 )
 def test_nothing_is_guessed(changes):
