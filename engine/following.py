@@ -18,7 +18,8 @@ import signal
 import sys
 import time
 
-from engine.errors import FAILED, OK, LthError, StoreAway, StoreDenied
+from engine import mlstore, storefile
+from engine.errors import FAILED, OK, LthError, StoreAway, StoreDenied, StoreError
 from engine.events import EpochEnded, RunEnded, Tail
 from engine.mirror import Mirror, begun, only_mirror
 from engine.rundir import RunDirectory
@@ -94,8 +95,27 @@ class Follower:
         except Exception as error:  # MLflow, SQLAlchemy and the system each raise their own
             if self._remote:
                 self._mirror = None  # a request may have arrived all the same: look again
+            elif not isinstance(error, LthError):
+                return self._examined(error)
             return why(error, self._directory.run_id)
         return None
+
+    def _examined(self, error: Exception) -> LthError:
+        """What is wrong with the local store, that a request failed; an empty one is made anew.
+
+        Its log is merged: on a full disk that may be all the room there is.
+        """
+        root = self._directory.root
+        if storefile.has_log(root / storefile.STORE):
+            with contextlib.suppress(StoreError):
+                storefile.merge_log(root / storefile.STORE)
+        try:
+            mlstore.ensure_store(root)
+        except LthError as found:
+            return found
+        if storefile.is_damage(error):
+            return StoreError(mlstore.damaged(root / storefile.STORE, error))
+        return why(error, self._directory.run_id)
 
     def _say(self, failure: LthError | None) -> None:
         """Tell of a failure, and of its end, in the run's log; not of each try."""

@@ -80,10 +80,13 @@ def ensure_store(root: Path) -> str:
                     _create(root)
         if not (os.access(file, os.W_OK) and os.access(root, os.W_OK)):
             raise StoreError(f"{file}: not writable; check its permissions and the mount")
+        if storefile.is_full(root):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
         if not is_local(root):
             _suit_network(root)
     except OSError as error:
-        raise StoreError(_reason(file, error)) from None
+        kind = StoreAway if error.errno == errno.ENOSPC else StoreError
+        raise kind(_reason(file, error)) from None
     _check(root)
     return uri
 
@@ -139,11 +142,9 @@ def _check(root: Path) -> None:
             found = storefile.version(store)
             homes = relocation.homes(store, root)
     except sqlite3.Error as error:
-        if "locked" in str(error):
-            raise StoreAway(
-                f"{file}: locked by another process; `lthtui doctor` says by whom"
-            ) from None
-        raise StoreError(damaged(file, error)) from None
+        if storefile.is_damage(error):
+            raise StoreError(damaged(file, error)) from None
+        raise StoreAway(_reason(file, error)) from None
     if found != storefile.expected_version():
         raise StoreError(storefile.foreign(file, found))
     if homes:
@@ -171,8 +172,9 @@ def _settle_in(root: Path, homes: tuple[Path, ...]) -> None:
 
 def damaged(file: Path, error: Exception) -> str:
     """What to say of a store that SQLite cannot read."""
+    why = str(error).splitlines()[0][:200]
     return (
-        f"{file}: damaged, or no MLflow store ({error}); `lthtui doctor --fix` moves it away and"
+        f"{file}: damaged, or no MLflow store ({why}); `lthtui doctor --fix` moves it away and"
         " rebuilds it from the run folders"
     )
 
@@ -181,10 +183,12 @@ def _reason(file: Path, error: Exception) -> str:
     """What went wrong with a store, in one line."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     code = error.errno if isinstance(error, OSError) else None
-    if code == errno.ENOSPC or "disk is full" in str(error):
-        return f"{file}: the disk is full; free some space"
+    if code == errno.ENOSPC or "disk is full" in str(error) or storefile.is_full(file.parent):
+        return f"{file}: the disk is full; free some space, such as by `lthtui gc`"
+    if "locked" in str(error):
+        return f"{file}: locked by another process; `lthtui doctor` says by whom"
     if isinstance(error, FileExistsError | NotADirectoryError):
         return f"{error.filename} is no folder; move it away, or choose another root"
     if isinstance(error, OSError):
         return f"{error.filename or file}: {error.strerror or text}"
-    return f"{file}: the MLflow store could not be created ({text})"
+    return f"{file}: the MLflow store cannot be used ({text}); `lthtui doctor` looks into it"

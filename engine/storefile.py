@@ -13,11 +13,13 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
+from engine import filesystems
 from engine.errors import StoreAway, StoreError
 
 STORE, ARTIFACTS, LOCK = "mlflow.db", "artifacts", ".mlflow.lock"
 BESIDE = ("-wal", "-shm", "-journal")
 _REVISION = re.compile(r'^((?:down_)?revision)\s*(?::[^=]*)?=\s*["\'](\w+)["\']', re.MULTILINE)
+SHARED_BYTES = 32_768  # of the shared memory beside a store with a write-ahead log
 _WRITE_AHEAD = 2  # the value of bytes 18 and 19 of a file with such a log
 
 
@@ -66,11 +68,26 @@ def end_log(file: Path, patience: float) -> None:
         ) from None
 
 
+def merge_log(file: Path, patience: float = 0.0) -> None:
+    """Merge a write-ahead log into its store, which frees what the log takes of the disk.
+
+    Raises:
+        StoreAway: somebody uses it, or the disk is full.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(file, timeout=patience)) as store:
+            (busy, *_) = store.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error as error:
+        raise StoreAway(f"{file}: its log could not be merged: {error}") from None
+    if busy:
+        raise StoreAway(f"{file}: its log is in use; try again later")
+
+
 def reader(file: Path, patience: float = 5.0) -> sqlite3.Connection:
     """A connection that only reads, for any thread; the caller closes it.
 
-    Where nothing can be written, the shared memory of a write-ahead log can't be made either: the
-    file is then read as it is.
+    Where nothing can be written, as on a full disk, the shared memory of a write-ahead log can't be
+    made either: the file is then read as it is, unless somebody else has it open.
 
     Args:
         patience: seconds to wait for somebody else's lock.
@@ -78,15 +95,42 @@ def reader(file: Path, patience: float = 5.0) -> sqlite3.Connection:
     Raises:
         sqlite3.Error: it can't be opened.
     """
-    alone = not os.access(file.parent, os.W_OK)
-    beside = file.with_name(file.name + "-shm").exists()
+    as_it_is = "" if _shared(file) or _can_share(file.parent) else "&immutable=1"
     return sqlite3.connect(
-        f"file:{quote(str(file))}?mode=ro{'&immutable=1' if alone and not beside else ''}",
+        f"file:{quote(str(file))}?mode=ro{as_it_is}",
         uri=True,
         timeout=patience,
         isolation_level=None,
         check_same_thread=False,
     )
+
+
+def _shared(file: Path) -> bool:
+    """Whether there is the memory that processes share over a store."""
+    try:
+        return file.with_name(f"{file.name}-shm").stat().st_size >= SHARED_BYTES
+    except OSError:
+        return False
+
+
+def _can_share(folder: Path) -> bool:
+    return os.access(folder, os.W_OK) and not is_full(folder)
+
+
+def is_full(folder: Path) -> bool:
+    """Whether a disk has no room even to open a store as usual."""
+    try:
+        return filesystems.of(folder).free < SHARED_BYTES
+    except OSError:
+        return False
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether SQLite, or whoever passes on what it said, found a store to be broken, or none.
+
+    All else may pass: a file is whole that is locked, or for which a full disk has no room to work.
+    """
+    return any(sign in str(error) for sign in ("malformed", "not a database", "no such table"))
 
 
 def version(store: sqlite3.Connection) -> str:

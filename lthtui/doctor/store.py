@@ -11,7 +11,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from engine import filesystems, relocation, storefile
-from engine.errors import StoreError
 from engine.launchspec import show_size
 from engine.storefile import STORE
 from lthtui.doctor import Case, Finding, Severity
@@ -54,7 +53,7 @@ def _readable(file: Path) -> str:
         found = storefile.version(store)
         (problem,) = store.execute("PRAGMA quick_check(1)").fetchone()
     if problem != "ok":
-        raise sqlite3.DatabaseError(problem.splitlines()[-1])
+        raise sqlite3.DatabaseError(f"malformed: {problem.splitlines()[-1]}")
     return found
 
 
@@ -65,6 +64,9 @@ def _unreadable(case: Case, error: sqlite3.Error) -> Finding:
     if not os.access(file, os.R_OK):
         remedy = f"ls -l {shlex.quote(str(file))}"
         return Finding("store", Severity.ERROR, f"{file} can't be read: {error}", remedy)
+    if not storefile.is_damage(error):
+        message = f"{file} can't be opened ({error}), as on a full disk"
+        return Finding("store", Severity.ERROR, message, "lthtui gc --dry-run")
     message = f"{file} is damaged ({error}); it would be moved aside and rebuilt from the runs"
     return Finding("store", Severity.ERROR, message, _fix(case), lambda: rebuild(case))
 
@@ -112,18 +114,7 @@ def _end(file: Path) -> str:
 
 
 def _merge(file: Path) -> str:
-    """Merge the log into the store.
-
-    Raises:
-        StoreError: somebody uses it, or the disk is full.
-    """
-    try:
-        with contextlib.closing(sqlite3.connect(file, timeout=LOCKED)) as store:
-            (busy, *_) = store.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    except sqlite3.Error as error:
-        raise StoreError(f"{file}: its log could not be merged: {error}") from None
-    if busy:
-        raise StoreError(f"{file}: its log is in use{_by(file)}; try again later")
+    storefile.merge_log(file, LOCKED)
     return "merged the store's write-ahead log into it"
 
 
