@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=BaseModel)
 HEARTBEAT_SECONDS = 5.0
-STALE_SECONDS = 6 * HEARTBEAT_SECONDS
+STALLED_SECONDS = 3 * HEARTBEAT_SECONDS  # without a sign of life a worker here is stalled,
+STALE_SECONDS = 6 * HEARTBEAT_SECONDS  # and one on another host is gone
 # How a worker leaves that was asked to stop: by itself, or before it could see to signals.
 LEFT = (RESUMABLE, -signal.SIGTERM, -signal.SIGINT, -signal.SIGUSR1)
 
@@ -78,11 +79,16 @@ class Heartbeat(BaseModel):
 
 
 class Request(BaseModel):
-    """request.json: what a client asks a running worker to do."""
+    """request.json: what a client asks a running worker to do.
+
+    Attributes:
+        attempt: the newest when it was asked; None from older versions.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     verb: Literal["stop", "pause"]
     time: float
+    attempt: int | None = None
 
 
 class _Within:
@@ -203,7 +209,9 @@ class RunDirectory:
 
     def ask(self, verb: Literal["stop", "pause"]) -> None:
         """Ask the worker to stop at the next step; the caller also sends it SIGTERM."""
-        write_json(self.request_file, Request(verb=verb, time=time.time()).model_dump())
+        launch = self.launch()
+        request = Request(verb=verb, time=time.time(), attempt=launch.attempt if launch else 0)
+        write_json(self.request_file, request.model_dump())
 
 
 def run_id(spec: RunSpec, day: str) -> str:
@@ -228,13 +236,23 @@ def status(directory: RunDirectory) -> Status:
         return _ended(ended.status, directory)
     if left and left.attempt >= attempt:
         return _left(left.code, directory)
-    return Status.LOST if attempt and not _request(directory) else _asked(directory)
+    return Status.LOST if attempt and not wish(directory) else _asked(directory)
+
+
+def wish(directory: RunDirectory) -> Request | None:
+    """What a client asked of the newest attempt; older requests are spent."""
+    request, launch = directory.request(), directory.launch()
+    if request is None or launch is None:
+        return request
+    if request.attempt is None:
+        return request if request.time >= launch.time else None
+    return request if request.attempt >= launch.attempt else None
 
 
 def stalled(directory: RunDirectory, now: float) -> bool:
     """Whether a running worker has given no sign of life for several intervals."""
     beat = directory.heartbeat()
-    return beat is not None and now - beat.time > STALE_SECONDS
+    return beat is not None and now - beat.time > STALLED_SECONDS
 
 
 def last_end(directory: RunDirectory) -> RunEnded | None:
@@ -304,16 +322,10 @@ def _left(code: int, directory: RunDirectory) -> Status:
     """What an exit code means where the worker could not say how it ended."""
     if code == 0:
         return Status.FINISHED
-    killed = code < 0 and _request(directory) is not None  # it did not stop in time when asked
+    killed = code < 0 and wish(directory) is not None  # it did not stop in time when asked
     return _asked(directory) if code in LEFT or killed else Status.FAILED
 
 
 def _asked(directory: RunDirectory) -> Status:
-    request = _request(directory)
+    request = wish(directory)
     return Status.PAUSED if request and request.verb == "pause" else Status.STOPPED
-
-
-def _request(directory: RunDirectory) -> Request | None:
-    """What a client asked of the newest attempt; older requests are spent."""
-    request, launch = directory.request(), directory.launch()
-    return request if request and (launch is None or request.time >= launch.time) else None

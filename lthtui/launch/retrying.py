@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from engine.causes import Cause
 from engine.errors import NO_ROOM
 from engine.events import LevelEnded, Tail
-from engine.rundir import Launch, RunDirectory, Status, last_end, status
+from engine.rundir import RunDirectory, Status, last_end, status, wish
 from lthtui.launch import lease
 from lthtui.launch.slots import Ledger
 
@@ -58,7 +58,7 @@ def due(directory: RunDirectory) -> Retry | None:
     where its spec can't be read.
     """
     why, launch = cause(directory), directory.launch()
-    if why is None or not why.passes or launch is None or _unwanted(directory, launch):
+    if why is None or not why.passes or launch is None or wish(directory):
         return None
     before = 0 if _progressed(directory, launch.attempt) else launch.retries
     if before >= directory.spec().launch.retries:
@@ -89,12 +89,6 @@ def _named(word: str | None) -> Cause:
         return Cause(word or "")
     except ValueError:  # of another version
         return Cause.ERROR
-
-
-def _unwanted(directory: RunDirectory, launch: Launch) -> bool:
-    """Whether somebody asked the newest attempt to stop."""
-    request = directory.request()
-    return request is not None and request.time >= launch.time
 
 
 def _looked_after(directory: RunDirectory) -> bool:

@@ -11,6 +11,7 @@ from engine.errors import Foreign, UsageError
 from engine.processes import Process
 from engine.rundir import (
     STALE_SECONDS,
+    STALLED_SECONDS,
     RunDirectory,
     Status,
     last_end,
@@ -165,6 +166,16 @@ def test_an_earlier_request_says_nothing_about_a_newer_attempt(run):
     assert status(run) == Status.STOPPED
 
 
+def test_a_request_is_known_by_its_attempt_whatever_the_clock_says(run):
+    launched(run, GONE, attempt=2, at=time.time() + 86_400)  # before the clock was set back
+    left(run, -9, attempt=2)
+    run.ask("pause")
+    assert status(run) == Status.PAUSED
+    launched(run, GONE, attempt=3, at=0)
+    left(run, -9, attempt=3)
+    assert status(run) == Status.FAILED
+
+
 def test_a_journal_of_a_newer_attempt_started_by_hand_counts(run):
     launched(run, GONE, attempt=1)
     left(run, 1, attempt=1)
@@ -230,8 +241,8 @@ def test_a_run_that_started_again_has_no_end_yet(run):
 def test_stalled_is_silence_for_several_intervals(run):
     assert not stalled(run, NOW)
     beat(run, ALIVE, at=NOW)
-    assert not stalled(run, NOW + STALE_SECONDS)
-    assert stalled(run, NOW + STALE_SECONDS + 1)
+    assert not stalled(run, NOW + STALLED_SECONDS)
+    assert stalled(run, NOW + STALLED_SECONDS + 1)
 
 
 def test_a_folder_without_a_spec_is_no_run(run):
