@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -126,16 +126,28 @@ def read(root: Path) -> list[Later]:
     return sorted(filter(None, found), key=lambda one: one.order)
 
 
-def drop(root: Path, dropped: Iterable[Later]) -> None:
-    """Forget commands."""
+def drop(root: Path, dropped: Sequence[Later]) -> None:
+    """Forget commands.
+
+    Raises:
+        UsageError: the root belongs to somebody else.
+    """
+    if not dropped:
+        return
     owner.check(root)
     with entries.locked(root):
         for one in dropped:
             _remove(root, one.name)
 
 
-def retry(root: Path, failed: Iterable[Later]) -> None:
-    """Have commands that failed carried out again."""
+def retry(root: Path, failed: Sequence[Later]) -> None:
+    """Have commands that failed carried out again.
+
+    Raises:
+        UsageError: the root belongs to somebody else.
+    """
+    if not failed:
+        return
     owner.check(root)
     with entries.locked(root):
         for one in failed:

@@ -49,10 +49,13 @@ def stuck(root: Path, runs: Iterable[RunDirectory]) -> dict[str, Obstacle]:
 
 
 def dispatched(root: Path) -> bool:
-    """Whether a queue process looks after this root's runs on this machine."""
+    """Whether a queue process looks after this root's runs on this machine, as far as is known."""
     if not (root / "queue").is_dir():
         return False
-    held = lease.take(root, LOCK_SH)
+    try:
+        held = lease.take(root, LOCK_SH)
+    except PermissionError:  # somebody else's root
+        return True
     if held is None:
         return True
     os.close(held)
