@@ -20,7 +20,7 @@ from lthtui.monitor import Monitor, Watched
 from lthtui.text import clean_line
 
 POLL = 0.1  # seconds between looks at the runs' folders
-DELIVERY = 20.0  # seconds that the queue process may take to tell MLflow what workers had not
+DELIVERY = 60.0  # seconds that the queue process may take to tell MLflow what workers had not
 CHECK = 1.0  # seconds between looks at whether somebody dispatches what waits
 
 
@@ -128,12 +128,16 @@ class Follower:
         return any(one not in stuck and not one.over for one in known)
 
     def _await_mlflow(self, interrupts: Interrupts) -> None:
-        """Stay until MLflow knows all of what has ended, if that takes no more than seconds."""
-        deadline, stops = time.monotonic() + DELIVERY, interrupts.count
+        """Stay until MLflow knows all of what has ended; Ctrl-C leaves that to the queue."""
+        began, stops, told = time.monotonic(), interrupts.count, False
         for run in [one for one in self.runs.values() if one.over]:
             while mirroring.needs(run.directory) and interrupts.count == stops:
-                if time.monotonic() > deadline:
+                waited = time.monotonic() - began
+                if waited > DELIVERY:
                     return
+                if waited > CHECK and not told:
+                    told = True
+                    self.display.say("MLflow gets the rest; Ctrl-C leaves that to the queue")
                 self._wake_queue()
                 time.sleep(POLL)
 
