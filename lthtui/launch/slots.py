@@ -57,11 +57,14 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def places(self) -> list[Place]:
         """Places that name a run. One that is not held any more belongs to a run that ended."""
-        return [place for path in sorted(self.folder.iterdir()) for place in _read(path)]
+        try:
+            paths = sorted(self.folder.iterdir())
+        except FileNotFoundError:  # which only whoever takes a place makes
+            return []
+        return [place for path in paths for place in _read(path)]
 
     def take(
         self, suited: Sequence[Device], holder: Holder, limits: Mapping[str, int] = NONE
@@ -94,6 +97,7 @@ class Ledger:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Keep others from taking or clearing places, so that what was counted stays true."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         file = os.open(f"{self.folder}.lock", flags, 0o600)
         try:

@@ -34,7 +34,7 @@ def gpus(cards):
 
 @pytest.fixture
 def ledger(tmp_path):
-    (tmp_path / "queue").mkdir()
+    (tmp_path / "queue" / "slots").mkdir(parents=True)
     return Ledger(tmp_path / "queue" / "slots")
 
 
