@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -236,3 +237,55 @@ def test_the_engine_writes_what_is_read_here(ours):
     with contextlib.closing(sqlite3.connect(ours / "mlflow.db")) as store:
         assert {v for (v,) in store.execute("SELECT version_num FROM alembic_version")} <= TESTED
     assert ensure_store(ours) == Store(ours).uri
+
+
+AS_NOBODY = """
+import os, sys
+from lthtui.cli import main
+from lthtui.store import Store
+
+def browse(root):
+    store = Store(root)
+    runs = store.runs()
+    curve = store.curve(runs[0].mlflow_run_id, "epoch/train_loss")
+    print(len(runs), len(store.tickets()), bool(store.version()), curve.values.size > 3)
+    print(os.access(root, os.W_OK), [main([*words, "--root", root]) for words in SHOWN])
+
+SHOWN = ["list"], ["show", "@last"]
+browse(sys.argv[1])  # imports what is read by the superuser only
+print("as nobody")
+os.setgid(65534), os.setuid(65534)
+browse(sys.argv[2])
+"""
+
+
+def _as_nobody(readable, copy) -> list[str]:
+    command = [sys.executable, "-c", AS_NOBODY, str(readable), str(copy)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.partition("as nobody\n")[2].splitlines()
+
+
+@pytest.mark.parametrize("log", ["merged", "left by a crash", "shared with a writer"])
+def test_another_user_browses_a_copy_that_is_not_theirs_to_write(ours, log):
+    if os.geteuid() != 0:
+        pytest.skip("only the superuser can become another user")
+    with contextlib.ExitStack() as open_:
+        # pytest's own folders are for the superuser's eyes only
+        folder = Path(open_.enter_context(tempfile.TemporaryDirectory()))
+        folder.chmod(0o755)
+        copy = shutil.copytree(ours, folder / "copy")
+        if log != "merged":
+            store = sqlite3.connect(copy / "mlflow.db")
+            open_.enter_context(contextlib.closing(store))
+            store.execute("UPDATE runs SET name = 'changed in the log'")
+            store.commit()
+        if log == "left by a crash":
+            leave = shutil.ignore_patterns("*-shm")
+            copy = shutil.copytree(copy, folder / "crashed", ignore=leave)
+        for path in (copy, *copy.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        before = sorted(path.name for path in copy.iterdir())
+        numbers, *_, answers = _as_nobody(ours, copy)
+        assert sorted(path.name for path in copy.iterdir()) == before
+    assert numbers == "4 10 True True" and answers == "False [0, 0]"
