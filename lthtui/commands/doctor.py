@@ -30,6 +30,13 @@ def doctor(
     fix: Annotated[
         bool, typer.Option("--fix", help="Do what is safe about what is wrong, and say what.")
     ] = False,
+    advise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="Instead, try how many runs of a spec should share a device; it should be idle.",
+        ),
+    ] = None,
     as_json: Json = False,
     root: Root = None,
 ) -> None:
@@ -39,6 +46,10 @@ def doctor(
     """
     from lthtui.doctor import Case, Severity, examine, treat
 
+    if advise is not None:
+        settings.use(root)
+        _advise(advise, as_json)
+        return
     folder = settings.root(root)
     findings = examine(Case(folder, ask))
     treated = treat(findings) if fix else []
@@ -57,6 +68,20 @@ def doctor(
         _show(findings)
     if any(found.severity == Severity.ERROR for found in findings):
         raise typer.Exit(FAILED)
+
+
+def _advise(name: str, as_json: bool) -> None:
+    from lthtui import specfiles
+    from lthtui.doctor import sharing
+
+    spec = specfiles.load(name)[0]
+    typer.echo(f"trying {clean_line(spec.name)}; this takes a minute or two...", err=True)
+    advice = sharing.measure(spec)
+    if as_json:
+        typer.echo(json.dumps(advice, indent=2))
+        return
+    for line in sharing.lines(advice):
+        typer.echo(clean_line(line))
 
 
 def _described(found: Finding) -> dict[str, str | bool | None]:

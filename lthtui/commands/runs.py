@@ -135,6 +135,8 @@ def launch(
         raise UsageError(f"{folder} cannot be written to ({why}); --root names another") from None
     for name in _on_other_images(submitted, ready):
         _say(f"{name} was trained on other images than its data.root gives now")
+    if short := _shortage(folder, submitted):
+        _say(f"{short}; runs wait for room, and `lthtui gc --dry-run` shows what could go")
     if detach:
         _detached(submitted, [*left, *awaiting.leave_runs(folder, awaited, turn)], as_json)
         return
@@ -146,6 +148,14 @@ def launch(
         watched, code = [*watched, *more], awaiting.worst(code, then, OK if complete else FAILED)
     _sum_up(watched, as_json)
     raise typer.Exit(code)
+
+
+def _shortage(root: Path, submitted: Sequence[Submitted]) -> str | None:
+    """Why the first of these runs has to wait for room on the disk."""
+    from lthtui.launch import space
+
+    first = next((one.directory for one in submitted if one.queued), None)
+    return space.shortage(root, first) if first else None
 
 
 def list_runs(as_json: Json = False, root: Root = None) -> None:

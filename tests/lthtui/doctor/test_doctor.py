@@ -178,6 +178,18 @@ def test_whose_root_it_is(doctor, root, run, monkeypatch):
     assert "belongs to root: it can be looked at, not changed" in found[0]["message"]
 
 
+def test_a_run_that_is_queued_without_room_is_told_at_once(disk, stage, tmp_path, capfd):
+    (tmp_path / "small.yaml").write_text(
+        "version: 1\ndata: digits\nmodel: resnet20\nsparsifier: dense\nlaunch: {retries: 0}\n"
+    )
+    command = ["run", str(tmp_path / "small.yaml"), "--root", str(stage.root), "--detach"]
+    assert main([*command, "--hold"]) == 0
+    assert "lthtui gc" not in capfd.readouterr().err
+    disk(free=10 * 2**20, size=10**12)
+    assert main([*command, "--hold", "--again"]) == 0
+    assert "disk: 10MiB free, 200MiB needed; runs wait for room" in capfd.readouterr().err
+
+
 # -- the queue --------------------------------------------------------------------------------
 
 
