@@ -85,7 +85,8 @@ def names_seed(word: str) -> bool:
 
 def every(root: Path) -> list[RunDirectory]:
     """All runs of a root, the oldest first."""
-    runs = [RunDirectory(root / "runs" / name) for name in _known(root)]
+    folder = root.absolute() / "runs"
+    runs = [RunDirectory(folder / name) for name in _known(root)]
     return sorted(runs, key=lambda run: (run.spec_file.stat().st_mtime_ns, run.run_id))
 
 
@@ -120,7 +121,8 @@ def _known(root: Path) -> list[str]:
         names = os.listdir(root / "runs")
     except FileNotFoundError:
         return []
-    return sorted(name for name in names if (root / "runs" / name / "spec.yaml").is_file())
+    runs = os.path.join(root, "runs")
+    return sorted(name for name in names if os.path.isfile(os.path.join(runs, name, "spec.yaml")))
 
 
 def _one(root: Path, known: list[str], word: str) -> str:

@@ -9,21 +9,23 @@ from __future__ import annotations
 import json
 import os
 import select
-import subprocess
 import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 from engine.errors import UsageError
-from engine.rundir import Launch, RunDirectory, Status, last_end, status, write_json
-from lthtui.launch import devices, entries, lease, limits, retrying
+from engine.rundir import Launch, RunDirectory, Status, next_attempt, status, write_json
+from lthtui.launch import devices, entries, lease, limits, mirroring
+from lthtui.launch.aftermath import Aftermath
 from lthtui.launch.backends import Worker, local
+from lthtui.launch.backends.slurm import Cluster
 from lthtui.launch.devices import Device
 from lthtui.launch.entries import Entry
+from lthtui.launch.later import Commands
 from lthtui.launch.limits import Limits
 from lthtui.launch.slots import Full, Holder, Ledger, Place, Taken
-from lthtui.launch.turns import Obstacle, Turns
+from lthtui.launch.turns import Obstacle, Turns, in_order
 
 RETRY = 1.0  # seconds until a run that could not be placed or started is tried again
 CLEARING = 0.05  # seconds until processes are looked at again that a run left behind
@@ -35,15 +37,19 @@ class Dispatcher:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._told: set[str] = set()
         self.ledger = Ledger(lease.slots(root))
         self.workers: dict[str, Worker] = {}
-        self.syncs: list[subprocess.Popen[bytes]] = []
+        self.cluster = Cluster(root, self._tell)
+        self.aftermath = Aftermath(root, self._tell)
+        self.commands = Commands(root, self._tell)
         self._waiting = entries.Waiting(root)
         self._limits = Limits()
         self._obstacles: dict[str, Obstacle] = {}
         self._noted: dict[str, str] | None = None
         self._wake = _open_wake_file(root)
-        self._told: set[str] = set()
+        self._put_off: set[str] = set()
+        self._looked_back = False
 
     def run(self, held: int) -> None:
         """Dispatch until nothing waits or runs, then give the lease back."""
@@ -51,10 +57,13 @@ class Dispatcher:
             self.collect()
             with entries.locked(self.root):
                 self.dispatch()
-                if not self._busy():
+                if self._looked_back and not self._busy():
                     os.close(held)  # under the lock, so that no client believes in it any more
                     return
-            self.wait()
+            self.aftermath.mirroring.poll()  # at first it looks at all runs, while the first train
+            self._looked_back = True
+            if self._busy():
+                self.wait()
 
     def collect(self) -> None:
         """Adopt what another queue process started; see to runs that have ended."""
@@ -62,38 +71,52 @@ class Dispatcher:
             if worker.ended():
                 worker.close()
                 del self.workers[run]
+        self._put_off = set()
         for place in self.ledger.places():
             directory = self._directory(place.holder.run_id)
             if place.held:
                 self._adopt(directory)
             elif directory.run_id not in self.workers:
-                self._ended(directory, place)
-        self.syncs = [process for process in self.syncs if process.poll() is None]
+                self._leave(directory, place)
+        for entry in self.cluster.look():
+            self.aftermath.see_to(self._directory(entry.run_id), entry)
+        for directory in filter(mirroring.needs, self.cluster.training()):
+            self.aftermath.mirroring.add(directory)
+        self.commands.collect()
+        self.commands.collect()
 
     def dispatch(self) -> None:
         """Start waiting runs in order; none overtakes another that waits for the same device."""
         self._limits = limits.read(self.root)
         turns = Turns(self.root, self._limits, self._running())
         spoken_for: set[str] = set()
-        self._obstacles = {}
-        for entry in self._waiting.read():
+        self._obstacles, jobs = {}, list[Entry]()
+        for entry in in_order(self._waiting.read()):
             directory = self._directory(entry.run_id)
-            if entry.run_id in self.workers:
+            if entry.run_id in self.workers or self._deleted(directory):
                 directory.queue_file.unlink(missing_ok=True)
                 continue
-            obstacle = turns.obstacle(entry) or self._place(entry, directory, spoken_for)
+            obstacle = None if entry.job else turns.obstacle(entry)
+            if obstacle is None and entry.launch.slurm:
+                jobs.append(entry)
+            else:
+                obstacle = obstacle or self._place(entry, directory, spoken_for)
             if obstacle:
                 self._obstacles[entry.run_id] = obstacle
-            else:
+            elif not entry.job:
                 turns.started(entry)
+        self.commands.start(turns)
+        self.cluster.submit(jobs)
+        self._obstacles |= {one.run_id: Obstacle(self.cluster.reason(one)) for one in jobs}
         self._note({run: found.reason for run, found in self._obstacles.items()})
 
     def wait(self) -> None:
         """Sleep until a run ends, a client calls, or it is time to try again."""
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
-        for worker in self.workers.values():
-            poll.register(worker.fileno(), select.POLLIN)
+        ends = [worker.fileno() for worker in self.workers.values()]
+        for end in (*ends, *self.aftermath.mirroring.filenos(), *self.commands.filenos()):
+            poll.register(end, select.POLLIN)
         poll.poll(1000 * self._patience())
         try:
             os.read(self._wake, 4096)
@@ -101,23 +124,36 @@ class Dispatcher:
             pass
 
     def _busy(self) -> bool:
-        """Whether something runs, will, or has left processes behind that hold its place."""
-        if self.workers or self.syncs or self.ledger.places():
+        """Whether something runs, will in time, or has left processes behind in its place."""
+        if self.workers or self.ledger.places() or self.aftermath.mirroring.busy:
             return True
-        return any(obstacle.passes for obstacle in self._obstacles.values())
+        if self.commands.busy or self.cluster.patience() is not None:
+            return True
+        return any(one.passes and one.at is not None for one in self._obstacles.values())
 
     def _patience(self) -> float:
-        left = any(place.holder.run_id not in self.workers for place in self.ledger.places())
-        if left or self.syncs:
-            return CLEARING
-        again = [found.at for found in self._obstacles.values() if found.at is not None]
-        return min(LONGEST, max(0.0, min(again, default=LONGEST + time.time()) - time.time()))
+        left = {place.holder.run_id for place in self.ledger.places()} - self.workers.keys()
+        if left:
+            return CLEARING if left - self._put_off else RETRY
+        now = time.time()
+        times = [found.at - now for found in self._obstacles.values() if found.at is not None]
+        asked = (self.cluster.patience(), self.aftermath.mirroring.patience())
+        return max(0.0, min([LONGEST, *times, *(one for one in asked if one is not None)]))
 
     def _directory(self, run: str) -> RunDirectory:
         return RunDirectory(self.root / "runs" / run)
 
     def _running(self) -> Counter[str]:
-        return Counter(place.holder.user for place in self.ledger.places() if place.held)
+        """How many runs each person has on devices and in the cluster's hands."""
+        placed = [place.holder.user for place in self.ledger.places() if place.held]
+        return Counter([*placed, *(one.user for one in self._waiting.read() if one.job)])
+
+    def _leave(self, directory: RunDirectory, place: Place) -> None:
+        """See to a run whose place is free; it is given up once there is room to queue it again."""
+        if self.aftermath.see_to(directory, place.holder):
+            self.ledger.clear(place)
+        else:
+            self._put_off.add(directory.run_id)
 
     def _adopt(self, directory: RunDirectory) -> None:
         launch = directory.launch()
@@ -131,9 +167,7 @@ class Dispatcher:
     ) -> Obstacle | None:
         """Start a run if a device has room; the devices that it waits for are spoken for then."""
         try:
-            suited = devices.eligible(
-                entry.launch.devices, entry.visible, entry.launch.memory
-            )
+            suited = devices.eligible(entry.launch.devices, entry.visible, entry.launch.memory)
         except UsageError as error:
             return self._troubled(f"{entry.run_id} can't be placed: {error}")
         free = [device for device in suited if device.name not in spoken_for]
@@ -160,46 +194,14 @@ class Dispatcher:
         directory.queue_file.unlink(missing_ok=True)
         return None
 
-    def _ended(self, directory: RunDirectory, place: Place) -> None:
-        """See to a run that has left its place: try it again, or bring MLflow up to date."""
+    def _deleted(self, directory: RunDirectory) -> bool:
+        """Whether somebody deleted the folder of a run that waits."""
         try:
-            self._try_again(directory, place.holder)
-            self._mirror(directory)
-        except (OSError, ValueError) as error:
-            self._tell(f"{directory.run_id} can't be looked after: {error}")
-        self.ledger.clear(place)
-
-    def _try_again(self, directory: RunDirectory, holder: Holder) -> None:
-        retry, why = retrying.due(directory), retrying.cause(directory)
-        if retry is None:
-            return
-        with entries.locked(self.root):
-            if directory.queue_file.exists():  # somebody was faster
-                return
-            spec = directory.spec()
-            again = Entry(
-                run_id=directory.run_id,
-                order=time.time_ns(),
-                priority=holder.priority,
-                visible=holder.visible,
-                user=holder.user,
-                host=entries.host(self.root),
-                not_before=time.time() + retry.delay,
-                retries=retry.retries,
-                alone=retry.alone,
-                launch=spec.launch,
-            )
-            entries.write(self.root, again)
-        count = f"{retry.retries} of {spec.launch.retries}"
-        self._tell(f"{directory.run_id}: {why}; tried again in {retry.delay:.0f} s ({count})")
-
-    def _mirror(self, directory: RunDirectory) -> None:
-        """Bring a run whose worker could not say goodbye up to date in MLflow."""
-        launch, ended = directory.launch(), last_end(directory)
-        if launch is None or (ended and ended.attempt >= launch.attempt):
-            return
-        if directory.spec().tracking != "off":
-            self.syncs.append(local.sync(directory))
+            directory.spec_file.stat()
+        except FileNotFoundError:
+            self._tell(f"{directory.run_id} waits no more: its folder was deleted")
+            return True
+        return False
 
     def _troubled(self, message: str) -> Obstacle:
         self._tell(message)
@@ -241,8 +243,8 @@ def _holder(entry: Entry, threads: int) -> Holder:
 
 def _launch(directory: RunDirectory, entry: Entry, threads: int, taken: Taken) -> Worker:
     """Start an attempt, which begins only once launch.json says so."""
-    attempt = _next_attempt(directory)
-    worker = local.start(directory, attempt, threads, taken)
+    attempt = next_attempt(directory)
+    worker = local.start(directory, attempt, threads, taken, entry.user)
     launch = Launch(
         attempt=attempt,
         backend=local.NAME,
@@ -259,15 +261,6 @@ def _launch(directory: RunDirectory, entry: Entry, threads: int, taken: Taken) -
         worker.close()
         raise
     return worker
-
-
-def _next_attempt(directory: RunDirectory) -> int:
-    before = directory.launch()
-    try:
-        fence = int(directory.attempt_file.read_text())
-    except (OSError, ValueError):
-        fence = 0
-    return max(fence, before.attempt if before else 0) + 1
 
 
 def _open_wake_file(root: Path) -> int:

@@ -17,7 +17,7 @@ from engine.launchspec import LaunchSpec
 from engine.rundir import RunDirectory, Status, run_id, status
 from engine.spec import RunSpec
 from lthtui import identity
-from lthtui.launch import devices, entries, lease, limits, owner, slots
+from lthtui.launch import devices, entries, later, lease, limits, owner, slots, waits
 from lthtui.launch.entries import Entry
 
 _ALIKE = re.compile(r"-([0-9a-f]{6}-s\d+)(?:-\d+)?$")  # what ids of the same settings share
@@ -73,13 +73,13 @@ def submit(
     it was made as a control of another run, or as none, it is noted that it stands for this, too.
 
     Raises:
-        UsageError: a run asks for a GPU that this machine does not have, would wait for itself, or
-            the root belongs to somebody else.
+        UsageError: a run asks for a GPU that this machine does not have or for what its cluster
+            refuses, would wait for itself, or the root belongs to somebody else.
         OSError: a folder or file can't be written; then nothing is queued.
     """
     root = root.absolute()
     owner.check(root)
-    _check_devices(specs)
+    _check_places(root, [spec.launch for spec in specs])
     with entries.locked(root):
         anchored = [_anchored(spec) for spec in specs]
         done = [*_choose(root, anchored, again)]
@@ -107,7 +107,7 @@ def submit(
 
 def preview(root: Path, specs: Sequence[RunSpec], *, again: bool = False) -> list[Submitted]:
     """What `submit` would do, without doing it."""
-    _check_devices(specs)
+    _check_places(root.absolute(), [spec.launch for spec in specs])
     return [*_choose(root.absolute(), [_anchored(spec) for spec in specs], again)]
 
 
@@ -122,11 +122,14 @@ def resume(runs: Sequence[RunDirectory], *, turn: Turn = NOW) -> list[Submitted]
     done = []
     for directory in runs:
         owner.check(directory.root)
+        _check_order(directory, turn.after)
+    for directory in runs:
         with entries.locked(directory.root):
             submitted = _known(directory)
             if submitted.queued:
-                _check_order(directory, turn.after)
-                _enqueue(directory, directory.spec().launch, turn)
+                launch = directory.spec().launch
+                _check_places(directory.root, [launch])
+                _enqueue(directory, launch, turn)
                 lease.ensure(directory.root)
         done.append(submitted)
     return done
@@ -160,10 +163,10 @@ def limit(root: Path, kind: Literal["users", "devices"], name: str, most: int | 
 
 def rouse(root: Path) -> None:
     """Have somebody look after what was left alone, such as after the machine was restarted."""
-    if not (root / "queue").is_dir() or owner.of(root) != os.geteuid():
+    if owner.of(root) != os.geteuid() or waits.dispatched(root):
         return
     waiting = (entry for entry in entries.read(root) if entry.here and not entry.hold)
-    if any(waiting) or slots.Ledger(lease.slots(root)).places():
+    if any(waiting) or slots.Ledger(lease.slots(root)).places() or later.due(root):
         lease.ensure(root)
 
 
@@ -178,11 +181,16 @@ def _change(runs: Sequence[RunDirectory], **fields: Any) -> list[RunDirectory]:
     return changed
 
 
-def _check_devices(specs: Sequence[RunSpec]) -> None:
-    """Refuse GPUs that are not here; without names there is nothing to ask the driver for."""
-    for spec in specs:
-        if not isinstance(spec.launch.devices, str) or spec.launch.memory:
-            devices.eligible(spec.launch.devices, _visible(), spec.launch.memory)
+def _check_places(root: Path, launches: Sequence[LaunchSpec]) -> None:
+    """Refuse GPUs that are not here, and what this machine's cluster would refuse."""
+    jobs = [launch for launch in launches if launch.slurm]
+    for launch in launches:
+        if launch.slurm is None and (not isinstance(launch.devices, str) or launch.memory):
+            devices.eligible(launch.devices, _visible(), launch.memory)
+    if jobs:
+        from lthtui.launch.backends import slurm
+
+        slurm.check(root, jobs)
 
 
 def _choose(root: Path, specs: Sequence[RunSpec], again: bool) -> Iterator[Submitted]:

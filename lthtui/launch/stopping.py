@@ -13,10 +13,10 @@ from typing import Literal
 from engine.errors import UsageError
 from engine.processes import Process
 from engine.rundir import RunDirectory, Status, status
-from lthtui.launch import entries
+from lthtui.launch import entries, owner, retrying
+from lthtui.launch.entries import Entry
 
 GRACE = 30.0  # seconds a worker gets to finish its step and write a checkpoint
-AT_ONCE = 16  # jobs of a cluster that are waited for side by side
 Verb = Literal["stop", "pause"]
 
 
@@ -26,7 +26,7 @@ def cancel(runs: Sequence[RunDirectory], *, grace: float = GRACE) -> None:
     A worker that is still there after `grace` seconds is killed with everything it started.
 
     Raises:
-        UsageError: a run is on another machine.
+        UsageError: a run is on another machine, or the root belongs to somebody else.
     """
     _stop(runs, "stop", grace)
 
@@ -37,26 +37,27 @@ def pause(runs: Sequence[RunDirectory], *, grace: float = GRACE) -> None:
 
 
 def _stop(runs: Sequence[RunDirectory], verb: Verb, grace: float) -> None:
-    jobs = [run for run in runs if (entry := entries.find(run)) and entry.job]
-    local = [run for run in runs if run not in jobs]
+    entry_of = {run.run_id: entries.find(run) for run in runs}
+    jobs = [(run, entry) for run in runs if (entry := entry_of[run.run_id]) and entry.job]
+    local = [run for run in runs if run not in [job for job, _ in jobs]]
+    for directory in runs:
+        owner.check(directory.root)
     for directory in local:
         _refuse_elsewhere(directory)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        stopped = [pool.submit(_stop_job, run, verb, grace) for run in jobs]
+    with ThreadPoolExecutor(1) as pool:
+        cluster = pool.submit(_stop_jobs, jobs, verb, grace)
         workers = [worker for run in local for worker in _dequeue(run, verb)]
         _signal_and_wait(workers, signal.SIGTERM, grace)
         _signal_and_wait(workers, signal.SIGQUIT, 30.0)  # a shim kills all its worker started
         _signal_and_wait(workers, signal.SIGKILL, 5.0)  # and its worker dies with it
-    for one in stopped:
-        one.result()
+    cluster.result()
 
 
-def _stop_job(directory: RunDirectory, verb: Verb, grace: float) -> None:
-    from lthtui.launch.backends import slurm
+def _stop_jobs(jobs: Sequence[tuple[RunDirectory, Entry]], verb: Verb, grace: float) -> None:
+    if jobs:
+        from lthtui.launch.backends import slurm
 
-    entry = entries.find(directory)
-    if entry is not None:
-        slurm.stop(directory, entry, verb, grace)
+        slurm.stop(jobs, verb, grace)
 
 
 def _refuse_elsewhere(directory: RunDirectory) -> None:
@@ -69,8 +70,7 @@ def _refuse_elsewhere(directory: RunDirectory) -> None:
 def _dequeue(directory: RunDirectory, verb: Verb) -> Iterator[Process]:
     """Take a run out of the queue for good, and yield what runs of it already."""
     with entries.locked(directory.root):
-        state = status(directory)
-        if state in (Status.QUEUED, Status.RUNNING):
+        if retrying.goes_on(directory):
             directory.ask(verb)
         directory.queue_file.unlink(missing_ok=True)
     for sign in (directory.launch(), directory.heartbeat()):

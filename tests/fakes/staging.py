@@ -31,13 +31,14 @@ class Stage:
         """From now on workers do these steps, or those for the part of a run id."""
         self.script.write_text(json.dumps(per_run or list(steps)))
 
-    def specs(self, *seeds, **settings):
+    def specs(self, *seeds, launch=None, **settings):
+        """Specs of runs that are not tried again by themselves, unless `launch` says so."""
         fixed = {
             "name": "play",
             "data": "digits",
             "model": "resnet20",
             "sparsifier": "dense",
-            "launch": {"retries": 0},
+            "launch": {"retries": 0, **(launch or {})},
         }
         return [RunSpec.model_validate({**fixed, "seed": s, **settings}) for s in seeds]
 

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 from engine.processes import Process
 from engine.rundir import Launch, RunDirectory
@@ -67,8 +68,12 @@ def worker_command(*arguments: str) -> list[str]:
     return [*program, *arguments]
 
 
-def start(directory: RunDirectory, attempt: int, threads: int, taken: Taken) -> LocalWorker:
+def start(
+    directory: RunDirectory, attempt: int, threads: int, taken: Taken, user: str
+) -> LocalWorker:
     """Start a shim that waits for `release`, and leave the place on the device to it.
+
+    `user` is who queued the run.
 
     Raises:
         OSError: no process can be started.
@@ -80,7 +85,7 @@ def start(directory: RunDirectory, attempt: int, threads: int, taken: Taken) -> 
         child = subprocess.Popen(
             [*shim, "--", *worker_command(str(directory.path))],
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **_environment(attempt, threads, taken.device)},
+            env={**os.environ, **_environment(attempt, threads, taken.device, user)},
             pass_fds=(wait, taken.file),
             start_new_session=True,
         )
@@ -103,22 +108,29 @@ def adopt(launch: Launch) -> LocalWorker | None:
         return None
 
 
-def _environment(attempt: int, threads: int, device: str) -> dict[str, str]:
+def _environment(attempt: int, threads: int, device: str, user: str) -> dict[str, str]:
     return {
         **QUIET,
         **devices.environment(device),
         "PYTHONUNBUFFERED": "1",
         "LTHTUI_ATTEMPT": str(attempt),
         "OMP_NUM_THREADS": str(threads),
+        "LTHTUI_USER": user,
     }
 
 
-def sync(directory: RunDirectory) -> subprocess.Popen[bytes]:
-    """Start bringing MLflow up to date with the journal of a run whose worker is gone."""
+def sync(
+    *runs: RunDirectory, report: IO[bytes] | int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
+    """Start bringing MLflow up to date with the journals of runs whose workers are gone.
+
+    `report` gets what goes wrong, then one line of JSON.
+    """
     return subprocess.Popen(
-        worker_command("sync", str(directory.path)),
+        worker_command("sync", *(str(run.path) for run in runs)),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,  # a report for scripts; what goes wrong is on stderr
+        stdout=report,
+        stderr=subprocess.STDOUT,
         env={**os.environ, **QUIET, **devices.environment(devices.CPU)},
         start_new_session=True,
     )
