@@ -1,4 +1,4 @@
-"""Most runs at once of a person and on a device, as set for a root: queue/limits.json."""
+"""Most runs at once of a person and on a device, as set for a root: queue/limits."""
 
 from __future__ import annotations
 
@@ -40,4 +40,4 @@ def write(root: Path, limits: Limits) -> None:
 
 
 def _file(root: Path) -> Path:
-    return root / "queue" / "limits.json"
+    return root / "queue" / "limits"

@@ -29,7 +29,7 @@ def test_limits_are_set_changed_and_lifted_one_by_one(stage, idle):
 @pytest.mark.parametrize("text", ["", "{", '{"users": {"a": -1}}', '{"users": {"a": "many"}}'])
 def test_a_file_that_says_nothing_limits_nobody(stage, idle, text):
     queue.limit(stage.root, "users", "alice", 2)
-    (stage.root / "queue" / "limits.json").write_text(text)
+    (stage.root / "queue" / "limits").write_text(text)
     assert limits.read(stage.root) == Limits()
 
 
