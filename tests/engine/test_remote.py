@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from mirrored import run_of
+from mirrored import in_store, run_of
 from servers import GONE, LOST, Answer, mlflow_server, proxy
 from waiting import PATIENCE, wait_for
 
@@ -53,26 +53,6 @@ def client_of(address):
 
     remote.guard(address)
     return MlflowClient(address)
-
-
-def in_store(where, experiment, key="epoch/train_loss"):
-    """What can be seen of an experiment, less what no two stores have in common."""
-    store = Store(where)
-    runs = [dataclasses.asdict(run) for run in store.runs(experiment)]
-    tickets = [dataclasses.asdict(ticket) for ticket in store.tickets(experiment)]
-    names = {run["mlflow_run_id"]: run["run_id"] for run in runs}
-    for run in runs:
-        curve = store.curve(run.pop("mlflow_run_id"), key)
-        run["curve"] = [curve.steps.tolist(), curve.times.tolist(), curve.values.tolist()]
-        run["tags"] = {k: v for k, v in run["tags"].items() if k not in ("lthtui.directory",)}
-        run["tags"]["mlflow.note.content"] = run["tags"]["mlflow.note.content"].partition("lth")[0]
-        assert run["params"].pop("tracking")
-    for ticket in tickets:
-        ticket["run"] = names[ticket.pop("mlflow_run_id")]
-        for own in ("model_id", "created", "artifacts"):
-            del ticket[own]
-    key = "level"
-    return runs, sorted(tickets, key=lambda ticket: (ticket["run_id"], ticket[key]))
 
 
 def files(client, found, path=""):

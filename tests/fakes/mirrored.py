@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import sqlite3
 
 from rundirs import FakeRun
 
 from engine.events import Tail
+from lthtui.store import Store
 
 
 class KeptRun(FakeRun):
@@ -76,3 +78,22 @@ def expected_rows(run) -> list[tuple]:
 
 def known(root) -> list[tuple]:
     return [row for row in rows(root) if row[1].startswith(("epoch/", "level/"))]
+
+
+def in_store(where, experiment, key="epoch/train_loss"):
+    """What can be seen of an experiment, less what no two stores have in common."""
+    store = Store(where)
+    runs = [dataclasses.asdict(run) for run in store.runs(experiment)]
+    tickets = [dataclasses.asdict(ticket) for ticket in store.tickets(experiment)]
+    names = {run["mlflow_run_id"]: run["run_id"] for run in runs}
+    for run in runs:
+        curve = store.curve(run.pop("mlflow_run_id"), key)
+        run["curve"] = [curve.steps.tolist(), curve.times.tolist(), curve.values.tolist()]
+        run["tags"] = {k: v for k, v in run["tags"].items() if k != "lthtui.directory"}
+        run["tags"]["mlflow.note.content"] = run["tags"]["mlflow.note.content"].partition("lth")[0]
+        assert run["params"].pop("tracking")
+    for ticket in tickets:
+        ticket["run"] = names[ticket.pop("mlflow_run_id")]
+        for own in ("model_id", "created", "artifacts"):
+            del ticket[own]
+    return runs, sorted(tickets, key=lambda ticket: (ticket["run_id"], ticket["level"]))
