@@ -132,7 +132,7 @@ def _try(
             workers = [_start(stack, arguments, device, log) for _ in range(runs)]
             for worker in workers:
                 _read(worker, deadline)
-            memory = (free - _memory(device)) // runs
+            memory = _taken(device, free, workers)
             for worker in workers:
                 _tell(worker)
             paces = [
@@ -145,7 +145,7 @@ def _try(
         threads=spec.launch.share(devices.cores()),
         images_per_second=sum(pace.images_per_second for pace in paces),
         seconds_per_step=sum(pace.seconds_per_step for pace in paces) / runs,
-        memory=max(0, memory),
+        memory=memory,
     )
 
 
@@ -207,3 +207,11 @@ def _memory(device: Device) -> int:
     import psutil
 
     return int(psutil.virtual_memory().available)
+
+
+def _taken(device: Device, free: int, workers: Sequence[subprocess.Popen[bytes]]) -> int:
+    """Bytes that each worker has taken of what was free before."""
+    if device.name != CPU:
+        return max(0, free - _memory(device)) // len(workers)
+    pages = [Path(f"/proc/{worker.pid}/statm").read_text().split()[1] for worker in workers]
+    return sum(map(int, pages)) * os.sysconf("SC_PAGE_SIZE") // len(workers)

@@ -88,6 +88,7 @@ def test_no_more_are_tried_than_there_is_memory_for(play):
 def test_the_cpus_cores_are_divided_and_each_run_has_one(play, tmp_path):
     rows = play({1: 100, 2: 200, 4: 300, 8: 900}, devices.cpu(), seconds=0.5)
     assert [(row.runs, row.threads) for row in rows] == [(1, 4), (2, 2), (4, 1)]
+    assert all(2**20 < row.memory < 2**30 for row in rows)  # that of a bare interpreter
     assert json.loads((tmp_path / "seen.json").read_text()) == ["pace", "0.5", 1, ""]
 
 
