@@ -37,9 +37,10 @@ class Aftermath:
             was: what its place or its entry said of it.
         """
         try:
-            retry = retrying.due(directory)
-            if retry is not None:
-                self._queue(directory, was, retry)
+            with entries.locked(self._root):  # so that nobody asks it to stop meanwhile
+                retry = retrying.due(directory)
+                if retry is not None and not directory.queue_file.exists():
+                    self._queue(directory, was, retry)
             self.mirroring.add(directory)
         except (OSError, ValueError) as error:
             self._tell(f"{directory.run_id} can't be looked after: {error}")
@@ -60,9 +61,6 @@ class Aftermath:
             alone=retry.alone,
             launch=launch,
         )
-        with entries.locked(self._root):
-            if directory.queue_file.exists():  # somebody was faster
-                return
-            entries.write(self._root, again)
+        entries.write(self._root, again)
         count = f"{retry.retries} of {launch.retries}"
         self._tell(f"{directory.run_id}: {why}; tried again in {retry.delay:.0f} s ({count})")
