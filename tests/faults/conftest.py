@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from criteria import CRITERIA, Criterion
+from lab import WORKER, Lab
 from staging import staged
 
 OUTCOMES = {"passed": "met", "failed": "NOT MET", "error": "NOT MET", "skipped": "not run"}
@@ -21,6 +22,13 @@ OUTCOMES = {"passed": "met", "failed": "NOT MET", "error": "NOT MET", "skipped":
 def stage(tmp_path, monkeypatch):
     """A root whose workers play scripts; `play` says what they do."""
     yield from staged(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def lab(stage, monkeypatch):
+    """Real workers in the place of those that play scripts; they may be told when to die."""
+    monkeypatch.setenv("LTHTUI_WORKER", WORKER)
+    return Lab(stage)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

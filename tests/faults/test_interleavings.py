@@ -18,7 +18,17 @@ from engine.events import Journal, LevelEnded, RunEnded
 from engine.processes import Process
 from engine.rundir import RunDirectory, Status, status, write_json
 from engine.spec import RunSpec
-from lthtui.launch import devices, dispatcher, entries, lease, limits, queue, retrying, stopping
+from lthtui.launch import (
+    aftermath,
+    devices,
+    dispatcher,
+    entries,
+    lease,
+    limits,
+    queue,
+    retrying,
+    stopping,
+)
 from lthtui.launch.backends import local
 from lthtui.launch.devices import Device
 from lthtui.launch.dispatcher import Dispatcher
@@ -105,6 +115,7 @@ class World:
         self.counts: Counter[str] = Counter()
         self.asked: dict[str, list[tuple[int, int, str]]] = {}  # run: (begin, end, verb)
         self.kills: list[int] = []
+        self.seen_to: set[tuple[str, int]] = set()
         self.open: dict[int, tuple[str, ...]] = {}
         self.now = 0
         self.specs = [_spec(seed) for seed in range(6)]
@@ -130,15 +141,14 @@ class World:
             fake = self._fake(launch.process.pid)
             return fake if fake.alive else None
 
-        def sync(directory):
-            self.counts["syncs"] += 1
-            return Synced()
+        def mirroring(*_):
+            return FakeMirroring(self)
 
         patch.setattr(Dispatcher, "dispatch", dispatch)
         patch.setattr(Dispatcher, "wait", lambda this: self._sleep(this))
         patch.setattr(local, "start", start)
         patch.setattr(local, "adopt", adopt)
-        patch.setattr(local, "sync", sync)
+        patch.setattr(aftermath, "Mirroring", mirroring)
         patch.setattr(lease, "detach", self._detach)
         patch.setattr(entries, "person", lambda: PEOPLE[hash(self._name()) % 2])
         patch.setattr(devices, "gpus", lambda: GPUS)
@@ -285,13 +295,16 @@ class World:
 
     def check_end(self) -> None:
         """Nothing is left that waits without a reason, or runs, or holds a place."""
-        assert not [*(self.root / "queue" / "slots").iterdir()]
+        assert not [*(self.root / "queue").glob("slots/*")]
         states = {run.run_id: status(run) for run in self.runs()}
         assert Status.RUNNING not in states.values()
         for run in self.runs():
             state, entry = states[run.run_id], entries.find(run)
             verbs = [verb for _, _, verb in sorted(self.asked.get(run.run_id, ()))]
             stopped = bool({"cancel", "pause"} & set(verbs))
+            if launch := run.launch():
+                told = (run.run_id, launch.attempt) in self.seen_to
+                assert told, f"{run.run_id}: nobody saw to its end"
             if state == Status.QUEUED:
                 assert entry is not None
                 ahead = [states.get(one) for one in entry.after]
@@ -374,11 +387,20 @@ class World:
             fake.end("stop" if fake.asked else self.random.choice(ENDS))
 
 
-class Synced:
-    """A sync that is done."""
+class FakeMirroring:
+    """Nothing is brought over into MLflow, but noted that somebody was asked to."""
 
-    def poll(self) -> int:
-        return 0
+    busy, patience, filenos = False, staticmethod(lambda: None), staticmethod(lambda: [])
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def add(self, directory: RunDirectory) -> None:
+        launch = directory.launch()
+        self._world.seen_to.add((directory.run_id, launch.attempt if launch else 0))
+
+    def poll(self) -> None:
+        """Nothing is under way."""
 
 
 VERBS = ["submit"] * 4 + ["cancel", "pause", "resume", "resume", "hold", "release", "release"]
