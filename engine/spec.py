@@ -213,6 +213,15 @@ class Controls(Frozen):
     )
 
 
+def _of_today(version: Any) -> Any:
+    if type(version) is int and version > 1:
+        raise ValueError(
+            f"a spec of version {version} is of a newer lthtui; this one reads version 1: update"
+            " lthtui, or write the spec anew"
+        )
+    return version
+
+
 def _plain_evaluation_list(value: tuple[Settings, ...]) -> tuple[Settings, ...]:
     names = [one.name for one in value]
     if len(set(names)) < len(names):
@@ -253,7 +262,9 @@ Kept = Annotated[
 class RunSpec(Frozen):
     """One run: one seed, everything resolved. Stored as `spec.yaml` in the run's folder."""
 
-    version: Literal[1] = Field(1, description="version of the spec format")
+    version: Annotated[Literal[1], BeforeValidator(_of_today)] = Field(
+        1, description="version of the spec format"
+    )
     name: Name = Field(description="name of the spec; letters, digits, '.', '_' and '-'")
     experiment: Name | None = Field(
         None, description="MLflow experiment; the spec file's name unless given"

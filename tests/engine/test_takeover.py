@@ -66,10 +66,13 @@ LONGER: dict[str, list[tuple[dict[str, Any], dict[str, Any], int]]] = {
         ({"mask": "same_layer"}, FLAT, -1),  # from where the ticket was rewound to
     ],
 }
+# One of each kind by default; the others differ from them in what is pruned, not in how they grow.
+ALIKE = {"imp-2", "imp-3", "imp-5", "static-0", "random-0", "magnitude_init-0", "grasp-0",
+         "synflow-0", "set-0", "snfs-0", "ticket-0"}  # fmt: skip
 CASES = [
-    pytest.param(name, *case, id=f"{name}-{number}")
+    pytest.param(name, *case, id=id, marks=[pytest.mark.fault] if id in ALIKE else [])
     for name, cases in LONGER.items()
-    for number, case in enumerate(cases)
+    for id, case in ((f"{name}-{number}", case) for number, case in enumerate(cases))
 ]
 
 
