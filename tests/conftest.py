@@ -6,6 +6,7 @@ import os
 import runpy
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -67,6 +68,18 @@ def run_folder(tmp_path: Path) -> Callable[..., RunDirectory]:
         return directory
 
     return make
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that MLflow made; where it is copied to, it has to be relocated."""
+    from engine.tracking import ensure_store
+
+    root = tmp_path_factory.mktemp("template")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # MLflow's own
+        ensure_store(root)
+    return root / "mlflow.db"
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 from torch import Tensor
 
 from engine import images, relocation, setup, training
-from engine.tracking import ensure_store
 
 
 @pytest.fixture
@@ -33,14 +32,6 @@ def fed(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[tuple[Tensor, Tensor]
 
     monkeypatch.setattr(training.Training, "inputs", watched)
     return seen
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store that MLflow made."""
-    root = tmp_path_factory.mktemp("template")
-    ensure_store(root)
-    return root / "mlflow.db"
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from rundirs import FakeRun
 from stored import WEIGHTS, store_levels, store_partial, weights
 
+from engine import relocation
 from engine.filesystems import locked
 from engine.rundir import RunDirectory
 from engine.tracking import sync
@@ -27,9 +29,14 @@ DEAD = 2**22 + 1  # no process has this number
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("LTHTUI_ROOT", str(tmp_path / "mlruns"))
-    return tmp_path / "mlruns"
+def root(tmp_path, monkeypatch, template) -> Path:
+    """A root whose store exists."""
+    root = tmp_path / "mlruns"
+    root.mkdir()
+    shutil.copy(template, root)
+    relocation.relocate(root).backup.unlink()
+    monkeypatch.setenv("LTHTUI_ROOT", str(root))
+    return root
 
 
 def finished(root, name="run", seed=0, **changes) -> RunDirectory:
@@ -177,7 +184,6 @@ def test_leftovers_go_when_nobody_can_still_want_them(root):
 def test_of_another_machines_files_only_old_ones_are_left_over(root, monkeypatch):
     from lthtui import leftovers
 
-    root.mkdir()
     new, old = root / f".new.{DEAD}.tmp", root / f".old.{DEAD}.tmp"
     for path in (new, old):
         path.touch()

@@ -16,9 +16,12 @@ from lthtui.cli import main
 
 
 @pytest.fixture(scope="session")
-def logged_once(tmp_path_factory) -> Path:
+def logged_once(tmp_path_factory, template) -> Path:
     """A root with a finished run that MLflow knows."""
     root = tmp_path_factory.mktemp("logged") / "mlruns"
+    root.mkdir()
+    shutil.copy(template, root)
+    relocation.relocate(root).backup.unlink()
     sync(run_of(root).start().train(3).end().directory)
     return root
 

@@ -18,7 +18,6 @@ from rundirs import FakeRun
 from engine.processes import Process
 from engine.rundir import Launch, RunDirectory, Status, status, write_json
 from engine.tracking import sync
-from lthtui.commands import tickets
 from lthtui.doctor import store as checks
 from lthtui.store import Store
 
@@ -186,8 +185,7 @@ def lose(run: FakeRun) -> RunDirectory:
     return run.directory
 
 
-def test_lost_runs_are_told_and_not_left_running_in_mlflow(doctor, root, monkeypatch):
-    monkeypatch.setattr("lthtui.commands.doctor.ask", tickets.ask)  # as it is done by hand
+def test_lost_runs_are_told_and_not_left_running_in_mlflow(doctor, root):
     run = FakeRun(root, "gone", levels=1).start().train(1)
     lose(run)
     sync(run.directory)
