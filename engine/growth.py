@@ -18,7 +18,8 @@ from engine.errors import UsageError
 from engine.plan import Level, Plan, Planned, plan
 from engine.rundir import RunDirectory
 from engine.sources import TICKET
-from engine.spec import Constant, Cosine, RunSpec
+from engine.spec import RunSpec
+from engine.trainspec import Constant, Cosine
 
 if TYPE_CHECKING:
     from engine.sparsifier import Sparsifier

@@ -17,7 +17,7 @@ from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
 from engine.errors import Damaged
-from engine.spec import Adam, Constant, Cosine, MultiStep, Sgd, Step, TrainSpec
+from engine.trainspec import Adam, Constant, Cosine, MultiStep, Sgd, Step, TrainSpec
 
 
 def learning_rate(train: TrainSpec, position: int, steps_per_epoch: int) -> float:

@@ -21,7 +21,8 @@ from engine.plan import Level, Plan
 from engine.sources import Source
 from engine.sparsifiers import _schedules, _shares, _topology, _updates
 from engine.sparsifiers._churn import Churn
-from engine.spec import RunSpec, Sgd
+from engine.spec import RunSpec
+from engine.trainspec import Sgd
 
 if TYPE_CHECKING:
     from torch import Tensor

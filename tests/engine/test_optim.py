@@ -13,7 +13,7 @@ from torch.nn import functional
 from engine.durations import Duration
 from engine.errors import Damaged
 from engine.optim import Optimizer, last_learning_rate, learning_rate
-from engine.spec import TrainSpec
+from engine.trainspec import TrainSpec
 
 
 def spec(optimizer="sgd", **train):
@@ -377,7 +377,7 @@ def test_a_step_imports_no_compiler(optimizer):
 import sys
 import torch
 from engine.optim import Optimizer
-from engine.spec import TrainSpec
+from engine.trainspec import TrainSpec
 parameter = torch.nn.Parameter(torch.ones(2, 2))
 optimizer = Optimizer(TrainSpec.model_validate({{"optimizer": {optimizer!r}}}), [("w", parameter)])
 parameter.grad = torch.ones(2, 2)
