@@ -16,7 +16,7 @@ from pathlib import Path
 
 from engine.errors import UsageError
 from engine.rundir import Launch, RunDirectory, Status, next_attempt, status, write_json
-from lthtui.launch import devices, entries, lease, limits, mirroring
+from lthtui.launch import devices, entries, lease, limits, mirroring, sweeping
 from lthtui.launch.aftermath import Aftermath
 from lthtui.launch.backends import Worker, local
 from lthtui.launch.backends.slurm import Cluster
@@ -76,13 +76,15 @@ class Dispatcher:
             directory = self._directory(place.holder.run_id)
             if place.held:
                 self._adopt(directory)
-            elif directory.run_id not in self.workers:
+            if directory.run_id in self.workers:
+                continue
+            sweeping.sweep(directory)
+            if not place.held:
                 self._leave(directory, place)
         for entry in self.cluster.look():
             self.aftermath.see_to(self._directory(entry.run_id), entry)
         for directory in filter(mirroring.needs, self.cluster.training()):
             self.aftermath.mirroring.add(directory)
-        self.commands.collect()
         self.commands.collect()
 
     def dispatch(self) -> None:
@@ -181,7 +183,10 @@ class Dispatcher:
     def _start(self, entry: Entry, directory: RunDirectory, free: list[Device]) -> Obstacle | None:
         before = directory.launch()
         threads = before.threads if before else entry.launch.share(devices.cores())
-        taken = self.ledger.take(free, _holder(entry, threads), self._limits.devices)
+        try:
+            taken = self.ledger.take(free, _holder(entry, threads), self._limits.devices)
+        except OSError as error:  # such as on a full disk
+            return self._troubled(f"{entry.run_id} can't be placed: {error}")
         if isinstance(taken, Full):
             return Obstacle(taken.reason, None if taken.ours else time.time() + RETRY)
         try:

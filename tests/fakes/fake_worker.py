@@ -12,7 +12,8 @@ one key each:
     {"wait": "name"}                    wait for a file of that name beside the script
     {"ignore": "TERM"}                  from now on ignore a signal
     {"spawn": "group"}                  leave a sleeping grandchild behind; "session" gives it a
-                                        session of its own, "held" also what this one has open
+                                        session of its own, "held" also what this one has open,
+                                        and an environment that does not say whose it is
     {"first": [...]}                    steps of the first attempt alone
     {"kill": 9}                         be ended by a signal
     {"exit": 3}                         end
@@ -128,6 +129,7 @@ def play(script, folder, directory, journal):
                     [sys.executable, "-S", "-c", "import time; time.sleep(600)"],
                     start_new_session=value != "group",
                     close_fds=value != "held",
+                    env={} if value == "held" else None,  # which tells whose it is
                 )
                 (directory.path / "spawned").write_text(str(child.pid))
                 child.returncode = 0  # left behind on purpose

@@ -18,6 +18,7 @@ from engine.processes import Process
 from engine.rundir import Launch, RunDirectory
 from lthtui.launch import devices
 from lthtui.launch.slots import Taken
+from lthtui.launch.sweeping import marks
 
 NAME = "local"
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGQUIT, signal.SIGHUP)
@@ -85,7 +86,11 @@ def start(
         child = subprocess.Popen(
             [*shim, "--", *worker_command(str(directory.path))],
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **_environment(attempt, threads, taken.device, user)},
+            env={
+                **os.environ,
+                **marks(directory, attempt),
+                **_environment(threads, taken.device, user),
+            },
             pass_fds=(wait, taken.file),
             start_new_session=True,
         )
@@ -108,12 +113,11 @@ def adopt(launch: Launch) -> LocalWorker | None:
         return None
 
 
-def _environment(attempt: int, threads: int, device: str, user: str) -> dict[str, str]:
+def _environment(threads: int, device: str, user: str) -> dict[str, str]:
     return {
         **QUIET,
         **devices.environment(device),
         "PYTHONUNBUFFERED": "1",
-        "LTHTUI_ATTEMPT": str(attempt),
         "OMP_NUM_THREADS": str(threads),
         "LTHTUI_USER": user,
     }
