@@ -281,15 +281,16 @@ def _read(root: Path, file: str) -> Later | None:
         handle = os.open(_folder(root) / file, flags)
     except OSError:
         return None
-    with open(handle, "rb") as opened:
+    try:
         about = os.fstat(handle)
         ours = about.st_uid in (owner.of(root), owner.SUPERUSER)
         if not ours or not stat.S_ISREG(about.st_mode) or about.st_size > SIZE:
             return None
-        try:
-            found = Later.model_validate_json(opened.read(SIZE))
-        except ValidationError:
-            return None
+        found = Later.model_validate_json(os.read(handle, SIZE))
+    except ValidationError:
+        return None
+    finally:
+        os.close(handle)
     return found if file == f"{found.name}.json" else None
 
 

@@ -146,6 +146,10 @@ def test_controls_are_left_with_the_queue(idle, capsys):
     assert {status(run) for run in runs} == {Status.FINISHED}
     assert {run.spec().train.epochs for run in runs} == {2}
     assert later.read(idle.root) == []
+    before = len(idle.runs())
+    assert main(command) == 0  # as when it is carried out once more
+    dispatch(idle)
+    assert len(idle.runs()) == before and {run.launch().attempt for run in runs} == {1}
 
 
 def test_a_command_that_fails_says_why_until_it_is_released(idle, capsys):

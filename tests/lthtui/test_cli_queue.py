@@ -1,0 +1,198 @@
+import json
+import re
+
+import pytest
+
+from engine.rundir import Status, status
+from lthtui.cli import main
+from lthtui.launch import entries, lease, limits
+
+SPEC = """\
+name: play
+data: {name: digits, per_class: 5, validation: 100}
+model: {name: resnet20, width: 4}
+sparsifier: {name: imp, rate: 0.5, levels: 1, rewind: init}
+train: {epochs: 2, batch_size: 50}
+tracking: "off"
+launch: {retries: 0, devices: cpu}
+"""
+FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
+DIVERGED = {"kind": "run_ended", "status": "failed", "error": "NaN", "cause": "diverged"}
+
+
+@pytest.fixture
+def here(stage, monkeypatch):
+    """A current folder with play.yaml and other.yaml, and a root of its own."""
+    monkeypatch.chdir(stage.folder)
+    monkeypatch.setenv("LTHTUI_ROOT", str(stage.root))
+    monkeypatch.setenv("LTHTUI_USER", "alice")
+    monkeypatch.setenv("COLUMNS", "200")
+    (stage.folder / "play.yaml").write_text(SPEC)
+    other = SPEC.replace("rate: 0.5", "rate: 0.25").replace("play", "other")
+    (stage.folder / "other.yaml").write_text(other)
+    return stage
+
+
+@pytest.fixture
+def idle(here, monkeypatch):
+    """The same, where nobody dispatches."""
+    monkeypatch.setattr(lease, "ensure", lambda root: None)
+    return here
+
+
+@pytest.fixture
+def command(capsys):
+    """Give a command; its exit code, and what it wrote without what differs from day to day."""
+
+    def command(*words):
+        capsys.readouterr()
+        code = main([*words])
+        said = capsys.readouterr()
+        return code, re.sub(r"\d{8}-(\w+)-[0-9a-f]{6}", r"\1", said.out + said.err).splitlines()
+
+    return command
+
+
+def states(here):
+    return [status(run).value for run in here.runs()]
+
+
+def test_the_queue_is_listed_in_the_order_in_which_runs_are_due(idle, command, capsys):
+    assert command("queue") == (0, ["nothing waits"])
+    assert command("queue", "--json") == (0, ["[]"])
+    main(["run", "play.yaml", "seeds=0,1", "-d"])
+    main(["run", "other.yaml", "-d", "--priority", "2", "--hold"])
+    main(["run", "other.yaml", "seeds=1", "-d", "--priority", "-1", "--after", "play-s1"])
+    nobody = "nobody starts it; `lthtui release` calls the queue process"
+    code, lines = command("queue")
+    assert [line.split(maxsplit=3) for line in lines] == [
+        ["RUN", "PRIORITY", "USER", "WHY"],
+        ["other-s0", "2", "alice", "held; `lthtui release` lets it go"],
+        ["play-s0", "0", "alice", nobody],
+        ["play-s1", "0", "alice", nobody],
+        ["other-s1", "-1", "alice", "after play-s1"],
+    ]
+    capsys.readouterr()
+    assert main(["queue", "--json"]) == 0
+    first, *_, last = json.loads(capsys.readouterr().out)
+    (source,) = [run.run_id for run in idle.runs() if "play" in run.run_id and "s1" in run.run_id]
+    assert last | {"name": "", "run_id": ""} == {
+        "name": "",
+        "run_id": "",
+        "command": None,
+        "priority": -1,
+        "user": "alice",
+        "after": [source],
+        "hold": False,
+        "job": None,
+        "reason": f"after {source}",
+        "error": None,
+    }
+    assert first["hold"] and first["run_id"].startswith("20") and "other" in first["run_id"]
+
+
+def test_names_of_users_do_not_reach_the_terminal_as_they_are(idle, command, monkeypatch):
+    monkeypatch.setenv("LTHTUI_USER", "\x1b]0;x\x07bob")
+    main(["run", "play.yaml", "-d"])
+    _, (_, line) = command("queue")
+    assert r"\x1b]0;x\x07bob" in line
+
+
+def test_hold_release_and_priority(idle, command):
+    main(["run", "play.yaml", "seeds=0,1", "-d"])
+    assert command("hold", "play") == (0, ["play-s0 held", "play-s1 held"])
+    assert command("release", "play-s1") == (0, ["play-s1 released"])
+    assert command("priority", "3", "play-s0") == (0, ["play-s0 has priority 3"])
+    assert command("priority", "--", "-2", "play-s1") == (0, ["play-s1 has priority -2"])
+    found = {entry.run_id[-2:]: (entry.hold, entry.priority) for entry in entries.read(idle.root)}
+    assert found == {"s0": (True, 3), "s1": (False, -2)}
+    assert command("cancel", "play-s0")[0] == 0
+    assert command("hold", "play-s0") == (0, ["play-s0 does not wait: it is stopped"])
+    assert command("release", "--all") == (0, ["play-s1 released"])
+
+
+def test_commands_take_runs_an_experiment_or_all(idle, command):
+    main(["run", "play.yaml", "seeds=0,1", "-d"])
+    main(["run", "other.yaml", "-d"])
+    assert command("cancel", "--experiment", "play") == (0, ["play-s0 stopped", "play-s1 stopped"])
+    assert command("cancel", "--all") == (0, ["other-s0 stopped"])
+    assert command("resume", "--all")[1] == ["play-s0 queued", "play-s1 queued", "other-s0 queued"]
+    assert command("pause", "play-s0", "other") == (0, ["play-s0 paused", "other-s0 paused"])
+    assert command("resume", "--experiment", "play", "--hold", "--at", "4")[1] == ["play-s0 queued"]
+    (held,) = [entry for entry in entries.read(idle.root) if entry.hold]
+    assert (held.priority, "play" in held.run_id) == (4, True)
+    assert command("cancel", "play-s0", "play-s0")[1] == ["play-s0 stopped"]
+
+
+@pytest.mark.parametrize("verb", ["cancel", "pause", "resume", "retry", "hold", "release"])
+def test_what_is_meant_has_to_be_said_in_one_way(idle, command, verb):
+    main(["run", "play.yaml", "-d"])
+    for words in ([], ["play", "--all"], ["--all", "--experiment", "play"]):
+        code, (line,) = command(verb, *words)
+        assert (code, line) == (2, "lthtui: name runs, or give --experiment NAME, or --all")
+    code, (line,) = command(verb, "--experiment", "plya")
+    assert code == 2 and line.startswith("lthtui: no run of an experiment 'plya' in ")
+    assert command(verb, "nobody")[0] == 2
+    assert states(idle) == ["queued"]
+
+
+def test_nothing_is_made_where_there_are_no_runs(idle, command):
+    for verb in ("cancel", "release"):
+        assert command(verb, "--all") == (0, [])
+        assert command(verb, "play")[0] == 2
+    assert not idle.root.exists()
+
+
+def test_groups_are_stopped_while_they_run_and_wait(here, command):
+    here.play({"print": "on"}, {"sleep": 600})
+    main(["run", "play.yaml", "seeds=0..3", "-d"])
+    here.wait(lambda: "running" in states(here))
+    code, lines = command("pause", "--experiment", "play")
+    assert lines == [f"play-s{seed} paused" for seed in range(4)]
+    assert states(here) == ["paused"] * 4
+    here.play(FINISH)
+    assert command("resume", "--all")[0] == 0
+    for run in here.runs():
+        here.until(run, Status.FINISHED)
+    assert command("cancel", "--all") == (0, [])
+    assert command("retry", "play-s0") == (0, ["play-s0 is finished"])
+
+
+def test_retry_leaves_alone_what_would_fail_again(here, command):
+    here.play(s0=[{"emit": DIVERGED}, {"exit": 1}], s1=[{"exit": 1}], s2=[FINISH])
+    main(["run", "play.yaml", "seeds=0,1,2"])
+    here.play(FINISH)
+    code, lines = command("retry", "--all")
+    assert code == 1
+    assert "play-s1 queued" in lines and not any("s2" in line for line in lines)
+    (vain,) = [line for line in lines if "s0" in line]
+    assert "lower learning rate; --force tries it all the same" in vain
+    here.until(here.runs()[1], Status.FINISHED)
+    assert command("retry", "play-s0", "--force") == (0, ["play-s0 queued"])
+    here.until(here.runs()[0], Status.FINISHED)
+
+
+def test_limits_are_set_shown_and_lifted(idle, command):
+    assert command("limit") == (0, ["no limits are set"])
+    assert command("limit", "2", "--user", "alice") == (0, ["person alice: 2 at once"])
+    assert command("limit", "1", "--device", "cpu")[1][-1] == "device cpu: 1 at once"
+    assert command("limit", "0", "--user", "*")[1][1] == "person *: 0 at once"
+    assert command("limit", "none", "--user", "alice")[0] == 0
+    known = limits.read(idle.root)
+    assert (known.users, known.devices) == ({"*": 0}, {"cpu": 1})
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["2"],
+        ["2", "--user", "a", "--device", "cpu"],
+        ["--user", "a"],
+        ["many", "--user", "a"],
+        ["-1", "--user", "a"],
+        ["10001", "--user", "a"],
+    ],
+)
+def test_a_limit_that_is_none_is_refused(idle, command, words):
+    assert command("limit", *words)[0] == 2
+    assert not idle.root.exists()
