@@ -74,7 +74,7 @@ def _field(path: Keys, field: FieldInfo, tree: dict[str, Any], active: bool) -> 
     name = _name(tree, path)
     block = settings_at(tree, path)
     yield from _comment(_about(path, field, tree), indent)
-    if block is None or get_origin(field.annotation) is tuple:
+    if block is None or get_origin(field.annotation) is tuple or field.default is None:
         value = field.get_default(call_default_factory=True)
         yield from _entry(str(path[-1]), field, value if active else None, indent)
         return
@@ -131,7 +131,9 @@ def _about(path: Keys, field: FieldInfo, tree: dict[str, Any]) -> str:
         return f"{field.description} ({', '.join(names)})"
     limits = [words.format(one) for kind, words in _LIMITS for one in _of(kind, field)]
     options = [str(option) for option in _options(field.annotation)]
-    extra = "; ".join(filter(None, [" | ".join(options), ", ".join(limits)]))
+    block = settings_at(tree, path) if field.default is None else None
+    inside = f"a mapping with {', '.join(block.model_fields)}" if block else ""
+    extra = "; ".join(filter(None, [" | ".join(options), ", ".join(limits), inside]))
     return f"{field.description} [{extra}]" if extra else str(field.description)
 
 
