@@ -264,9 +264,9 @@ def _known(directory: RunDirectory) -> Submitted:
 
 
 def _digest(directory: RunDirectory) -> str | None:
-    """The digest of a run; None if its spec can't be read."""
+    """The digest of a stored spec; None if it can't be read, as with an older format."""
     try:
-        return identity.read(directory).digest
+        return directory.spec().digest
     except (OSError, ValueError):
         return None
 
