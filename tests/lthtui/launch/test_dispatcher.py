@@ -208,6 +208,10 @@ def test_a_full_disk_starts_nothing_and_keeps_the_place_in_the_queue(stage, disp
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
+        patch.setattr(dispatcher.ledger, "take", full)
+        dispatcher.dispatch()
+        assert status(run) == Status.QUEUED
+    with monkeypatch.context() as patch:
         patch.setattr("lthtui.launch.dispatcher.write_json", full)
         dispatcher.dispatch()
     assert status(run) == Status.QUEUED
