@@ -82,7 +82,7 @@ class Follower:
 
     def _attempt(self) -> LthError | None:
         """Deliver what there is; returns what prevented it."""
-        if begun(self._directory) is None:
+        if self._mirror is None and begun(self._directory) is None:
             return None
         try:
             if self._mirror is None or not self._mirror.fresh:

@@ -226,8 +226,11 @@ def only_mirror(directory: RunDirectory) -> Iterator[None]:
 
 def begun(directory: RunDirectory) -> float | None:
     """When a run began, in seconds since 1970: the time of its first event, if there is one."""
-    first, _ = read(directory.events_file, 0, _LINES_AT_ONCE)
-    return first[0].time if first else None
+    for limit in (1, _LINES_AT_ONCE):  # lines from the future, or damaged, are no events
+        first, _ = read(directory.events_file, 0, limit)
+        if first:
+            return first[0].time
+    return None
 
 
 def tracking_uri(directory: RunDirectory, spec: RunSpec) -> str:

@@ -146,9 +146,8 @@ class MlflowRun:
     def set_sha256(self, record: Record, sha256: str) -> None:
         """Note the checksum of a level's ticket."""
         if record.sha256 is None:
-            known, self._records = self._records, None  # should it fail, look what arrived
             self._client.log_model_params(record.model_id, {"sha256": sha256})
-            self._records, record.sha256 = known, sha256
+            record.sha256 = sha256
 
     def set_winning(self, level: int) -> None:
         """Tag the record of the winning level, and no other."""
