@@ -59,7 +59,9 @@ def _measured(reporter) -> dict[str, tuple[str, str]]:
         for report in reporter.stats.get(outcome, ()):
             name = report.nodeid.partition("[")[0]
             before, figures = found.get(name, (shown, ""))
-            more = ", ".join(f"{key} {value}" for key, value in report.user_properties)
+            more = ", ".join(
+                f"{key} {value}" for key, value in getattr(report, "user_properties", ())
+            )
             worst = shown if before == "met" else before
             found[name] = worst, ", ".join(filter(None, (figures, more)))
     return found

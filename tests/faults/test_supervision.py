@@ -6,10 +6,12 @@ import os
 import signal
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from engine.events import Tail
 from engine.processes import Process
 from engine.rundir import HEARTBEAT_SECONDS, Status, status
 from lthtui.launch import lease, queue, stopping
@@ -124,9 +126,12 @@ def test_a_deaf_worker_is_killed_at_the_end_of_its_grace(stage, record_property)
     first, second = stage.submit(0, 1, launch=whole)
     stage.wait(lambda: "deaf" in first.log_file.read_text() if first.log_file.exists() else False)
     escaped = Process.of(int((first.path / "spawned").read_text()))
-    began = time.monotonic()
-    stopping.cancel([first], grace=2.0)
-    record_property("s until killed, of 2 s grace", f"{time.monotonic() - began:.2f}")
+    worker, began = first.heartbeat().process, time.monotonic()
+    with ThreadPoolExecutor() as pool:
+        stopped = pool.submit(stopping.cancel, [first], grace=2.0)
+        stage.wait(lambda: not worker.alive)
+        record_property("s until killed, of 2 s grace", f"{time.monotonic() - began:.2f}")
+        stopped.result()
     assert (status(first), first.exit().code) == (Status.STOPPED, -signal.SIGKILL)
     assert not escaped.alive
     stage.until(second, Status.FINISHED)
@@ -134,21 +139,26 @@ def test_a_deaf_worker_is_killed_at_the_end_of_its_grace(stage, record_property)
 
 
 @pytest.mark.fault
-def test_a_halted_worker_is_stalled_and_goes_on(stage, record_property):
-    stage.play({"beat": "go"}, FINISH)
-    (run,) = stage.submit(0)
-    stage.wait(run.heartbeat_file.exists)
+def test_a_halted_worker_is_stalled_and_goes_on(lab, record_property):
+    train = {"epochs": 2000, "batch_size": 20}
+    spec = lab.spec("imp", "off")
+    spec = type(spec).model_validate({**spec.model_dump(mode="json"), "train": train})
+    (submitted,) = queue.submit(lab.root, [spec])
+    run = submitted.directory
+    lab.wait(lambda: any(e.kind == "epoch_ended" for e in Tail(run.events_file).read()))
     watched, worker = Watched(run), run.heartbeat().process
     watched.refresh()
     assert (watched.status, watched.stalled) == (Status.RUNNING, False)
     assert worker.signal(signal.SIGSTOP)
     began = time.monotonic()
-    stage.wait(lambda: watched.refresh() and watched.stalled)
+    lab.wait(lambda: watched.refresh() and watched.stalled)
     intervals = (time.monotonic() - began) / HEARTBEAT_SECONDS
     record_property("intervals until stalled", f"{intervals:.1f}")
     assert (watched.status, worker.alive) == (Status.RUNNING, True)
     assert worker.signal(signal.SIGCONT)
-    stage.wait(lambda: watched.refresh() and not watched.stalled)
+    lab.wait(lambda: watched.refresh() and not watched.stalled)
     assert watched.status == Status.RUNNING
-    stage.allow("go")
-    stage.until(run, Status.FINISHED)
+    epochs = sum(e.kind == "epoch_ended" for e in Tail(run.events_file).read())
+    lab.wait(lambda: sum(e.kind == "epoch_ended" for e in Tail(run.events_file).read()) > epochs)
+    stopping.cancel([run])
+    assert status(run) == Status.STOPPED
