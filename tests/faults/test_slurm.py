@@ -30,7 +30,7 @@ from lthtui.launch.backends import slurmcalls
 
 pytestmark = [pytest.mark.fault, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 SEED = int(os.environ.get("LTHTUI_FAULT_SEED", "0"))
-ROUNDS = 12  # kills at random
+ROUNDS = 8  # kills at random
 PRESSING = "#!/bin/bash\nsleep 5\n"
 BUSY = "#!/bin/bash\nsleep 600\n"
 
@@ -172,8 +172,8 @@ def test_the_controller_dies_and_comes_back(stage, cluster, whole, record_proper
 
 def test_a_time_limit_ends_a_job_and_not_its_run(stage, cluster, whole, record_property):
     """The shortest limit that Slurm has is a minute; it warns up to a minute too early."""
-    expected = whole()
-    [run] = submit(stage, spec_of(slurm={"time": "1", "warning": 40}))
+    expected = whole(0, 40)
+    [run] = submit(stage, spec_of(0, 40, slurm={"time": "1", "warning": 10}))
     reaches(run, 2)
     worker = run.heartbeat().process
     while run.launch().attempt == 1 and worker.signal(signal.SIGCONT):  # slow it down
@@ -202,9 +202,9 @@ def test_a_more_pressing_job_takes_the_node(stage, cluster, whole, tmp_path, rec
 
 def test_an_array_under_random_kills(stage, cluster, whole, record_property):
     rng = random.Random(SEED)
-    expected = [whole(seed, 60) for seed in range(6)]
+    expected = [whole(seed, 20) for seed in range(6)]
     options = {"time": "10", "array": True}
-    runs = submit(stage, *[spec_of(seed, 60, slurm=options) for seed in range(6)])
+    runs = submit(stage, *[spec_of(seed, 20, slurm=options) for seed in range(6)])
     done = Counter()
     for _ in range(ROUNDS):
         time.sleep(rng.uniform(0.5, 4))

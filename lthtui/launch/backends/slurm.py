@@ -117,7 +117,7 @@ class Cluster:
         jobs, submitted = self._jobs or {}, [entry for entry in self._ours() if entry.job]
         if not submitted and not self._unsent:
             return None
-        due = [self._look_at]
+        due = [self._look_at] if submitted or self._jobs is None else []
         if self._unsent and self._jobs is not None:
             due.append(self._submit_at)
         if any(_runs(jobs.get(entry.job or "")) for entry in submitted):
@@ -215,7 +215,8 @@ class Cluster:
         unasked = directory.request() is None and not (job and job.cancelled)
         if (live and (code is None or (code in LEFT and unasked))) or _lives(directory):
             return
-        if code in LEFT and unasked:  # its node could not have it queued again
+        forgotten = job is None and not began  # such as by a controller that died right then
+        if (code in LEFT or forgotten) and unasked:  # or its node could not have it queued again
             with entries.locked(self._root):
                 entries.change(directory, job=None)
         elif began or not unasked:
@@ -237,13 +238,17 @@ class Cluster:
         """Have a run fail that no worker could begin: its journal says why."""
         directory = self._directory(entry)
         attempt = next_attempt(directory)
-        write_json(directory.attempt_file, attempt)
-        journal = Journal(directory.events_file, entry.run_id, attempt)
-        journal.append(RunEnded(status="failed", error=message, cause=cause))
-        journal.close()
         self._tell(f"{entry.run_id}: {message}")
-        directory.queue_file.unlink(missing_ok=True)
-        self._over.append(entry)
+        try:
+            write_json(directory.attempt_file, attempt)
+            journal = Journal(directory.events_file, entry.run_id, attempt)
+            journal.append(RunEnded(status="failed", error=message, cause=cause))
+            journal.close()
+            directory.queue_file.unlink(missing_ok=True)
+        except OSError as error:  # it stays as it is until there is room on the disk
+            self._tell(f"{entry.run_id} can't be looked after: {error}")
+        else:
+            self._over.append(entry)
 
 
 def stop(
@@ -314,9 +319,12 @@ def _wait(jobs: Sequence[tuple[RunDirectory, Entry]], patience: float) -> list[s
 
 
 def _sbatch(batch: Batch) -> str:
-    for run in batch.runs:  # or Slurm makes it, for all to read
-        log = os.open(run.log_file, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        os.close(log)
+    try:
+        for run in batch.runs:  # or Slurm makes it, for all to read
+            log = os.open(run.log_file, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            os.close(log)
+    except OSError as error:
+        raise Unreachable(f"no job can be submitted: {error}") from None
     return slurmcalls.submit(batch.options(), batch.script())
 
 

@@ -19,9 +19,11 @@ from staging import FINISH
 from waiting import wait_for
 
 from engine.errors import UsageError
-from engine.rundir import Status, last_end, status
+from engine.launchspec import LaunchSpec
+from engine.rundir import RunDirectory, Status, last_end, status
 from lthtui.launch import entries, lease, queue, stopping, waits
-from lthtui.launch.backends import slurm
+from lthtui.launch.backends import slurm, slurmcalls
+from lthtui.launch.entries import Entry
 
 
 @pytest.fixture
@@ -187,3 +189,48 @@ def test_without_slurm_it_says_so(stage, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError, match="there is no sbatch here"):
         stage.submit(0, launch=JOB)
+
+
+def test_a_run_whose_job_slurm_lost_before_it_began_is_submitted_again(stage):
+    """As after a controller died before it had written down the job."""
+    held = queue.Turn(hold=True)
+    [submitted] = queue.submit(stage.root, stage.specs(0, launch=JOB), turn=held)
+    run = submitted.directory
+    with entries.locked(stage.root):
+        entries.change(run, job="999999", hold=False)
+        lease.ensure(stage.root)
+    stage.until(run, Status.FINISHED)
+    assert run.launch().job != "999999" and run.launch().attempt == 1
+
+
+def test_without_answers_nobody_spins(tmp_path, monkeypatch):
+    """A queue process that can't submit now looks again after a while, and longer ones after it."""
+
+    def away(*_):
+        raise slurmcalls.Unreachable("Slurm does not answer")
+
+    monkeypatch.setattr(slurmcalls, "jobs", dict)
+    monkeypatch.setattr(slurmcalls, "submit", away)
+    said = []
+    cluster = slurm.Cluster(tmp_path, said.append)
+    run = RunDirectory(tmp_path / "runs" / "a-s0")
+    run.path.mkdir(parents=True)
+    entry = Entry(run_id="a-s0", order=1, launch=LaunchSpec.model_validate(JOB))
+    pauses = []
+    for _ in range(3):
+        with entries.locked(tmp_path):
+            entries.write(tmp_path, entry)
+        wait_for(lambda: _settled(cluster, tmp_path, entry))
+        pauses.append(cluster.patience())
+        cluster._submit_at = 0.0
+    assert 1 < pauses[0] < pauses[1] < pauses[2]
+    assert said == ["Slurm does not answer; it is tried again"]
+    assert cluster.reason(entry) == said[0] and entries.find(run).job is None
+
+
+def _settled(cluster, root, entry):
+    """Play the queue process until no call is under way and the run is still not submitted."""
+    cluster.look()
+    with entries.locked(root):
+        cluster.submit([entry])
+    return cluster._jobs is not None and not cluster._calls
