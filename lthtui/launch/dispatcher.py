@@ -12,11 +12,12 @@ import select
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from engine.errors import UsageError
 from engine.rundir import Launch, RunDirectory, Status, next_attempt, status, write_json
-from lthtui.launch import devices, entries, lease, limits, mirroring, sweeping
+from lthtui.launch import devices, entries, lease, limits, mirroring, space, sweeping
 from lthtui.launch.aftermath import Aftermath
 from lthtui.launch.backends import Worker, local
 from lthtui.launch.backends.slurm import Cluster
@@ -181,6 +182,8 @@ class Dispatcher:
         return obstacle
 
     def _start(self, entry: Entry, directory: RunDirectory, free: list[Device]) -> Obstacle | None:
+        if short := space.shortage(self.root, directory, map(self._directory, self.workers)):
+            return Obstacle(short, time.time() + RETRY)
         before = directory.launch()
         threads = before.threads if before else entry.launch.share(devices.cores())
         try:
@@ -216,7 +219,8 @@ class Dispatcher:
         """Say something once in queue/dispatcher.log."""
         if message not in self._told:
             self._told.add(message)
-            print(time.strftime("%FT%TZ", time.gmtime()), message, flush=True)
+            with suppress(OSError):  # a full disk has no room for it
+                print(time.strftime("%FT%TZ", time.gmtime()), message, flush=True)
 
     def _note(self, reasons: dict[str, str]) -> None:
         """Leave word of why runs wait, for whoever lists them."""

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import signal
@@ -9,11 +10,12 @@ from pathlib import Path
 import pytest
 from waiting import PATIENCE
 
+from engine import filesystems
 from engine.processes import Process
 from engine.rundir import Heartbeat, Status, status, write_json
 from lthtui.launch import devices, lease, queue
 from lthtui.launch.devices import Device
-from lthtui.launch.dispatcher import Dispatcher
+from lthtui.launch.dispatcher import RETRY, Dispatcher
 from lthtui.launch.nvml import Load
 
 FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
@@ -198,6 +200,25 @@ def test_a_waiting_run_that_somebody_started_by_hand_is_not_started_again(stage,
     assert (status(run), run.launch()) == (Status.RUNNING, None)
     assert not run.queue_file.exists()
     run.heartbeat_file.unlink()
+
+
+def test_a_run_waits_for_room_and_starts_when_there_is_some(stage, dispatch, monkeypatch):
+    first, second = stage.submit(0, 1)
+    dispatcher, whole = Dispatcher(stage.root), filesystems.of
+
+    def full(folder):
+        return dataclasses.replace(whole(folder), free=10 * 2**20, size=2**40)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(filesystems, "of", full)
+        dispatcher.dispatch()
+        assert [status(run) for run in (first, second)] == [Status.QUEUED] * 2
+        noted = json.loads(lease.reasons_file(stage.root).read_bytes())
+        assert noted[first.run_id] == "disk: 10MiB free, 200MiB needed"
+        assert noted[second.run_id] == "others are before it"
+        assert dispatcher._busy() and dispatcher._patience() <= RETRY
+    dispatch()
+    assert [status(run) for run in (first, second)] == [Status.FINISHED] * 2
 
 
 def test_a_full_disk_starts_nothing_and_keeps_the_place_in_the_queue(stage, dispatch, monkeypatch):

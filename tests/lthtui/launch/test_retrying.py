@@ -5,6 +5,7 @@ import time
 import pytest
 
 from engine.causes import Cause
+from engine.errors import NO_ROOM
 from engine.processes import Process
 from engine.rundir import Launch, Status, status, write_json
 from lthtui.launch import entries, lease, queue, retrying, stopping
@@ -72,7 +73,9 @@ def test_each_class_of_failure(make, word, cause, again):
 
 
 def test_what_nobody_could_say_is_told_from_the_exit_code(make):
-    killed, failed, lost, stopped = (make(seed) for seed in range(4))
+    killed, failed, lost, stopped, full = (make(seed) for seed in range(5))
+    leave(full, NO_ROOM)
+    assert retrying.cause(full) == Cause.DISK and retrying.due(full)
     leave(killed, -9)
     leave(failed, 1)
     leave(stopped, 75)
