@@ -1,15 +1,15 @@
 """What of the environment decides whether an MLflow server, and its store of files, lets us in.
 
 Workers get the environment of the queue process, so that one started without a token is replaced
-by a client that has one. What is compared is a fingerprint; the values themselves are never stored.
+by a client that has one.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Mapping
 from pathlib import Path
+
+from engine.processes import Process
 
 _MLFLOW = (
     *("USERNAME", "PASSWORD", "TOKEN", "AUTH", "AWS_SIGV4"),
@@ -22,7 +22,6 @@ _FILES = (  # where a server keeps files elsewhere, the client uploads them itse
     *("AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_ACCESS_KEY"),
     "GOOGLE_APPLICATION_CREDENTIALS",
 )
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 def names() -> tuple[str, ...]:
@@ -32,20 +31,15 @@ def names() -> tuple[str, ...]:
     return (*(f"MLFLOW_TRACKING_{name}" for name in _MLFLOW), *proxies, *bundles, *_FILES)
 
 
-def fingerprint(environment: Mapping[str, str] | None = None) -> str:
-    """A word that is the same for all processes of this user and boot with the same credentials.
+def missing_in(process: Process) -> bool:
+    """Whether this process has credentials that another one of this user lacks, or has others.
 
-    Empty where nothing is set. It is salted and slow to compute, so that nothing can be guessed
-    from it; another machine, and this one after a restart, give another word.
+    They are read from the other's memory by way of the kernel, so that none need be stored.
     """
-    source = os.environ if environment is None else environment
-    found = {name: value for name in names() if (value := source.get(name))}
-    if not found:
-        return ""
-    text = "\0".join(f"{name}={found[name]}" for name in sorted(found))
     try:
-        boot = _BOOT.read_text().strip()
-    except OSError:
-        boot = ""
-    salt = f"{boot} {os.getuid()}".encode()
-    return hashlib.scrypt(text.encode(), salt=salt, n=2**14, r=8, p=1, dklen=16).hex()
+        said = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+    except OSError:  # it has ended, or is somebody else's
+        return False
+    has = dict(line.decode(errors="surrogateescape").partition("=")[::2] for line in said)
+    mine = {name: value for name in names() if (value := os.environ.get(name))}
+    return process.alive and any(has.get(name) != value for name, value in mine.items())

@@ -286,6 +286,7 @@ def main(root: Path) -> int:
     for _ in range(10):  # a client that only looks holds it for an instant
         held = lease.take(root)
         if held is not None:
+            lease.sign(held)
             Dispatcher(root).run(held)
             return 0
         time.sleep(0.02)

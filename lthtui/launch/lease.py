@@ -7,20 +7,32 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 
-from engine.processes import detach
-from lthtui.launch import entries
+from pydantic import ValidationError
+
+from engine.processes import Process, detach
+from lthtui.launch import credentials, entries
+
+PATIENCE = 5.0  # seconds that a queue process gets to end
 
 
 def ensure(root: Path) -> None:
-    """Make sure that one queue process looks after this root, and wake it."""
-    if lease := take(root, fcntl.LOCK_SH):
-        os.close(lease)
-        detach([sys.executable, "-P", "-m", "lthtui.launch.dispatcher", str(root)], log_file(root))
-    else:
+    """Make sure that one queue process looks after this root, and wake it.
+
+    One without the credentials that this process has, which workers get from it, is replaced.
+    """
+    lease = take(root, fcntl.LOCK_SH)
+    if lease is None and (leader := _leader(root)) and credentials.missing_in(leader):
+        lease = _replace(root, leader)
+    if lease is None:
         _wake(root)
+        return
+    os.close(lease)
+    detach([sys.executable, "-P", "-m", "lthtui.launch.dispatcher", str(root)], log_file(root))
 
 
 def take(root: Path, kind: int = fcntl.LOCK_EX) -> int | None:
@@ -32,6 +44,12 @@ def take(root: Path, kind: int = fcntl.LOCK_EX) -> int | None:
     except BlockingIOError:
         os.close(lease)
         return None
+
+
+def sign(lease: int) -> None:
+    """Say in the lease that this process holds it."""
+    os.ftruncate(lease, 0)
+    os.pwrite(lease, Process.of(os.getpid()).model_dump_json().encode(), 0)
 
 
 def log_file(root: Path) -> Path:
@@ -57,6 +75,23 @@ def reasons_file(root: Path) -> Path:
 def _file(root: Path, name: str) -> Path:
     host = entries.host(root)
     return root / "queue" / (f"{name}.{host}" if host else name)
+
+
+def _leader(root: Path) -> Process | None:
+    """The queue process, if it has said who it is."""
+    try:
+        return Process.model_validate_json(_file(root, "lease").read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _replace(root: Path, leader: Process) -> int | None:
+    """End a queue process, which harms no run; the lease, unless another client was faster."""
+    leader.signal(signal.SIGTERM)
+    deadline = time.monotonic() + PATIENCE
+    while (lease := take(root, fcntl.LOCK_SH)) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return lease
 
 
 def _wake(root: Path) -> None:

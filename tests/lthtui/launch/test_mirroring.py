@@ -17,7 +17,7 @@ from waiting import PATIENCE
 from engine import link
 from engine.processes import Process
 from engine.rundir import Launch, write_json
-from lthtui.launch import credentials, mirroring
+from lthtui.launch import mirroring
 from lthtui.launch.mirroring import Mirroring, given_up, needs, unheard
 from lthtui.store import Store
 
@@ -302,27 +302,6 @@ def test_a_lost_run_is_not_left_running_in_mlflow(tmp_path):
     assert (run.run_id, run.status) == (lost.run_id, "FAILED")
     assert "gone without a word" in run.tags["lthtui.error"]
     assert link.read(lost.directory).settled == link.Settled(attempt=1, status="FAILED")
-
-
-# -- credentials ------------------------------------------------------------------------------
-
-
-def test_credentials_are_told_apart_without_being_told():
-    token = {"MLFLOW_TRACKING_TOKEN": "t0ken-4711", "HOME": "/root"}
-    found = credentials.fingerprint(token)
-    assert found == credentials.fingerprint({**token, "HOME": "/"}) and "t0ken" not in found
-    others = [{}, {"MLFLOW_TRACKING_TOKEN": "t0ken-4712"}, {**token, "https_proxy": "http://p"}]
-    words = {credentials.fingerprint(other) for other in others}
-    assert len(words | {found}) == 4 and credentials.fingerprint({"HOME": "/"}) == ""
-    assert {"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"} <= {*credentials.names()}
-
-
-def test_they_are_salted_by_machine_and_user(tmp_path, monkeypatch):
-    token = {"MLFLOW_TRACKING_TOKEN": "t0ken-4711"}
-    here = credentials.fingerprint(token)
-    (tmp_path / "boot").write_text("another boot")
-    monkeypatch.setattr(credentials, "_BOOT", tmp_path / "boot")
-    assert credentials.fingerprint(token) != here
 
 
 def test_looking_for_what_is_missing_imports_nothing_heavy(tmp_path):
