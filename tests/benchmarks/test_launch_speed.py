@@ -40,11 +40,13 @@ training.Training.take_step = step
 verbs.main([sys.argv[1]])
 """
 SHORT = """
-import sys, time
-began = time.monotonic()
+import os, sys, time
 time.sleep(0.1)
+with open("/proc/self/stat") as file:
+    ticks = int(file.read().rpartition(")")[2].split()[19])
+began = ticks / os.sysconf("SC_CLK_TCK") - time.clock_gettime(time.CLOCK_BOOTTIME)
 with open(sys.argv[1] + "/span", "w") as file:
-    file.write(f"{began} {time.monotonic()}")
+    file.write(f"{began + time.monotonic()} {time.monotonic()}")
 """
 
 
@@ -64,9 +66,17 @@ def stage(tmp_path, monkeypatch):
     found.close()
 
 
-def _report(name: str, **figures: object) -> None:
-    shown = {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
-    print(f"\n{name}: {json.dumps(shown)}")
+@pytest.fixture
+def report(record_property):
+    """Prints figures, and has pytest record them."""
+
+    def report(name: str, **figures: float) -> None:
+        shown = {key: round(value, 4) for key, value in figures.items()}
+        print(f"\n{name}: {json.dumps(shown)}")
+        for key, value in shown.items():
+            record_property(f"{name}: {key}", value)
+
+    return report
 
 
 def _seconds(command: list[str]) -> float:
@@ -75,7 +85,7 @@ def _seconds(command: list[str]) -> float:
     return time.monotonic() - began
 
 
-def test_from_the_queue_to_the_first_step_against_a_bare_import_of_torch(stage):
+def test_from_the_queue_to_the_first_step_against_a_bare_import_of_torch(stage, report):
     """From `queue.submit`, with the queue process to be started, to the end of a step."""
     played, mine, bare = stage(FIRST_STEP), [], []
     for turn in range(TURNS + 1):
@@ -88,12 +98,12 @@ def test_from_the_queue_to_the_first_step_against_a_bare_import_of_torch(stage):
         seconds = _seconds([sys.executable, "-c", "import torch"])
         bare.append(seconds) if turn else None
     ratio = statistics.median(mine) / statistics.median(bare)
-    _report("first step", of_import_torch=ratio, seconds=statistics.median(mine))
+    report("first step", of_import_torch=ratio, seconds=statistics.median(mine))
     assert min(mine) > 0
 
 
-def test_how_long_a_place_stands_idle_between_two_runs(stage):
-    """100 runs of 0.1 s on two places: from a worker's last line to the first of the next."""
+def test_how_long_a_place_stands_idle_between_two_runs(stage, report):
+    """100 runs of 0.1 s on two places: from a worker's last line to the start of the next one's process."""
     played = stage(SHORT, "-S", "-E")
     two = {"threads": "auto", "per_device": 2, "retries": 0}
     began = time.monotonic()
@@ -105,7 +115,7 @@ def test_how_long_a_place_stands_idle_between_two_runs(stage):
     spans = [map(float, (run.path / "span").read_text().split()) for run in runs]
     starts, ends = (sorted(times) for times in zip(*spans, strict=True))
     idle = sorted(start - end for start, end in zip(starts[2:], ends, strict=False))
-    _report(
+    report(
         "idle place",
         median=statistics.median(idle),
         percentile_95=idle[int(0.95 * len(idle))],
@@ -115,7 +125,7 @@ def test_how_long_a_place_stands_idle_between_two_runs(stage):
     assert len(idle) == 98
 
 
-def test_listing_a_thousand_waiting_runs(stage, monkeypatch):
+def test_listing_a_thousand_waiting_runs(stage, monkeypatch, report):
     """`lthtui queue` and `list`, beyond what they take where nothing waits."""
     monkeypatch.setattr(lease, "ensure", lambda root: None)
     played = stage(SHORT, "-S", "-E")
@@ -129,13 +139,13 @@ def test_listing_a_thousand_waiting_runs(stage, monkeypatch):
             for _ in range(TURNS)
         ]
         full, none = (statistics.median(side) for side in zip(*times, strict=True))
-        _report(f"lthtui {verb}, 1,000 waiting", seconds_beyond_start=full - none, start=none)
+        report(f"lthtui {verb}, 1,000 waiting", seconds_beyond_start=full - none, start=none)
         assert none > 0
     for entry in (played.root / "queue").glob("*.json"):
         entry.unlink()
 
 
-def test_what_an_idle_queue_process_costs(stage):
+def test_what_an_idle_queue_process_costs(stage, report):
     """CPU seconds a minute while one run trains and 100 wait."""
     played = stage("import time; time.sleep(600)", "-S", "-E")
     whole = {"threads": os.cpu_count() or 1, "retries": 0}
@@ -146,7 +156,7 @@ def test_what_an_idle_queue_process_costs(stage):
     before, began = _cpu(pid), time.monotonic()
     time.sleep(30)
     used = (_cpu(pid) - before) / (time.monotonic() - began) * 60
-    _report("idle queue process", cpu_seconds_a_minute=used)
+    report("idle queue process", cpu_seconds_a_minute=used)
     stopping.cancel(runs, grace=0)
     assert used >= 0
 

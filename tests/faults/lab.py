@@ -24,8 +24,8 @@ METHODS = {
 }
 EPOCH = "train_loss train_accuracy val_loss val_accuracy test_loss test_accuracy learning_rate"
 EPOCH += " images_per_second"
-LEVEL = "density kept train_loss train_accuracy val_loss val_accuracy val_balanced_accuracy"
-LEVEL += " test_loss test_accuracy test_balanced_accuracy seconds"
+LEVEL = "density kept val_accuracy val_balanced_accuracy val_loss test_accuracy test_loss seconds"
+LEVEL += " test_balanced_accuracy inference_flops training_flops"
 OVER = (Status.FINISHED, Status.FAILED, Status.LOST, Status.STOPPED)
 
 
