@@ -6,6 +6,7 @@ the foreground, on free ports of 127.0.0.1, without accounting. Both nodes are t
 
 from __future__ import annotations
 
+import ctypes
 import os
 import secrets
 import shutil
@@ -21,6 +22,7 @@ NODES = ("n1", "n2")
 # A job that is queued again waits until credentials of its last start have expired: 120 s as a
 # rule, and so long as `cred_expire` says.
 HOLD = 5
+PR_SET_PDEATHSIG = 1
 CONF = """\
 ClusterName=lth
 SlurmctldHost={host}(127.0.0.1)
@@ -180,6 +182,7 @@ class Cluster:
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
+                preexec_fn=_end_with_the_test,
             )
 
     def _ours(self) -> list[int]:
@@ -187,6 +190,11 @@ class Cluster:
         mark = f"SLURM_CONF={self.home}/slurm.conf".encode()
         pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
         return [pid for pid in pids if pid != os.getpid() and mark in _read(pid, "environ")]
+
+
+def _end_with_the_test() -> None:
+    """Have a daemon ended, should the test that started it be killed."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def _ports() -> list[int]:
