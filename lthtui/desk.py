@@ -7,6 +7,7 @@ there. Nothing here knows of screens.
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from lthtui.launch.queue import Submitted
     from lthtui.lookout import Lookout
     from lthtui.specfiles import Expansion
+
+ROUSE = 10.0  # seconds between looks at whether somebody starts what waits
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,16 @@ class Desk:
         self.root, self._specs = root.absolute(), specs
         self._lookout: Lookout | None = None
         self._chosen: str | None = None
+        self._rouse_at = 0.0
 
     def poll(self) -> Board | None:
         """Look at all runs; None if nothing has changed since the last call."""
         from lthtui.lookout import Lookout
 
         self._lookout = self._lookout or Lookout(self.root)
-        return self._lookout.look(self._chosen)
+        board = self._lookout.look(self._chosen)
+        self._rouse()
+        return board
 
     def follow(self, run_id: str | None) -> LogTail | None:
         """Choose a run; its log from the beginning, for whoever asks. This reads nothing yet."""
@@ -109,6 +115,15 @@ class Desk:
         """Let go of the store."""
         if self._lookout is not None:
             self._lookout.close()
+
+    def _rouse(self) -> None:
+        """Now and then make sure that what waits is looked after, also after a restart."""
+        from lthtui.launch import queue
+
+        now = time.monotonic()
+        if now >= self._rouse_at:
+            self._rouse_at = now + ROUSE
+            queue.rouse(self.root)
 
     def _open(self, run_id: str) -> RunDirectory:
         from engine.rundir import RunDirectory

@@ -7,6 +7,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
@@ -19,6 +20,7 @@ from engine.spec import RunSpec
 from lthtui import identity
 from lthtui.launch import devices, entries, later, lease, limits, owner, slots, waits
 from lthtui.launch.entries import Entry
+from lthtui.launch.turns import Turns
 
 _ALIKE = re.compile(r"-([0-9a-f]{6}-s\d+)(?:-\d+)?$")  # what ids of the same settings share
 
@@ -163,11 +165,18 @@ def limit(root: Path, kind: Literal["users", "devices"], name: str, most: int | 
 
 def rouse(root: Path) -> None:
     """Have somebody look after what was left alone, such as after the machine was restarted."""
-    if owner.of(root) != os.geteuid() or waits.dispatched(root):
-        return
-    waiting = (entry for entry in entries.read(root) if entry.here and not entry.hold)
-    if any(waiting) or slots.Ledger(lease.slots(root)).places() or later.due(root):
-        lease.ensure(root)
+    with suppress(OSError):  # where nothing can be written, nothing can be started either
+        if owner.of(root) == os.geteuid() and not waits.dispatched(root) and _left_alone(root):
+            lease.ensure(root)
+
+
+def _left_alone(root: Path) -> bool:
+    """Whether a queue process would find something to do."""
+    if slots.Ledger(lease.slots(root)).places() or later.due(root):
+        return True
+    turns = Turns(root, limits.read(root), {})
+    obstacles = (turns.obstacle(entry) for entry in entries.read(root))
+    return any(obstacle is None or obstacle.passes for obstacle in obstacles)
 
 
 def _change(runs: Sequence[RunDirectory], **fields: Any) -> list[RunDirectory]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Iterator
 from fcntl import LOCK_SH
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from waiting import wait_for
 
+from engine.processes import Process
 from engine.rundir import RunDirectory, status
 from engine.spec import RunSpec
 from lthtui.launch import lease, queue, stopping
@@ -60,6 +62,18 @@ class Stage:
         """The runs that are there; one that is being made has no spec yet."""
         found = sorted((self.root / "runs").glob("*/spec.yaml"))
         return [RunDirectory(path.parent) for path in found]
+
+    def leader(self) -> Process | None:
+        """The queue process, as its lease has it."""
+        try:
+            return Process.model_validate_json((self.root / "queue" / "lease").read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    def kill_queue_process(self):
+        """Kill it, and wait until its lease is free."""
+        self.leader().signal(signal.SIGKILL)
+        self.wait(lambda: not self.dispatched())
 
     def dispatched(self) -> bool:
         """Whether a queue process holds the lease."""

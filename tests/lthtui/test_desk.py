@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import signal
 import sys
 import time
 from pathlib import Path
@@ -15,6 +17,7 @@ from engine.errors import UsageError
 from engine.rundir import Status, status
 from lthtui import lookout
 from lthtui.desk import Desk
+from lthtui.launch import lease, queue
 from lthtui.records import RunSummary, TicketRecord, curve
 from lthtui.runview import view
 from lthtui.yamlfile import FileError
@@ -246,3 +249,34 @@ def test_a_picture_is_not_changed_by_what_happens_later(stage):
     assert [len(level.losses) for level in after.levels] == [4, 2]
     assert after.levels[0] is before.levels[0]
     assert status(run.directory) == Status.RUNNING
+
+
+def test_what_nobody_looks_after_is_started_by_whoever_looks(stage, desk, monkeypatch):
+    """As after the machine was restarted: a run waits, another was lost, and no queue process."""
+    monkeypatch.setattr("lthtui.desk.ROUSE", 0.0)
+    stage.play({"wait": "go"}, FINISH)
+    (lost,) = stage.submit(0, launch={"threads": os.cpu_count()})
+    (waiting,) = stage.submit(1)
+    stage.until(lost, Status.RUNNING)
+    stage.wait(lambda: lost.heartbeat())
+    stage.kill_queue_process()
+    lost.launch().process.signal(signal.SIGKILL)
+    stage.until(lost, Status.LOST)
+    stage.allow("go")
+    desk.poll()
+    stage.until(waiting, Status.FINISHED)
+    stage.wait((lost.path / "synced").exists)
+    stage.wait(lambda: not stage.dispatched())
+    assert status(lost) == Status.LOST
+    calls = []
+    monkeypatch.setattr(lease, "ensure", calls.append)
+    (held,) = stage.submit(2)
+    calls.clear()
+    queue.hold([held])
+    calls.clear()
+    desk.poll()
+    assert calls == []
+    queue.release([held])
+    calls.clear()
+    desk.poll()
+    assert calls == [stage.root]

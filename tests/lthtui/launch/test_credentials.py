@@ -47,28 +47,20 @@ def test_a_queue_process_without_a_token_hands_over_to_one_that_has_it(stage, mo
     stage.play({"wait": "go"}, {"emit": {"kind": "run_ended", "status": "finished"}})
     (first,) = stage.submit(0, launch={"threads": os.cpu_count()})
     stage.until(first, Status.RUNNING)
-    worker, before = first.launch().process, leader(stage)
+    worker, before = first.launch().process, stage.leader()
     lease.ensure(stage.root)
-    assert leader(stage) == before and before.alive
+    assert stage.leader() == before and before.alive
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken-1")
     (second,) = stage.submit(1)
-    wait_for(lambda: leader(stage) not in (None, before))
+    wait_for(lambda: stage.leader() not in (None, before))
     assert not before.alive and worker.alive
     monkeypatch.delenv("MLFLOW_TRACKING_TOKEN")
-    last = leader(stage)
+    last = stage.leader()
     lease.ensure(stage.root)
-    assert leader(stage) == last and last.alive  # who has none is content
+    assert stage.leader() == last and last.alive  # who has none is content
     stage.allow("go")
     for run in (first, second):
         stage.until(run, Status.FINISHED)
     assert (first.launch().attempt, first.launch().process) == (1, worker)
     written = [path for path in stage.root.rglob("*") if path.is_file()]
     assert written and not any(b"t0ken-1" in path.read_bytes() for path in written)
-
-
-def leader(stage):
-    """The queue process of a root, as its lease has it."""
-    try:
-        return Process.model_validate_json((stage.root / "queue" / "lease").read_bytes())
-    except (OSError, ValueError):
-        return None

@@ -51,28 +51,6 @@ def environment(run):
     return json.loads((run.path / "environment.json").read_text())
 
 
-def queue_process(stage):
-    """The pid of the root's queue process."""
-    found = [
-        int(path.parent.name)
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if str(stage.root).encode() in _read(path) and b"lthtui.launch.dispatcher" in _read(path)
-    ]
-    return found[0] if found else None
-
-
-def _read(path):
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
-
-
-def kill_queue_process(stage):
-    os.kill(queue_process(stage), signal.SIGKILL)
-    stage.wait(lambda: not stage.dispatched())
-
-
 def test_five_runs_on_two_places_start_in_order_two_at_a_time(stage, dispatch):
     stage.play({"wait": "go"}, FINISH)
     runs = stage.submit(0, 1, 2, 3, 4)
@@ -247,7 +225,7 @@ def test_a_killed_queue_process_is_replaced_and_its_runs_adopted(stage):
     running, waiting, last = stage.submit(0, 1, 2, launch={"threads": threads})
     stage.wait(running.heartbeat_file.exists)
     before = running.launch()
-    kill_queue_process(stage)
+    stage.kill_queue_process()
     assert (status(running), status(waiting)) == (Status.RUNNING, Status.QUEUED)
     lease.ensure(stage.root)
     stage.wait(stage.dispatched)
@@ -264,7 +242,7 @@ def test_what_died_while_nobody_looked_is_found(stage):
     stage.play({"wait": "never"})
     (run,) = stage.submit(0)
     stage.wait(run.heartbeat_file.exists)
-    kill_queue_process(stage)
+    stage.kill_queue_process()
     worker = run.heartbeat().process
     run.launch().process.signal(signal.SIGKILL)
     stage.wait(lambda: not worker.alive)
@@ -320,7 +298,7 @@ def test_it_is_no_zombie_of_who_started_it(stage):
     stage.play({"wait": "go"}, FINISH)
     (run,) = stage.submit(0)
     stage.until(run, Status.RUNNING)
-    pid = queue_process(stage)
+    pid = stage.leader().pid
     stage.allow("go")
     stage.until(run, Status.FINISHED)
     stage.wait(lambda: not Path(f"/proc/{pid}").exists())
@@ -341,7 +319,7 @@ def test_waiting_for_a_run_costs_nothing(stage):
     stage.play({"wait": "go"}, FINISH)
     runs = stage.submit(0, 1, 2, launch={"threads": os.cpu_count() or 1})
     stage.wait(runs[0].heartbeat_file.exists)
-    pid = queue_process(stage)
+    pid = stage.leader().pid
     used = _ticks(pid)
     time.sleep(2)
     assert _ticks(pid) - used < 20  # of 200 hundredths of a second
