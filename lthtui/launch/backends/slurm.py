@@ -10,10 +10,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from engine.causes import Cause
 from engine.errors import LthError, UsageError, some
@@ -21,10 +20,14 @@ from engine.events import Journal, RunEnded
 from engine.launchspec import LaunchSpec
 from engine.rundir import LEFT, RunDirectory, Status, next_attempt, status, write_json
 from lthtui.launch import entries
-from lthtui.launch.backends import slurmcalls, slurmscript
+from lthtui.launch.backends import slurmcalls
 from lthtui.launch.backends.slurmcalls import Job, Refused, Unreachable
-from lthtui.launch.backends.slurmscript import Batch
 from lthtui.launch.entries import Entry
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    from lthtui.launch.backends.slurmscript import Batch
 
 SOON, LATE, LATEST = 2.0, 30.0, 300.0  # seconds between looks: at first, at rest, without answers
 GLANCE = 3.0  # seconds between looks at the folders of runs that train
@@ -48,7 +51,7 @@ class Cluster:
     def __init__(self, root: Path, tell: Callable[[str], None]) -> None:
         self._root, self._tell = root, tell
         self._waiting = entries.Waiting(root)
-        self._pool = ThreadPoolExecutor(1, "slurm")
+        self._pool: ThreadPoolExecutor | None = None
         self._calls: list[tuple[Future[Any], Callable[[Future[Any]], None]]] = []
         self._jobs: dict[str, Job] | None = None
         self._looking = False
@@ -69,6 +72,8 @@ class Cluster:
         self._unsent = bool(fresh)
         if not fresh or self._jobs is None or time.monotonic() < self._submit_at:
             return
+        from lthtui.launch.backends import slurmscript
+
         single = []
         for entry in fresh:
             stray = self._jobs.get(self._strays.pop(entry.run_id, ""))
@@ -141,6 +146,9 @@ class Cluster:
         return RunDirectory(self._root / "runs" / entry.run_id)
 
     def _call(self, call: Callable[[], Any], answered: Callable[[Future[Any]], None]) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # a queue without jobs needs no threads
+
+        self._pool = self._pool or ThreadPoolExecutor(1, "slurm")
         self._calls.append((self._pool.submit(call), answered))
 
     def _answers(self) -> None:
@@ -284,6 +292,8 @@ def check(root: Path, launches: Iterable[LaunchSpec]) -> None:
     Raises:
         UsageError: a profile is missing or wrong, or Slurm takes no such job, or is not here.
     """
+    from lthtui.launch.backends import slurmscript
+
     checked = []
     for launch in launches:
         if launch.slurm is None or launch in checked:
