@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from engine import filesystems
 from engine.events import RunStarted, parse
@@ -52,11 +52,10 @@ def expected(directory: RunDirectory) -> int:
     own = _said(directory)
     if own is not None:
         return own
-    asked = _network(directory)
-    if not asked:
+    try:
+        return _of_network(directory.path.parent, _network(directory.path))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return 0
-    alike = (_said(one) for one in _newest(directory) if _network(one) == asked)
-    return next((said for said in alike if said is not None), 0)
 
 
 def _still(directory: RunDirectory) -> int:
@@ -75,20 +74,30 @@ def _said(directory: RunDirectory) -> int | None:
     return begun.peak_bytes if begun else None
 
 
-def _network(directory: RunDirectory) -> dict[str, Any]:
-    """What a run's size depends on; empty where it can't be read."""
-    try:
-        asked = json.loads((directory.path / identity.FILE).read_bytes())["asked"]
-        return {key: asked.get(key) for key in ("model", "sparsifier", "keep")}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return {}
+@lru_cache(1000)
+def _of_network(runs: Path, asked: str) -> int:
+    """What the newest run of a network that says so takes at most.
+
+    Raises:
+        LookupError: none says so yet, which is not remembered.
+    """
+    for path in _newest(runs):
+        try:
+            alike = _network(path) == asked
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            continue
+        if alike and (said := _said(RunDirectory(path))) is not None:
+            return said
+    raise LookupError(asked)
 
 
-def _newest(but: RunDirectory) -> Iterator[RunDirectory]:
+@lru_cache(10_000)
+def _network(path: Path) -> str:
+    """What a run's size depends on. Raises many errors where it can't be read."""
+    asked = json.loads((path / identity.FILE).read_bytes())["asked"]
+    return json.dumps({key: asked.get(key) for key in ("model", "sparsifier", "keep")})
+
+
+def _newest(runs: Path) -> list[Path]:
     """The newest runs of a root, by the dates that their names begin with."""
-    try:
-        names = sorted(os.listdir(but.path.parent), reverse=True)
-    except FileNotFoundError:
-        return
-    others = (name for name in names if name != but.run_id)
-    yield from (RunDirectory(but.path.parent / name) for name in islice(others, SEARCHED))
+    return [runs / name for name in sorted(os.listdir(runs), reverse=True)[:SEARCHED]]

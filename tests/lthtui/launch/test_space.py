@@ -75,8 +75,9 @@ def test_a_new_run_needs_what_one_of_its_network_said(tmp_path, disk):
     assert space.expected(run_of(tmp_path, seed=4, keep=["all"])) == 0
     disk(free=699)
     assert space.shortage(tmp_path, new) == "disk: 699MiB free, 700MiB needed"
-    (new.path / "identity.json").write_text("[]")
-    assert space.shortage(tmp_path, new) is None
+    unreadable = run_of(tmp_path, seed=5)
+    (unreadable.path / "identity.json").write_text("[]")
+    assert space.shortage(tmp_path, unreadable) is None
 
 
 def test_what_running_runs_may_still_write_is_not_free(tmp_path, disk):
