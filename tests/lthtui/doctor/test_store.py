@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from disks import mounted
 from mirrored import known, sizes
 from rundirs import FakeRun
 
+from engine import relocation
 from engine.processes import Process
 from engine.rundir import Launch, RunDirectory, Status, status, write_json
 from engine.tracking import sync
@@ -171,6 +173,22 @@ def test_a_store_that_cannot_be_written_is_an_error(doctor, root, monkeypatch):
     code, found, _ = doctor()
     assert code == 1 and f"{root / 'mlflow.db'} is read-only" in str(found)
     assert any(one["remedy"] == f"findmnt -T {root}" for one in found)
+
+
+def test_a_full_disk_is_not_taken_for_a_damaged_store(doctor, root, tmp_path, monkeypatch):
+    with mounted(tmp_path / "disk", 4) as disk:
+        there = disk.folder / "mlruns"
+        there.mkdir()
+        shutil.copy(root / "mlflow.db", there)
+        relocation.relocate(there).backup.unlink()
+        disk.fill()
+        monkeypatch.setenv("LTHTUI_ROOT", str(there))
+        code, found, treated = doctor("--fix")
+        assert code == 1 and all(one["ok"] for one in treated), treated
+        assert "no run can start" in found[0]["message"]
+        assert not [one for one in found if "damaged" in one["message"]]
+        assert sorted(file.name for file in there.glob("mlflow.db")) == ["mlflow.db"]
+        assert not list(there.glob("*.damaged-*"))
 
 
 # -- runs -------------------------------------------------------------------------------------
