@@ -221,16 +221,16 @@ def test_a_server_that_goes_away_and_comes_back_misses_nothing(
         wait_for(lambda: len(between.seen) >= 5)
         between.fault = lambda asked: None
         wait_for(lambda: run.directory.mlflow_file.exists())
-        between.fault = lambda asked: LOST  # from now on, all is done and nothing heard of
+        # From now on each request is done, and the first answer to it lost.
+        between.fault = lambda asked: LOST if asked.times == 1 and asked.method != "GET" else None
         run.begin_level(1)
-        run.end_epoch(1, 1)
-        run.end_epoch(1, 2)
-        wake()
-        seen = len(between.seen)
-        wait_for(lambda: len(between.seen) >= seen + 4)
-        between.fault = lambda asked: None
-        run.end_epoch(1, 3)
+        for epoch in range(1, 4):
+            run.end_epoch(1, epoch)
         run.end_level(1)
+        wake()
+        size = run.directory.events_file.stat().st_size
+        wait_for(lambda: json.loads(run.directory.mlflow_file.read_bytes())["offset"] == size)
+        between.fault = lambda asked: None
         run.begin_level(2)
         for epoch in range(1, 4):
             run.end_epoch(2, epoch)
@@ -262,6 +262,16 @@ def test_a_server_that_asks_for_peace_gets_it(alone, tmp_path, monkeypatch):
     with following_in_thread(run, monkeypatch) as (_, result):
         wait_for(lambda: alone.seen)
     assert isinstance(result[0], StoreAway) and len(alone.seen) == 1  # it left rather than ask
+
+
+def test_tries_beside_training_become_rarer_and_keep_no_step(tmp_path):
+    run = run_of(tmp_path, tracking="http://far.example")
+    follower, delays = Follower(run.directory, Wire(-1)), [0.0]
+    for _ in range(12):
+        delays.append(follower._back_off(delays[-1], StoreAway("away")))
+    assert delays[1] < 0.4 and all(60 <= delay <= 75 for delay in delays[-2:])
+    assert delays[-1] != delays[-2] and follower._back_off(delays[-1], None) == 0.0
+    assert follower._back_off(0.0, StoreAway("busy", 300.0)) >= 300.0
 
 
 # -- twice ------------------------------------------------------------------------------------
