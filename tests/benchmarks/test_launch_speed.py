@@ -103,7 +103,7 @@ def test_from_the_queue_to_the_first_step_against_a_bare_import_of_torch(stage, 
 
 
 def test_how_long_a_place_stands_idle_between_two_runs(stage, report):
-    """100 runs of 0.1 s on two places: from a worker's last line to the start of the next one's process."""
+    """100 runs of 0.1 s on two places: from a worker's last line to the next process."""
     played = stage(SHORT, "-S", "-E")
     two = {"threads": "auto", "per_device": 2, "retries": 0}
     began = time.monotonic()
