@@ -254,7 +254,11 @@ def check_usable(source: Source, spec: RunSpec, at: str) -> None:
     try:
         check_fits(source, spec, at)
     except Damaged as error:
-        raise SpecError(f"{error}; name another ticket, or run the source again", at) from None
+        raise SpecError(
+            f"{error}; `lthtui doctor --fix` finds it if the root was moved; else name another"
+            " ticket, or run the source again",
+            at,
+        ) from None
 
 
 def check_fits(source: Source, spec: RunSpec, at: str) -> None:
