@@ -139,6 +139,10 @@ CASES = {
         True,
     ),
     "stopped and queued again": (lambda make: note(make().end("stopped")).queue(), False),
+    "lost without a word, and queued again": (
+        lambda make: note(launched(make().end("stopped"), 2), status="KILLED").queue(),
+        False,
+    ),
     "running": (lambda make: launched(make(), 1, alive=True), False),
     "not tracked": (lambda make: make(tracking="off").end(), False),
     "told by an older version": (lambda make: note(make().end(), settled=None), False),
@@ -265,6 +269,22 @@ def test_one_that_hangs_is_killed(play):
     play.now += play.mirroring.patience()
     play.settle()
     assert play.mirroring.busy and play.mirroring.patience() > 0
+
+
+def test_one_that_outlives_being_killed_is_not_looked_at_without_end(play, monkeypatch):
+    play.ended()
+    play.answer("hang")
+    play.mirroring.poll()
+    play.now += play.mirroring.patience()
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess.Popen, "kill", lambda process: None)  # as on a hung file system
+        play.mirroring.poll()
+    assert play.mirroring.patience() > mirroring.LONGEST
+    assert len(play.mirroring.filenos()) == 1
+    (hanging,) = play.mirroring._running
+    hanging.process.kill()
+    play.settle()
+    assert play.mirroring.busy
 
 
 def test_stores_do_not_wait_for_one_another(play):
