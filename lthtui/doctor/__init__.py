@@ -27,7 +27,7 @@ class Finding:
     """One thing that was looked at.
 
     Attributes:
-        topic: `devices`, `disk`, `store`, `runs`, `queue` or `program`.
+        topic: `devices`, `clock`, `disk`, `store`, `runs`, `queue` or `program`.
         remedy: the command that helps; empty where nothing is wrong.
         repair: does what is safe, and says what it did; None where a person has to.
     """
