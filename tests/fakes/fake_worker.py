@@ -70,7 +70,8 @@ def main(arguments):
 
 def end(directory, journal, event):
     journal.append(event)
-    deliver(directory, Status(event.status))
+    if os.environ.get("LTHTUI_SINK") != "off":
+        deliver(directory, Status(event.status))
 
 
 def deliver(directory, state):

@@ -19,7 +19,7 @@ from engine.errors import LthError, UsageError, some
 from engine.events import Journal, RunEnded
 from engine.launchspec import LaunchSpec
 from engine.rundir import LEFT, RunDirectory, Status, next_attempt, status, write_json
-from lthtui.launch import entries
+from lthtui.launch import entries, lease
 from lthtui.launch.backends import slurmcalls
 from lthtui.launch.backends.slurmcalls import Job, Refused, Unreachable
 from lthtui.launch.entries import Entry
@@ -61,7 +61,7 @@ class Cluster:
         self._mirror_at = 0.0
         self._unsent = False
         self._trouble = ""
-        self._over: list[Entry] = []
+        self._followed: dict[str, Entry] = {}
 
     def submit(self, ready: Sequence[Entry]) -> None:
         """Submit runs whose turn it is; to be called with all of them. The caller holds the lock.
@@ -90,7 +90,7 @@ class Cluster:
         self._unsent = False
 
     def look(self) -> list[Entry]:
-        """See what has become of jobs; the runs that have ended, whose entries are gone now."""
+        """See what has become of jobs; the runs whose entries are gone, whoever removed them."""
         self._answers()
         now, waiting = time.monotonic(), self._ours()
         asked = any(entry.job for entry in waiting) or (waiting and self._jobs is None)
@@ -102,24 +102,26 @@ class Cluster:
             for entry in waiting:
                 if entry.job:
                     self._judge(entry, self._jobs.get(entry.job))
-        over, self._over = self._over, []
-        return over
+        before, self._followed = self._followed, {one.run_id: one for one in self._ours()}
+        return [before[run] for run in before.keys() - self._followed.keys()]
 
     def training(self) -> list[RunDirectory]:
-        """Runs that train now, each of them every half a minute, to be brought over into MLflow."""
+        """Runs that train now, every half a minute, to be brought over into MLflow."""
         now, jobs = time.monotonic(), self._jobs or {}
         if now < self._mirror_at:
             return []
-        self._mirror_at = now + MIRROR
-        return [self._directory(one) for one in self._ours() if _runs(jobs.get(one.job or ""))]
+        found = [self._directory(one) for one in self._ours() if _runs(jobs.get(one.job or ""))]
+        self._mirror_at = now + MIRROR if found else 0.0
+        return found
 
     def patience(self) -> float | None:
         """Seconds until `look` is due; None if there is nothing to look at."""
-        if self._over:
+        waiting = self._ours()
+        if self._followed.keys() - {entry.run_id for entry in waiting}:
             return 0.0
         if self._calls:
             return ANSWER
-        jobs, submitted = self._jobs or {}, [entry for entry in self._ours() if entry.job]
+        jobs, submitted = self._jobs or {}, [entry for entry in waiting if entry.job]
         if not submitted and not self._unsent:
             return None
         due = [self._look_at] if submitted or self._jobs is None else []
@@ -240,7 +242,6 @@ class Cluster:
             found = entries.find(self._directory(entry))
             if found is not None and found.job == entry.job:
                 self._directory(entry).queue_file.unlink(missing_ok=True)
-                self._over.append(entry)
 
     def _fail(self, entry: Entry, message: str, cause: Cause) -> None:
         """Have a run fail that no worker could begin: its journal says why."""
@@ -255,8 +256,6 @@ class Cluster:
             directory.queue_file.unlink(missing_ok=True)
         except OSError as error:  # it stays as it is until there is room on the disk
             self._tell(f"{entry.run_id} can't be looked after: {error}")
-        else:
-            self._over.append(entry)
 
 
 def stop(
@@ -284,6 +283,7 @@ def stop(
             found = entries.find(directory)
             if found is not None and found.job == entry.job:
                 directory.queue_file.unlink()
+            lease.ensure(directory.root)  # MLflow is still to be told
 
 
 def check(root: Path, launches: Iterable[LaunchSpec]) -> None:

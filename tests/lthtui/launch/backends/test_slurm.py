@@ -110,8 +110,11 @@ def test_pending_and_running_jobs_are_stopped_and_resumed(stage, cluster):
     states = [cluster.job(numbers[runs.index(run)])["JobState"] for run in (pending, running[0])]
     assert states == ["CANCELLED", "FAILED"]  # of its own accord, with 75
     assert last_end(running[0]).status == "stopped"
+    told = running[1].path / "synced"
+    told.unlink(missing_ok=True)  # as it trained
     stopping.cancel([running[1]])
     assert status(running[1]) == Status.STOPPED
+    wait_for(told.exists)
     stage.allow("go")
     queue.resume(runs)
     for run in runs:
