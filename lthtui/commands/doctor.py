@@ -16,7 +16,7 @@ from lthtui.commands.tickets import ask
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
-    from lthtui.doctor import Finding
+    from lthtui.doctor.findings import Finding
 
 MARKS = {"fine": " ", "warning": "!", "error": "✗"}
 
@@ -44,7 +44,8 @@ def doctor(
 
     The exit code is 1 if something is found that loses work or keeps runs from starting.
     """
-    from lthtui.doctor import Case, Severity, examine, treat
+    from lthtui.doctor.examining import examine, treat
+    from lthtui.doctor.findings import Case, Severity
 
     if advise is not None:
         settings.use(root)

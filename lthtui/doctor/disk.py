@@ -15,7 +15,7 @@ from engine.launchspec import show_size
 from engine.rundir import Status
 from engine.storefile import STORE
 from lthtui import identity
-from lthtui.doctor import Case, Finding, Severity
+from lthtui.doctor.findings import Case, Finding, Severity
 from lthtui.launch import owner, space
 
 LITTLE = 5  # times the reserve: below that much room is little

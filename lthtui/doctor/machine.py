@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.launchspec import show_size
-from lthtui.doctor import Case, Finding, Severity
+from lthtui.doctor.findings import Case, Finding, Severity
 from lthtui.launch import devices, nvml, occupancy
 
 DRIVER = Path("/proc/driver/nvidia/version")

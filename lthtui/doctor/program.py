@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 
-from lthtui.doctor import Case, Finding, Severity
+from lthtui.doctor.findings import Case, Finding, Severity
 
 SHOWN = ("lthtui", "torch", "mlflow", "textual")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lthtui import leftovers
-from lthtui.doctor import Case, Finding, Severity
+from lthtui.doctor.findings import Case, Finding, Severity
 from lthtui.launch import entries, queue, waits
 
 

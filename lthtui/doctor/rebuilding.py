@@ -13,7 +13,7 @@ from engine.errors import LthError
 from engine.filesystems import locked
 from engine.rundir import Status
 from engine.storefile import BESIDE, LOCK, STORE
-from lthtui.doctor import Case, tracking
+from lthtui.doctor.findings import Case, tracking
 
 _TAGS = """
 SELECT run.value, tag.key, tag.value FROM tags run JOIN tags tag USING (run_uuid)

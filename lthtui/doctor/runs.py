@@ -13,7 +13,8 @@ from engine import link, schema, storefile
 from engine.errors import LthError
 from engine.rundir import RunDirectory, Status, stalled
 from engine.storefile import STORE
-from lthtui.doctor import Case, Finding, Severity, named, sources, tracking
+from lthtui.doctor import sources
+from lthtui.doctor.findings import Case, Finding, Severity, named, tracking
 
 EPOCH = b'"kind":"epoch_ended"'
 _RUNNING = """

@@ -13,7 +13,7 @@ from engine.rundir import RunDirectory, Status
 from engine.sources import Source, found_in, replaced
 from engine.spec import RunSpec
 from lthtui import specfiles
-from lthtui.doctor import Case, Finding, Severity, named
+from lthtui.doctor.findings import Case, Finding, Severity, named
 from lthtui.launch import entries
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from engine import filesystems, relocation, storefile
 from engine.launchspec import show_size
 from engine.storefile import STORE
-from lthtui.doctor import Case, Finding, Severity
+from lthtui.doctor.findings import Case, Finding, Severity
 from lthtui.doctor.rebuilding import rebuild
 
 LOCKED = 0.5  # seconds after which a writer's lock counts as held for long

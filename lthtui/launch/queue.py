@@ -206,7 +206,7 @@ def _choose(root: Path, specs: Sequence[RunSpec], again: bool) -> Iterator[Submi
     """Find the folder of each spec's run, or a free name for a new one."""
     try:
         known = os.listdir(root / "runs")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # making it will say what is in the way
         known = []
     used = {name for name in known if (root / "runs" / name / "spec.yaml").exists()}
     alike: dict[str, list[str]] = defaultdict(list)

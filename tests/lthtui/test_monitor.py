@@ -227,6 +227,7 @@ def test_the_object_of_a_run_has_every_field(make):
         "model": "resnet20",
         "controls": None,
         "also_controls": [],
+        "extends": None,
         "error": None,
     }
     assert facts.items() <= found.items()

@@ -120,12 +120,15 @@ BROKEN = {
     ),
     "a number for the name": (HEAD + "name: ¦2024\n", "put it in quotes"),
     "text for a list": (HEAD + "keep: ¦best\n", "expected a list, found 'best'"),
-    "a wrong word in a list": (HEAD + "keep: [last, ¦bst]\n", "found 'bst'; did you mean best?"),
+    "a wrong word in a list": (
+        HEAD + "keep: [last, ¦bst]\n",
+        "'bst' names no levels; did you mean best?",
+    ),
     "a wrong word": (
         HEAD + "select: {split: ¦vla}\n",
         "expected val or test, found 'vla'; did you mean val?",
     ),
-    "a wrong version": ("version: ¦2\n" + HEAD, "expected 1, found 2"),
+    "a wrong version": ("version: ¦2\n" + HEAD, "of a newer lthtui; this one reads version 1"),
     "a union of a word and numbers": (
         "data: {name: digits, validation: ¦offical}\nmodel: resnet20\n",
         "expected official, none or a number, found 'offical'; did you mean official?",

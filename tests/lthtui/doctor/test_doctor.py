@@ -19,7 +19,9 @@ from engine import filesystems
 from engine.launchspec import LaunchSpec
 from engine.rundir import Status
 from lthtui.cli import main
-from lthtui.doctor import Case, Finding, Severity, examine, program
+from lthtui.doctor import program
+from lthtui.doctor.examining import examine
+from lthtui.doctor.findings import Case, Finding, Severity
 from lthtui.launch import entries, space
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
