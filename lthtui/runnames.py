@@ -119,7 +119,7 @@ def trimmed(run: str, width: int) -> str:
 def _known(root: Path) -> list[str]:
     try:
         names = os.listdir(root / "runs")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     runs = os.path.join(root, "runs")
     return sorted(name for name in names if os.path.isfile(os.path.join(runs, name, "spec.yaml")))
