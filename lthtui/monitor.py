@@ -19,6 +19,7 @@ from lthtui.launch import retrying
 from lthtui.progress import LevelProgress, RunProgress
 from lthtui.text import clean_line
 
+TOLD = frozenset(("events.jsonl", "launch.json", "exit.json", "request.json", "mlflow.json"))
 TICK = 100_000_000  # nanoseconds; file systems' clocks tick at least this often
 
 
@@ -181,9 +182,13 @@ class Watched:
         return str(path) if path and path.is_file() else None
 
     def _look(self) -> tuple[Any, ...]:
-        one = self.directory
-        files = (one.events_file, one.launch_file, one.exit_file, one.request_file, one.queue_file)
-        return tuple(_stamp(path) for path in (*files, one.mlflow_file))
+        """What tells that a file was made or changed that says something about the run."""
+        try:
+            with os.scandir(self.directory.path) as found:
+                told = sorted((one.name, _stamp(one)) for one in found if one.name in TOLD)
+        except OSError:
+            told = []
+        return (*told, os.path.exists(self.directory.queue_file))
 
 
 class Monitor:
@@ -251,11 +256,8 @@ def _reason(code: int) -> str:
     return f"the worker ended with exit code {code} and no word; see its log"
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
+def _stamp(file: os.DirEntry[str]) -> tuple[int, int, int]:
+    found = file.stat()
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
