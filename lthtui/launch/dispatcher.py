@@ -95,8 +95,10 @@ class Dispatcher:
         spoken_for: set[str] = set()
         self._obstacles, jobs = {}, list[Entry]()
         for entry in in_order(self._waiting.read()):
-            directory = self._directory(entry.run_id)
-            if entry.run_id in self.workers or self._deleted(directory):
+            directory, worker = self._directory(entry.run_id), self.workers.get(entry.run_id)
+            if worker and worker.ended():
+                continue  # queued again before its end was seen to, which comes next
+            if worker or self._deleted(directory):
                 directory.queue_file.unlink(missing_ok=True)
                 continue
             obstacle = None if entry.job else turns.obstacle(entry)

@@ -219,7 +219,7 @@ class Commands:
             if obstacle(turns, one) is None:
                 try:
                     self._start(one)
-                except OSError as error:
+                except (OSError, ValueError) as error:  # such as a NUL in a word
                     self._failed(one.name, str(error))
 
     def _start(self, one: Later) -> None:
@@ -236,7 +236,7 @@ class Commands:
                 env=_environment(one),
                 start_new_session=True,
             )
-        except OSError:
+        except (OSError, ValueError):
             said.close()
             raise
         handle = os.pidfd_open(process.pid)

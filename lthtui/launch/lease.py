@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -20,13 +21,15 @@ from lthtui.launch import credentials, entries
 PATIENCE = 5.0  # seconds that a queue process gets to end
 
 
-def ensure(root: Path) -> None:
+def ensure(root: Path, *, replace: bool = True) -> None:
     """Make sure that one queue process looks after this root, and wake it.
 
-    One without the credentials that this process has, which workers get from it, is replaced.
+    One without the credentials that this process has, which workers get from it, is replaced. Who
+    only follows runs leaves it (`replace` is False): two of them would replace it in turn for ever.
     """
     lease = take(root, fcntl.LOCK_SH)
-    if lease is None and (leader := _leader(root)) and credentials.missing_in(leader):
+    leader = _leader(root) if lease is None and replace else None
+    if leader and credentials.missing_in(leader):
         lease = _replace(root, leader)
     if lease is None:
         _wake(root)
@@ -47,9 +50,10 @@ def take(root: Path, kind: int = fcntl.LOCK_EX) -> int | None:
 
 
 def sign(lease: int) -> None:
-    """Say in the lease that this process holds it."""
+    """Say in the lease that this process holds it; on a full disk it goes on unnamed."""
     os.ftruncate(lease, 0)
-    os.pwrite(lease, Process.of(os.getpid()).model_dump_json().encode(), 0)
+    with suppress(OSError):
+        os.pwrite(lease, Process.of(os.getpid()).model_dump_json().encode(), 0)
 
 
 def log_file(root: Path) -> Path:

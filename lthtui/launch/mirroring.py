@@ -7,6 +7,7 @@ store is out of reach. `mlflow.json` says what MLflow knows of a run: nothing el
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import re
@@ -171,6 +172,7 @@ class Mirroring:
                 self._reap(one)
             elif now >= one.deadline:
                 one.process.kill()
+                one.deadline = math.inf  # a hung file system may keep it for hours
         for address, store in self._stores.items():
             if store.delay and now - store.since >= PATIENCE:
                 self._give_up(

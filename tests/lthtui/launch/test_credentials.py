@@ -5,7 +5,8 @@ from waiting import wait_for
 
 from engine.processes import Process
 from engine.rundir import Status
-from lthtui.launch import credentials, lease
+from lthtui import headless
+from lthtui.launch import credentials, lease, queue
 
 SLEEP = [sys.executable, "-S", "-c", "import time; print(flush=True); time.sleep(600)"]
 
@@ -64,3 +65,28 @@ def test_a_queue_process_without_a_token_hands_over_to_one_that_has_it(stage, mo
     assert (first.launch().attempt, first.launch().process) == (1, worker)
     written = [path for path in stage.root.rglob("*") if path.is_file()]
     assert written and not any(b"t0ken-1" in path.read_bytes() for path in written)
+
+
+def test_who_only_follows_runs_replaces_no_queue_process(stage, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_TOKEN", raising=False)
+    stage.play({"wait": "go"}, {"emit": {"kind": "run_ended", "status": "finished"}})
+    specs = stage.specs(0, 1, launch={"threads": os.cpu_count()}, tracking="off")
+    submitted = queue.submit(stage.root, specs)
+    stage.until(submitted[0].directory, Status.RUNNING)  # and the other one waits
+    before, looks = stage.leader(), []
+
+    class Display:
+        def update(self, changed, runs):
+            looks.append(before.alive)
+            if len(looks) == 4:
+                stage.allow("go")
+
+        def close(self):
+            pass
+
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken-1")
+    monkeypatch.setattr(headless, "CHECK", 0.0)
+    follower = headless.Follower(stage.root, submitted, Display())
+    follower.follow()
+    assert follower.exit_code() == 0
+    assert looks[:4] == [True] * 4

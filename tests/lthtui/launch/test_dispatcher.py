@@ -219,6 +219,39 @@ def test_a_full_disk_starts_nothing_and_keeps_the_place_in_the_queue(stage, disp
     assert (status(run), run.launch().attempt) == (Status.FINISHED, 1)
 
 
+def test_a_run_queued_again_before_its_end_was_seen_to_stays_queued(stage, dispatch):
+    stage.play({"emit": {"kind": "run_ended", "status": "stopped"}})
+    (run,) = stage.submit(0)
+
+    def again():
+        stage.until(run, Status.STOPPED)  # what the queue process has not looked at yet
+        stage.play(FINISH)
+        assert [one.action for one in queue.resume([run])] == ["resumed"]
+        dispatcher.dispatch()
+        assert status(run) == Status.QUEUED
+
+    dispatcher = Dispatcher(stage.root)
+    dispatcher.dispatch()
+    again()
+    dispatcher.run(lease.take(stage.root))
+    assert (status(run), run.launch().attempt) == (Status.FINISHED, 2)
+
+
+def test_a_full_disk_keeps_no_queue_process_from_its_lease(stage, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    (run,) = stage.submit(0, tracking="off")
+    stage.until(run, Status.FINISHED)
+    stage.wait(lambda: not stage.dispatched())
+    before, held = stage.leader(), lease.take(stage.root)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        lease.sign(held)
+    os.close(held)
+    assert before and stage.leader() is None  # rather nobody than somebody else
+
+
 def test_a_killed_queue_process_is_replaced_and_its_runs_adopted(stage):
     stage.play({"wait": "go"}, FINISH)
     threads = os.cpu_count() or 1

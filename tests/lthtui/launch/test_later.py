@@ -185,6 +185,15 @@ def test_one_whose_folder_is_gone_says_so(root, finished):
     assert "/no/such/folder" in later.read(root)[0].error
 
 
+def test_one_that_no_process_can_be_given_fails_alone(root, finished):
+    run, play = finished
+    leave(root, after=[run.run_id], cwd="a\0b")
+    leave(root, after=[run.run_id])
+    play("")
+    (left,) = later.read(root)
+    assert left.cwd == "a\0b" and "null" in left.error
+
+
 def test_one_whose_queue_process_was_killed_is_carried_out_again(root, finished, capfd):
     run, play = finished
     play("print('begun')")
