@@ -33,6 +33,7 @@ SOON, LATE, LATEST = 2.0, 30.0, 300.0  # seconds between looks: at first, at res
 GLANCE = 3.0  # seconds between looks at the folders of runs that train
 MIRROR = 30.0  # seconds between calls to bring over what they have written
 ANSWER = 0.1  # seconds between looks at a call that is under way
+STUCK = "launch failed requeued held"  # after a node's failure: Slurm never starts it by itself
 EXPLAINED = {
     "BeginTime": "Slurm starts it again in some minutes (BeginTime)",
     "Priority": "others are before it (Priority)",
@@ -223,6 +224,12 @@ class Cluster:
         code = left.code if began and left and left.attempt >= launch.attempt else None  # type: ignore[union-attr]
         live = job is not None and job.live
         unasked = directory.request() is None and not (job and job.cancelled)
+        if job and STUCK in job.reason and live and unasked:
+            self._tell(f"{entry.run_id}: Slurm job {job.number}: {job.reason}; submitted again")
+            self._call(partial(slurmcalls.cancel, [job.number]), _forget)
+            with entries.locked(self._root):
+                entries.change(directory, job=None)
+            return
         if (live and (code is None or (code in LEFT and unasked))) or _lives(directory):
             return
         forgotten = job is None and not began  # such as by a controller that died right then

@@ -206,6 +206,24 @@ def test_a_run_whose_job_slurm_lost_before_it_began_is_submitted_again(stage):
     assert run.launch().job != "999999" and run.launch().attempt == 1
 
 
+def test_a_job_that_slurm_holds_after_a_nodes_failure_is_submitted_anew(tmp_path, monkeypatch):
+    held = slurmcalls.Job("5", "PENDING", "launch failed requeued held")
+    by_hand = slurmcalls.Job("6", "PENDING", "JobHeldUser")
+    cancelled = []
+    monkeypatch.setattr(slurmcalls, "jobs", lambda: {"5": held, "6": by_hand})
+    monkeypatch.setattr(slurmcalls, "cancel", cancelled.extend)
+    said = []
+    cluster = slurm.Cluster(tmp_path, said.append)
+    launch = LaunchSpec.model_validate(JOB)
+    for name, job in (("a-s0", "5"), ("b-s0", "6")):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        with entries.locked(tmp_path):
+            entries.write(tmp_path, Entry(run_id=name, order=1, launch=launch, job=job))
+    wait_for(lambda: cluster.look() == [] and cancelled)
+    assert cancelled == ["5"] and "a-s0: Slurm job 5: launch failed requeued held" in said[0]
+    assert {one.run_id: one.job for one in entries.read(tmp_path)} == {"a-s0": None, "b-s0": "6"}
+
+
 def test_without_answers_nobody_spins(tmp_path, monkeypatch):
     """A queue process that can't submit now looks again after a while, and longer ones after it."""
 
