@@ -65,7 +65,7 @@ def needs(directory: RunDirectory) -> bool:
         return False
     state = status(directory)
     if state == Status.RUNNING:
-        return not told and unattended(directory)
+        return not told and _size(directory) > 0 and unattended(directory)
     if not told:
         return True
     if settled is None:  # as older versions wrote it: right if the journal has the last word
