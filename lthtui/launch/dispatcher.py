@@ -29,7 +29,7 @@ from lthtui.launch.slots import Full, Holder, Ledger, Place, Taken
 from lthtui.launch.turns import Obstacle, Turns, in_order
 
 RETRY = 1.0  # seconds until a run that could not be placed or started is tried again
-CLEARING = 0.05  # seconds until processes are looked at again that a run left behind
+CLEARING = 0.05  # seconds until processes are looked at that a run left behind; more each time
 LONGEST = 60.0  # seconds of sleep, should a call ever be missed
 
 
@@ -50,6 +50,7 @@ class Dispatcher:
         self._noted: dict[str, str] | None = None
         self._wake = _open_wake_file(root)
         self._put_off: set[str] = set()
+        self._clearing = CLEARING
         self._looked_back = False
 
     def run(self, held: int) -> None:
@@ -72,7 +73,7 @@ class Dispatcher:
             if worker.ended():
                 worker.close()
                 del self.workers[run]
-        self._put_off = set()
+        self._put_off, clinging = set(), False
         for place in self.ledger.places():
             directory = self._directory(place.holder.run_id)
             if place.held:
@@ -80,8 +81,10 @@ class Dispatcher:
             if directory.run_id in self.workers:
                 continue
             sweeping.sweep(directory)
+            clinging |= place.held
             if not place.held:
                 self._leave(directory, place)
+        self._clearing = min(2 * self._clearing, RETRY) if clinging else CLEARING
         for entry in self.cluster.look():
             self.aftermath.see_to(self._directory(entry.run_id), entry)
         for directory in filter(mirroring.needs, self.cluster.training()):
@@ -139,7 +142,7 @@ class Dispatcher:
     def _patience(self) -> float:
         left = {place.holder.run_id for place in self.ledger.places()} - self.workers.keys()
         if left:
-            return CLEARING if left - self._put_off else RETRY
+            return self._clearing if left - self._put_off else RETRY
         now = time.time()
         times = [found.at - now for found in self._obstacles.values() if found.at is not None]
         asked = (self.cluster.patience(), self.aftermath.mirroring.patience())
@@ -198,6 +201,7 @@ class Dispatcher:
             if status(directory) != Status.RUNNING:  # such as by hand
                 self.workers[entry.run_id] = _launch(directory, entry, threads, taken)
         except OSError as error:
+            self._put_off.add(entry.run_id)
             return self._troubled(f"{entry.run_id} can't be started: {error}")
         finally:
             taken.close()

@@ -9,13 +9,16 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.filesystems import is_local
 from engine.launchspec import LaunchSpec
 from engine.rundir import RunDirectory, write_json
+
+_Name = Annotated[str, Field(pattern=r"^[^/\x00]{1,255}$")]  # that of a folder
+_Text = Annotated[str, Field(pattern=r"^[^\x00]{0,4096}$")]  # which an environment can hold
 
 
 class Entry(BaseModel):
@@ -37,13 +40,13 @@ class Entry(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-    run_id: str
+    run_id: _Name
     order: int
     priority: int = 0
-    visible: str | None = None
-    user: str = ""
-    host: str = ""
-    after: tuple[str, ...] = ()
+    visible: _Text | None = None
+    user: _Text = ""
+    host: _Text = ""
+    after: tuple[_Name, ...] = ()
     hold: bool = False
     not_before: float = 0.0
     retries: int = 0

@@ -17,6 +17,7 @@ from lthtui.launch import devices, lease, queue
 from lthtui.launch.devices import Device
 from lthtui.launch.dispatcher import RETRY, Dispatcher
 from lthtui.launch.nvml import Load
+from lthtui.launch.slots import Holder
 
 FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
 GPUS = (Device("GPU-a", "0: A"), Device("GPU-b", "1: B"))
@@ -215,8 +216,24 @@ def test_a_full_disk_starts_nothing_and_keeps_the_place_in_the_queue(stage, disp
         dispatcher.dispatch()
     assert status(run) == Status.QUEUED
     stage.wait(lambda: not any(place.held for place in dispatcher.ledger.places()))
+    assert RETRY / 2 < dispatcher._patience() <= RETRY
     dispatch()
     assert (status(run), run.launch().attempt) == (Status.FINISHED, 1)
+
+
+def test_processes_that_stay_behind_are_looked_at_less_and_less(stage, dispatch):
+    (run,) = stage.submit(0)
+    dispatcher = Dispatcher(stage.root)
+    holder = Holder(run_id=run.run_id, threads=1, per_device=1)
+    taken = dispatcher.ledger.take([devices.cpu()], holder)
+    pauses = []
+    for _ in range(6):
+        dispatcher.collect()
+        pauses.append(dispatcher._patience())
+    assert pauses[0] <= 0.1 and pauses == sorted(pauses) and pauses[-1] == RETRY
+    taken.close()
+    dispatch()
+    assert status(run) == Status.FINISHED
 
 
 def test_a_run_queued_again_before_its_end_was_seen_to_stays_queued(stage, dispatch):

@@ -1,3 +1,4 @@
+import json
 import os
 import socket
 
@@ -44,7 +45,18 @@ def test_only_files_that_changed_are_read_again(stage, idle, monkeypatch):
     [
         ("half.json", '{"run_id": "half", "ord'),
         ("empty.json", ""),
-        ("other.json", Entry(run_id="../x", order=1, launch=LaunchSpec()).model_dump_json()),
+        ("other.json", '{"run_id": "../x", "order": 1, "launch": {}}'),
+        ("nul.json", '{"run_id": "nul", "order": 1, "launch": {}, "user": "a\\u0000b"}'),
+        ("seen.json", '{"run_id": "seen", "order": 1, "launch": {}, "visible": "\\u0000"}'),
+        ("up.json", '{"run_id": "up", "order": 1, "launch": {}, "after": ["../up"]}'),
+        (
+            "long.json",
+            json.dumps({"run_id": "long", "order": 1, "launch": {}, "after": ["x" * 256]}),
+        ),
+        (
+            "digits.json",
+            json.dumps({"run_id": "digits", "order": 1, "launch": {}, "visible": "9" * 5000}),
+        ),
         (".hidden.json", Entry(run_id=".hidden", order=1, launch=LaunchSpec()).model_dump_json()),
         ("notes.txt", "hello"),
         ("bytes.json", b"\xff\xfe"),
