@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean, stdev
 
-from rich.cells import cell_len
-
+from lthtui.aligned import aligned
 from lthtui.board import Group, board, operations
 from lthtui.charts import Chart, Curve, accuracy_chart
 from lthtui.plots import dense_score, points
@@ -127,15 +126,6 @@ def tickets(groups: Sequence[Group], names: Mapping[str, str]) -> Iterator[str]:
         yield f"ticket  {names[run.run_id]}  {_near(os.path.join(run.directory, ticket))}"
     if len(kept) > LISTED:
         yield f"        and {len(kept) - LISTED} more; `lthtui ticket list` shows all"
-
-
-def aligned(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A table as plain lines."""
-    table = [header, *rows]
-    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        cells = zip(row, widths, strict=True)
-        yield "  ".join(text + " " * (width - cell_len(text)) for text, width in cells).rstrip()
 
 
 def spread(values: Iterable[float | None], form: str = ".2f", scale: float = 100.0) -> str:

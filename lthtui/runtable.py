@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lthtui import runnames
+from lthtui.aligned import aligned
 from lthtui.identity import Identity
-from lthtui.report import aligned
 from lthtui.text import clean_line
 
 HEADER = ("RUN", "METHOD", "STATUS", "LEVELS", "KEPT", "VAL", "TEST")

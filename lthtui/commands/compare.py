@@ -113,7 +113,7 @@ def _write(found: Comparison, form: Form) -> None:
         case Form.TABLE if sys.stdout.isatty():
             _draw(*_cells(found))
         case Form.TABLE:
-            from lthtui.report import aligned
+            from lthtui.aligned import aligned
 
             for line in aligned(*_cells(found)):
                 typer.echo(line)

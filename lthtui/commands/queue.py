@@ -325,7 +325,7 @@ def _change(
 
 
 def _table(facts: Sequence[dict[str, Any]]) -> None:
-    from lthtui.report import aligned
+    from lthtui.aligned import aligned
 
     shown = ("name", "priority", "user", "reason")
     rows = [[clean_line(str(one[key]), 1000) for key in shown] for one in facts]

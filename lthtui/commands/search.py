@@ -65,7 +65,7 @@ def _show(found: Found, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(_summary(found)))
         return
-    from lthtui.report import aligned
+    from lthtui.aligned import aligned
 
     goal = found.search.goal if isinstance(found.search.goal, str) else "density"
     header = ("trial", *found.search.over, f"{goal} %", "")
