@@ -53,9 +53,16 @@ class GivenUp(BaseModel):
 def needs(directory: RunDirectory) -> bool:
     """Whether MLflow does not know everything of a run that no worker brings over now.
 
-    False for runs that were given up within the last day, and for those with tracking off. Costs
-    no import of MLflow, and for most runs a few small reads.
+    False for runs that were given up within the last day, for those with tracking off, and where
+    the folder can't be read. Costs no import of MLflow, and for most runs a few small reads.
     """
+    try:
+        return _needs(directory)
+    except OSError:  # such as another user's: whoever asks has other runs to see to
+        return False
+
+
+def _needs(directory: RunDirectory) -> bool:
     noted = link.read(directory)
     settled = noted.settled if noted else None
     told = noted is not None and link.complete(directory, noted)

@@ -208,7 +208,7 @@ def _choose(root: Path, specs: Sequence[RunSpec], again: bool) -> Iterator[Submi
         known = os.listdir(root / "runs")
     except (FileNotFoundError, NotADirectoryError):  # making it will say what is in the way
         known = []
-    used = {name for name in known if (root / "runs" / name / "spec.yaml").exists()}
+    used = {name for name in known if os.path.exists(root / "runs" / name / "spec.yaml")}
     alike: dict[str, list[str]] = defaultdict(list)
     for name in used:
         if match := _ALIKE.search(name):

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from rundirs import FakeRun
 from waiting import PATIENCE
 
 from engine.errors import UsageError
@@ -57,6 +58,39 @@ def test_others_may_look_and_change_nothing(opened):
     assert said.count(f"{opened} belongs to root") == 7
     assert "give a root of your own with --root" in said
     assert {path: path.stat().st_mtime_ns for path in opened.rglob("*")} == before
+
+
+LOOK = """
+import os, sys
+from pathlib import Path
+from engine.spec import RunSpec
+from lthtui.launch import mirroring, queue
+spec = RunSpec.model_validate_json(sys.argv[2])
+root = Path(sys.argv[1])
+queue.preview(root, [spec])  # imports what this user may be unable to read
+os.setgroups([]), os.setgid({id}), os.setuid({id})
+print([run.run_id for run in mirroring.unheard(root)], queue.preview(root, [spec])[0].action)
+"""
+
+
+def test_a_run_that_only_somebody_else_may_read_stops_no_other(stage):
+    if os.geteuid() != 0:
+        pytest.skip("only root can be somebody else")
+    (spec,) = stage.specs(0)
+    with TemporaryDirectory() as folder:
+        root = Path(folder) / "mlruns"
+        closed, ended = (FakeRun(root, name).start().end() for name in ("closed", "ended"))
+        for path in (Path(folder), *Path(folder).rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        closed.directory.path.chmod(0o700)
+        done = subprocess.run(
+            [sys.executable, "-c", LOOK.replace("{id}", str(NOBODY)), root, spec.model_dump_json()],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+    assert done.stdout == f"{[ended.run_id]} new\n", done.stderr
 
 
 def test_the_owner_and_the_superuser_may(tmp_path, monkeypatch):
