@@ -15,6 +15,8 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
+from engine import causes
+from engine.causes import Cause
 from engine.errors import UsageError
 from engine.rundir import Launch, RunDirectory, Status, next_attempt, status, write_json
 from lthtui.launch import devices, entries, lease, limits, mirroring, space, sweeping
@@ -50,6 +52,7 @@ class Dispatcher:
         self._noted: dict[str, str] | None = None
         self._wake = _open_wake_file(root)
         self._put_off: set[str] = set()
+        self._unfit: set[str] = set()
         self._clearing = CLEARING
         self._looked_back = False
 
@@ -96,7 +99,7 @@ class Dispatcher:
         self._limits = limits.read(self.root)
         turns = Turns(self.root, self._limits, self._running())
         spoken_for: set[str] = set()
-        self._obstacles, jobs = {}, list[Entry]()
+        self._obstacles, self._unfit, jobs = {}, set(), list[Entry]()
         for entry in in_order(self._waiting.read()):
             directory, worker = self._directory(entry.run_id), self.workers.get(entry.run_id)
             if worker and worker.ended():
@@ -182,7 +185,7 @@ class Dispatcher:
         if not free:
             return Obstacle("others are before it")
         obstacle = self._start(entry, directory, free)
-        if obstacle:
+        if obstacle and entry.run_id not in self._unfit:
             spoken_for.update(device.name for device in suited)
         return obstacle
 
@@ -202,6 +205,8 @@ class Dispatcher:
                 self.workers[entry.run_id] = _launch(directory, entry, threads, taken)
         except OSError as error:
             self._put_off.add(entry.run_id)
+            if _own(error, directory):  # others may well start
+                self._unfit.add(entry.run_id)
             return self._troubled(f"{entry.run_id} can't be started: {error}")
         finally:
             taken.close()
@@ -212,9 +217,11 @@ class Dispatcher:
         """Whether somebody deleted the folder of a run that waits."""
         try:
             directory.spec_file.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             self._tell(f"{directory.run_id} waits no more: its folder was deleted")
             return True
+        except OSError:  # a network file system's bad moment; starting it says what is wrong
+            return False
         return False
 
     def _troubled(self, message: str) -> Obstacle:
@@ -276,6 +283,12 @@ def _launch(directory: RunDirectory, entry: Entry, threads: int, taken: Taken) -
         worker.close()
         raise
     return worker
+
+
+def _own(error: OSError, directory: RunDirectory) -> bool:
+    """Whether something is wrong with a run's own folder, and not with the disk as a whole."""
+    within = f"{error.filename or ''}".startswith(f"{directory.path}{os.sep}")
+    return within and causes.of(error) != Cause.DISK
 
 
 def _open_wake_file(root: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -102,7 +103,8 @@ class Turns:
     def _state(self, run: str) -> Status | None:
         if run not in self._states:
             directory = self._directory(run)
-            self._states[run] = status(directory) if directory.spec_file.exists() else None
+            there = os.path.exists(directory.spec_file)  # and may be read
+            self._states[run] = status(directory) if there else None
         return self._states[run]
 
     def _directory(self, run: str) -> RunDirectory:

@@ -221,6 +221,35 @@ def test_a_full_disk_starts_nothing_and_keeps_the_place_in_the_queue(stage, disp
     assert (status(run), run.launch().attempt) == (Status.FINISHED, 1)
 
 
+def test_a_run_whose_folder_is_spoilt_keeps_no_other_from_its_turn(stage, dispatch):
+    spoilt, other = stage.submit(0, 1, launch={"threads": 2})
+    spoilt.launch_file.mkdir()
+    dispatcher = Dispatcher(stage.root)
+    dispatcher.dispatch()
+    assert [status(run) for run in (spoilt, other)] == [Status.QUEUED, Status.RUNNING]
+    assert "can't be started" in dispatcher._obstacles[spoilt.run_id].reason
+    spoilt.launch_file.rmdir()
+    dispatcher.run(lease.take(stage.root))
+    assert [status(run) for run in (spoilt, other)] == [Status.FINISHED] * 2
+
+
+def test_a_look_that_fails_takes_no_run_out_of_the_queue(stage, dispatch, monkeypatch):
+    (run,) = stage.submit(0)
+    real = Path.stat
+
+    def stale(path, **options):
+        if path == run.spec_file:
+            raise OSError(116, "Stale file handle", str(path))
+        return real(path, **options)
+
+    dispatcher = Dispatcher(stage.root)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", stale)
+        dispatcher.dispatch()
+    dispatcher.run(lease.take(stage.root))
+    assert status(run) == Status.FINISHED
+
+
 def test_processes_that_stay_behind_are_looked_at_less_and_less(stage, dispatch):
     (run,) = stage.submit(0)
     dispatcher = Dispatcher(stage.root)
