@@ -308,12 +308,8 @@ def display_name(run_id: str) -> str:
 
 def _about(directory: RunDirectory, spec: RunSpec) -> dict[str, str]:
     """What a new run says of itself; later it is the user's to change."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):
-        user = "unknown"
     return {
-        "mlflow.user": user,
+        "mlflow.user": _user(directory),
         "mlflow.source.name": "lthtui",
         "mlflow.source.type": "LOCAL",
         schema.NOTE: (
@@ -321,6 +317,15 @@ def _about(directory: RunDirectory, spec: RunSpec) -> dict[str, str]:
             f" seed {spec.seed}.\n\nRun again: `lthtui run {directory.spec_file}`\n"
         ),
     }
+
+
+def _user(directory: RunDirectory) -> str:
+    """Who queued the run, or else works here."""
+    launch = directory.launch()
+    try:
+        return (launch and launch.user) or getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
 
 
 def _metric(row: Row, model: str | None = None) -> Any:

@@ -47,6 +47,7 @@ class Launch(BaseModel):
         process: the shim's.
         retries: how often in a row the queue process had started it again by itself.
         job: its number in a cluster's own queue; None for the local backend.
+        user: who queued it.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -58,6 +59,7 @@ class Launch(BaseModel):
     time: float
     retries: int = 0
     job: str | None = None
+    user: str = ""
 
 
 class Exit(BaseModel):

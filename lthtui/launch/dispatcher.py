@@ -53,6 +53,7 @@ class Dispatcher:
         self._wake = _open_wake_file(root)
         self._put_off: set[str] = set()
         self._unfit: set[str] = set()
+        self._unseen: list[Entry] = []
         self._clearing = CLEARING
         self._looked_back = False
 
@@ -88,8 +89,12 @@ class Dispatcher:
             if not place.held:
                 self._leave(directory, place)
         self._clearing = min(2 * self._clearing, RETRY) if clinging else CLEARING
-        for entry in self.cluster.look():
-            self.aftermath.see_to(self._directory(entry.run_id), entry)
+        ended = [*self._unseen, *self.cluster.look()]
+        self._unseen = [
+            entry
+            for entry in ended
+            if not self.aftermath.see_to(self._directory(entry.run_id), entry)
+        ]
         for directory in filter(mirroring.needs, self.cluster.training()):
             self.aftermath.mirroring.add(directory)
         self.commands.collect()
@@ -136,7 +141,7 @@ class Dispatcher:
 
     def _busy(self) -> bool:
         """Whether something runs, will in time, or has left processes behind in its place."""
-        if self.workers or self.ledger.places() or self.aftermath.mirroring.busy:
+        if self.workers or self._unseen or self.ledger.places() or self.aftermath.mirroring.busy:
             return True
         if self.commands.busy or self.cluster.patience() is not None:
             return True
@@ -146,6 +151,8 @@ class Dispatcher:
         left = {place.holder.run_id for place in self.ledger.places()} - self.workers.keys()
         if left:
             return self._clearing if left - self._put_off else RETRY
+        if self._unseen:
+            return RETRY
         now = time.time()
         times = [found.at - now for found in self._obstacles.values() if found.at is not None]
         asked = (self.cluster.patience(), self.aftermath.mirroring.patience())
@@ -266,7 +273,7 @@ def _holder(entry: Entry, threads: int) -> Holder:
 def _launch(directory: RunDirectory, entry: Entry, threads: int, taken: Taken) -> Worker:
     """Start an attempt, which begins only once launch.json says so."""
     attempt = next_attempt(directory)
-    worker = local.start(directory, attempt, threads, taken, entry.user)
+    worker = local.start(directory, attempt, threads, taken)
     launch = Launch(
         attempt=attempt,
         backend=local.NAME,
@@ -275,6 +282,7 @@ def _launch(directory: RunDirectory, entry: Entry, threads: int, taken: Taken) -
         threads=threads,
         time=time.time(),
         retries=entry.retries,
+        user=entry.user,
     )
     try:
         write_json(directory.launch_file, launch.model_dump())

@@ -192,6 +192,13 @@ def test_a_synced_run_equals_its_journal_however_often(tmp_path):
     assert sizes(root) == counts
 
 
+def test_a_run_in_mlflow_is_of_who_queued_it(root):
+    run = run_of(root).start(alive=True).train(1).end()
+    launch = run.directory.launch()
+    write_json(run.directory.launch_file, launch.model_copy(update={"user": "ann"}).model_dump())
+    assert mlflow_run(sync(run.directory)).data.tags["mlflow.user"] == "ann"
+
+
 def test_what_a_run_is_in_mlflow(root):
     run = run_of(root, tags={"paper": "1"}).start()
     directory, began = run.directory, run.clock

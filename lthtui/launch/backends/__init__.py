@@ -1,7 +1,7 @@
 """Where workers run: each backend is one file with `start`, `adopt` and a worker that they return.
 
-`start(directory, attempt, threads, taken, user) -> Worker` prepares one attempt of a run;
-nothing of it runs before `release`, so that launch.json can say where it runs first.
+`start(directory, attempt, threads, taken) -> Worker` prepares one attempt of a run; nothing of
+it runs before `release`, so that launch.json can say where it runs first.
 `adopt(directory, launch) -> Worker` takes over an attempt that another queue process started.
 """
 

@@ -69,12 +69,8 @@ def worker_command(*arguments: str) -> list[str]:
     return [*program, *arguments]
 
 
-def start(
-    directory: RunDirectory, attempt: int, threads: int, taken: Taken, user: str
-) -> LocalWorker:
+def start(directory: RunDirectory, attempt: int, threads: int, taken: Taken) -> LocalWorker:
     """Start a shim that waits for `release`, and leave the place on the device to it.
-
-    `user` is who queued the run.
 
     Raises:
         OSError: no process can be started.
@@ -89,7 +85,7 @@ def start(
             env={
                 **os.environ,
                 **marks(directory, attempt),
-                **_environment(threads, taken.device, user),
+                **_environment(threads, taken.device),
             },
             pass_fds=(wait, taken.file),
             start_new_session=True,
@@ -113,13 +109,12 @@ def adopt(launch: Launch) -> LocalWorker | None:
         return None
 
 
-def _environment(threads: int, device: str, user: str) -> dict[str, str]:
+def _environment(threads: int, device: str) -> dict[str, str]:
     return {
         **QUIET,
         **devices.environment(device),
         "PYTHONUNBUFFERED": "1",
         "OMP_NUM_THREADS": str(threads),
-        "LTHTUI_USER": user,
     }
 
 

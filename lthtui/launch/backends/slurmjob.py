@@ -44,10 +44,11 @@ def main(run_dir: str) -> int:
         time=time.time(),
         retries=entry.retries,
         job=job,
+        user=entry.user,
     )
     write_json(directory.launch_file, launch.model_dump())
     print(f"Slurm job {job} is attempt {attempt}, on {launch.device}", flush=True)
-    os.environ.update(_environment(directory, entry, launch))
+    os.environ.update(_environment(directory, launch))
     code = shim.stand_over(directory.path, attempt, local.worker_command(str(directory.path)))
     if code in LEFT and not directory.request() and next_attempt(directory) == attempt + 1:
         requeue(job)
@@ -96,7 +97,7 @@ def _words(error: Exception) -> str:
     return " ".join(str(said).split())
 
 
-def _environment(directory: RunDirectory, entry: Entry, launch: Launch) -> dict[str, str]:
+def _environment(directory: RunDirectory, launch: Launch) -> dict[str, str]:
     remote = "://" in directory.spec().tracking
     return {
         **local.QUIET,
@@ -104,7 +105,6 @@ def _environment(directory: RunDirectory, entry: Entry, launch: Launch) -> dict[
         "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", ""),
         "PYTHONUNBUFFERED": "1",
         "LTHTUI_ATTEMPT": str(launch.attempt),
-        "LTHTUI_USER": entry.user,
         "LTHTUI_SINK": "on" if remote else "off",  # a local store is the login node's to write
         "OMP_NUM_THREADS": str(launch.threads),
     }

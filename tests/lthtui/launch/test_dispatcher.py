@@ -13,7 +13,7 @@ from waiting import PATIENCE
 from engine import filesystems
 from engine.processes import Process
 from engine.rundir import Heartbeat, Status, status, write_json
-from lthtui.launch import devices, lease, queue
+from lthtui.launch import devices, entries, lease, queue
 from lthtui.launch.devices import Device
 from lthtui.launch.dispatcher import RETRY, Dispatcher
 from lthtui.launch.nvml import Load
@@ -119,11 +119,14 @@ def test_who_queues_a_run_says_which_gpus_it_may_see(stage, dispatch, monkeypatc
     assert (one.launch().device, none.launch().device) == ("GPU-b", "cpu")
 
 
-def test_every_start_is_an_attempt_and_keeps_the_threads_of_the_first(stage, dispatch):
+def test_every_start_is_an_attempt_and_keeps_the_threads_of_the_first(stage, dispatch, monkeypatch):
+    monkeypatch.setenv("LTHTUI_USER", "ann")
     stage.play({"exit": 1})
     (run,) = stage.submit(0, launch={"threads": 2})
+    monkeypatch.setenv("LTHTUI_USER", "bob")  # who starts the queue process is of no interest
     dispatch()
     assert (status(run), run.launch().attempt) == (Status.FAILED, 1)
+    assert run.launch().user == "ann"
     run.attempt_file.write_text("7")  # somebody started it by hand meanwhile
     run.spec_file.write_text(run.spec_file.read_text().replace("threads: 2", "threads: 1"))
     stage.play(FINISH)
@@ -219,6 +222,26 @@ def test_a_full_disk_starts_nothing_and_keeps_the_place_in_the_queue(stage, disp
     assert RETRY / 2 < dispatcher._patience() <= RETRY
     dispatch()
     assert (status(run), run.launch().attempt) == (Status.FINISHED, 1)
+
+
+def test_a_job_whose_end_the_full_disk_hid_is_seen_to_later(stage, dispatch, monkeypatch):
+    (run,) = stage.submit(0)
+    entry = entries.find(run)
+    run.queue_file.unlink()
+    dispatcher = Dispatcher(stage.root)
+    looks, answers, asked = [[entry], [], []], [False, False, True], []
+
+    def see_to(directory, was):
+        asked.append((directory.run_id, was))
+        return answers.pop(0)
+
+    monkeypatch.setattr(dispatcher.cluster, "look", lambda: looks.pop(0))
+    monkeypatch.setattr(dispatcher.aftermath, "see_to", see_to)
+    for left in (2, 1):
+        dispatcher.collect()
+        assert len(answers) == left and dispatcher._busy() and dispatcher._patience() == RETRY
+    dispatcher.collect()
+    assert asked == [(run.run_id, entry)] * 3 and not dispatcher._busy()
 
 
 def test_a_run_whose_folder_is_spoilt_keeps_no_other_from_its_turn(stage, dispatch):
