@@ -81,7 +81,8 @@ def look(directory: RunDirectory) -> Kept:
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             break
         found.append(Left((folder / TICKET).is_file(), onward))
-    rewinds = {int(path.name) for path in directory.rewind.glob("[0-9]*")}
+    named = (path.name for path in directory.rewind.glob("[0-9]*"))
+    rewinds = {int(name) for name in named if name.isdecimal()}
     return Kept(found, rewinds, any(directory.partial.glob("000-[0-9]*")))
 
 

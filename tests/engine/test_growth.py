@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from engine.errors import UsageError
-from engine.growth import Kept, Left, Shared, fixed, shared
+from engine.growth import Kept, Left, Shared, fixed, look, shared
 from engine.plan import plan
+from engine.rundir import RunDirectory
 from engine.spec import RunSpec
 
 IMP: dict[str, Any] = {"name": "imp", "levels": 3, "rewind": "1ep"}
@@ -144,3 +145,10 @@ def test_a_checkpoint_is_kept_only_where_a_training_can_go_on(tiny: Tiny) -> Non
     assert keeps(sparsifier="dense", train=_train())
     assert not keeps(sparsifier="dense", train=_train(schedule="cosine"))
     assert not keeps(sparsifier={**IMP, "levels": 1}, train=_train())
+
+
+def test_what_somebody_put_beside_the_kept_weights_is_left_out(tmp_path):
+    directory = RunDirectory(tmp_path / "runs" / "x")
+    for name in ("000000004", "000000004.old", "9 copy"):
+        (directory.rewind / name).mkdir(parents=True)
+    assert look(directory) == Kept([], {4}, False)
