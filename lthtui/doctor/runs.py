@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import shlex
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -40,7 +41,7 @@ def check(case: Case) -> Iterator[Finding]:
     silent = [r for r, state in case.runs if state == Status.RUNNING and stalled(r, time.time())]
     if silent:
         message = f"running, but without a sign of life for a while: {named(silent)}"
-        yield Finding("runs", Severity.WARNING, message, f"lthtui logs -f {silent[0].run_id}")
+        yield Finding("runs", Severity.WARNING, message, f"lthtui logs -f {_words(silent[:1])}")
     yield from _in_mlflow(case)
 
 
@@ -58,14 +59,18 @@ def _folders(case: Case) -> Iterator[Finding]:
         others = [path for path in sorted((case.root / "runs").iterdir()) if path.name not in known]
         if others:
             message = f"{len(others)} folder(s) in runs/ without a spec, such as {others[0].name}"
-            yield Finding("runs", Severity.WARNING, message, f"ls -la {others[0]}")
+            yield Finding(
+                "runs", Severity.WARNING, message, f"ls -la {shlex.quote(str(others[0]))}"
+            )
     for run, state in case.runs:
         if state == Status.FINISHED:
             continue
         try:
             run.spec()
         except (LthError, OSError) as error:
-            yield Finding("runs", Severity.WARNING, str(error), f"ls -la {run.path}")
+            yield Finding(
+                "runs", Severity.WARNING, str(error), f"ls -la {shlex.quote(str(run.path))}"
+            )
 
 
 def _in_mlflow(case: Case) -> Iterator[Finding]:
@@ -122,4 +127,4 @@ def _epochs(run: RunDirectory) -> int:
 
 def _words(runs: Sequence[RunDirectory]) -> str:
     """Runs as a command takes them, if they are not too many."""
-    return " ".join(run.run_id for run in runs[:20])
+    return shlex.join(run.run_id for run in runs[:20])

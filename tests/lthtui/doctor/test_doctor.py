@@ -211,6 +211,23 @@ def test_runs_that_nobody_starts_are_found_and_started(stage, capfd):
     stage.until(run, Status.FINISHED)
 
 
+def test_runs_that_wait_for_somebody_to_act_need_no_queue_process(doctor, root, capfd):
+    (root / "queue").mkdir(exist_ok=True)
+    held, behind, lone = (FakeRun(root, name).directory for name in ("held", "behind", "lone"))
+    for order, (run, hold, after) in enumerate(
+        [(held, True, ()), (behind, False, (held.run_id,)), (lone, False, ("gone-s0",))]
+    ):
+        turn = {"order": order, "hold": hold, "after": after}
+        entries.write(root, entries.Entry(run_id=run.run_id, launch=LaunchSpec(), **turn))
+    wait = "run(s) wait for somebody to act, such as"
+    code, (found,), treated = doctor("--fix")
+    assert (code, treated, found["fixable"]) == (0, [], False)
+    assert found["message"] == f"1 {wait} {lone.run_id}: after gone-s0, which is gone"
+    assert found["remedy"] == f"lthtui queue --root {root}"
+    assert main(["doctor"]) == 0
+    assert f"  2 {wait} {held.run_id}: held" in capfd.readouterr().out
+
+
 def test_leftovers_are_found_and_removed(doctor, root, run):
     left = run.path / ".launch.json.4194305.tmp"
     left.write_text("half")
@@ -223,6 +240,14 @@ def test_leftovers_are_found_and_removed(doctor, root, run):
     ]
     assert [one["topic"] for one in found] == ["queue", "queue"]
     assert doctor("--fix")[1] == [] and not left.exists()
+
+
+def test_commands_that_are_advised_quote_the_names_of_folders(doctor, root, run):
+    moved = run.path.rename(run.path.with_name("$(touch pwned)"))
+    (moved / "mlflow.json").unlink()
+    (root / "runs" / "$(id)").mkdir()
+    remedies = [one["remedy"] for one in doctor()[1]]
+    assert remedies == [f"ls -la '{root}/runs/$(id)'", "lthtui sync '$(touch pwned)'"]
 
 
 # -- the program ------------------------------------------------------------------------------
