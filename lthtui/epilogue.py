@@ -14,7 +14,7 @@ from lthtui.labels import distinguish
 from lthtui.logtail import shown
 from lthtui.monitor import Watched
 from lthtui.runview import view
-from lthtui.text import clean
+from lthtui.text import clean, clean_line
 from lthtui.verdict import MARK
 
 LOG_LINES = 10  # of a failed run's log
@@ -27,7 +27,7 @@ def results(runs: Sequence[Watched]) -> None:
     groups = report.grouped([view(run) for run in runs], _labels(runs))
     if sys.stdout.isatty():
         _draw(groups)
-    names = runnames.short([run.run_id for run in runs])
+    names = runnames.short([clean_line(run.run_id) for run in runs])  # as groups have them
     for line in (*report.tables(groups), *report.tickets(groups, names)):
         print(_printable(line))
 

@@ -119,9 +119,11 @@ def words(text: str) -> tuple[str, ...]:
     """Read `best,last,every 5`.
 
     Raises:
-        UsageError: a word names no levels.
+        UsageError: a word names no levels, or there is none, as where a shell's variable is empty.
     """
     listed = [word.strip() for word in text.split(",") if word.strip()]
+    if not listed:
+        raise UsageError("--keep: say which levels: best, last, dense, all, every N")
     try:
         return TypeAdapter(tuple[Kept, ...]).validate_python(listed)
     except ValidationError as error:

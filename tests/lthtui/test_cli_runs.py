@@ -411,6 +411,14 @@ def test_show_tells_the_settings_of_the_sparsifier(tmp_path, capsys):
     assert "sparsifier  rigl density=0.3 redistribute=gradient\n" in out
 
 
+def test_show_takes_a_folder_with_an_escape_in_its_name(tmp_path, capsys):
+    run = FakeRun(tmp_path, "one").start().train(6).end()
+    run.directory.path.rename(run.directory.path.with_name("e\x1b[2Jvil"))
+    assert main(["show", "vil", "--root", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "ticket  e\\x1b[2Jvil  " in out and "\x1b" not in out
+
+
 def test_a_folder_that_cannot_be_read_does_not_hide_the_others(idle, capsys):
     main(["run", "play.yaml", "-d"])
     broken = idle.root / "runs" / "20200101-broken-aaaaaa-s0"

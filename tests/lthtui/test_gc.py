@@ -268,6 +268,14 @@ def test_nothing_goes_without_a_yes(root, capfd):
     assert "nothing to remove" in capfd.readouterr().err
 
 
+def test_keeping_nothing_at_all_is_no_choice(root, capfd):
+    run = finished(root)
+    for nothing in ("", " , "):
+        assert main(["gc", "--keep", nothing, "--yes"]) == 2
+        assert "--keep: say which levels: best, last" in capfd.readouterr().err
+    assert weights(run) == [0, 1, 2, 3, 4, 5]
+
+
 def test_json_says_what_went(root, capfd):
     run = finished(root)
     assert main(["gc", run.run_id, "--keep", "best,last", "--json", "--dry-run"]) == 0
