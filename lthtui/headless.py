@@ -146,7 +146,14 @@ class Follower:
         now = time.monotonic()
         if now - self._checked > CHECK:
             self._checked = now
-            lease.ensure(self.root, replace=False)
+            self._call_queue()
+
+    def _call_queue(self) -> None:
+        """Wake the queue process, or start one; followers would replace it in turn for ever."""
+        if waits.dispatched(self.root):
+            lease.wake(self.root)
+        else:
+            lease.ensure(self.root)
 
     def _stop(self) -> None:
         """Have own runs stop at a checkpoint; on the second Ctrl-C, have them killed."""
@@ -172,7 +179,7 @@ class Follower:
             queued = [one.directory for one in active if one.status == Status.QUEUED]
             self.stuck = {} if self.interrupted else waits.stuck(self.root, queued)
             if any(one.status != Status.RUNNING and one.run_id not in self.stuck for one in active):
-                lease.ensure(self.root, replace=False)
+                self._call_queue()
                 for line in self._log.lines():
                     self.display.say(f"queue: {clean_line(line.decode(errors='replace'), 1000)}")
 

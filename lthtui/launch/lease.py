@@ -21,18 +21,16 @@ from lthtui.launch import credentials, entries
 PATIENCE = 5.0  # seconds that a queue process gets to end
 
 
-def ensure(root: Path, *, replace: bool = True) -> None:
+def ensure(root: Path) -> None:
     """Make sure that one queue process looks after this root, and wake it.
 
-    One without the credentials that this process has, which workers get from it, is replaced. Who
-    only follows runs leaves it (`replace` is False): two of them would replace it in turn for ever.
+    One without the credentials that this process has, which workers get from it, is replaced.
     """
     lease = take(root, fcntl.LOCK_SH)
-    leader = _leader(root) if lease is None and replace else None
-    if leader and credentials.missing_in(leader):
+    if lease is None and (leader := _leader(root)) and credentials.missing_in(leader):
         lease = _replace(root, leader)
     if lease is None:
-        _wake(root)
+        wake(root)
         return
     os.close(lease)
     detach([sys.executable, "-P", "-m", "lthtui.launch.dispatcher", str(root)], log_file(root))
@@ -54,6 +52,20 @@ def sign(lease: int) -> None:
     os.ftruncate(lease, 0)
     with suppress(OSError):
         os.pwrite(lease, Process.of(os.getpid()).model_dump_json().encode(), 0)
+
+
+def wake(root: Path) -> None:
+    """Have the queue process look at the queue, if there is one."""
+    try:
+        pipe = os.open(wake_file(root), os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:  # it is only just starting, or ending: it looks at the queue by itself
+        return
+    try:
+        os.write(pipe, b"w")
+    except BlockingIOError:
+        pass  # it has been woken often enough
+    finally:
+        os.close(pipe)
 
 
 def log_file(root: Path) -> Path:
@@ -96,16 +108,3 @@ def _replace(root: Path, leader: Process) -> int | None:
     while (lease := take(root, fcntl.LOCK_SH)) is None and time.monotonic() < deadline:
         time.sleep(0.01)
     return lease
-
-
-def _wake(root: Path) -> None:
-    try:
-        pipe = os.open(wake_file(root), os.O_WRONLY | os.O_NONBLOCK)
-    except OSError:  # it is only just starting, or ending: it looks at the queue by itself
-        return
-    try:
-        os.write(pipe, b"w")
-    except BlockingIOError:
-        pass  # it has been woken often enough
-    finally:
-        os.close(pipe)

@@ -275,10 +275,10 @@ def test_a_run_stopped_by_somebody_else_ends_the_command_with_75(here, capsys):
 def test_the_queue_process_is_replaced_while_a_client_waits(here, monkeypatch):
     real, calls = lease.ensure, []
 
-    def forgetful(root, **how):
+    def forgetful(root):
         calls.append(root)
         if len(calls) > 1:
-            real(root, **how)
+            real(root)
 
     monkeypatch.setattr(lease, "ensure", forgetful)
     here.play(*whole())
@@ -290,13 +290,13 @@ def test_what_the_queue_has_to_say_reaches_those_who_wait(here, monkeypatch, cap
     here.play(*whole())
     real, calls = lease.ensure, []
 
-    def complain(root, **how):
+    def complain(root):
         calls.append(root)
         if len(calls) == 2:
             with lease.log_file(root).open("a") as file:
                 file.write("no room\x1b[2J\n")
         if len(calls) > 2:
-            real(root, **how)
+            real(root)
 
     monkeypatch.setattr(lease, "ensure", complain)
     monkeypatch.setattr("lthtui.headless.CHECK", 0.0)

@@ -45,7 +45,7 @@ def here(stage, monkeypatch):
     def ensure(root):
         held = lease.take(root)
         if held is None:
-            lease._wake(root)
+            lease.wake(root)
             return
         threads.append(threading.Thread(target=lambda: Dispatcher(root).run(held)))
         threads[-1].start()
