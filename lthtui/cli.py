@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from engine.errors import FAILED, INTERRUPTED, LthError
 from lthtui import settings
@@ -48,6 +49,18 @@ def _run(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _advice(error: OSError) -> str:
+    """What to do about a folder of somebody else."""
+    from lthtui.launch import owner
+
+    if not isinstance(error, PermissionError) or not error.filename:
+        return ""
+    name = owner.stranger(Path(error.filename))
+    return (
+        f"; it is {name}'s, who may let others read it; --root names another root" if name else ""
+    )
+
+
 def _message(error: Exception) -> str:
     from lthtui.yamlfile import FileError
 
@@ -57,6 +70,6 @@ def _message(error: Exception) -> str:
         return f"lthtui: {clean(str(error))}"
     if isinstance(error, OSError) and error.strerror:
         place = f": {error.filename}" if error.filename else ""
-        return f"lthtui: {clean_line(error.strerror + place, 1000)}"
+        return f"lthtui: {clean_line(error.strerror + place + _advice(error), 1000)}"
     what = clean_line(f"{type(error).__name__}: {error}", 1000)
     return f"lthtui: unexpected {what}\nThis is a bug; LTHTUI_DEBUG=1 shows where it happened."

@@ -13,7 +13,7 @@ from engine.errors import FAILED, UsageError
 from engine.rundir import RunDirectory, Status, status
 from lthtui import runnames, settings
 from lthtui.commands import Json, Root
-from lthtui.commands.runs import After, Hold, Priority, turn
+from lthtui.commands.runs import After, Hold, turn
 from lthtui.text import clean, clean_line
 
 if TYPE_CHECKING:
@@ -128,7 +128,9 @@ def resume(
     names: Runs = None,
     experiment: Experiment = None,
     everything: Everything = False,
-    at: Priority = 0,
+    level: Annotated[
+        int, typer.Option("--priority", min=-1000, max=1000, help="Higher starts before lower.")
+    ] = 0,
     after: After = None,
     hold: Hold = False,
     root: Root = None,
@@ -141,7 +143,7 @@ def resume(
     if not names:
         found = [run for run in found if status(run) in (Status.STOPPED, Status.PAUSED)]
     left = {"active": "is queued or running already", "finished": "is finished"}
-    for one in queue.resume(found, turn=turn(folder, at, after, hold)):
+    for one in queue.resume(found, turn=turn(folder, level, after, hold)):
         typer.echo(f"{one.directory.run_id} {left.get(one.action, 'queued')}")
 
 
@@ -157,8 +159,10 @@ def retry(
     """Queue runs again that failed or were lost; others are left alone."""
     from lthtui.launch import queue, retrying
 
-    hopeless = False
-    for run in _chosen(settings.root(root), names, experiment, everything):
+    hopeless, found = False, _chosen(settings.root(root), names, experiment, everything)
+    if not names and not any(status(run) in (Status.FAILED, Status.LOST) for run in found):
+        _say("none of these runs failed or was lost")
+    for run in found:
         state = status(run)
         if state not in (Status.FAILED, Status.LOST):
             if names:
@@ -303,9 +307,10 @@ def _stop(found: Sequence[RunDirectory], stop: Callable[[list[RunDirectory]], No
     from lthtui.launch import retrying
 
     active = [run for run in found if retrying.goes_on(run)]
-    for run in found if len(found) == 1 else ():
-        if not active:
-            _say(f"{run.run_id} neither runs nor waits: it is {status(run)}")
+    if not active and len(found) == 1:
+        _say(f"{found[0].run_id} neither runs nor waits: it is {status(found[0])}")
+    elif not active:
+        _say("none of these runs waits or runs")
     stop(active)
     for run in active:
         typer.echo(f"{run.run_id} {status(run)}")
@@ -322,6 +327,8 @@ def _change(
             typer.echo(f"{run.run_id} {what}")
         elif len(found) == 1:
             _say(f"{run.run_id} does not wait: it is {status(run)}")
+    if not changed and len(found) != 1:
+        _say("none of these runs waits")
 
 
 def _table(facts: Sequence[dict[str, Any]]) -> None:

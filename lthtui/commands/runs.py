@@ -88,7 +88,7 @@ def turn(folder: Path, priority: int, after: Sequence[str] | None, hold: bool) -
     """When runs are to have their turn, as the options say."""
     from lthtui.launch.queue import Turn
 
-    waited_for = runnames.find(folder, after) if after else []
+    waited_for = [run for word in after or () for run in runnames.seeds(folder, word)]
     return Turn(priority, tuple(waited_for), hold)
 
 
@@ -267,14 +267,20 @@ def _follow(root: Path, submitted: Sequence[Submitted], as_json: bool) -> tuple[
     if not submitted:
         return [], OK
     ids = list(dict.fromkeys(one.directory.run_id for one in submitted))
-    names = runnames.short(ids)
-    for one in submitted:
-        if one.action in ("active", "finished"):
-            what = "runs or waits already" if one.action == "active" else "is finished already"
-            _say(f"{names[one.directory.run_id]} {what}; --again makes a new run")
+    names = _tell_known(submitted)
     follower = Follower(root, submitted, display(submitted, names, as_json))
     follower.follow()
     return [follower.runs[run] for run in ids if run in follower.runs], follower.exit_code()
+
+
+def _tell_known(submitted: Sequence[Submitted]) -> dict[str, str]:
+    """Say which runs were there already; the short names of all."""
+    names = runnames.short([one.directory.run_id for one in submitted])
+    for one in submitted:
+        if not one.queued:
+            what = "runs or waits already" if one.action == "active" else "is finished already"
+            _say(f"{names[one.directory.run_id]} {what}; --again makes a new run")
+    return names
 
 
 def _sum_up(watched: Sequence[Watched], as_json: bool) -> None:
@@ -309,9 +315,10 @@ def _detached(submitted: Sequence[Submitted], left: Sequence[Later], as_json: bo
         _print_json("submitted", [describe(one.directory) for one in submitted], later=waiting)
         return
     awaiting.tell(left)
+    _tell_known(submitted)
     for one in submitted:
         typer.echo(one.directory.run_id)
-    if submitted:
+    if any(one.queued for one in submitted):
         _say(f"follow with `lthtui logs -f {submitted[0].directory.run_id}` or `lthtui`")
 
 

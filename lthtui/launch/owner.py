@@ -34,6 +34,17 @@ def check(root: Path) -> None:
     )
 
 
+def stranger(path: Path) -> str | None:
+    """Who owns a path, or the nearest folder above that can be seen, unless it is this process."""
+    for place in (path, *path.parents):
+        try:
+            owner = place.stat().st_uid
+        except OSError:
+            continue
+        return None if owner == os.geteuid() else _name(owner)
+    return None
+
+
 def _name(user: int) -> str:
     try:
         return pwd.getpwuid(user).pw_name

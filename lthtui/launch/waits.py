@@ -56,6 +56,8 @@ def dispatched(root: Path) -> bool:
         held = lease.take(root, LOCK_SH)
     except PermissionError:  # somebody else's root
         return True
+    except OSError:  # such as on a file system that can only be read
+        return False
     if held is None:
         return True
     os.close(held)

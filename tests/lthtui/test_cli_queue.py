@@ -118,7 +118,9 @@ def test_commands_take_runs_an_experiment_or_all(idle, command):
     assert command("cancel", "--all") == (0, ["other-s0 stopped"])
     assert command("resume", "--all")[1] == ["play-s0 queued", "play-s1 queued", "other-s0 queued"]
     assert command("pause", "play-s0", "other") == (0, ["play-s0 paused", "other-s0 paused"])
-    assert command("resume", "--experiment", "play", "--hold", "--at", "4")[1] == ["play-s0 queued"]
+    assert command("resume", "--experiment", "play", "--hold", "--priority", "4")[1] == [
+        "play-s0 queued"
+    ]
     (held,) = [entry for entry in entries.read(idle.root) if entry.hold]
     assert (held.priority, "play" in held.run_id) == (4, True)
     assert command("cancel", "play-s0", "play-s0")[1] == ["play-s0 stopped"]
@@ -137,8 +139,9 @@ def test_what_is_meant_has_to_be_said_in_one_way(idle, command, verb):
 
 
 def test_nothing_is_made_where_there_are_no_runs(idle, command):
-    for verb in ("cancel", "release"):
-        assert command(verb, "--all") == (0, [])
+    nothing = {"cancel": "waits or runs", "release": "waits", "retry": "failed or was lost"}
+    for verb, what in nothing.items():
+        assert command(verb, "--all") == (0, [f"none of these runs {what}"])
         assert command(verb, "play")[0] == 2
     assert not idle.root.exists()
 
@@ -154,7 +157,7 @@ def test_groups_are_stopped_while_they_run_and_wait(here, command):
     assert command("resume", "--all")[0] == 0
     for run in here.runs():
         here.until(run, Status.FINISHED)
-    assert command("cancel", "--all") == (0, [])
+    assert command("cancel", "--all") == (0, ["none of these runs waits or runs"])
     assert command("retry", "play-s0") == (0, ["play-s0 is finished"])
 
 

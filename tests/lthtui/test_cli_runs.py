@@ -501,3 +501,13 @@ def test_an_unknown_run_is_a_usage_error(idle, command, capsys):
     main(["run", "play.yaml", "-d"])
     assert main([command, "plya-s0"]) == 2
     assert "did you mean play-s0?" in capsys.readouterr().err
+
+
+def test_detached_runs_that_are_there_already_are_told_from_new_ones(here, capsys):
+    here.play(*whole())
+    main(["run", "play.yaml"])
+    capsys.readouterr()
+    assert main(["run", "play.yaml", "-d"]) == 0
+    said = capsys.readouterr()
+    assert "play-s0 is finished already; --again makes a new run" in said.err
+    assert "follow with" not in said.err and len(said.out.split()) == 1

@@ -21,6 +21,7 @@ LIVE = (
     "STAGE_OUT",
 )
 # What Slurm says when the same command may well work later.
+_NOWHERE = "Could not establish a configuration source"
 _PASSES = re.compile(
     r"unable to contact|timed out|temporarily|standby|zero bytes|connection|authentication|"
     r"submit limit|try again|not responding|communication",
@@ -140,18 +141,24 @@ def ask(*command: str, script: str = "") -> str:
             env=environment(os.environ),
         )
     except FileNotFoundError:
-        raise Refused(
-            f"there is no {command[0]} here: this is no machine of a Slurm cluster; leave out"
-            " launch.slurm, or give the command on the cluster's login node"
-        ) from None
+        raise _nowhere(f"there is no {command[0]} here") from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unreachable(f"Slurm does not answer: {error}") from None
     if done.returncode == 0:
         return done.stdout
     words = " ".join(done.stderr.split()) or f"{command[0]} left with code {done.returncode}"
+    if _NOWHERE in words:
+        raise _nowhere(f"{command[0]} knows of no cluster")
     if _PASSES.search(words):
         raise Unreachable(f"Slurm does not answer, or not now: {words}")
     raise Refused(f"Slurm refuses it: {words}")
+
+
+def _nowhere(why: str) -> Refused:
+    return Refused(
+        f"{why}: this is no machine of a Slurm cluster; leave out launch.slurm, or give the"
+        " command on the cluster's login node"
+    )
 
 
 def environment(whole: Mapping[str, str]) -> dict[str, str]:

@@ -23,6 +23,7 @@ def spec(tmp_path, monkeypatch) -> str:
     file = tmp_path / "small.yaml"
     file.write_text("version: 1\ndata: digits\nmodel: resnet20\nlaunch: {devices: cpu}\n")
     monkeypatch.setattr(sharing, "advise", lambda spec, device: ROWS)
+    monkeypatch.setattr(sharing.os, "getloadavg", lambda: (0.1, 0.1, 0.1))
     return str(file)
 
 
@@ -40,6 +41,13 @@ def test_the_fewest_that_get_nearly_as_much_done_are_advised(spec, capfd):
     assert main(["doctor", "--advise", spec, "--json"]) == 0
     advice = json.loads(capfd.readouterr().out)
     assert (advice["per_device"], advice["device"], len(advice["rows"])) == (2, "cpu", 3)
+
+
+def test_what_was_measured_beside_others_is_no_advice(spec, monkeypatch, capfd):
+    monkeypatch.setattr(sharing.os, "getloadavg", lambda: (5.6 * sharing.devices.cores(), 0, 0))
+    assert main(["doctor", "--advise", spec]) == 0
+    *rows, last = capfd.readouterr().out.splitlines()
+    assert len(rows) == 4 and "try again when it is idle" in last and "per_device" not in last
 
 
 def test_what_cannot_be_trained_is_said(spec, monkeypatch, capfd):

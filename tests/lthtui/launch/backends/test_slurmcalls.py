@@ -81,3 +81,9 @@ def test_a_job_that_is_gone_need_not_be_cancelled(command, tmp_path):
 def test_the_number_is_told_from_the_clusters_name(command):
     command("sbatch", 'cat >/dev/null; echo "123;lab"')
     assert slurmcalls.submit(["--requeue"], "#!/bin/sh\n") == "123"
+
+
+def test_a_machine_with_the_commands_but_no_cluster_is_said_to_be_none(command):
+    command("sbatch", "echo 'fatal: Could not establish a configuration source' >&2; exit 1")
+    with pytest.raises(Refused, match="knows of no cluster: .*login node"):
+        slurmcalls.check([], "")
