@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -29,7 +30,17 @@ def queued(root: Path) -> list[Path]:
 
 def _waits(root: Path, file: Path) -> bool:
     directory = RunDirectory(root / "runs" / file.stem)
-    return directory.spec_file.is_file() and entries.find(directory) is not None
+    if not directory.spec_file.is_file():
+        return False
+    return entries.find(directory) is not None or _names(file, directory.run_id)
+
+
+def _names(file: Path, run_id: str) -> bool:
+    """Whether an entry that cannot be read is one all the same, such as of a newer version."""
+    try:
+        return bool(json.loads(file.read_bytes())["run_id"] == run_id)
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from engine.causes import Cause
@@ -13,6 +14,7 @@ from lthtui.launch.slots import Ledger
 
 ACTIVE = (Status.QUEUED, Status.RUNNING)
 BACK_OFF = (5.0, 600.0)  # seconds before the first retry in a row, and at most; each waits 4 times
+SEEN_TO = 90.0  # seconds in which the end of a job on a cluster is seen to, unless that was missed
 REASONS = {
     Cause.DIVERGED: "its loss would become NaN again; run its spec with a lower learning rate",
     Cause.SPEC: "its spec asks for something impossible; `lthtui check` says what",
@@ -94,10 +96,18 @@ def _named(word: str | None) -> Cause:
 def _looked_after(directory: RunDirectory) -> bool:
     """Whether the queue process has yet to see to a run's end: until then it keeps its place."""
     launch = directory.launch()
-    if launch is None or launch.job is not None:
-        return launch is not None
+    if launch is None:
+        return False
+    if launch.job is not None:
+        return time.time() - _last_sign(directory) < SEEN_TO
     places = Ledger(lease.slots(directory.root)).places()
     return any(place.holder.run_id == directory.run_id for place in places)
+
+
+def _last_sign(directory: RunDirectory) -> float:
+    """When something of a run was last written, in seconds since 1970."""
+    files = (directory.exit_file, directory.heartbeat_file, directory.launch_file)
+    return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
 
 
 def _progressed(directory: RunDirectory, attempt: int) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
-from engine.errors import UsageError
+from engine.errors import LthError, UsageError
 from engine.processes import Process
 from engine.rundir import RunDirectory, Status, status
 from lthtui.launch import entries, owner, retrying
@@ -51,6 +51,8 @@ def _stop(runs: Sequence[RunDirectory], verb: Verb, grace: float) -> None:
         _signal_and_wait(workers, signal.SIGQUIT, 30.0)  # a shim kills all its worker started
         _signal_and_wait(workers, signal.SIGKILL, 5.0)  # and its worker dies with it
     cluster.result()
+    if left := [str(worker.pid) for worker in workers if worker.alive]:
+        raise LthError(f"process {', '.join(left)} can't be killed; it is waiting for a device")
 
 
 def _stop_jobs(jobs: Sequence[tuple[RunDirectory, Entry]], verb: Verb, grace: float) -> None:

@@ -14,6 +14,8 @@ from lthtui.launch.entries import Entry
 from lthtui.launch.limits import Limits
 from lthtui.launch.retrying import ACTIVE, BACK_OFF, goes_on
 
+ELSEWHERE = 10.0  # seconds between looks at a run that was started by hand, or runs elsewhere
+
 
 @dataclass(frozen=True)
 class Obstacle:
@@ -58,13 +60,22 @@ class Turns:
         """The first of these runs that has not finished, and so is waited for."""
         for run in runs:
             state = self._state(run)
-            if state in ACTIVE:  # that one keeps the queue process
-                return Obstacle(f"after {run}", passes=False, before=run)
+            if state in ACTIVE:
+                at = None if self._ours(run) else self._now + ELSEWHERE
+                return Obstacle(f"after {run}", at, passes=at is not None, before=run)
             if state != Status.FINISHED:
                 left = f"which is {state}; `lthtui resume {run}`" if state else "which is gone"
                 failed = state not in (Status.STOPPED, Status.PAUSED)
                 return Obstacle(f"after {run}, {left}", None, False, run, failed)
         return None
+
+    def _ours(self, run: str) -> bool:
+        """Whether a run keeps this machine's queue process, which then hears of its end."""
+        directory = self._directory(run)
+        entry, launch = entries.find(directory), directory.launch()
+        if entry is not None:
+            return entry.here
+        return launch is not None and (launch.process.alive or launch.job is not None)
 
     def stuck(self, entry: Entry, behind: frozenset[str] = frozenset()) -> Obstacle | None:
         """What keeps a run from its turn until a person does something; None if nothing does.

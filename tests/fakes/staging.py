@@ -8,6 +8,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from fcntl import LOCK_SH
 from pathlib import Path
 
@@ -71,8 +72,13 @@ class Stage:
             return None
 
     def kill_queue_process(self):
-        """Kill it, and wait until its lease is free."""
-        self.leader().signal(signal.SIGKILL)
+        """Kill it and any that would follow it, and wait until the lease is free."""
+        self.wait(self.dispatched)
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):  # it has ended
+                words = path.read_bytes().split(b"\0")
+                if b"lthtui.launch.dispatcher" in words and str(self.root).encode() in words:
+                    os.kill(int(path.parent.name), signal.SIGKILL)
         self.wait(lambda: not self.dispatched())
 
     def dispatched(self) -> bool:

@@ -96,7 +96,12 @@ def start(directory: RunDirectory, attempt: int, threads: int, taken: Taken) -> 
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
         os.close(wait)
-    return LocalWorker(Process.of(child.pid), child, go)
+    try:
+        return LocalWorker(Process.of(child.pid), child, go)
+    except OSError:
+        os.close(go)  # so that the shim ends
+        child.wait()
+        raise
 
 
 def adopt(launch: Launch) -> LocalWorker | None:

@@ -79,7 +79,7 @@ class Cluster:
         for entry in fresh:
             stray = self._jobs.get(self._strays.pop(entry.run_id, ""))
             if stray and stray.live:
-                entries.change(self._directory(entry), job=stray.number)
+                self._change(self._directory(entry), stray.number)
                 continue
             try:
                 single.append(slurmscript.batch(entry, self._directory(entry)))
@@ -88,7 +88,7 @@ class Cluster:
         for batch in slurmscript.together(single):
             self._sending.update(run.run_id for run in batch.runs)
             self._call(partial(_sbatch, batch), partial(self._submitted, batch))
-        self._unsent = False
+        self._unsent = any(entry.run_id in self._strays for entry in fresh)
 
     def look(self) -> list[Entry]:
         """See what has become of jobs; the runs whose entries are gone, whoever removed them."""
@@ -206,10 +206,24 @@ class Cluster:
     def _note(self, run: RunDirectory, number: str) -> None:
         """Keep a job's number with its run, or cancel the job if the run is wanted no more."""
         assert self._jobs is not None
-        if entries.change(run, job=number):
-            self._jobs[number] = Job(number, "PENDING", "just submitted")
-        else:
+        name, folder = run.run_id, str(self._root)
+        self._jobs[number] = Job(number, "PENDING", "just submitted", name=name, folder=folder)
+        if self._change(run, number) is False:
             self._call(partial(slurmcalls.cancel, [number]), _forget)
+
+    def _change(self, run: RunDirectory, job: str | None) -> bool | None:
+        """Change which job a run is; False if it does not wait, None if the disk is too full.
+
+        A job whose number could not be kept is a stray, which the next submission takes up.
+        """
+        try:
+            return entries.change(run, job=job)
+        except OSError as error:
+            self._tell(f"{run.run_id}: its job can't be noted: {error}")
+            if job:
+                self._strays[run.run_id] = job
+            self._unsent, self._submit_at = True, time.monotonic() + SOON
+            return None
 
     def _troubled(self, error: Exception) -> None:
         if not self._trouble:
@@ -228,14 +242,14 @@ class Cluster:
             self._tell(f"{entry.run_id}: Slurm job {job.number}: {job.reason}; submitted again")
             self._call(partial(slurmcalls.cancel, [job.number]), _forget)
             with entries.locked(self._root):
-                entries.change(directory, job=None)
+                self._change(directory, None)
             return
         if (live and (code is None or (code in LEFT and unasked))) or _lives(directory):
             return
         forgotten = job is None and not began  # such as by a controller that died right then
         if (code in LEFT or forgotten) and unasked:  # or its node could not have it queued again
             with entries.locked(self._root):
-                entries.change(directory, job=None)
+                self._change(directory, None)
         elif began or not unasked:
             if code is None:
                 self._tell(f"{entry.run_id}: Slurm job {entry.job} is gone ({_state(job)})")

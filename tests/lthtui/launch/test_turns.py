@@ -4,7 +4,8 @@ import time
 import pytest
 
 from engine.errors import UsageError
-from engine.rundir import Status, status
+from engine.processes import Process
+from engine.rundir import Heartbeat, Status, status, write_json
 from lthtui.launch import entries, lease, queue, waits
 from lthtui.launch.limits import Limits
 from lthtui.launch.queue import Turn
@@ -157,3 +158,18 @@ def test_what_is_held_lends_no_urgency(stage):
     submit(stage, 1, priority=5)
     submit(stage, 2, first, priority=9, hold=True)
     assert order(stage) == ["s2", "s1", "s0"]
+
+
+def test_a_run_that_was_started_by_hand_is_looked_at_again(stage, spawn):
+    """Nobody calls the queue process when it ends."""
+    (by_hand,) = stage.submit(0)
+    by_hand.queue_file.unlink()
+    process = Process.of(spawn(["sleep", "600"]).pid)
+    beat = Heartbeat(attempt=1, process=process, time=time.time())
+    write_json(by_hand.heartbeat_file, beat.model_dump())
+    after = submit(stage, 1, by_hand)
+    found = look(stage, after)
+    assert found.passes and 0 < found.at - time.time() <= 10 and stuck(after) is None
+    launch = {"attempt": 1, "backend": "local", "device": "cpu", "threads": 1, "time": 0}
+    write_json(by_hand.launch_file, {**launch, "process": process.model_dump()})
+    assert look(stage, after).at is None  # it has a place, and its end is heard of

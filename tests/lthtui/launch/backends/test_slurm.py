@@ -255,3 +255,34 @@ def _settled(cluster, root, entry):
     with entries.locked(root):
         cluster.submit([entry])
     return cluster._jobs is not None and not cluster._calls
+
+
+def test_a_job_whose_number_cannot_be_kept_is_not_submitted_twice(tmp_path, monkeypatch):
+    """As on a full disk; the queue process goes on, and keeps the number once there is room."""
+    sent = []
+
+    def submitted(*_):
+        sent.append(True)
+        return "7"
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(slurmcalls, "jobs", dict)
+    monkeypatch.setattr(slurmcalls, "submit", submitted)
+    said = []
+    cluster = slurm.Cluster(tmp_path, said.append)
+    run = RunDirectory(tmp_path / "runs" / "a-s0")
+    run.path.mkdir(parents=True)
+    entry = Entry(run_id="a-s0", order=1, launch=LaunchSpec.model_validate(JOB))
+    with entries.locked(tmp_path):
+        entries.write(tmp_path, entry)
+    with monkeypatch.context() as patch:
+        patch.setattr(entries, "change", full)
+        wait_for(lambda: _settled(cluster, tmp_path, entry) and sent)
+    assert entries.find(run).job is None and cluster.patience() > 0
+    assert said == ["a-s0: its job can't be noted: [Errno 28] No space left on device"]
+    cluster._submit_at = 0.0
+    with entries.locked(tmp_path):
+        cluster.submit([entry])
+    assert entries.find(run).job == "7" and sent == [True]
