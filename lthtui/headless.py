@@ -89,11 +89,11 @@ class Follower:
         """Whether Ctrl-C came."""
         return bool(self._stopping)
 
-    def follow(self) -> None:
+    def follow(self, *, mirrored: bool = True) -> None:
         """Return when all runs have ended but those that wait for a person.
 
         A run that failed and is tried again by itself has not ended. After Ctrl-C only runs queued
-        by this command are waited for.
+        by this command are waited for. With `mirrored`, MLflow is waited for, too, for a while.
         """
         try:
             with Interrupts() as interrupts:
@@ -104,7 +104,8 @@ class Follower:
                         self._stop()
                     self._look_after_queue()
                     self.display.update(self._monitor.poll(), self.runs)
-                self._await_mlflow(interrupts)
+                if mirrored:
+                    self._await_mlflow(interrupts)
                 for run, why in self.stuck.items():
                     self.display.say(f"{clean_line(run)} waits: {clean_line(why.reason, 1000)}")
         finally:

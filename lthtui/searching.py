@@ -136,7 +136,7 @@ def _run(
         for run, (trial, spec) in zip(ids, asked, strict=True)
     }
     follower = follow(submitted, names)
-    follower.follow()
+    follower.follow(mirrored=False)  # the next trials need not wait for that
     each = iter(ids)
     done = [_scored(one, [follower.runs[next(each)] for _ in one.specs], search) for one in trials]
     left = {run.status for run in follower.runs.values()}

@@ -51,7 +51,7 @@ def wait(folder: Path, runs: Iterable[RunDirectory]) -> None:
     listed = ", ".join(names.values())
     _say(f"waiting for {listed} to finish; Ctrl-C ends the waiting and nothing else")
     follower = Follower(folder, going, Plain(names, going))
-    follower.follow()
+    follower.follow(mirrored=False)  # what comes next needs runs, not MLflow
     if follower.interrupted:
         raise typer.Exit(INTERRUPTED)
 

@@ -37,7 +37,9 @@ def root(tmp_path, monkeypatch):
     write_json(lease.reasons_file(root), {other.run_id: PAYLOAD})
     entry = entries.find(other.directory)
     with entries.locked(root):
-        entries.write(root, entry.model_copy(update={"after": (PAYLOAD,), "hold": False}))
+        entries.write(
+            root, entry.model_copy(update={"after": (PAYLOAD.replace("\x00", ""),), "hold": False})
+        )
     lease.log_file(root).write_text(PAYLOAD + "\n")
     return root
 

@@ -18,6 +18,7 @@ data: {name: digits, per_class: 5, validation: 100}
 model: {name: resnet20, width: 4}
 sparsifier: {name: imp, rate: 0.5, levels: 1, rewind: init}
 train: {epochs: 2, batch_size: 50}
+launch: {retries: 0}
 """
 LEVELS = {0: (1.0, 0.5, 0.4), 1: (0.5, 0.75, 0.7)}
 WON = {"level": 1, "density": 0.5, "val_accuracy": 0.75, "test_accuracy": 0.7}

@@ -193,7 +193,7 @@ def test_a_taken_port_and_an_open_host_are_refused(tmp_path):
 def test_a_damaged_store_is_said_in_one_line(tmp_path):
     (tmp_path / "mlflow.db").write_bytes(b"x" * 5000)
     done = subprocess.run(command(tmp_path), capture_output=True, text=True)
-    assert done.returncode == 1 and "move it away, then `lthtui sync`" in done.stderr
+    assert done.returncode == 1 and "`lthtui doctor --fix` moves it away" in done.stderr
 
 
 SERVER = """#!{python} -S
