@@ -38,7 +38,10 @@ def root(tmp_path, monkeypatch):
     entry = entries.find(other.directory)
     with entries.locked(root):
         entries.write(
-            root, entry.model_copy(update={"after": (PAYLOAD.replace("\x00", ""),), "hold": False})
+            root,
+            entry.model_copy(
+                update={"after": (PAYLOAD.replace("\x00", "").replace("/", ""),), "hold": False}
+            ),
         )
     lease.log_file(root).write_text(PAYLOAD + "\n")
     return root
