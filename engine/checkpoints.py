@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine import filesystems
 from engine.errors import Damaged
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def write(folder: Path, files: Mapping[str, bytes], meta: Mapping[str, Any]) -> 
         if folder.exists():
             shutil.rmtree(folder)
         temporary.rename(folder)
-        sync_folder(folder.parent)
+        filesystems.sync(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -130,7 +131,7 @@ def drop(folder: Path, name: str) -> None:
         _write(temporary, _signed({"files": listed, "meta": meta}))
         fence()
         temporary.replace(folder / MANIFEST)
-        sync_folder(folder)
+        filesystems.sync(folder)
     (folder / name).unlink(missing_ok=True)  # also what a process left that was killed here
 
 
@@ -140,15 +141,6 @@ def pack(tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) 
 
     plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     return serialise(plain, metadata)
-
-
-def sync_folder(folder: Path) -> None:
-    """Put a folder's entries on the disk, after a rename in it."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def clean(folder: Path) -> None:
