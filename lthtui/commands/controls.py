@@ -29,6 +29,24 @@ Runs = Annotated[
         " one. And overrides such as train.epochs=9.",
     ),
 ]
+OfLevel = Annotated[
+    str,
+    typer.Option(
+        help="Level of the ticket: best (the picked one), last, or a number; null and budget"
+        " are of the whole run."
+    ),
+]
+Kind = Annotated[
+    str,
+    typer.Option(
+        help="Which controls, with commas between them: same_layer, random, uniform, erk,"
+        " reinit, shuffle, small_dense, null, budget, or all."
+    ),
+]
+Write = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Write the specs there and run nothing."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -38,24 +56,9 @@ def register(app: typer.Typer) -> None:
 
 def control(
     arguments: Runs,
-    level: Annotated[
-        str,
-        typer.Option(
-            help="Level of the ticket: best (the picked one), last, or a number; null and budget"
-            " are of the whole run."
-        ),
-    ] = "best",
-    kind: Annotated[
-        str,
-        typer.Option(
-            help="Which controls, with commas between them: same_layer, random, uniform, erk,"
-            " reinit, shuffle, small_dense, null, budget, or all."
-        ),
-    ] = "all",
-    write: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Write the specs there and run nothing."),
-    ] = None,
+    level: OfLevel = "best",
+    kind: Kind = "all",
+    write: Write = None,
     detach: Detach = False,
     dry_run: DryRun = False,
     again: Again = False,
