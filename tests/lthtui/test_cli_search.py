@@ -18,6 +18,7 @@ data: {name: digits, per_class: 5, validation: 100}
 model: {name: resnet20, width: 4}
 sparsifier: {name: imp, levels: 1, rewind: init}
 train: {epochs: 2, batch_size: 50}
+tracking: off
 """
 GRID = "{over: {sparsifier.rate: {low: 0.1, high: 0.5, step: 0.1}}, sampler: grid, at_once: 2}"
 HALVES = "{over: {sparsifier.rate: [0.1, 0.5]}, goal: {density: 0.7, tolerance: 0.1}, at_once: 1}"
