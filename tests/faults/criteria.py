@@ -327,6 +327,15 @@ CRITERIA = (
             "test_a_network_file_system_is_told_and_one_without_locks_refused",
         ),
     ),
+    Criterion(
+        30,
+        "an MLflow server goes away under a run that logs to it: training goes on, all of it is"
+        " there once it is back, nothing twice, the token in no file; a killed run ends there too",
+        (
+            "faults/test_server.py::test_a_server_goes_away_in_the_middle"
+            " test_a_killed_run_is_no_longer_running_there",
+        ),
+    ),
 )
 LAUNCH = Criterion(
     0,
