@@ -246,7 +246,7 @@ CRITERIA = (
         (
             "faults/test_hostile_specs.py::test_each_is_refused_at_its_place_and_nothing_happens"
             " test_commands_end_with_2_and_start_nothing",
-            "lthtui/test_specfiles.py::test_a_broken_spec_is_refused_at_its_place"
+            "lthtui/specfiles/test_refusals.py::test_a_broken_spec_is_refused_at_its_place"
             " test_whatever_is_typed_into_a_spec_it_is_read_or_refused_with_a_place",
             "lthtui/test_yamlfile.py::test_broken_text_is_refused_at_its_place",
         ),
