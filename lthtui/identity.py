@@ -55,6 +55,7 @@ class Identity(BaseModel):
         controls: what it is a control of.
         extends: the run that it takes levels over from.
         asked: the sparsifier, and what else its spec asks for besides defaults.
+        user: who made it; empty where nothing says so.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -71,6 +72,7 @@ class Identity(BaseModel):
     controls: Control | None = None
     extends: str | None = None
     asked: dict[str, Any]
+    user: str = ""
 
     @classmethod
     def of(cls, spec: RunSpec) -> Identity:
@@ -95,9 +97,10 @@ class Identity(BaseModel):
         )
 
 
-def store(directory: RunDirectory, spec: RunSpec) -> None:
-    """Keep it beside the spec, from which it can be made again."""
-    _file(directory).write_text(Identity.of(spec).model_dump_json())
+def store(directory: RunDirectory, spec: RunSpec, user: str = "") -> None:
+    """Keep it beside the spec, from which all but the user can be made again."""
+    facts = Identity.of(spec).model_copy(update={"user": user})
+    _file(directory).write_text(facts.model_dump_json())
 
 
 def read(directory: RunDirectory) -> Identity:

@@ -13,7 +13,7 @@ from typing import Any
 from engine import link
 from engine.events import Tail
 from engine.rundir import RunDirectory, Status, stalled, status
-from lthtui import identity
+from lthtui import identity, people
 from lthtui.identity import Identity
 from lthtui.launch import retrying
 from lthtui.progress import LevelProgress, RunProgress
@@ -132,6 +132,7 @@ class Watched:
             "seed": facts.seed,
             "status": self.status.value,
             "stalled": self.stalled,
+            "user": people.of(self.directory),
             "directory": str(self.directory.path),
             "mlflow_run_id": self.mlflow_run_id(),
             "sparsifier": facts.sparsifier,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lthtui import runnames
+from lthtui import people, runnames
 from lthtui.aligned import aligned
 from lthtui.identity import Identity
 from lthtui.text import clean_line
@@ -18,8 +18,13 @@ METHOD = 20  # characters of a method that a narrow table keeps
 
 
 def lines(runs: Sequence[dict[str, Any]], width: int | None) -> Iterator[str]:
-    """Runs with their labels, one a line, cut where they would be wider than `width`."""
-    table = [HEADER, *map(_row, _nested(runs))]
+    """Runs with their labels, one a line, cut where they would be wider than `width`.
+
+    Whose they are is shown where somebody else's are among them.
+    """
+    shared = people.others(run["user"] for run in runs)
+    header = (*HEADER, "USER") if shared else HEADER
+    table = [header, *(_row(run, shared) for run in _nested(runs))]
     if width is not None:
         table = _narrowed(table, width)
     yield from aligned(table[0], table[1:])
@@ -64,7 +69,7 @@ def _nested(runs: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             waiting += below[run["run_id"]][::-1]
 
 
-def _row(run: dict[str, Any]) -> Sequence[str]:
+def _row(run: dict[str, Any], shared: bool) -> Sequence[str]:
     won = run["winning"] or {}
     shares = (won.get("density"), won.get("val_accuracy"), won.get("test_accuracy"))
     lead = SAME if "same" in run else CONTROL if run["controls"] else ""
@@ -74,4 +79,5 @@ def _row(run: dict[str, Any]) -> Sequence[str]:
         "stalled" if run["stalled"] else run["status"],
         str(len(run["levels"])),
         *("–" if share is None else f"{share:.2%}" for share in shares),
+        *([clean_line(run["user"])] if shared else []),
     )

@@ -11,25 +11,14 @@ import typer
 
 from engine.errors import FAILED, UsageError
 from engine.rundir import RunDirectory, Status, status
-from lthtui import runnames, settings
+from lthtui import people, settings
 from lthtui.commands import Json, Root
+from lthtui.commands.meant import Everything, Experiment, Meant, Runs, User, meant
 from lthtui.commands.runs import After, Hold, turn
 from lthtui.text import clean, clean_line
 
 if TYPE_CHECKING:
     from lthtui.launch.later import Later
-
-Runs = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[RUN]...",
-        help="Any unique part of a run's id, NAME-s0, @last; or a NAME, for all its seeds.",
-    ),
-]
-Experiment = Annotated[
-    str | None, typer.Option(metavar="NAME", help="All runs of an experiment instead.")
-]
-Everything = Annotated[bool, typer.Option("--all", help="All runs of the root instead.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -95,6 +84,7 @@ def cancel(
     names: Runs = None,
     experiment: Experiment = None,
     everything: Everything = False,
+    user: User = None,
     root: Root = None,
 ) -> None:
     """Stop runs at a checkpoint, or take them out of the queue; they can be resumed.
@@ -103,31 +93,32 @@ def cancel(
     """
     from lthtui.launch import later, stopping
 
-    folder = settings.root(root)
-    rest, commands = _commands(folder, names, experiment, everything)
-    later.drop(folder, commands)
+    chosen = meant(root, names, experiment, everything, user)
+    commands = chosen.commands()
+    later.drop(chosen.root, commands)
     for one in commands:
         typer.echo(f"{one.name} dropped")
-    if rest != []:
-        _stop(_chosen(folder, rest, experiment, everything), stopping.cancel)
+    _stop(chosen, stopping.cancel, commands)
 
 
 def pause(
     names: Runs = None,
     experiment: Experiment = None,
     everything: Everything = False,
+    user: User = None,
     root: Root = None,
 ) -> None:
     """As cancel, but the runs count as paused."""
     from lthtui.launch import stopping
 
-    _stop(_chosen(settings.root(root), names, experiment, everything), stopping.pause)
+    _stop(meant(root, names, experiment, everything, user), stopping.pause)
 
 
 def resume(
     names: Runs = None,
     experiment: Experiment = None,
     everything: Everything = False,
+    user: User = None,
     level: Annotated[
         int, typer.Option("--priority", min=-1000, max=1000, help="Higher starts before lower.")
     ] = 0,
@@ -138,12 +129,12 @@ def resume(
     """Queue runs again; each goes on from its last checkpoint. In bulk, stopped and paused ones."""
     from lthtui.launch import queue
 
-    folder = settings.root(root)
-    found = _chosen(folder, names, experiment, everything)
-    if not names:
-        found = [run for run in found if status(run) in (Status.STOPPED, Status.PAUSED)]
+    chosen = meant(root, names, experiment, everything, user)
+    found = chosen.runs(lambda run: status(run) in (Status.STOPPED, Status.PAUSED))
+    if chosen.bulk and not found:
+        _say(chosen.none("is stopped or paused"))
     left = {"active": "is queued or running already", "finished": "is finished"}
-    for one in queue.resume(found, turn=turn(folder, level, after, hold)):
+    for one in queue.resume(found, turn=turn(chosen.root, level, after, hold)):
         typer.echo(f"{one.directory.run_id} {left.get(one.action, 'queued')}")
 
 
@@ -151,6 +142,7 @@ def retry(
     names: Runs = None,
     experiment: Experiment = None,
     everything: Everything = False,
+    user: User = None,
     force: Annotated[
         bool, typer.Option("--force", help="Also those that would fail in the same way again.")
     ] = False,
@@ -159,14 +151,16 @@ def retry(
     """Queue runs again that failed or were lost; others are left alone."""
     from lthtui.launch import queue, retrying
 
-    hopeless, found = False, _chosen(settings.root(root), names, experiment, everything)
-    if not names and not any(status(run) in (Status.FAILED, Status.LOST) for run in found):
-        _say("none of these runs failed or was lost")
+    def failed(run: RunDirectory) -> bool:
+        return status(run) in (Status.FAILED, Status.LOST)
+
+    chosen, hopeless = meant(root, names, experiment, everything, user), False
+    found = chosen.runs(failed)
+    if chosen.bulk and not found:
+        _say(chosen.none("failed or was lost"))
     for run in found:
-        state = status(run)
-        if state not in (Status.FAILED, Status.LOST):
-            if names:
-                typer.echo(f"{run.run_id} is {state}")
+        if not failed(run):
+            typer.echo(f"{run.run_id} is {status(run)}")
         elif (why := retrying.in_vain(run)) and not force:
             hopeless = True
             _say(f"{run.run_id}: {why}; --force tries it all the same")
@@ -181,18 +175,20 @@ def hold(
     names: Runs = None,
     experiment: Experiment = None,
     everything: Everything = False,
+    user: User = None,
     root: Root = None,
 ) -> None:
     """Have waiting runs wait on, until `lthtui release`."""
     from lthtui.launch import queue
 
-    _change(_chosen(settings.root(root), names, experiment, everything), queue.hold, "held")
+    _change(meant(root, names, experiment, everything, user), queue.hold, "held")
 
 
 def release(
     names: Runs = None,
     experiment: Experiment = None,
     everything: Everything = False,
+    user: User = None,
     root: Root = None,
 ) -> None:
     """Let held runs have their turn; runs that are to be tried again have it at once.
@@ -201,13 +197,12 @@ def release(
     """
     from lthtui.launch import later, queue
 
-    folder = settings.root(root)
-    rest, commands = _commands(folder, names, experiment, everything)
-    later.retry(folder, commands)
+    chosen = meant(root, names, experiment, everything, user)
+    commands = chosen.commands()
+    later.retry(chosen.root, commands)
     for one in commands:
         typer.echo(f"{one.name} released")
-    if rest != []:
-        _change(_chosen(folder, rest, experiment, everything), queue.release, "released")
+    _change(chosen, queue.release, "released", commands)
 
 
 def priority(
@@ -215,6 +210,7 @@ def priority(
     names: Runs = None,
     experiment: Experiment = None,
     everything: Everything = False,
+    user: User = None,
     root: Root = None,
 ) -> None:
     """Change the priority of waiting runs. A negative one comes after `--`."""
@@ -223,8 +219,8 @@ def priority(
     def change(runs: Sequence[RunDirectory]) -> list[RunDirectory]:
         return queue.prioritise(runs, level)
 
-    found = _chosen(settings.root(root), names, experiment, everything)
-    _change(found, change, f"has priority {level}")
+    chosen = meant(root, names, experiment, everything, user)
+    _change(chosen, change, f"has priority {level}")
 
 
 def limit(
@@ -260,83 +256,47 @@ def limit(
     _show_limits(folder)
 
 
-def _commands(
-    root: Path, names: Sequence[str] | None, experiment: str | None, everything: bool
-) -> tuple[Sequence[str] | None, list[Later]]:
-    """The commands waiting for runs that are meant, and the names that name none; None if none did.
-
-    A bulk command that is misused means none, and is refused when it comes to runs.
-    """
-    from lthtui.launch import later
-
-    waiting = later.read(root)
-    if not names:
-        found = [one for one in waiting if everything or one.experiment == experiment]
-        return None, [] if everything and experiment is not None else found
-    if experiment is not None or everything:
-        return names, []
-    known = {one.name: one for one in waiting}
-    return [word for word in names if word not in known], [
-        known[word] for word in dict.fromkeys(names) if word in known
-    ]
-
-
-def _chosen(
-    root: Path, names: Sequence[str] | None, experiment: str | None, everything: bool
-) -> list[RunDirectory]:
-    """The runs that a command is about.
-
-    Raises:
-        UsageError: none are named, or in two ways at once, or they are not there.
-    """
-    if sum((bool(names), experiment is not None, everything)) != 1:
-        raise UsageError("name runs, or give --experiment NAME, or --all")
-    if names:
-        found = [run for word in names for run in runnames.seeds(root, word)]
-        return list({run.run_id: run for run in found}.values())
-    runs = runnames.every(root)
-    if everything:
-        return runs
-    found = [run for run in runs if runnames.experiment(run) == experiment]
-    if not found:
-        raise UsageError(f"no run of an experiment '{clean_line(experiment or '')}' in {root}")
-    return found
-
-
-def _stop(found: Sequence[RunDirectory], stop: Callable[[list[RunDirectory]], None]) -> None:
+def _stop(
+    chosen: Meant, stop: Callable[[list[RunDirectory]], None], commands: Sequence[Later] = ()
+) -> None:
     from lthtui.launch import retrying
 
+    found = chosen.runs(retrying.goes_on, commands)
     active = [run for run in found if retrying.goes_on(run)]
     if not active and len(found) == 1:
         _say(f"{found[0].run_id} neither runs nor waits: it is {status(found[0])}")
-    elif not active:
-        _say("none of these runs waits or runs")
+    elif not active and not commands:
+        _say(chosen.none("waits or runs") if chosen.bulk else "none of these runs waits or runs")
     stop(active)
     for run in active:
         typer.echo(f"{run.run_id} {status(run)}")
 
 
 def _change(
-    found: Sequence[RunDirectory],
+    chosen: Meant,
     change: Callable[[Sequence[RunDirectory]], list[RunDirectory]],
     what: str,
+    commands: Sequence[Later] = (),
 ) -> None:
+    found = chosen.runs(lambda run: run.queue_file.exists(), commands)
     changed = {run.run_id for run in change(found)}
     for run in found:
         if run.run_id in changed:
             typer.echo(f"{run.run_id} {what}")
         elif len(found) == 1:
             _say(f"{run.run_id} does not wait: it is {status(run)}")
-    if not changed and len(found) != 1:
-        _say("none of these runs waits")
+    if not changed and len(found) != 1 and not commands:
+        _say(chosen.none("waits") if chosen.bulk else "none of these runs waits")
 
 
 def _table(facts: Sequence[dict[str, Any]]) -> None:
     from lthtui.aligned import aligned
 
-    shown = ("name", "priority", "user", "reason")
-    rows = [[clean_line(str(one[key]), 1000) for key in shown] for one in facts]
-    for line in aligned(("RUN", "PRIORITY", "USER", "WHY"), rows):
+    columns = {"name": "RUN", "priority": "PRIORITY", "user": "USER", "reason": "WHY"}
+    if not people.others(one["user"] for one in facts):
+        del columns["user"]
+    rows = [[clean_line(str(one[key]), 1000) for key in columns] for one in facts]
+    for line in aligned([*columns.values()], rows):
         typer.echo(line)
 
 

@@ -15,7 +15,7 @@ import typer
 
 from engine.errors import FAILED, INTERRUPTED, OK, UsageError
 from engine.rundir import RunDirectory, status
-from lthtui import overrides, runnames, settings
+from lthtui import overrides, people, runnames, settings
 from lthtui.commands import Json, Root, Specs
 from lthtui.text import clean, clean_line
 
@@ -210,8 +210,8 @@ def show(name: Run, as_json: Json = False, root: Root = None) -> None:
     if as_json:
         typer.echo(json.dumps(facts))
         return
-    keys = ("run_id", "status", "experiment", "seed", "sparsifier", "dataset", "model", "directory")
-    for key in keys:
+    keys = ["run_id", "status", "experiment", "seed", "sparsifier", "dataset", "model", "directory"]
+    for key in [*keys, "user"] if people.others([facts["user"]]) else keys:
         value = method(watched.identity.asked) if key == "sparsifier" else facts[key]
         typer.echo(f"{key:<12}{clean_line(str(value), 1000)}")
     controls = [*filter(None, [facts["controls"], *facts["also_controls"]])]

@@ -236,7 +236,7 @@ def _free(spec: RunSpec, used: Collection[str]) -> str:
 
 def _make(directory: RunDirectory, spec: RunSpec) -> None:
     directory.path.mkdir(mode=0o700, exist_ok=True)
-    identity.store(directory, spec)
+    identity.store(directory, spec, entries.person())
     _write_spec(directory, spec)
 
 

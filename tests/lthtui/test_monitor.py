@@ -220,6 +220,7 @@ def test_the_object_of_a_run_has_every_field(make):
         "seed": 0,
         "status": "finished",
         "stalled": False,
+        "user": "",
         "directory": str(run.path),
         "mlflow_run_id": "abc",
         "sparsifier": "imp",
