@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import socket
-import threading
 from pathlib import Path
 
 import pytest
-from mirrored import in_store, run_of
+from mirrored import followed, in_store, run_of
 from servers import GONE, LOST, Answer, mlflow_server, proxy
-from waiting import PATIENCE, wait_for
+from waiting import wait_for
 
 from engine import following, remote, verbs
 from engine.errors import StoreAway, StoreDenied, StoreError
@@ -192,30 +190,17 @@ def test_a_server_out_of_reach_is_asked_once_for_many_runs(alone, tmp_path):
 # -- beside training --------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def following_in_thread(run, monkeypatch):
+@pytest.fixture
+def brief(monkeypatch):
+    """Followers take as little time over a server that is away."""
     monkeypatch.setattr(following, "BACK_OFF_SECONDS", (0.02, 0.1))
     monkeypatch.setattr(following, "REMOTE_SECONDS", 0.1)
-    out, into = os.pipe()
-    follower = Follower(run.directory, Wire(out))
-    follower._await_first_epoch = lambda: None
-    result = []
-    thread = threading.Thread(target=lambda: result.append(follower.run()), daemon=True)
-    thread.start()
-    try:
-        yield (lambda: os.write(into, b".")), result
-    finally:
-        os.close(into)
-        thread.join(PATIENCE)
-        os.close(out)
 
 
-def test_a_server_that_goes_away_and_comes_back_misses_nothing(
-    between, tmp_path, monkeypatch, capfd
-):
+def test_a_server_that_goes_away_and_comes_back_misses_nothing(between, tmp_path, brief, capfd):
     run = run_of(tmp_path / "there", tracking=between.address, experiment="away").start()
     between.fault = lambda asked: GONE
-    with following_in_thread(run, monkeypatch) as (wake, result):
+    with followed(run) as (wake, result):
         run.train(1)
         wake()
         wait_for(lambda: len(between.seen) >= 5)
@@ -248,18 +233,18 @@ def test_a_server_that_goes_away_and_comes_back_misses_nothing(
     assert any("out of reach" in line for line in lines) and len(lines) <= 6
 
 
-def test_refused_credentials_are_not_tried_again(alone, tmp_path, monkeypatch):
+def test_refused_credentials_are_not_tried_again(alone, tmp_path, brief):
     run = run_of(tmp_path, tracking=alone.address, experiment="denied").start().train(1)
     alone.fault = lambda asked: Answer(401)
-    with following_in_thread(run, monkeypatch) as (_, result):
+    with followed(run) as (_, result):
         wait_for(lambda: result)
     assert isinstance(result[0], StoreDenied) and len(alone.seen) == 1
 
 
-def test_a_server_that_asks_for_peace_gets_it(alone, tmp_path, monkeypatch):
+def test_a_server_that_asks_for_peace_gets_it(alone, tmp_path, brief):
     run = run_of(tmp_path, tracking=alone.address, experiment="busy").start().train(1)
     alone.fault = lambda asked: Answer(429, b"", (("Retry-After", "300"),))
-    with following_in_thread(run, monkeypatch) as (_, result):
+    with followed(run) as (_, result):
         wait_for(lambda: alone.seen)
     assert isinstance(result[0], StoreAway) and len(alone.seen) == 1  # it left rather than ask
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import os
 import sqlite3
+import threading
 
 from rundirs import FakeRun
+from waiting import PATIENCE
 
 from engine.events import Tail
+from engine.following import Follower, Wire
 from lthtui.store import Store
 
 
@@ -37,6 +41,30 @@ def run_of(root, **changes):
     directory.subset_file.write_text("{}")
     fake.log("a line\n")
     return fake
+
+
+@contextlib.contextmanager
+def followed(run):
+    """A follower in a thread, ended at last: what wakes it, and a list of what it then returned."""
+    out, into = os.pipe()
+    follower = Follower(run.directory, Wire(out))
+    follower._await_first_epoch = lambda: None
+    result = []
+    thread = threading.Thread(target=lambda: result.append(follower.run()), daemon=True)
+    thread.start()
+    try:
+        yield (lambda: os.write(into, b".")), result
+    finally:
+        os.close(into)
+        thread.join(PATIENCE)
+        os.close(out)
+
+
+def mlflow_run(report):
+    """The run in MLflow that a sync reports of."""
+    from mlflow import MlflowClient
+
+    return MlflowClient(report.tracking_uri).get_run(report.mlflow_run_id)
 
 
 def rows(root) -> list[tuple]:

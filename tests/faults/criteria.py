@@ -79,7 +79,7 @@ CRITERIA = (
         "8 processes start on an empty root at once, 20 rounds: no failure, the store is whole",
         (
             "faults/test_cold_starts.py::test_eight_cold_starts_at_once",
-            "engine/test_tracking.py::test_eight_processes_make_one_store",
+            "engine/test_mlstore.py::test_eight_processes_make_one_store",
         ),
     ),
     Criterion(
@@ -87,7 +87,7 @@ CRITERIA = (
         "killed while the store is made, at 20 moments: the next start succeeds",
         (
             "faults/test_cold_starts.py::test_killed_while_the_store_is_made",
-            "engine/test_tracking.py::test_killed_while_creating",
+            "engine/test_mlstore.py::test_killed_while_creating",
         ),
     ),
     Criterion(
@@ -102,15 +102,15 @@ CRITERIA = (
         "the store is locked for 60 s: training goes on, the rest comes in 10 s, nothing twice",
         (
             "faults/test_store.py::test_a_store_that_is_held_for_a_minute",
-            "engine/test_tracking.py::test_a_store_locked_by_somebody_else_is_waited_for",
+            "engine/test_following.py::test_a_store_locked_by_somebody_else_is_waited_for",
         ),
     ),
     Criterion(
         9,
         "the store is deleted or damaged: training goes on, and it is made again from the journals",
         (
-            "engine/test_tracking.py::test_a_store_deleted_while_the_run_goes_on_is_made_again"
-            " test_what_is_no_store_is_refused",
+            "engine/test_following.py::test_a_store_deleted_while_the_run_goes_on_is_made_again",
+            "engine/test_mlstore.py::test_what_is_no_store_is_refused",
             "engine/test_store_faults.py::test_a_store_that_breaks_meanwhile_is_said_once_and_ends"
             "_no_run test_a_store_that_was_emptied_is_made_anew_with_all_that_came_before",
             "lthtui/doctor/test_store.py::test_a_damaged_store_is_rebuilt_from_the_runs"
@@ -271,7 +271,7 @@ CRITERIA = (
             " test_verify_and_import_refuse_them_in_little_memory test_nothing_here_was_run",
             "engine/test_exporting.py::"
             "test_what_is_no_pruned_checkpoint_is_refused_without_running_it",
-            "engine/test_tracking.py::test_a_journal_cannot_have_foreign_files_filed",
+            "engine/test_mirror.py::test_a_journal_cannot_have_foreign_files_filed",
         ),
         "nothing unpacks archives yet",
     ),
@@ -296,7 +296,7 @@ CRITERIA = (
         26,
         "a store of another MLflow: read, never written, the command that upgrades it is named",
         (
-            "engine/test_tracking.py::test_a_store_of_another_mlflow_is_refused_with_what_to_do",
+            "engine/test_mlstore.py::test_a_store_of_another_mlflow_is_refused_with_what_to_do",
             "lthtui/test_store.py::test_a_store_of_another_mlflow_is_read_but_never_written",
         ),
     ),
@@ -320,7 +320,7 @@ CRITERIA = (
         29,
         "a network file system: no write-ahead log, said so, refused where locks do not work",
         (
-            "engine/test_tracking.py::test_no_write_ahead_log_where_memory_is_not_shared"
+            "engine/test_mlstore.py::test_no_write_ahead_log_where_memory_is_not_shared"
             " test_a_store_that_came_to_a_network_loses_its_log_and_nothing_else"
             " test_a_network_that_keeps_nobody_apart_gets_no_store",
             "lthtui/doctor/test_doctor.py::"
