@@ -10,12 +10,10 @@ import torch
 from inprocess import finish
 
 from engine.errors import UsageError
-from engine.events import EpochEnded, RunStarted
 from engine.rundir import RunDirectory, run_id
 from lthtui import cli, extending, identity, specfiles
 from lthtui.launch import lease
 from lthtui.monitor import Watched
-from lthtui.progress import RunProgress
 
 SPEC = """\
 data: {name: digits, per_class: 4, validation: 20}
@@ -186,19 +184,3 @@ def test_what_a_run_extends_is_shown(folder, capsys):
     described = json.loads(run(capsys, "show", new, "--json")[1])
     assert described["extends"] == {"run": source, "levels": 2, "epochs": 0}
     assert [level["level"] for level in described["levels"]] == [0, 1, 2]
-
-
-def test_the_time_left_is_by_the_epochs_trained_here():
-    def epoch(number, time):
-        return EpochEnded(level=0, epoch=number, level_epoch=number, time=time, train_loss=1.0,
-                          train_accuracy=0.5, learning_rate=0.1, images_per_second=1.0)  # fmt: skip
-
-    progress = RunProgress()
-    progress.apply(RunStarted(levels=1, epochs=10, steps_per_epoch=1, images={}, subset="",
-                              parameters=1, prunable=1, environment={}, time=1000.0))  # fmt: skip
-    for number in (1, 2, 3, 4):  # taken over, and long ago
-        progress.apply(epoch(number, 10.0 * number))
-    assert progress.seconds_per_epoch is None
-    progress.apply(epoch(5, 1003.0))
-    progress.apply(epoch(6, 1006.0))
-    assert progress.seconds_per_epoch == 3.0 and progress.eta == 12.0

@@ -1,175 +1,21 @@
+"""Run folders as they are read: what is told of a run, and when a change of it is noticed."""
+
+from __future__ import annotations
+
 import json
 import os
 import time
 from collections.abc import Callable
 
 import pytest
+from happened import WHOLE, epoch, level_started, started
 
-from engine.events import (
-    EpochEnded,
-    Journal,
-    LevelEnded,
-    LevelStarted,
-    MaskChanged,
-    RunEnded,
-    RunStarted,
-    TicketSaved,
-    Warned,
-    Winning,
-)
+from engine.events import Journal, RunEnded
 from engine.processes import Process
 from engine.rundir import STALE_SECONDS, RunDirectory, Status, write_json
 from engine.spec import RunSpec
 from lthtui import identity, specfiles
 from lthtui.monitor import Monitor, Watched, describe
-from lthtui.progress import RunProgress
-
-
-def started(at=100.0, attempt=1):
-    return RunStarted(
-        time=at,
-        attempt=attempt,
-        levels=2,
-        epochs=4,
-        steps_per_epoch=5,
-        images={"train": 10},
-        subset="x",
-        parameters=9,
-        prunable=8,
-        flops=1000.0,
-        environment={},
-    )
-
-
-def level_started(level, density=1.0, at=100.0):
-    return LevelStarted(
-        time=at, level=level, density=density, kept=round(8 * density), total=8, epochs=2, steps=10
-    )
-
-
-def epoch(number, level=0, at=None, val=None, **more):
-    return EpochEnded(
-        time=100.0 + 10 * number if at is None else at,
-        level=level,
-        epoch=number,
-        step=5 * number,
-        level_epoch=number - 2 * level,
-        train_loss=1.0 / number,
-        train_accuracy=0.5,
-        learning_rate=0.1,
-        images_per_second=77.0,
-        val_accuracy=val,
-        **more,
-    )
-
-
-def level_ended(level, density=1.0, val=0.5, test=0.25):
-    return LevelEnded(
-        level=level,
-        density=density,
-        kept=round(8 * density),
-        total=8,
-        epochs=2,
-        seconds=20.0,
-        val_accuracy=val,
-        test_accuracy=test,
-        inference_flops=1000.0 * density,
-        training_flops=6e6 * density,
-    )
-
-
-def ticket(level):
-    path = f"levels/{level:02d}/ticket.safetensors"
-    return TicketSaved(level=level, density=1.0, kept=8, total=8, sha256="0", path=path, bytes=1)
-
-
-WON = Winning(
-    level=1,
-    density=0.5,
-    val_accuracy=0.75,
-    test_accuracy=0.5,
-    ticket="levels/01/ticket.safetensors",
-    beats_dense=True,
-)
-WHOLE = [
-    started(),
-    level_started(0),
-    epoch(1),
-    epoch(2, val=0.5),
-    level_ended(0),
-    ticket(0),
-    level_started(1, 0.5, at=120.0),
-    epoch(3, level=1),
-    epoch(4, level=1, val=0.75),
-    level_ended(1, 0.5, val=0.75, test=0.5),
-    ticket(1),
-    RunEnded(status="finished", winning=WON),
-]
-
-
-def fold(*happened):
-    progress = RunProgress()
-    for event in happened:
-        progress.apply(event)
-    return progress
-
-
-def test_a_whole_run_is_folded_into_levels_and_curves():
-    progress = fold(*WHOLE)
-    assert (progress.level, progress.level_epoch, progress.epoch, progress.step) == (1, 2, 4, 20)
-    assert (progress.planned_levels, progress.planned_epochs) == (2, 4)
-    assert (progress.ended, progress.winning) == ("finished", WON)
-    first, second = progress.finished_levels
-    assert (first.level, first.density, first.kept, first.total, first.epochs) == (0, 1.0, 8, 8, 2)
-    assert (second.density, second.sparsity, second.val_accuracy) == (0.5, 0.5, 0.75)
-    assert (second.test_accuracy, second.seconds) == (0.5, 20.0)
-    assert second.ticket == "levels/01/ticket.safetensors"
-    assert first.train_losses == [1.0, 0.5]
-    assert first.val_accuracies == [None, 0.5]
-
-
-def test_midway_it_knows_where_it_is():
-    progress = fold(*WHOLE[:8])
-    assert (progress.level, progress.level_epoch, progress.epoch) == (1, 1, 3)
-    assert progress.val_accuracy == 0.5  # of the last epoch that was evaluated
-    assert (progress.train_loss, progress.images_per_second) == (1 / 3, 77.0)
-    assert [level.level for level in progress.finished_levels] == [0]
-    assert progress.levels[1].planned == 2
-
-
-def test_the_time_left_follows_from_the_measured_pace():
-    assert fold(*WHOLE[:2]).eta is None
-    assert fold(*WHOLE[:3]).eta == pytest.approx(30.0)  # 10 s an epoch, 3 epochs left
-    assert fold(*WHOLE[:9]).eta == 0.0
-
-
-def test_the_pace_is_that_of_the_newest_attempt():
-    resumed = [started(at=5000.0, attempt=2), epoch(2, at=5004.0)]
-    progress = fold(*WHOLE[:3], *resumed)
-    assert progress.seconds_per_epoch == pytest.approx(4.0)
-    assert progress.started == 100.0 and progress.attempt == 2
-
-
-def test_a_resumed_run_is_not_ended_any_more():
-    failed = RunEnded(status="failed", error="disk full")
-    assert fold(*WHOLE[:3], failed).error == "disk full"
-    progress = fold(*WHOLE[:3], failed, started(at=200.0, attempt=2))
-    assert (progress.ended, progress.error) == (None, None)
-    assert progress.levels[0].train_losses == [1.0]
-
-
-def test_a_mask_that_changes_in_training_changes_the_level():
-    progress = fold(*WHOLE[:3], MaskChanged(level=0, density=0.25, kept=2), Warned(message="w"))
-    assert (progress.levels[0].density, progress.levels[0].kept) == (0.25, 2)
-    assert progress.warning == "w"
-
-
-def test_a_journal_whose_beginning_is_missing_harms_nothing():
-    progress = fold(*WHOLE[7:])
-    assert [level.level for level in progress.finished_levels] == [1]
-
-
-# ---- folders
 
 
 @pytest.fixture
