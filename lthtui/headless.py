@@ -93,7 +93,7 @@ class Follower:
         """Return when all runs have ended but those that wait for a person.
 
         A run that failed and is tried again by itself has not ended. After Ctrl-C only runs queued
-        by this command are waited for. With `mirrored`, MLflow is waited for, too, for a while.
+        by this command are waited for. With `mirrored`, so is MLflow, for a while, but for Ctrl-C.
         """
         try:
             with Interrupts() as interrupts:
@@ -130,15 +130,17 @@ class Follower:
 
     def _await_mlflow(self, interrupts: Interrupts) -> None:
         """Stay until MLflow knows all of what has ended; Ctrl-C leaves that to the queue."""
-        began, stops, told = time.monotonic(), interrupts.count, False
-        for run in [one for one in self.runs.values() if one.over]:
+        behind = [one for one in self.runs.values() if one.over and mirroring.needs(one.directory)]
+        if behind and self.interrupted:
+            self.display.say("the queue brings the rest over into MLflow")
+            return
+        if behind:
+            self.display.say("waiting for MLflow to get the rest; Ctrl-C leaves that to the queue")
+        began, stops = time.monotonic(), interrupts.count
+        for run in behind:
             while mirroring.needs(run.directory) and interrupts.count == stops:
-                waited = time.monotonic() - began
-                if waited > DELIVERY:
+                if time.monotonic() - began > DELIVERY:
                     return
-                if waited > CHECK and not told:
-                    told = True
-                    self.display.say("MLflow gets the rest; Ctrl-C leaves that to the queue")
                 self._wake_queue()
                 time.sleep(POLL)
 
@@ -159,12 +161,14 @@ class Follower:
     def _stop(self) -> None:
         """Have own runs stop at a checkpoint; on the second Ctrl-C, have them killed."""
         grace = 0.0 if self._stopping else stopping.GRACE
-        going = {run for run, watched in self.runs.items() if watched.active}
+        going = {run for run, watched in self.runs.items() if not watched.over}
         active = [one for one in self.own if one.run_id in going]
         if grace:
             self._awaited = {one.run_id for one in active}
             self.display.say(
                 f"stopping {_count(len(active))}, each at a checkpoint; Ctrl-C again kills"
+                if active
+                else "nothing is stopped: this command only waited for what others queued"
             )
         thread = threading.Thread(target=_cancel, args=(active, grace), daemon=True)
         thread.start()

@@ -1,9 +1,10 @@
 """Plays a worker's part from a script, so that queue, monitor and app tests need no torch.
 
 `fake_worker.py SCRIPT RUN_DIR`, or `fake_worker.py SCRIPT sync RUN_DIR...`, which leaves a file
-`synced` in each run's folder. Either notes in mlflow.json that MLflow knows all. SCRIPT is a JSON
-file with a list of steps, or the same per run: `{"<part of a run id>": [...], "": [...]}`. Steps,
-one key each:
+`synced` in each run's folder, once there is no file `away` beside SCRIPT. Either notes in
+mlflow.json that MLflow knows all, a worker unless there is such a file. SCRIPT is a JSON file with
+a list of steps, or the same per run: `{"<part of a run id>": [...], "": [...]}`. Steps, one key
+each:
 
     {"emit": {"kind": "warned", ...}}   append an event; tickets that were saved are empty files
     {"raw": "text"}                     append bytes to the journal as they are
@@ -49,6 +50,8 @@ def stop(*_):
 def main(arguments):
     script, *verb, folder = arguments
     if verb:
+        while away(script):
+            time.sleep(0.01)
         for directory in map(RunDirectory, [*verb[1:], folder]):
             (directory.path / "synced").write_text(verb[0])
             deliver(directory, status(directory))
@@ -68,9 +71,13 @@ def main(arguments):
         return 75
 
 
+def away(script):
+    return (Path(script).parent / "away").exists()
+
+
 def end(directory, journal, event):
     journal.append(event)
-    if os.environ.get("LTHTUI_SINK") != "off":
+    if os.environ.get("LTHTUI_SINK") != "off" and not away(sys.argv[1]):
         deliver(directory, Status(event.status))
 
 

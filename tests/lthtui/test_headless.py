@@ -148,6 +148,33 @@ def test_a_second_ctrl_c_kills(here, terminal):
     assert status(run) == Status.STOPPED and run.exit().code == -signal.SIGKILL
 
 
+@pytest.fixture
+def away(here):
+    """A store that is out of reach for now."""
+    (here.folder / "away").touch()
+    yield
+    (here.folder / "away").unlink()
+
+
+def test_mlflow_is_waited_for_and_ctrl_c_leaves_it_to_the_queue(here, terminal, away):
+    here.play(*BEGIN, *END)
+    screen = terminal()
+    screen.until("waiting for MLflow to get the rest; Ctrl-C leaves that to the queue")
+    screen.type(b"\x03")
+    assert screen.end() == 0
+    assert not (here.runs()[0].path / "synced").exists()
+
+
+def test_who_stops_runs_does_not_wait_for_mlflow(here, terminal, away):
+    here.play(*BEGIN, {"sleep": 600})
+    screen = terminal()
+    screen.until("25.0%")
+    screen.type(b"\x03")
+    assert screen.end() == 130
+    shown = "\n".join(screen.lines)
+    assert "the queue brings the rest over into MLflow" in shown and "waiting" not in shown
+
+
 def test_a_closed_terminal_leaves_the_runs_going(here, terminal):
     here.play(*BEGIN, {"wait": "go"}, *END)
     screen = terminal()
@@ -168,6 +195,7 @@ def test_ctrl_c_leaves_runs_alone_that_somebody_else_queued(here, spawn):
     assert "runs or waits already" in second.stderr.readline()
     assert "started on cpu" in second.stderr.readline()
     second.send_signal(signal.SIGINT)
+    assert "nothing is stopped: this command only waited" in second.stderr.read()
     assert second.wait(PATIENCE) == 130
     assert status(here.runs()[0]) == Status.RUNNING
     here.allow("go")
