@@ -55,21 +55,28 @@ class Dispatcher:
         self._unfit: set[str] = set()
         self._unseen: list[Entry] = []
         self._clearing = CLEARING
-        self._looked_back = False
 
     def run(self, held: int) -> None:
         """Dispatch until nothing waits or runs, then give the lease back."""
+        self.recall()
         while True:
             self.collect()
             with entries.locked(self.root):
                 self.dispatch()
-                if self._looked_back and not self._busy():
+                if not self._busy():
                     os.close(held)  # under the lock, so that no client believes in it any more
                     return
-            self.aftermath.mirroring.poll()  # at first it looks at all runs, while the first train
-            self._looked_back = True
+            self.aftermath.mirroring.poll()
             if self._busy():
                 self.wait()
+
+    def recall(self) -> None:
+        """Take out of the queue what another queue process started, and was killed right then."""
+        with entries.locked(self.root):
+            for entry in self._waiting.read():
+                directory = self._directory(entry.run_id)
+                if entry.here and entries.started(entry, directory):
+                    directory.queue_file.unlink(missing_ok=True)
 
     def collect(self) -> None:
         """Adopt what another queue process started; see to runs that have ended."""

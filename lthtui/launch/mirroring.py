@@ -31,6 +31,7 @@ AT_ONCE, BATCH = 2, 25  # processes, and runs that one of them brings over
 BACK_OFF = (1.0, 600.0)  # seconds between tries, twice as many each time
 PATIENCE = 24 * 3600.0  # seconds after which a store that is out of reach is given up
 LONGEST = 3600.0  # seconds after which a process that brings runs over is killed
+LOOK = 0.05  # seconds at a time to look at what earlier queue processes left: others wait meanwhile
 LATER = "lthtui sync"
 _OFF = re.compile(rb"^tracking:\s*['\"]?off\b", re.MULTILINE)
 _LAST = {MLFLOW_STATUS[one] for one in (Status.FINISHED, Status.FAILED, Status.STOPPED)}
@@ -98,13 +99,13 @@ def given_up(directory: RunDirectory) -> str | None:
     return noted.message if same and abs(time.time() - noted.time) < PATIENCE else None
 
 
-def unheard(root: Path) -> Iterator[RunDirectory]:
-    """The runs under `root` that need to be brought over, such as after the machine restarted."""
+def candidates(root: Path) -> Iterator[RunDirectory]:
+    """All runs under `root`, any of which may need to be brought over, as after a power cut."""
     try:
         paths = sorted((root / "runs").iterdir())
     except FileNotFoundError:
         return
-    yield from filter(needs, map(RunDirectory, paths))
+    yield from map(RunDirectory, paths)
 
 
 @dataclass
@@ -151,28 +152,32 @@ class Mirroring:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tell, self._clock = tell, clock
-        self._left = unheard(root)
+        self._left: Iterator[RunDirectory] | None = candidates(root)
         self._stores: dict[str, _Store] = {}
         self._running: list[_Sync] = []
 
     @property
     def busy(self) -> bool:
-        """Whether anything is still to be brought over."""
-        return bool(self._running) or any(store.waiting for store in self._stores.values())
+        """Whether anything is still to be brought over, or to be looked at."""
+        waiting = any(store.waiting for store in self._stores.values())
+        return bool(self._left or self._running) or waiting
 
     def add(self, directory: RunDirectory) -> None:
         """Look after a run that has ended; nothing to do if its worker brought everything over."""
         if needs(directory):
-            store = self._stores.setdefault(_address(directory), _Store())
-            store.waiting[directory.run_id] = directory
+            self._put(directory)
         elif self.busy and (known := self._stores.get(_address(directory))):
             known.due = 0.0  # it is within reach again
 
     def poll(self) -> None:
         """See to processes that have ended, and start those that are due."""
         now = self._clock()
-        for left in self._left:  # at the first call
-            self.add(left)
+        while self._left and self._clock() <= now + LOOK:
+            left = next(self._left, None)
+            if left is None:
+                self._left = None
+            elif needs(left):
+                self._put(left)
         for one in [*self._running]:
             if one.process.poll() is not None:
                 self._running.remove(one)
@@ -191,6 +196,8 @@ class Mirroring:
 
     def patience(self) -> float | None:
         """Seconds until `poll` has something to do; None if only an ending process gives it."""
+        if self._left:
+            return 0.0
         now = self._clock()
         due = [one.deadline for one in self._running]
         if len(self._running) < AT_ONCE:
@@ -206,6 +213,10 @@ class Mirroring:
         for one in self._running:
             _close(one)
         self._running.clear()
+
+    def _put(self, directory: RunDirectory) -> None:
+        store = self._stores.setdefault(_address(directory), _Store())
+        store.waiting[directory.run_id] = directory
 
     def _waits(self, address: str) -> bool:
         """Whether runs wait for a store; one that fails is tried by one process at a time."""

@@ -229,6 +229,7 @@ def test_a_job_whose_end_the_full_disk_hid_is_seen_to_later(stage, dispatch, mon
     entry = entries.find(run)
     run.queue_file.unlink()
     dispatcher = Dispatcher(stage.root)
+    dispatcher.aftermath.mirroring.poll()  # nothing was left to bring over
     looks, answers, asked = [[entry], [], []], [False, False, True], []
 
     def see_to(directory, was):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import select
@@ -18,7 +19,7 @@ from engine import link
 from engine.processes import Process
 from engine.rundir import Launch, write_json
 from lthtui.launch import mirroring
-from lthtui.launch.mirroring import Mirroring, given_up, needs, unheard
+from lthtui.launch.mirroring import Mirroring, candidates, given_up, needs
 from lthtui.store import Store
 
 DAY = 24 * 3600.0
@@ -156,12 +157,12 @@ def test_what_mlflow_does_not_know(tmp_path, case):
     arrange, expected = CASES[case]
     run = arrange(lambda **changes: FakeRun(tmp_path, "a", **changes).start().train(1))
     assert needs(run.directory) is expected
-    assert [found.run_id for found in unheard(tmp_path)] == [run.run_id] * expected
+    assert [found.run_id for found in candidates(tmp_path)] == [run.run_id]
 
 
 def test_a_run_that_never_began_is_no_matter_of_mlflows(tmp_path):
     assert not needs(FakeRun(tmp_path, "a").queue().directory)
-    assert list(unheard(tmp_path / "nowhere")) == []
+    assert list(candidates(tmp_path / "nowhere")) == []
 
 
 # -- bringing it over -------------------------------------------------------------------------
@@ -183,6 +184,17 @@ def test_what_another_queue_process_left_is_taken_up(play):
     run = play.ended()
     play.settle()
     assert play.calls == [[run.run_id]]
+
+
+def test_what_many_runs_left_is_looked_at_bit_by_bit(tmp_path):
+    for seed in range(7):
+        note(FakeRun(tmp_path, "many", seed=seed).start().train(1).end())
+    clock = (0.4 * mirroring.LOOK * tick for tick in itertools.count())
+    seen = Mirroring(tmp_path, print, lambda: next(clock))
+    for _ in range(4):  # two runs each: others are not kept waiting for all seven
+        assert seen.busy and seen.patience() == 0.0
+        seen.poll()
+    assert not seen.busy and seen.patience() is None
 
 
 def test_a_store_out_of_reach_is_tried_by_one_run_ever_less_often(play):
@@ -220,7 +232,7 @@ def test_after_a_day_it_is_given_up_and_said_how_to_go_on(play, monkeypatch):
         f"MLflow was not told everything of {run.run_id}: the local store is out of reach; lthtui"
         " sync does"
     )
-    assert not needs(run.directory) and given_up(run.directory) and list(unheard(play.root)) == []
+    assert not needs(run.directory) and given_up(run.directory)
     run.end_epoch(1, 1)  # there is something new
     assert needs(run.directory)
 
@@ -328,11 +340,11 @@ def test_looking_for_what_is_missing_imports_nothing_heavy(tmp_path):
     note(FakeRun(tmp_path, "a").start().train(1).end())
     code = (
         "import sys; from pathlib import Path; from lthtui.launch import mirroring\n"
-        "print([*mirroring.unheard(Path(sys.argv[1]))], sorted({'mlflow', 'torch', 'yaml',"
+        "print([*map(mirroring.needs, mirroring.candidates(Path(sys.argv[1])))], sorted({'mlflow', 'torch', 'yaml',"
         " 'engine.spec'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
     )
-    assert done.stdout == "[] []\n", done.stderr
+    assert done.stdout == "[False] []\n", done.stderr
     assert mirroring.PATIENCE == DAY

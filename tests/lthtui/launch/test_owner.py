@@ -10,7 +10,7 @@ from rundirs import FakeRun
 from waiting import PATIENCE
 
 from engine.errors import UsageError
-from lthtui.launch import lease, owner, queue
+from lthtui.launch import lease, limiting, owner
 
 NOBODY = 65534
 ASK = """
@@ -69,7 +69,8 @@ spec = RunSpec.model_validate_json(sys.argv[2])
 root = Path(sys.argv[1])
 queue.preview(root, [spec])  # imports what this user may be unable to read
 os.setgroups([]), os.setgid({id}), os.setuid({id})
-print([run.run_id for run in mirroring.unheard(root)], queue.preview(root, [spec])[0].action)
+behind = filter(mirroring.needs, mirroring.candidates(root))
+print([run.run_id for run in behind], queue.preview(root, [spec])[0].action)
 """
 
 
@@ -101,7 +102,7 @@ def test_the_owner_and_the_superuser_may(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="belongs to"):
         owner.check(tmp_path)
     with pytest.raises(UsageError, match="belongs to"):
-        queue.limit(tmp_path, "users", "me", 1)
+        limiting.limit(tmp_path, "users", "me", 1)
     monkeypatch.setattr(os, "geteuid", lambda: owner.SUPERUSER)
     owner.check(tmp_path)
 
