@@ -13,7 +13,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.theme import Theme
-from textual.worker import Worker, WorkerState
+from textual.worker import Worker, WorkerState, get_current_worker
 
 from lthtui import messages
 from lthtui.board import Board
@@ -80,11 +80,15 @@ class LthApp(App[int], inherit_bindings=False):
 
     def _look(self) -> None:
         """Look at the runs and the log, unless the last look still lasts."""
-        busy = {worker.group for worker in self.workers if not worker.is_finished}
+        busy = self._busy()
         if "poll" not in busy:
             self._poll()
         if self._followed and "log" not in busy:
             self._read_log(*self._followed)
+
+    def _busy(self) -> set[str]:
+        """The groups of what is being worked on."""
+        return {worker.group for worker in self.workers if not worker.is_finished}
 
     # ---- work, in threads: it reports by messages and touches no widget
 
@@ -99,23 +103,16 @@ class LthApp(App[int], inherit_bindings=False):
         if wanted.run_id and (chunk := tail.read()):
             wanted.asker.post_message(messages.LogGrew(wanted.run_id, chunk))
 
-    @work(thread=True, group="spec", exclusive=True, exit_on_error=False)
-    def _read_spec(self, run_id: str, asker: Screen[Any]) -> None:
-        asker.post_message(messages.SpecText(run_id, self.desk.spec(run_id)))
-
-    @work(thread=True, group="specs", exclusive=True, exit_on_error=False)
-    def _list_specs(self, asker: Screen[Any]) -> None:
-        asker.post_message(messages.SpecsListed(self.desk.specs()))
-
-    @work(thread=True, group="check", exclusive=True, exit_on_error=False)
-    def _check(self, path: str, asker: Screen[Any]) -> None:
-        asker.post_message(messages.SpecChecked(path, self.desk.check(path)))
-
     @work(thread=True, group="action", exit_on_error=False)
-    def _act(self, action: Callable[[], str]) -> None:
-        self.post_message(messages.Done(action()))
+    def _act(self, action: Callable[[Desk], str]) -> None:
+        self.post_message(messages.Done(action(self.desk)))
 
-    # ---- requests, each answered to the screen that asks
+    def _answer(self, asked: messages.Ask) -> None:
+        answer = messages.Answer(asked.reply, asked.question(self.desk))
+        if not get_current_worker().is_cancelled:
+            asked.asker.post_message(answer)
+
+    # ---- requests
 
     def on_log_wanted(self, message: messages.LogWanted) -> None:
         """Follow another log, from its beginning."""
@@ -123,34 +120,27 @@ class LthApp(App[int], inherit_bindings=False):
         self._followed = (message, tail) if tail else None
         self._look()
 
-    def on_spec_text_wanted(self, message: messages.SpecTextWanted) -> None:
-        """Read a run's spec."""
-        self._read_spec(message.run_id, message.asker)
+    def on_act(self, message: messages.Act) -> None:
+        """Have the desk do something; the screens show what came of it."""
+        self._act(message.action)
 
-    def on_specs_wanted(self, message: messages.SpecsWanted) -> None:
-        """List the specs."""
-        self._list_specs(message.asker)
-
-    def on_check_wanted(self, message: messages.CheckWanted) -> None:
-        """Read and plan a spec."""
-        self._check(message.path, message.asker)
-
-    def on_submit_wanted(self, message: messages.SubmitWanted) -> None:
-        """Queue a spec's runs."""
-        self._act(partial(self.desk.submit, message.path))
-
-    def on_stop_wanted(self, message: messages.StopWanted) -> None:
-        """Stop runs; the table shows when they have ended."""
-        self._act(partial(self.desk.stop, message.run_ids))
-
-    def on_resume_wanted(self, message: messages.ResumeWanted) -> None:
-        """Queue runs again."""
-        self._act(partial(self.desk.resume, message.run_ids))
+    def on_ask(self, message: messages.Ask) -> None:
+        """Have the desk answer a question."""
+        group = f"{id(message.asker)} {message.about}"
+        if message.patient and group in self._busy():
+            return
+        self.run_worker(
+            partial(self._answer, message),
+            thread=True,
+            group=group,
+            exclusive=True,
+            exit_on_error=False,
+        )
 
     def on_copy_wanted(self, message: messages.CopyWanted) -> None:
         """Send a text to the terminal's clipboard, and to a file for terminals that have none."""
         self.copy_to_clipboard(message.text)
-        self._act(partial(self.desk.keep_clip, message.text))
+        self._act(lambda desk: desk.keep_clip(message.text))
 
     # ---- reports
 

@@ -6,15 +6,18 @@ screen that shows them. A report of a newer state replaces an older one that nob
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.message import Message
 from textual.screen import Screen
 
 if TYPE_CHECKING:
     from lthtui.board import Board
-    from lthtui.desk import Checked
+    from lthtui.desk import Desk
     from lthtui.logtail import Chunk
+
+_Asked = TypeVar("_Asked")
 
 
 class _Newest(Message):
@@ -55,44 +58,41 @@ class Folded(Message):
 # ---- requests to the app
 
 
-class _Question(Message):
-    """A request whose answer goes to the screen that asks."""
-
-    def __init__(self, asker: Screen[Any]) -> None:
-        super().__init__()
-        self.asker = asker
-
-
-class LogWanted(_Question):
-    """From now on the log of this run is to be followed; None for no run's."""
+class LogWanted(Message):
+    """From now on the log of this run is to be followed for who asks; None for no run's."""
 
     def __init__(self, asker: Screen[Any], run_id: str | None) -> None:
-        super().__init__(asker)
-        self.run_id = run_id
-
-
-class StopWanted(Message):
-    """These runs are to be stopped; the user has said so twice."""
-
-    def __init__(self, run_ids: list[str]) -> None:
         super().__init__()
-        self.run_ids = run_ids
+        self.asker, self.run_id = asker, run_id
 
 
-class ResumeWanted(Message):
-    """These runs are to go on from where they stopped."""
+class Act(Message):
+    """The desk is to do something; it says what became of it."""
 
-    def __init__(self, run_ids: list[str]) -> None:
+    def __init__(self, action: Callable[[Desk], str]) -> None:
         super().__init__()
-        self.run_ids = run_ids
+        self.action = action
 
 
-class SpecTextWanted(_Question):
-    """The spec of this run is to be read."""
+class Ask(Message):
+    """The desk is asked something; whoever asks gets an `Answer`.
 
-    def __init__(self, asker: Screen[Any], run_id: str) -> None:
-        super().__init__(asker)
-        self.run_id = run_id
+    Args:
+        about: of two questions about the same, only the newer is answered.
+        patient: this question may be left out while an older one about the same is worked on.
+    """
+
+    def __init__(
+        self,
+        asker: Screen[Any],
+        about: str,
+        question: Callable[[Desk], _Asked],
+        reply: Callable[[_Asked], object],
+        patient: bool = False,
+    ) -> None:
+        super().__init__()
+        self.asker, self.about, self.question = asker, about, question
+        self.reply, self.patient = reply, patient
 
 
 class CopyWanted(Message):
@@ -101,26 +101,6 @@ class CopyWanted(Message):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.text = text
-
-
-class SpecsWanted(_Question):
-    """Somebody wants to know which spec files there are."""
-
-
-class CheckWanted(_Question):
-    """A spec is to be read and planned."""
-
-    def __init__(self, asker: Screen[Any], path: str) -> None:
-        super().__init__(asker)
-        self.path = path
-
-
-class SubmitWanted(Message):
-    """All runs of a spec are to be queued."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self.path = path
 
 
 # ---- reports from the threads
@@ -142,28 +122,12 @@ class LogGrew(Message, bubble=False):
         self.run_id, self.chunk = run_id, chunk
 
 
-class SpecText(Message, bubble=False):
-    """The spec of a run, as it is in its folder."""
+class Answer(Message, bubble=False):
+    """What the desk answered, and who takes it."""
 
-    def __init__(self, run_id: str, text: str) -> None:
+    def __init__(self, reply: Callable[[Any], object], value: object) -> None:
         super().__init__()
-        self.run_id, self.text = run_id, text
-
-
-class SpecsListed(Message, bubble=False):
-    """The spec files that there are."""
-
-    def __init__(self, paths: list[str]) -> None:
-        super().__init__()
-        self.paths = paths
-
-
-class SpecChecked(_Newest, bubble=False):
-    """What a spec would do, or what is wrong with it."""
-
-    def __init__(self, path: str, checked: Checked) -> None:
-        super().__init__()
-        self.path, self.checked = path, checked
+        self.reply, self.value = reply, value
 
 
 class Done(Message, bubble=False):

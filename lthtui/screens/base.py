@@ -6,14 +6,22 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from lthtui.board import Board
-from lthtui.messages import CopyWanted, LogWanted, ResumeWanted, StopWanted
+from lthtui.messages import Act, Answer, CopyWanted, LogWanted
 from lthtui.runview import RunView
 from lthtui.screens.confirm import ConfirmScreen
 
 NAMED = 6  # runs that a question names one by one
 
 
-class RunsScreen(Screen[None]):
+class Asking(Screen[None]):
+    """A screen that asks the desk, see `messages.Ask`."""
+
+    def on_answer(self, message: Answer) -> None:
+        """Hand an answer to what wants it."""
+        message.reply(message.value)
+
+
+class RunsScreen(Asking):
     """A screen about runs; `board` is what it shows."""
 
     BINDINGS = [
@@ -59,13 +67,14 @@ class RunsScreen(Screen[None]):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.post_message(StopWanted(victims))
+                self.post_message(Act(lambda desk: desk.stop(victims)))
 
         self.app.push_screen(ConfirmScreen(question, detail, "Stop"), answered)
 
     def action_resume(self) -> None:
         """Queue the chosen runs again."""
-        self.post_message(ResumeWanted([run.run_id for run in _resumable(self.chosen())]))
+        runs = [run.run_id for run in _resumable(self.chosen())]
+        self.post_message(Act(lambda desk: desk.resume(runs)))
 
     def action_copy(self) -> None:
         """Copy the ids of the chosen runs."""

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Footer
 
 from lthtui.desk import Checked
 from lthtui.logtail import Chunk
-from lthtui.messages import (
-    CheckWanted,
-    Highlighted,
-    Opened,
-    SpecChecked,
-    SpecsListed,
-    SpecsWanted,
-    SubmitWanted,
-)
+from lthtui.messages import Act, Ask, Highlighted, Opened
+from lthtui.screens.base import Asking
 from lthtui.screens.confirm import ConfirmScreen
 from lthtui.table import Cell, Column, Row
 from lthtui.text import clean_line
@@ -27,7 +21,7 @@ from lthtui.widgets.grid import Grid
 from lthtui.widgets.log import LogView
 
 
-class LaunchScreen(Screen[None]):
+class LaunchScreen(Asking):
     """Lists the spec files of a folder; checks the one under the cursor."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
@@ -63,22 +57,22 @@ class LaunchScreen(Screen[None]):
     def action_reload(self) -> None:
         """Read the folder and the chosen spec again."""
         self._checked = {}
-        self.post_message(SpecsWanted(self))
+        self.post_message(Ask(self, "specs", lambda desk: desk.specs(), self._list))
 
-    def on_specs_listed(self, message: SpecsListed) -> None:
+    def _list(self, paths: list[str]) -> None:
         """Show which specs there are."""
         grid = self.query_one(Grid)
-        self._fill(message.paths)
+        self._fill(paths)
         if grid.cursor is not None:
             self._show(grid.cursor)
 
-    def on_spec_checked(self, message: SpecChecked) -> None:
+    def _take(self, path: str, checked: Checked) -> None:
         """Show what a spec would do."""
         grid = self.query_one(Grid)
-        self._checked[message.path] = message.checked
+        self._checked[path] = checked
         self._fill([row.key for row in grid.rows])
-        if message.path == grid.cursor:
-            self._show(message.path)
+        if path == grid.cursor:
+            self._show(path)
 
     def on_highlighted(self, message: Highlighted) -> None:
         """Show another spec."""
@@ -96,7 +90,7 @@ class LaunchScreen(Screen[None]):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.post_message(SubmitWanted(message.key))
+                self.post_message(Act(lambda desk: desk.submit(message.key)))
                 self.app.pop_screen()
 
         self.app.push_screen(ConfirmScreen(question, detail, "Queue"), answered)
@@ -118,4 +112,5 @@ class LaunchScreen(Screen[None]):
         text = checked.text if checked else "reading…"
         self.query_one(LogView).show(Chunk(tuple(text.splitlines()), fresh=True))
         if checked is None:
-            self.post_message(CheckWanted(self, path))
+            take = partial(self._take, path)
+            self.post_message(Ask(self, "plan", lambda desk: desk.check(path), take))

@@ -9,7 +9,7 @@ from textual.widgets import Footer, Static, TabbedContent, TabPane
 from lthtui import levels, plots, verdict
 from lthtui.board import Board, Group, duration, status_cell
 from lthtui.logtail import Chunk
-from lthtui.messages import LogGrew, SpecText, SpecTextWanted
+from lthtui.messages import Ask, LogGrew
 from lthtui.runview import RunView
 from lthtui.screens.base import RunsScreen
 from lthtui.widgets.chart import ChartView
@@ -55,7 +55,8 @@ class RunScreen(RunsScreen):
         self.follow()
         runs = self.chosen()
         if runs and runs[0].directory:
-            self.post_message(SpecTextWanted(self, runs[0].run_id))
+            run = runs[0].run_id
+            self.post_message(Ask(self, "spec", lambda desk: desk.spec(run), self._show_spec))
         else:
             self._show_spec("this run has no folder here")
 
@@ -69,10 +70,6 @@ class RunScreen(RunsScreen):
     def on_log_grew(self, message: LogGrew) -> None:
         """Show more of the log that is followed."""
         self.query_one("#log", LogView).show(message.chunk)
-
-    def on_spec_text(self, message: SpecText) -> None:
-        """Show the run's spec."""
-        self._show_spec(message.text)
 
     def chosen(self) -> tuple[RunView, ...]:
         """The runs that the screen is about."""
