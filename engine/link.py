@@ -21,6 +21,7 @@ class Link(BaseModel):
     Attributes:
         offset: how many bytes of the journal MLflow has, files included.
         settled: None in files of older versions.
+        noted: the last change in notes.json that MLflow was told of.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -29,6 +30,7 @@ class Link(BaseModel):
     tracking_uri: str = ""
     offset: int = 0
     settled: Settled | None = None
+    noted: int = 0
 
 
 def read(directory: RunDirectory) -> Link | None:

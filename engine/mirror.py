@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine import link, schema
+from engine import link, noted, schema
 from engine.errors import StoreAway, UsageError
 from engine.events import (
     Evaluated,
@@ -58,8 +58,8 @@ class Mirror:
             raise UsageError(f"{directory.run_id} has not started yet; there is nothing to sync")
         self.uri = tracking_uri(directory, spec)
         self._store = self._identity()
-        noted = link.read(directory)
-        self._noted = noted if noted and noted.tracking_uri == self.uri else None
+        linked = link.read(directory)
+        self._noted = linked if linked and linked.tracking_uri == self.uri else None
         known = self._noted.mlflow_run_id if self._noted else ""
         self.run = MlflowRun(directory, spec, self.uri, _ms(started), known)
         self._cabinet = Cabinet(directory.path)
@@ -109,18 +109,32 @@ class Mirror:
         self._attempt = max(self._attempt, attempt)
 
     def file(self) -> None:
-        """File what `catch_up` found to file, and remember how far the mirror got.
+        """File what `catch_up` found to file, and remember how far the mirror got; then, notes.
 
         Raises:
             Exception: MLflow's or the system's; calling again goes on.
         """
         self._cabinet.empty()
+        self._remember(self._told)
+        changed = noted.read(self._directory)
+        if changed.newest > self._told:
+            self.run.annotate(changed)
+            self._remember(changed.newest)
+
+    @property
+    def _told(self) -> int:
+        """The last change in notes.json that this very run in MLflow was told of."""
+        before = self._noted
+        return before.noted if before and before.mlflow_run_id == self.run.run_id else 0
+
+    def _remember(self, told: int) -> None:
         now = link.Link(
             experiment_id=self.run.experiment_id,
             mlflow_run_id=self.run.run_id,
             tracking_uri=self.uri,
             offset=self._offset,
             settled=link.Settled(attempt=self._attempt, status=self.run.status),
+            noted=told,
         )
         if now != self._noted:
             write_json(self._directory.mlflow_file, now.model_dump())
@@ -137,10 +151,10 @@ class Mirror:
         return found.st_dev, found.st_ino
 
     def _remembered(self) -> int:
-        noted = self._noted
-        if noted is None or noted.mlflow_run_id != self.run.run_id:
+        before = self._noted
+        if before is None or before.mlflow_run_id != self.run.run_id:
             return 0
-        return noted.offset if noted.offset <= self._journal.stat().st_size else 0
+        return before.offset if before.offset <= self._journal.stat().st_size else 0
 
     def _send(self, events: list[Event]) -> None:
         rows: list[Row] = []

@@ -16,6 +16,7 @@ from engine import remote, schema
 from engine.errors import StoreError
 from engine.filing import Drawer
 from engine.mlstore import load_mlflow
+from engine.noted import Noted
 from engine.rundir import RunDirectory
 from engine.spec import RunSpec
 from engine.storefile import ARTIFACTS
@@ -62,14 +63,9 @@ class MlflowRun:
     def __init__(
         self, directory: RunDirectory, spec: RunSpec, uri: str, started: int, known: str = ""
     ) -> None:
-        load_mlflow()
-        from mlflow import MlflowClient
-
         self._directory, self._spec, self._uri = directory, spec, uri
         self._started, self._known = started, known
-        if not self._local:
-            remote.guard(uri)
-        self._client: Any = MlflowClient(uri)
+        self._client = client(uri)
         self.experiment_id = self._open_experiment()
         run = self._open_run()
         self.run_id: str = run.info.run_id
@@ -109,6 +105,10 @@ class MlflowRun:
         for start in range(0, len(entries), _ENTRIES_AT_ONCE):
             self._client.log_batch(self.run_id, tags=entries[start : start + _ENTRIES_AT_ONCE])
         self._tags.update(new)
+
+    def annotate(self, noted: Noted) -> None:
+        """Change the tags that people changed and MLflow was not told of yet."""
+        annotate(self._client, self.run_id, noted)
 
     def set_data(self, digest: str, images: Mapping[str, int]) -> None:
         """Log the images it trains on as its input."""
@@ -196,7 +196,7 @@ class MlflowRun:
             return self._client.create_run(
                 self.experiment_id,
                 start_time=self._started,
-                run_name=display_name(run_id),
+                run_name=schema.display_name(run_id),
                 tags={**self._own_tags(), **_about(self._directory, self._spec)},
             )
         chosen = min(active, key=lambda run: (run.info.run_id != self._known, run.info.run_id))
@@ -243,7 +243,7 @@ class MlflowRun:
         return {level: self._as_record(model) for level, model in levels.items()}
 
     def _make_record(self, level: int, facts: Mapping[str, str]) -> Record:
-        name = display_name(self._directory.run_id).replace(".", "-")
+        name = schema.display_name(self._directory.run_id).replace(".", "-")
         model = self._client.create_logged_model(
             self.experiment_id,
             name=f"level-{level:02d}-{name}",
@@ -301,9 +301,43 @@ def _is_servers(folder: Path, owner: str) -> bool:
     return bool(own) and ".." not in folder.parts and any(root.is_dir() for root in roots)
 
 
-def display_name(run_id: str) -> str:
-    """A run's name in MLflow: its id without the date, which still names it on our command line."""
-    return re.sub(r"^\d{8}-", "", run_id)
+def client(uri: str) -> Any:
+    """MLflow's client of a store or server.
+
+    Raises:
+        StoreError: MLflow is not installed.
+    """
+    load_mlflow()
+    from mlflow import MlflowClient
+
+    if not uri.startswith("sqlite:"):
+        remote.guard(uri)
+    return MlflowClient(uri)
+
+
+def find(client: Any, mlflow_run_id: str) -> Any:
+    """A run, deleted or not; None if there is none."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_run(mlflow_run_id)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
+
+
+def annotate(client: Any, mlflow_run_id: str, noted: Noted) -> None:
+    """Tell MLflow what people changed; that it was told comes last, and may then be told again."""
+    tags = client.get_run(mlflow_run_id).data.tags
+    news = noted.news(tags)
+    for key, value in news.items():
+        if value is not None:
+            client.set_tag(mlflow_run_id, key, value)
+        elif key in tags:
+            client.delete_tag(mlflow_run_id, key)
+    if news:
+        client.set_tag(mlflow_run_id, schema.NOTED, str(noted.newest))
 
 
 def _about(directory: RunDirectory, spec: RunSpec) -> dict[str, str]:
@@ -312,10 +346,7 @@ def _about(directory: RunDirectory, spec: RunSpec) -> dict[str, str]:
         "mlflow.user": _user(directory),
         "mlflow.source.name": "lthtui",
         "mlflow.source.type": "LOCAL",
-        schema.NOTE: (
-            f"**{spec.sparsifier.name}** on **{spec.data.name}** with **{spec.model.name}**,"
-            f" seed {spec.seed}.\n\nRun again: `lthtui run {directory.spec_file}`\n"
-        ),
+        schema.NOTE: schema.about(spec, str(directory.spec_file)),
     }
 
 

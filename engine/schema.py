@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,9 @@ LEVELS = "lthtui.levels"
 FLOPS = "lthtui.flops"
 ERROR = "lthtui.error"
 NOTE = "mlflow.note.content"
+NAME = "mlflow.runName"
+ARCHIVED = "lthtui.archived"
+NOTED = "lthtui.noted"  # the last change of those in notes.json that MLflow was told of
 
 # For every process that imports MLflow, before it does: no telemetry, no code from pickles.
 MLFLOW_ENVIRONMENT = {
@@ -61,6 +65,9 @@ LEVEL_METRICS = (
     "training_flops",
 )
 WINNING_METRICS = ("density", "val_accuracy", "test_accuracy")
+_ABOUT = re.compile(
+    r"\*\*[^*\n]*\*\* on \*\*[^*\n]*\*\* with \*\*[^*\n]*\*\*, seed \d+\.\s+Run again: `.*`\s*"
+)
 MLFLOW_STATUS = {
     Status.QUEUED: "SCHEDULED",
     Status.RUNNING: "RUNNING",
@@ -116,6 +123,24 @@ def _controls(spec: RunSpec) -> dict[str, str]:
     sets = ",".join(spec.controls.instead)
     found = {CONTROLS: str(spec.controls.source), CONTROL: spec.controls.kind, CONTROL_SETS: sets}
     return {tag: value for tag, value in found.items() if value}
+
+
+def display_name(run_id: str) -> str:
+    """A run's name in MLflow: its id without the date, which still names it on our command line."""
+    return re.sub(r"^\d{8}-", "", run_id)
+
+
+def about(spec: RunSpec, spec_file: str) -> str:
+    """The note that a run begins with in MLflow."""
+    return (
+        f"**{spec.sparsifier.name}** on **{spec.data.name}** with **{spec.model.name}**,"
+        f" seed {spec.seed}.\n\nRun again: `lthtui run {spec_file}`\n"
+    )
+
+
+def is_about(note: str) -> bool:
+    """Whether a note is the one that a run began with, and not a person's."""
+    return bool(_ABOUT.fullmatch(note))
 
 
 def metrics_of(event: Event) -> dict[str, float]:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def main(arguments: list[str]) -> int:
     """Do what the arguments say; JSON on stdout, one line on stderr for an error.
 
-    `RUN_DIR` alone trains the run in it. The verbs: ensure-store, sync, verify, export, import,
-    measure, pace, narrow, lay-out and clear.
+    `RUN_DIR` alone trains the run in it. The verbs: ensure-store, sync, note, trash, restore,
+    verify, export, import, measure, pace, narrow, lay-out and clear.
     """
     try:
         if len(arguments) == 1 and arguments[0] not in VERBS and not arguments[0].startswith("-"):
@@ -58,6 +58,24 @@ def _sync(options: argparse.Namespace) -> dict[str, Any]:
         if isinstance(outcome, StoreAway):
             later[run] = outcome.later
     return {"runs": done, "failed": failed, "later": later}
+
+
+def _note(options: argparse.Namespace) -> dict[str, Any]:
+    from engine import lifecycle
+
+    return lifecycle.each(lifecycle.note, options.runs)
+
+
+def _trash(options: argparse.Namespace) -> dict[str, Any]:
+    from engine import lifecycle
+
+    return lifecycle.each(lifecycle.trash, options.runs)
+
+
+def _restore(options: argparse.Namespace) -> dict[str, Any]:
+    from engine import lifecycle
+
+    return lifecycle.each(lifecycle.restore, options.runs)
 
 
 def _verify(options: argparse.Namespace) -> dict[str, Any]:
@@ -136,6 +154,9 @@ def _asked(file: Path) -> Any:
 VERBS = {
     "ensure-store": _ensure_store,
     "sync": _sync,
+    "note": _note,
+    "trash": _trash,
+    "restore": _restore,
     "verify": _verify,
     "export": _export,
     "import": _import,
@@ -163,7 +184,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -P -m engine")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("ensure-store").add_argument("root", type=Path)
-    verbs.add_parser("sync").add_argument("runs", type=Path, nargs="+")
+    for of_runs in ("sync", "note", "trash", "restore"):
+        verbs.add_parser(of_runs).add_argument("runs", type=Path, nargs="+")
     verify = verbs.add_parser("verify")
     verify.add_argument("ticket", type=Path)
     verify.add_argument("--data-root")
