@@ -1,18 +1,21 @@
-"""Axes of a chart: which part of the numbers is shown, where, and which ticks name it."""
+"""Axes of a chart: which part of the numbers is shown, and where."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lthtui.charts import ticks
+from lthtui.charts.ticks import Ticks, Unit
+
 Floats = NDArray[np.float64]
-Scale = Literal["linear", "log"]
-Unit = Literal["number", "percent", "count"]
+Scale = Literal["linear", "log", "symlog"]
 HUGE = 1e300  # beyond it, and below its inverse, the width of a range could not be computed
+BENT = 3  # powers of ten that a symlog axis bends on each side of zero
+NARROWEST = 1e-9  # of a range that is zoomed into, as a share of its largest number
 
 
 @dataclass(frozen=True)
@@ -21,8 +24,9 @@ class Axis:
 
     Attributes:
         low, high: ends of the range, low < high; above 0 on a log scale.
-        scale: linear or log.
-        unit: percent shows fractions of 1 as percentages; count has ticks at whole numbers only.
+        scale: linear, log, or symlog: linear within `flat` of zero and log beyond.
+        unit: percent shows fractions of 1 as percentages; count has ticks at whole numbers only;
+            seconds are a length of time, clock is seconds since 1970.
         falls: whether the high end comes first (density runs from dense to sparse).
     """
 
@@ -31,27 +35,60 @@ class Axis:
     scale: Scale = "linear"
     unit: Unit = "number"
     falls: bool = False
+    flat: float = 1.0
 
     def place(self, values: Floats) -> Floats:
         """Fractions of the axis, 0 at its beginning; NaN for what the scale can't show."""
-        low, high = _scaled(np.array([self.low, self.high]), self.scale)
-        fractions = (_scaled(values, self.scale) - low) / (high - low)
+        low, high = self._scaled(np.array([self.low, self.high]))
+        fractions = (self._scaled(values) - low) / (high - low)
         placed: Floats = 1 - fractions if self.falls else fractions
         return placed
 
-    def ticks(self, most: int) -> list[tuple[float, str]]:
+    def share(self, value: float) -> float:
+        """The fraction of one value, without the rounding that would put an end outside."""
+        return round(float(self.place(np.array([value]))[0]), 9)
+
+    def value(self, share: float) -> float:
+        """What lies at a fraction of the axis: the inverse of `share`."""
+        low, high = self._scaled(np.array([self.low, self.high]))
+        at = low + (1 - share if self.falls else share) * (high - low)
+        if self.scale == "linear":
+            return float(at)
+        with np.errstate(over="ignore"):
+            if self.scale == "log":
+                return float(10.0**at)
+            return float(np.sign(at) * self.flat * (10.0 ** np.abs(at) - 1))
+
+    def part(self, start: float, end: float) -> Axis:
+        """The axis from one fraction to another; itself where the numbers end."""
+        low, high = sorted((self.value(start), self.value(end)))
+        biggest = max(abs(low), abs(high))
+        fine = 1 / HUGE < high - low >= NARROWEST * biggest and biggest < HUGE
+        if not fine or (self.scale == "log" and low <= 1 / HUGE):
+            return self
+        return replace(self, low=low, high=high)
+
+    def zoomed(self, factor: float, about: float = 0.5) -> Axis:
+        """Enlarged `factor` times; what lies at the fraction `about` stays there."""
+        return self.part(about * (1 - 1 / factor), about + (1 - about) / factor)
+
+    def ticks(self, most: int) -> Ticks:
         """At most about `most` round values with their labels, rising."""
-        factor = 100.0 if self.unit == "percent" else 1.0
-        low, high = self.low * factor, self.high * factor
         if self.scale == "log":
-            values = _log_ticks(low, high, most)
-            labels = [_short(value) for value in values]
-        else:
-            least = 1.0 if self.unit == "count" else 0.0
-            values, step = _linear_ticks(low, high, most, least)
-            labels = [_in_steps(value, step) for value in values]
-        sign = "%" if self.unit == "percent" else ""
-        return [(value / factor, label + sign) for value, label in zip(values, labels, strict=True)]
+            return ticks.log(self.low, self.high, most, self.unit)
+        if self.scale == "symlog":
+            return ticks.symlog(self.low, self.high, self.flat, most, self.unit)
+        return ticks.linear(self.low, self.high, most, self.unit)
+
+    def _scaled(self, values: Floats) -> Floats:
+        finite = np.isfinite(values)
+        if self.scale == "symlog":
+            bent = np.sign(values) * np.log10(1 + np.abs(np.where(finite, values, 0)) / self.flat)
+            return np.where(finite, bent, np.nan)
+        if self.scale == "log":
+            shown = finite & (values > 0)
+            return np.where(shown, np.log10(np.where(shown, values, 1)), np.nan)
+        return values if finite.all() else np.where(finite, values, np.nan)
 
 
 def fit(
@@ -71,14 +108,28 @@ def fit(
         if unit == "percent" and low < 1 and not (shown > 1).any():
             high = min(high, 1.0)
         return Axis(low, high, scale, unit, falls)
+    flat = _flat(shown) if scale == "symlog" else 1.0
     if not shown.size:
-        return Axis(0.0, 1.0, scale, unit, falls)
+        return Axis(0.0, 1.0, scale, unit, falls, flat)
     low, high = float(shown.min()), float(shown.max())
+    if scale == "symlog" and low < high:
+        return Axis(low, high, scale, unit, falls, flat).part(-pad, 1 + pad)
     room = (high - low) * pad or (0 if high > low else _around(low, unit))
     wide = (low - room, high + room)
     if unit == "percent" and low >= 0 and high <= 1:
         wide = (max(0.0, wide[0]), min(1.0, wide[1]))
-    return Axis(*wide, scale, unit, falls)
+    return Axis(*wide, scale, unit, falls, flat)
+
+
+def as_array(values: Any) -> Floats:
+    """A float64 vector of anything that numpy can read as one."""
+    return np.asarray(values, dtype=np.float64).reshape(-1)
+
+
+def _flat(shown: Floats) -> float:
+    """Where a symlog axis begins to bend: a power of ten, so that it seldom moves as data grow."""
+    top = float(np.abs(shown).max(initial=0.0))
+    return float(10.0 ** (np.ceil(np.log10(top)) - BENT)) if top > 1e-290 else 1.0
 
 
 def _around(value: float, unit: Unit) -> float:
@@ -92,69 +143,3 @@ def _fit_log(shown: Floats, pad: float) -> tuple[float, float]:
     low, high = float(shown.min()), float(shown.max())
     room = 2.0 if low == high else (high / low) ** pad
     return low / room, high * room
-
-
-def _scaled(values: Floats, scale: Scale) -> Floats:
-    finite = np.where(np.isfinite(values), values, np.nan)
-    if scale == "linear":
-        return finite
-    scaled: Floats = np.log10(np.where(finite > 0, finite, np.nan))
-    return scaled
-
-
-def _linear_ticks(
-    low: float, high: float, most: int, least: float = 0.0
-) -> tuple[list[float], float]:
-    """Multiples of 1, 2 or 5 times a power of ten, and their distance, at least `least`."""
-    rough = max((high - low) / max(most, 1), least)
-    power = 10.0 ** np.floor(np.log10(rough))
-    step = float(next(power * k for k in (1, 2, 5, 10) if power * k >= rough * (1 - 1e-9)))
-    first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
-    if last - first > 4 * max(most, 1) or step < 4 * np.spacing(max(abs(low), abs(high))):
-        return [low, high], high - low  # the range is at the limit of floating point
-    return [float(step * turn) for turn in np.arange(first, last + 1)], step
-
-
-def _log_ticks(low: float, high: float, most: int) -> list[float]:
-    """Steps of 1-2-5, finer ones in a narrow range and coarser ones in a wide one."""
-    for coarser in ((1, 2, 5), (1, 3), (1,)):
-        ticks = _decades(low, high, coarser)
-        if len(ticks) <= most:
-            break
-    for finer in ((1, 2, 3, 5, 7), (1, 2, 3, 4, 5, 6, 7, 8, 9)):
-        if len(ticks) < 4 and len(_decades(low, high, finer)) <= most:
-            ticks = _decades(low, high, finer)
-    if len(ticks) < 2:
-        return _linear_ticks(low, high, most)[0]
-    return ticks[:: max(1, -(-len(ticks) // max(most, 1)))]
-
-
-def _decades(low: float, high: float, factors: Sequence[int]) -> list[float]:
-    """These multiples of the powers of ten in a range."""
-    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    ticks = [float(f"{factor}e{power}") for power in powers for factor in factors]
-    return [tick for tick in ticks if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
-
-
-def _in_steps(value: float, step: float) -> str:
-    """A tick's label with as many decimals as neighbours need."""
-    size = max(abs(value), step)
-    if size >= 1e4 or size < 1e-4 or step < 1e-6:
-        return _short(value)
-    decimals = max(0, -int(np.floor(np.log10(step) + 1e-9)))
-    return f"{value + 0.0:.{decimals}f}"
-
-
-def _short(value: float) -> str:
-    value += 0.0  # no minus before zero
-    if abs(value) >= 1e9:
-        return f"{value:.3g}"
-    for unit, letter in ((1e6, "M"), (1e3, "k")):
-        if abs(value) >= 10 * unit or (unit == 1e6 and abs(value) >= unit):
-            return f"{value / unit:.4g}{letter}"
-    return f"{value:.4g}"
-
-
-def as_array(values: Any) -> Floats:
-    """A float64 vector of anything that numpy can read as one."""
-    return np.asarray(values, dtype=np.float64).reshape(-1)

@@ -16,6 +16,7 @@ Row = list[tuple[str, Style]]
 NONE = -1
 FAINT_LINE = -2
 BOLD = 1 << 24
+LEGIBLE = 3.0  # contrast that the Web's guidelines ask of graphics
 _DOTS = np.array([" ", *(chr(BRAILLE + bits) for bits in range(1, 256))])
 
 
@@ -28,6 +29,14 @@ def mix(colour: str, other: str, share: float) -> str:
     """`share` of one `#rrggbb` colour and the rest of another."""
     pairs = zip(_channels(colour), _channels(other), strict=True)
     return "#" + "".join(f"{round(a * share + b * (1 - share)):02x}" for a, b in pairs)
+
+
+@lru_cache(1024)
+def legible(colour: str, paper: str) -> str:
+    """The colour itself, or the first mix with black or white that contrasts with the paper."""
+    away = "#000000" if _luminance(paper) > 0.18 else "#ffffff"
+    mixes = (mix(away, colour, share / 20) for share in range(20))
+    return next((one for one in mixes if _contrast(one, paper) >= LEGIBLE), away)
 
 
 @lru_cache(4096)
@@ -122,6 +131,18 @@ def _runs(characters: NDArray[np.str_], ink: NDArray[np.int32], paper: NDArray[n
         (text[start:end], style(one, other))
         for start, end, one, other in zip(starts, ends, inks, papers, strict=True)
     ]
+
+
+def _contrast(colour: str, other: str) -> float:
+    """The ratio of luminances by which the Web's guidelines measure contrast: 1 to 21."""
+    high, low = sorted((_luminance(colour), _luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    shares = (channel / 255 for channel in _channels(colour))
+    linear = (one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in shares)
+    return sum(part * one for part, one in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def _channels(colour: str) -> tuple[int, int, int]:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
 from lthtui.charts.canvas import Row
-from lthtui.charts.model import Chart, Look, Series
+from lthtui.charts.model import Chart, Look, View
+from lthtui.charts.pens import Pen, in_legend
+from lthtui.charts.readout import Reading, against, readings
+from lthtui.charts.ticks import exact
 
 MORE = len("  +99 more")
 
 
-def header(chart: Chart, series: Sequence[Series], width: int, most: int, look: Look) -> list[Row]:
-    """Flow title, name of y and legend over 1 to `most` rows; what doesn't fit is counted."""
-    entries = _titles(chart, look) + _legend(chart, series, look)
+def header(
+    chart: Chart, drawn: Sequence[Pen], view: View, width: int, most: int, look: Look
+) -> list[Row]:
+    """Flow title, name of y and legend over 1 to `most` rows; what doesn't fit is counted.
+
+    With a cross-hair, the legend gives each line's value there.
+    """
+    read = readings(chart, view)
+    entries = _titles(chart, view, look) + _legend(chart, drawn, view, read, look)
     rows: list[Row] = [[]]
     for index, entry in enumerate(entries):
         left = len(entries) - index
@@ -40,28 +49,53 @@ def fitted(row: Row, width: int) -> Row:
     return [*cells, (" " * width, Style())] if width else cells
 
 
-def _titles(chart: Chart, look: Look) -> list[Row]:
-    titles = ((chart.title, look.text, True), (chart.y_label, look.label, False))
+def _titles(chart: Chart, view: View, look: Look) -> list[Row]:
+    titles = [(chart.title, look.text, True)]
+    if view.cursor is None:
+        titles += [(text, look.label, False) for text in (chart.y_label, *chart.notes)]
+    else:
+        at = f"{chart.x_label} {exact(view.cursor, chart.x_unit)}".strip()
+        titles.append((at, look.text, True))
     return [[(look.say(text), look.style(ink, bold))] for text, ink, bold in titles if text]
 
 
-def _legend(chart: Chart, series: Sequence[Series], look: Look) -> list[Row]:
-    named = [one for one in series if one.label and not one.faint]
-    label = look.style(look.label)
-    entries: list[Row] = [
-        [
-            (look.swatch(index, len(named)), look.style(one.colour)),
-            (" " + look.say(one.label), label),
-        ]
-        for index, one in enumerate(named)
-    ]
-    marks = [mark for one in series for mark in one.marks]
+def _legend(
+    chart: Chart, drawn: Sequence[Pen], view: View, read: Mapping[str, Reading], look: Look
+) -> list[Row]:
+    named = in_legend(drawn)
+    if view.pointer is not None:
+        named.sort(key=lambda pen: _far(read.get(pen.series.label), view.pointer or 0.0))
+    entries = [_entry(chart, pen, view, read, look) for pen in named]
+    base = against(chart, view) if read else ""
+    if base and base != chart.baseline_label:
+        entries.insert(0, [(look.say(f"Δ {base}"), look.style(look.label))])
+    marks = [mark for pen in drawn for mark in pen.series.marks]
     if marks and chart.marks_label:
         glyph = (look.say(marks[0][2]), look.style(look.text, bold=True))
-        entries.append([glyph, (" " + look.say(chart.marks_label), label)])
+        entries.append([glyph, (" " + look.say(chart.marks_label), look.style(look.label))])
     if chart.baseline is not None:
-        entries.append([(look.say(f"╌╌ {chart.baseline_label}"), label)])
+        value = f" {exact(chart.baseline, chart.y_unit)}" if read else ""
+        text = look.say(f"╌╌ {chart.baseline_label}{value}")
+        entries.append([(text, look.style(look.label))])
     return entries
+
+
+def _entry(chart: Chart, pen: Pen, view: View, read: Mapping[str, Reading], look: Look) -> Row:
+    """The sample of a line, its name, and what the cross-hair reads there."""
+    bold = bool(view.focus) and pen.bright
+    swatch = (look.swatch(pen.index, pen.count, pen.dash), look.style(pen.colour))
+    name = (" " + look.say(pen.series.label), look.style(look.text if bold else look.label, bold))
+    if view.cursor is None:
+        return [swatch, name]
+    reading = read.get(pen.series.label)
+    text = reading.text(chart, view.cursor) if reading else "–"
+    return [swatch, name, (" " + look.say(text), look.style(look.text))]
+
+
+def _far(reading: Reading | None, pointer: float) -> float:
+    """How far from the mouse a line is; one that has no value there is the last."""
+    away = abs(reading.y - pointer) if reading else float("inf")
+    return away if away == away else float("inf")
 
 
 def _size(row: Row) -> int:

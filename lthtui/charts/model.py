@@ -1,18 +1,25 @@
-"""What a chart is made of, and how it may look."""
+"""What a chart is made of, which part of it is shown, and how it may look."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 from rich.style import Style
 
-from lthtui.charts.axes import Floats, Scale, Unit
-from lthtui.charts.canvas import packed, style
+from lthtui.charts.axes import Floats, Scale, as_array
+from lthtui.charts.canvas import legible, packed, style
+from lthtui.charts.points import Points
+from lthtui.charts.ticks import Unit
 
 LETTERS = "*o+x#%="
 POINTS = "●■▲○□△◇"
-_ASCII = str.maketrans("│┤└┈╌━░◆✗▲▼…±·" + POINTS, "|+'.-=:@x^v~+." + "*#^o#^o")
+SWATCHES = ("━━", "╍╍", "┅┅")  # solid, dashed, dotted
+_ASCII = str.maketrans("│┤└┈╌━╍┅░◆✗▲▼…–±·Δ" + POINTS, "|+'.-=-.:@x^v~-+.d" + "*#^o#^o")
+
+Span = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +44,31 @@ class Series:
     faint: bool = False
     marks: Sequence[tuple[float, float, str]] = ()
 
+    @cached_property
+    def points(self) -> Points:
+        """The line's points in order."""
+        return Points.of(self.x, self.y)
+
+    @cached_property
+    def edges(self) -> tuple[Points, Points] | None:
+        """The band's lower and upper limits in order."""
+        if self.low is None or self.high is None:
+            return None
+        return Points.of(self.x, self.low), Points.of(self.x, self.high)
+
+    @cached_property
+    def marked(self) -> Points:
+        """Where the marks are."""
+        at = np.array([mark[:2] for mark in self.marks], np.float64).reshape(-1, 2)
+        return Points.of(as_array(at[:, 0]), as_array(at[:, 1]))
+
 
 @dataclass(frozen=True, eq=False)
 class Chart:
     """What a chart shows.
 
     Attributes:
+        notes: how the lines came about, such as `mean ± std`; said above the plot.
         x_falls: whether x runs from high to low.
         guides: dotted lines at the ticks of y.
         baseline: height of a dashed line, or None.
@@ -54,6 +80,7 @@ class Chart:
     series: Sequence[Series] = ()
     x_label: str = ""
     y_label: str = ""
+    notes: Sequence[str] = ()
     x_scale: Scale = "linear"
     y_scale: Scale = "linear"
     x_unit: Unit = "number"
@@ -64,6 +91,30 @@ class Chart:
     baseline_label: str = "dense"
     marks_label: str = ""
     empty: str = "nothing to draw yet"
+
+
+@dataclass(frozen=True)
+class View:
+    """Which part of a chart is shown, and what is pointed at.
+
+    Attributes:
+        x, y: shown ranges in the data's own numbers; None for all of x, and for the y of what
+            is shown of x.
+        follow: whether the range of x keeps its length and ends at the newest data.
+        cursor: x of the cross-hair.
+        pointer: y that the mouse points at; the series nearest to it is named first.
+        focus: label of the one series that is drawn bright; empty for all.
+        reference: label of the series that the cross-hair tells differences to; empty for the
+            chart's baseline.
+    """
+
+    x: Span | None = None
+    y: Span | None = None
+    follow: bool = False
+    cursor: float | None = None
+    pointer: float | None = None
+    focus: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,12 +144,16 @@ class Look:
         """The style of text in one colour."""
         return style(packed(colour, bold)) if self.colour else Style(bold=bold or None)
 
-    def swatch(self, index: int, count: int) -> str:
+    def legible(self, colour: str) -> str:
+        """The colour, moved away from the paper's where it would be hard to see."""
+        return legible(colour, self.paper)
+
+    def swatch(self, index: int, count: int, dash: int = 0) -> str:
         """The sample of line `index` of `count` in a legend."""
         if not self.braille:
             return 2 * LETTERS[index % len(LETTERS)]
         if self.colour or count < 2:
-            return "━━"
+            return SWATCHES[dash]
         return "━" + POINTS[index % len(POINTS)]
 
 

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lthtui.charts.axes import Floats
+from lthtui.charts.points import rising
 
 Cells = NDArray[np.uint8]
+Bitmap = NDArray[np.bool_]
 BRAILLE = 0x2800
 _WEIGHTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.uint8)
 
@@ -27,11 +29,23 @@ def polyline(x: Floats, y: Floats, width: int, height: int) -> Cells:
         (height, width) dot patterns, to be added to the code point of empty braille.
     """
     columns, rows = 2 * width, 4 * height
-    x, y = _rising(x, y)
-    dots_x, dots_y = x * (columns - 1), (1 - y) * (rows - 1)
-    top, bottom = _through_edges(dots_x, dots_y, columns)
-    _take_points(dots_x, dots_y, top, bottom)
+    top, bottom = hull(x * (columns - 1), (1 - y) * (rows - 1), columns)
     return pack(_strokes(top, bottom, rows))
+
+
+def hull(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats]:
+    """The least and the greatest value of a line in each column.
+
+    Args:
+        x, y: (n,) points; x in columns, whose centres are the whole numbers.
+
+    Returns:
+        (columns,) each, NaN where the line isn't.
+    """
+    x, y = rising(x, y)
+    low, high = _through_edges(x, y, columns)
+    _take_points(x, y, low, high)
+    return low, high
 
 
 def level(y: float, width: int, height: int) -> Cells:
@@ -42,7 +56,7 @@ def level(y: float, width: int, height: int) -> Cells:
     return pack(bitmap)
 
 
-def pack(bitmap: NDArray[np.bool_]) -> Cells:
+def pack(bitmap: Bitmap) -> Cells:
     """Fold a (4h, 2w) bitmap into (h, w) dot patterns."""
     height, width = bitmap.shape[0] // 4, bitmap.shape[1] // 2
     cells = np.zeros((height, width), np.uint8)
@@ -50,20 +64,6 @@ def pack(bitmap: NDArray[np.bool_]) -> Cells:
         for column in range(2):
             cells |= bitmap[row::4, column::2] * _WEIGHTS[row, column]
     return cells
-
-
-def _rising(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Points in the order of x, without those that have none."""
-    known = np.isfinite(x)
-    if not known.all():
-        x, y = x[known], y[known]
-    steps = np.diff(x)
-    if (steps >= 0).all():
-        return x, y
-    if (steps <= 0).all():
-        return x[::-1], y[::-1]
-    order = np.argsort(x, kind="stable")
-    return x[order], y[order]
 
 
 def _through_edges(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats]:
@@ -94,12 +94,12 @@ def _take_points(x: Floats, y: Floats, top: Floats, bottom: Floats) -> None:
     bottom[which] = np.fmax(bottom[which], np.maximum.reduceat(y, starts))
 
 
-def _strokes(top: Floats, bottom: Floats, rows: int) -> NDArray[np.bool_]:
+def _strokes(top: Floats, bottom: Floats, rows: int) -> Bitmap:
     """The bitmap of vertical strokes, cut at the plot's upper and lower end."""
     drawn = np.isfinite(top) & (np.rint(np.nan_to_num(bottom)) >= 0)
     drawn &= np.rint(np.nan_to_num(top)) < rows
     first = np.clip(np.rint(np.where(drawn, top, 0)), 0, rows - 1)
     last = np.clip(np.rint(np.where(drawn, bottom, 0)), 0, rows - 1)
     row = np.arange(rows)[:, None]
-    bitmap: NDArray[np.bool_] = drawn & (row >= first) & (row <= last)
+    bitmap: Bitmap = drawn & (row >= first) & (row <= last)
     return bitmap

@@ -1,0 +1,59 @@
+"""What each line of a chart is drawn with, so that lines can be told apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lthtui.charts.canvas import FAINT_LINE, mix
+from lthtui.charts.model import SWATCHES, Chart, Look, Series, View
+
+FAINT, DIM = 0.4, 0.45  # share of its own colour that a faint line and one out of focus keeps
+
+
+@dataclass(frozen=True, eq=False)
+class Pen:
+    """A series and how it is drawn.
+
+    Attributes:
+        index: its place among the lines that have names; FAINT_LINE for faint ones.
+        count: how many lines have names.
+        colour: `#rrggbb` of the line.
+        dash: which of the patterns of `SWATCHES`; lines of one colour differ in it.
+        bright: whether it is neither faint nor out of focus.
+    """
+
+    series: Series
+    index: int
+    count: int
+    colour: str
+    dash: int = 0
+    bright: bool = True
+
+
+def pens(chart: Chart, view: View, look: Look) -> list[Pen]:
+    """The pens of a chart's series, in the order in which they are drawn: the last is in front."""
+    named = [one for one in chart.series if not one.faint]
+    focused = any(one.label == view.focus for one in named) and bool(view.focus)
+    behind = [
+        Pen(one, FAINT_LINE, 0, mix(look.legible(one.colour), look.paper, FAINT), bright=False)
+        for one in chart.series
+        if one.faint
+    ]
+    met: Counter[str] = Counter()
+    front = []
+    for index, one in enumerate(named):
+        bright = not focused or one.label == view.focus
+        colour = look.legible(one.colour)
+        shown = colour if bright else mix(colour, look.paper, DIM)
+        dash = met[one.colour] % len(SWATCHES)
+        front.append(Pen(one, index, len(named), shown, dash, bright))
+        met[one.colour] += 1
+    return behind + sorted(front, key=lambda pen: focused and pen.bright)
+
+
+def in_legend(drawn: Sequence[Pen]) -> list[Pen]:
+    """Those that the legend names, the one in focus first."""
+    named = [pen for pen in drawn if pen.series.label and not pen.series.faint]
+    return sorted(named, key=lambda pen: (not pen.bright, pen.index))
