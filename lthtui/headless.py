@@ -21,6 +21,7 @@ from lthtui.text import clean_line
 
 POLL = 0.1  # seconds between looks at the runs' folders
 DELIVERY = 60.0  # seconds that the queue process may take to tell MLflow what workers had not
+LATER = "the queue brings the rest over into MLflow"
 CHECK = 1.0  # seconds between looks at whether somebody dispatches what waits
 
 
@@ -132,7 +133,7 @@ class Follower:
         """Stay until MLflow knows all of what has ended; Ctrl-C leaves that to the queue."""
         behind = [one for one in self.runs.values() if one.over and mirroring.needs(one.directory)]
         if behind and self.interrupted:
-            self.display.say("the queue brings the rest over into MLflow")
+            self.display.say(LATER)
             return
         if behind:
             self.display.say("waiting for MLflow to get the rest; Ctrl-C leaves that to the queue")
@@ -140,6 +141,7 @@ class Follower:
         for run in behind:
             while mirroring.needs(run.directory) and interrupts.count == stops:
                 if time.monotonic() - began > DELIVERY:
+                    self.display.say(LATER)
                     return
                 self._wake_queue()
                 time.sleep(POLL)
@@ -168,7 +170,7 @@ class Follower:
             self.display.say(
                 f"stopping {_count(len(active))}, each at a checkpoint; Ctrl-C again kills"
                 if active
-                else "nothing is stopped: this command only waited for what others queued"
+                else "the runs go on; this command only waited for them"
             )
         thread = threading.Thread(target=_cancel, args=(active, grace), daemon=True)
         thread.start()
