@@ -5,35 +5,79 @@ from __future__ import annotations
 import os
 import select
 import signal
+import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Literal
 
 from engine.errors import LthError, UsageError
 from engine.processes import Process
-from engine.rundir import RunDirectory, Status, status
+from engine.rundir import RunDirectory, Status, stalled, status
 from lthtui.launch import entries, owner, retrying
 from lthtui.launch.entries import Entry
 
 GRACE = 30.0  # seconds a worker gets to finish its step and write a checkpoint
+SILENCE = 2.0  # seconds of waiting that need no word
 Verb = Literal["stop", "pause"]
+Tell = Callable[[str], None]
 
 
-def cancel(runs: Sequence[RunDirectory], *, grace: float = GRACE) -> None:
+def _nothing(message: str) -> None:
+    """Where nobody waits for a word."""
+
+
+def cancel(runs: Sequence[RunDirectory], *, grace: float = GRACE, tell: Tell = _nothing) -> None:
     """Stop runs, and return once all have ended: waiting ones at once, others at a checkpoint.
 
     A worker that is still there after `grace` seconds is killed with everything it started.
 
+    Args:
+        tell: takes one line, from another thread, if this takes longer than a moment.
+
     Raises:
         UsageError: a run is on another machine, or the root belongs to somebody else.
     """
-    _stop(runs, "stop", grace)
+    with _word(runs, grace, tell):
+        _stop(runs, "stop", grace)
 
 
-def pause(runs: Sequence[RunDirectory], *, grace: float = GRACE) -> None:
+def pause(runs: Sequence[RunDirectory], *, grace: float = GRACE, tell: Tell = _nothing) -> None:
     """As `cancel`, but the runs count as paused."""
-    _stop(runs, "pause", grace)
+    with _word(runs, grace, tell):
+        _stop(runs, "pause", grace)
+
+
+@contextmanager
+def _word(runs: Sequence[RunDirectory], grace: float, tell: Tell) -> Iterator[None]:
+    """Say what is waited for if that takes long."""
+
+    def say() -> None:
+        if left := [run for run in runs if status(run) == Status.RUNNING]:
+            tell(_waiting(left, grace))
+
+    timer = threading.Timer(SILENCE, say)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # or it might speak of what is over
+
+
+def _waiting(left: Sequence[RunDirectory], grace: float) -> str:
+    """What is waited for, until when, and why it may be in vain."""
+    one = len(left) == 1
+    who = left[0].run_id if one else f"{len(left)} runs"
+    text = f"waiting up to {grace:g} s for {who} to save a checkpoint; then"
+    text += " it is killed" if one else " they are killed"
+    silent = [run for run in left if stalled(run, time.time())]
+    if not silent:
+        return text
+    more = f" and {len(silent) - 1} more" if len(silent) > 1 else ""
+    return f"{text} ({'it' if one else silent[0].run_id + more} shows no sign of life)"
 
 
 def _stop(runs: Sequence[RunDirectory], verb: Verb, grace: float) -> None:
