@@ -17,6 +17,7 @@ from lthtui.launch.slots import Ledger
 
 @pytest.fixture
 def root(tmp_path):
+    (tmp_path / "mlruns" / "queue").mkdir(parents=True)
     return tmp_path / "mlruns"
 
 
@@ -35,9 +36,10 @@ def place(root):
 
 
 def test_a_gpu_tells_load_memory_heat_and_its_runs(root, place, monkeypatch):
-    install(monkeypatch, Card("GPU-a", name="H\x1b[31m200", total=80 * GIB, hidden=GIB))
+    driver = install(monkeypatch, Card("GPU-a", name="H\x1b[31m200", total=80 * GIB))
     (device,) = devices.gpus()
     place("a-run", device)
+    driver.cards[0].hidden = GIB
     gpu, cpu = gauges.read(root).devices
     assert (gpu.title, gpu.busy, gpu.watts, gpu.celsius) == ("GPU 0", 0.37, 61.5, 41)
     assert (gpu.used, gpu.total, gpu.runs) == (GIB, 80 * GIB, ("a-run",))
