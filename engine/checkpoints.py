@@ -148,7 +148,7 @@ def clean(folder: Path) -> None:
     for leftover in folder.glob(".*.tmp"):
         if Path("/proc", leftover.name.split(".")[-2]).exists():
             continue  # its writer may be about to rename it
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        filesystems.remove(leftover)
 
 
 def _write(path: Path, data: bytes) -> None:

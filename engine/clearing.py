@@ -7,7 +7,6 @@ folder readable, so that one that is broken off can be carried on with, or not.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any
 from engine import checkpoints, growth, partials, retention, schema, storefile
 from engine.errors import Damaged, LthError, StoreError
 from engine.events import LevelEnded, RunStarted, Tail
-from engine.filesystems import locked
+from engine.filesystems import locked, remove
 from engine.filing import local_folder
 from engine.mirror import only_mirror
 from engine.plan import Plan, plan
@@ -87,7 +86,7 @@ def clear(directory: RunDirectory, keep: Words | None, protected: Collection[Pat
             for file in files:
                 file.unlink(missing_ok=True)
         for folder in found.checkpoints:
-            shutil.rmtree(folder)
+            remove(folder)
     return found
 
 

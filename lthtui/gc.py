@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from engine.spec import Kept
 from lthtui import leftovers, runnames
 from lthtui.launch import entries, owner
 
+AT_ONCE = 20  # runs that are cleared while the queue is locked: nothing can start meanwhile
 Ask = Callable[[Sequence[str]], dict[str, Any]]
 
 
@@ -79,40 +79,90 @@ class Sweep:
 
     def survey(self) -> Waste:
         """Look, and change nothing."""
-        return self._waste(remove=False)
+        return self._look(_Needs(self.root))
 
     def clear(self) -> Waste:
-        """Remove what there is now; nobody can queue or start a run meanwhile.
+        """Remove what there is now, and return what has gone.
+
+        Looking takes a while, in which runs start and are queued as ever. The queue is locked only
+        while some runs are cleared, and what they have is looked at again then.
 
         Raises:
             UsageError: the root is somebody else's.
         """
         owner.check(self.root)
-        with entries.locked(self.root):
-            return self._waste(remove=True)
+        needs = _Needs(self.root)
+        found = self._look(needs)
+        skipped = dict(found.skipped)
+        gone = {*leftovers.remove(self.root, (one.files[0] for one in found.items if one.ours))}
+        runs = [*dict.fromkeys(item.run_id for item in found.items if not item.ours)]
+        for at in range(0, len(runs), AT_ONCE):
+            with entries.locked(self.root):
+                needs.update()
+                report, why = self._asked(needs, runs[at : at + AT_ONCE], remove=True)
+            gone.update(file for one in report for file in _files(one))
+            skipped |= why
+        return Waste(tuple(item for item in found.items if item.files[0] in gone), skipped)
 
-    def _waste(self, remove: bool) -> Waste:
+    def _look(self, needs: _Needs) -> Waste:
+        needs.update()
         chosen = runnames.every(self.root) if self.runs is None else self.runs
-        protected, needed = _needed(self.root)
-        idle = [run for run in chosen if run.run_id not in needed]
-        asked = {
-            "runs": [str(run.path) for run in idle],
-            "keep": self.keep,
-            "protected": sorted(protected),
-        }
-        before = _asked(self.ask, {**asked, "remove": False})
-        items = [*_items(self.root, before)]
+        report, skipped = self._asked(needs, [run.run_id for run in chosen], remove=False)
+        items = [item for one in report for item in _items(self.root, one)]
         if self.runs is None:
             items += _leftovers(self.root)
-        skipped = {run: f"{why} goes on from it" for run, why in needed.items()}
-        skipped = {run.run_id: skipped[run.run_id] for run in chosen if run.run_id in skipped}
-        skipped |= before["skipped"]
-        if remove:
-            skipped |= _asked(self.ask, {**asked, "remove": True})["skipped"]
-            for item in items:
-                _remove(item)
-            items = [item for item in items if item.ours or item.run_id not in skipped]
         return Waste(tuple(items), skipped)
+
+    def _asked(
+        self, needs: _Needs, runs: Sequence[str], remove: bool
+    ) -> tuple[list[dict[str, Any]], dict[str, str]]:
+        """What the worker program finds or removes of runs, and why nothing of some."""
+        extended = {run: why for run in runs if (why := needs.extended.get(run))}
+        what = {
+            "runs": [str(self.root / "runs" / run) for run in runs if run not in extended],
+            "keep": self.keep,
+            "protected": sorted(needs.tickets),
+            "remove": remove,
+        }
+        with tempfile.NamedTemporaryFile("w", prefix="lthtui-", suffix=".json") as file:
+            json.dump(what, file)
+            file.flush()
+            report = self.ask(["clear", file.name])
+        skipped = {run: f"{why} goes on from it" for run, why in extended.items()}
+        return report["runs"], {**skipped, **report["skipped"]}
+
+
+class _Needs:
+    """What runs that have not finished go on from.
+
+    Attributes:
+        tickets: files that they may still read.
+        extended: by run that is extended, one that does so.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._seen: set[str] = set()
+        self.tickets: set[str] = set()
+        self.extended: dict[str, str] = {}
+
+    def update(self) -> None:
+        """Look at runs that were not there before; all are made under the queue's lock."""
+        for run in runnames.every(self._root):
+            if run.run_id not in self._seen:
+                self._seen.add(run.run_id)
+                self._add(run)
+
+    def _add(self, run: RunDirectory) -> None:
+        if status(run) == Status.FINISHED:
+            return
+        try:
+            spec = run.spec()
+        except (OSError, ValueError):  # nor could any worker of this version read it
+            return
+        self.tickets |= {source.path for _, source in found_in(spec) if source.path}
+        if spec.extends:
+            self.extended[spec.extends] = run.run_id
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -149,41 +199,20 @@ def _within(path: Path) -> Iterator[Path]:
         yield path
 
 
-def _needed(root: Path) -> tuple[set[str], dict[str, str]]:
-    """Tickets that runs which have not finished may still read, and runs that such ones extend."""
-    protected: set[str] = set()
-    extended: dict[str, str] = {}
-    for run in runnames.every(root):
-        if status(run) == Status.FINISHED:
-            continue
-        try:
-            spec = run.spec()
-        except (OSError, ValueError):  # nor could any worker of this version read it
-            continue
-        sources = [source for _, source in found_in(spec)]
-        protected |= {source.path for source in sources if source.path}
-        if spec.extends:
-            extended[spec.extends] = run.run_id
-    return protected, extended
+def _items(root: Path, one: dict[str, Any]) -> Iterator[Item]:
+    run = one["run_id"]
+    ended = last_end(RunDirectory(root / "runs" / run))
+    won = ended.winning.level if ended and ended.winning else None
+    for level, files in one["weights"].items():
+        paths = tuple(map(Path, files))
+        yield Item("weights", run, int(level), paths, int(level) == won, freed(paths))
+    for folder in one["checkpoints"]:
+        yield _item("checkpoint", run, Path(folder))
 
 
-def _asked(ask: Ask, what: dict[str, Any]) -> dict[str, Any]:
-    with tempfile.NamedTemporaryFile("w", prefix="lthtui-", suffix=".json") as file:
-        json.dump(what, file)
-        file.flush()
-        return ask(["clear", file.name])
-
-
-def _items(root: Path, report: dict[str, Any]) -> Iterator[Item]:
-    for one in report["runs"]:
-        run = one["run_id"]
-        ended = last_end(RunDirectory(root / "runs" / run))
-        won = ended.winning.level if ended and ended.winning else None
-        for level, files in one["weights"].items():
-            paths = tuple(map(Path, files))
-            yield Item("weights", run, int(level), paths, int(level) == won, freed(paths))
-        for folder in one["checkpoints"]:
-            yield _item("checkpoint", run, Path(folder))
+def _files(one: dict[str, Any]) -> Iterator[Path]:
+    yield from (Path(file) for files in one["weights"].values() for file in files)
+    yield from map(Path, one["checkpoints"])
 
 
 def _leftovers(root: Path) -> Iterator[Item]:
@@ -196,9 +225,3 @@ def _leftovers(root: Path) -> Iterator[Item]:
 
 def _item(kind: str, run: str, path: Path) -> Item:
     return Item(kind, run, None, (path,), bytes=freed([path]))
-
-
-def _remove(item: Item) -> None:
-    if item.ours:
-        (path,) = item.files
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from engine import filesystems
@@ -26,6 +26,23 @@ def temporary(root: Path) -> list[Path]:
 def queued(root: Path) -> list[Path]:
     """Entries of the queue that cannot be read, or name no run that is there."""
     return sorted(file for file in (root / "queue").glob("[!.]*.json") if not _waits(root, file))
+
+
+def remove(root: Path, found: Iterable[Path]) -> list[Path]:
+    """Remove what was found, unless it is no leftover any more; what has gone."""
+    gone = []
+    for path in found:
+        with entries.locked(root):
+            if _still(root, path):
+                filesystems.remove(path)
+                gone.append(path)
+    return gone
+
+
+def _still(root: Path, path: Path) -> bool:
+    if path.parent == root / "queue" and path.suffix == ".json":
+        return not _waits(root, path)
+    return _left(path, filesystems.is_local(root))
 
 
 def _waits(root: Path, file: Path) -> bool:

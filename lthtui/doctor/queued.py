@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import shlex
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -61,7 +60,4 @@ def _rouse(root: Path) -> str:
 
 
 def _remove(root: Path, found: Sequence[Path], what: str) -> str:
-    with entries.locked(root):
-        for path in found:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    return f"removed {len(found)} {what}"
+    return f"removed {len(leftovers.remove(root, found))} {what}"

@@ -18,11 +18,13 @@ from stored import WEIGHTS, store_levels, store_partial, weights
 
 from engine import relocation
 from engine.filesystems import locked
+from engine.launchspec import LaunchSpec
 from engine.rundir import RunDirectory
 from engine.tracking import sync
 from lthtui.cli import main
 from lthtui.commands.tickets import ask
 from lthtui.gc import Sweep, freed, words
+from lthtui.launch import entries
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
 DEAD = 2**22 + 1  # no process has this number
@@ -147,16 +149,7 @@ def test_what_the_next_level_would_train_on_stays(root):
 
 def test_a_ticket_that_a_waiting_run_reads_stays_and_one_that_is_extended(root):
     source, longer, other = (finished(root, name) for name in ("source", "longer", "other"))
-    ticket = {
-        "run": source.run_id,
-        "path": str(source.level(2) / "ticket.safetensors"),
-        "sha256": "0" * 64,
-        "level": 2,
-        "kept": 64_000,
-        "total": 100_000,
-    }
-    retrain = {"name": "ticket", "source": ticket}
-    FakeRun(root, "waits", sparsifier=retrain).queue()
+    FakeRun(root, "waits", sparsifier={"name": "ticket", "source": of(source, 2)}).queue()
     failed = FakeRun(root, "more", extends=longer.run_id).start().train(1).end("failed", "no")
     done = sweep(root, keep="last").clear()
     assert [weights(run) for run in (source, longer, other)] == [[2, 5], [0, 1, 2, 3, 4, 5], [5]]
@@ -179,6 +172,61 @@ def test_leftovers_go_when_nobody_can_still_want_them(root):
     assert sorted(i.kind for i in done.items) == ["queue"] * 3 + ["temporary"] * 2
     assert [path.exists() for path in (*left, ours, mine)] == [False, False, True, True]
     assert list((root / "queue").glob("*.json")) == []
+
+
+def test_a_link_that_is_left_over_goes_and_not_what_it_leads_to(root, tmp_path):
+    run = finished(root, keep=["all"])
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "thesis").write_text("years of work")
+    store_partial(run, "000-000000008")
+    links = [run.path / f".x.{DEAD}.tmp", run.partial / "000-000000004"]
+    for link in (*links, root / "queue" / "nobody.json"):
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(theirs)
+    done = sweep(root, keep=None).clear()
+    assert [item.kind for item in done.items] == ["checkpoint", "checkpoint", "temporary", "queue"]
+    assert not any(link.is_symlink() for link in links) and not list(
+        (root / "queue").glob("*.json")
+    )
+    assert (theirs / "thesis").read_text() == "years of work"
+
+
+def test_runs_can_start_while_gc_looks_and_what_they_need_by_then_stays(root):
+    """Another process takes the queue's lock while the first look is under way."""
+    source, longer, other, again = (finished(root, name) for name in ("a", "b", "c", "d"))
+    retrain = {"name": "ticket", "source": of(source, 2)}
+    (root / "queue").mkdir(exist_ok=True)
+
+    def look(arguments):
+        asked = json.loads(Path(arguments[1]).read_text())
+        report = ask(arguments)
+        if not asked["remove"]:
+            with locked(root / "queue" / "lock", wait=False):
+                FakeRun(root, "later", sparsifier=retrain)
+                FakeRun(root, "more", extends=longer.run_id)
+                entries.write(
+                    root, entries.Entry(run_id=again.run_id, order=1, launch=LaunchSpec())
+                )
+        return report
+
+    done = Sweep(root, None, ("last",), look).clear()
+    assert [weights(run) for run in (source, longer, other, again)] == [
+        [2, 5], [0, 1, 2, 3, 4, 5], [5], [0, 1, 2, 3, 4, 5],
+    ]  # fmt: skip
+    assert {(item.run_id, item.level) for item in done.items} == {
+        *((source.run_id, level) for level in (0, 1, 3, 4)),
+        *((other.run_id, level) for level in range(5)),
+    }
+    assert done.skipped[again.run_id] == f"{again.run_id} is queued"
+    assert "goes on from it" in done.skipped[longer.run_id]
+
+
+def of(run: RunDirectory, level: int) -> dict:
+    """A ticket, as a spec refers to it."""
+    path = str(run.level(level) / "ticket.safetensors")
+    ticket = {"run": run.run_id, "path": path, "sha256": "0" * 64, "level": level}
+    return {**ticket, "kept": 64_000, "total": 100_000}
 
 
 def test_of_another_machines_files_only_old_ones_are_left_over(root, monkeypatch):
