@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from engine import schema
 from engine.rundir import RunDirectory, write_json
 from engine.spec import RunSpec
 
@@ -55,6 +56,7 @@ class Identity(BaseModel):
         controls: what it is a control of.
         extends: the run that it takes levels over from.
         asked: the sparsifier, and what else its spec asks for besides defaults.
+        params: every setting as MLflow has it, defaults too.
         user: who made it; empty where nothing says so.
     """
 
@@ -72,6 +74,7 @@ class Identity(BaseModel):
     controls: Control | None = None
     extends: str | None = None
     asked: dict[str, Any]
+    params: dict[str, str]
     user: str = ""
 
     @classmethod
@@ -94,6 +97,7 @@ class Identity(BaseModel):
                 "sparsifier": {"name": spec.sparsifier.name},
                 **spec.model_dump(mode="json", exclude_defaults=True),
             },
+            params=schema.params_of(spec),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from engine import schema
 from engine.events import (
     EpochEnded,
     Evaluated,
@@ -72,6 +73,8 @@ class RunProgress:
         time: of the newest event (seconds since 1970); 0 before the first.
         started: when its first attempt started.
         flops: operations for one image through the network without a mask.
+        metrics: the newest value of each by its name in MLflow, that of the highest step.
+        extremes: the smallest and the largest value of each that is a number.
         warning, error: the newest, as written by the worker.
         ended, ended_attempt: how the newest attempt ended, by its own word; None while it has not.
     """
@@ -93,11 +96,14 @@ class RunProgress:
     flops: float | None = None
     images: dict[str, int] = field(default_factory=dict)
     evaluations: list[Evaluated] = field(default_factory=list)
+    metrics: dict[str, float] = field(default_factory=dict)
+    extremes: dict[str, tuple[float, float]] = field(default_factory=dict)
     warning: str | None = None
     error: str | None = None
     ended: str | None = None
     ended_attempt: int = 0
     winning: Winning | None = None
+    _steps: dict[str, int] = field(default_factory=dict)  # of the newest metrics
     _began: tuple[float, int] = (0.0, 0)  # time and epoch at which the newest attempt started
     _latest: tuple[float, int] = (0.0, 0)  # the same of its newest epoch's end
 
@@ -105,6 +111,7 @@ class RunProgress:
         """Take in the journal's next event; unknown kinds change nothing but the time."""
         self.time = event.time or self.time
         self.step = event.step if event.step is not None else self.step
+        self._measured(event)
         match event:
             case RunStarted():
                 self._run_started(event)
@@ -145,6 +152,16 @@ class RunProgress:
         """Seconds from the newest event until all planned epochs are trained."""
         pace = self.seconds_per_epoch
         return None if pace is None else pace * max(0, self.planned_epochs - self.epoch)
+
+    def _measured(self, event: Event) -> None:
+        """Take in the metrics that MLflow gets of an event."""
+        step = schema.step_of(event)
+        for key, value in schema.metrics_of(event).items():
+            if step >= self._steps.get(key, step):
+                self.metrics[key], self._steps[key] = value, step
+            if value == value:
+                least, most = self.extremes.get(key, (value, value))
+                self.extremes[key] = (min(least, value), max(most, value))
 
     def _run_started(self, event: RunStarted) -> None:
         self.planned_levels, self.planned_epochs = event.levels, event.epochs

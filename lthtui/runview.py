@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lthtui import people
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
     from lthtui.identity import Control
     from lthtui.monitor import Watched
+    from lthtui.notes import Notes
     from lthtui.progress import LevelProgress
 
 
@@ -70,6 +72,14 @@ class RunView:
         directory: its folder; empty for a run that only the store knows.
         stored: MLflow's id of a run that only the store knows; its levels have no curves, but it
             may have `losses` and `validations` over the epochs of the whole run.
+        user: who queued it; empty where nothing says so.
+        duration: seconds from its first start to its newest sign of life.
+        params: every setting, defaults too, by dotted name, as MLflow has them.
+        note, display_name, archived, tags: what people noted of it; note, tags and params are not
+            cleaned.
+        metrics: the newest value of each, by MLflow's names.
+        extremes: the smallest and the largest value of metrics; of a run that only the store knows
+            only for those that somebody asked for.
     """
 
     run_id: str
@@ -105,6 +115,16 @@ class RunView:
     stored: str = ""
     losses: tuple[tuple[int, float], ...] = ()
     validations: tuple[tuple[int, float], ...] = ()
+    user: str = ""
+    device: str = ""
+    duration: float | None = None
+    note: str = ""
+    display_name: str = ""
+    archived: bool = False
+    params: Mapping[str, str] = field(default_factory=dict, hash=False)
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    metrics: Mapping[str, float] = field(default_factory=dict, hash=False)
+    extremes: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
 
     @property
     def active(self) -> bool:
@@ -153,8 +173,11 @@ def best(levels: Sequence[LevelView], split: str) -> int | None:
     return max(candidates, key=lambda one: (scored(one, split) or 0.0, -one.kept, one.index)).index
 
 
-def view(watched: Watched, before: RunView | None = None) -> RunView:
+def view(watched: Watched, before: RunView | None = None, notes: Notes | None = None) -> RunView:
     """Take a picture of a run; ended levels of the picture before need not be copied again.
+
+    Args:
+        notes: what people noted of it.
 
     Raises:
         OSError, ValueError: its spec can't be read.
@@ -166,8 +189,8 @@ def view(watched: Watched, before: RunView | None = None) -> RunView:
         _level(progress.levels[index], folder, known.get(index))
         for index in sorted(progress.levels)
     )
-    named = progress.winning
-    return RunView(
+    named, launch = progress.winning, watched.directory.launch()
+    made = RunView(
         run_id=clean_line(watched.run_id),
         name=clean_line(facts.name),
         experiment=clean_line(facts.experiment),
@@ -198,6 +221,25 @@ def view(watched: Watched, before: RunView | None = None) -> RunView:
         error=clean_line(watched.error() or "", 500),
         warning=clean_line(progress.warning or "", 500),
         directory=str(folder),
+        user=clean_line(people.of(watched.directory)),
+        device=clean_line(launch.device) if launch else "",
+        duration=progress.time - progress.started if progress.started else None,
+        params=facts.params,
+        metrics=dict(progress.metrics),
+        extremes=dict(progress.extremes),
+    )
+    return noted(made, notes) if notes else made
+
+
+def noted(run: RunView, notes: Notes) -> RunView:
+    """The run with what people noted of it."""
+    name = clean_line(notes.name)
+    return replace(
+        run,
+        note=notes.note,
+        display_name="" if name == run.name else name,
+        archived=notes.archived,
+        tags=notes.tags,
     )
 
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 class Column:
     """A column: `rank` says how early it gives way in a narrow table, 0 never does.
 
-    The column of rank 0 takes the width that the others leave.
+    The column of rank 0 takes the width that the others leave. `width` is in cells, 0 for as much
+    as it needs.
     """
 
     title: str
     rank: int
     right: bool = False
+    width: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,274 @@
+"""The cells of the table of runs: how a field's value looks, of one run and of a group of seeds."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import mean, stdev
+from typing import Literal, get_args
+
+from engine.errors import did_you_mean
+from lthtui import fields
+from lthtui.board import GLYPHS, Group, accuracy, duration, gain, percent, status_cell
+from lthtui.fields import Field, Misread, Value, number
+from lthtui.runview import RunView
+from lthtui.table import NOTHING, Cell
+from lthtui.text import clean_line
+
+Together = Literal["mean", "min", "max", "each"]
+WIDEST = 40  # characters of a text in a cell
+MOST_EACH = 2  # different texts of a group that are named
+_TITLES = {"name": "run", "density": "kept", "best_level": "best"}
+_TOGETHER: dict[str, Together] = {
+    "seed": "each",
+    "level": "min",
+    "best_level": "each",
+    "eta": "max",
+    "created": "max",
+}
+_RANKS = {"status": 1, "val": 2, "level": 3, "density": 4, "test": 5, "gain": 6, "eta": 7}
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column that was chosen.
+
+    Attributes:
+        title: what stands above it; by default the field's own name.
+        width: in cells; 0 for as much as it needs.
+        pinned: it stays where others give way, and is never hidden.
+        together: how the values of a group's runs become one cell; by default as suits the field:
+            mean ± sample deviation for what was measured, the different values for settings.
+    """
+
+    field: Field
+    title: str = ""
+    width: int = 0
+    pinned: bool = False
+    together: Together | None = None
+
+    @classmethod
+    def parse(cls, text: str, known: Collection[str] | None = None) -> Heading:
+        """A heading from `FIELD`, or `FIELD as TITLE`.
+
+        Raises:
+            Misread: it names no field.
+        """
+        name, _, title = text.partition(" as ")
+        return cls(Field.parse(name.strip(), known), clean_line(title.strip(), WIDEST))
+
+    @property
+    def shown(self) -> str:
+        """What stands above the column."""
+        key = self.field.key
+        plain = key.rpartition("/" if self.field.family == "metrics" else ".")[2] or key
+        if self.field.reducer != "last":
+            plain = f"{self.field.reducer} {plain}"
+        return self.title or _TITLES.get(self.field.name) or clean_line(plain, WIDEST)
+
+    @property
+    def right(self) -> bool:
+        """Whether its cells are numbers, and end in one line."""
+        return self.field.numeric and self.field.kind != "time"
+
+    def rank(self, position: int) -> int:
+        """How early it gives way in a narrow table: see `table.Column`."""
+        if self.field.name == "name":
+            return 0
+        return 1 if self.pinned else _RANKS.get(self.field.name, 10 + position)
+
+    def cell(self, run: RunView, group: Group) -> Cell:
+        """The cell of one run."""
+        return cell(self.field, run, group)
+
+    def summary(self, group: Group) -> Cell:
+        """The cell of a group."""
+        return summary(self.field, group, self.together)
+
+
+DEFAULT = tuple(
+    Heading(Field.parse(name))
+    for name in ("name", "status", "level", "density", "val", "test", "gain", "eta")
+)
+
+
+def parse(text: str, known: Collection[str] | None = None) -> tuple[Heading, ...]:
+    """Headings between commas, such as `name,val,best(epoch/val_loss) as loss`.
+
+    Raises:
+        Misread: one of them names no field; with the column in the whole text.
+    """
+    found = []
+    for column, part in fields.split(text):
+        try:
+            found.append(Heading.parse(part, known))
+        except Misread as error:
+            raise Misread(column + error.column - 1, error.problem) from None
+    return tuple(found)
+
+
+def together(text: str) -> Together:
+    """A way to show a group, by its name.
+
+    Raises:
+        Misread: there is none of this name.
+    """
+    ways = get_args(Together)
+    found: Together | None = next((one for one in ways if one == text), None)
+    if found is None:
+        raise Misread(1, f"expected {', '.join(ways)}{did_you_mean(text, [*ways])}")
+    return found
+
+
+def cell(field: Field, run: RunView, group: Group) -> Cell:
+    """What a run's value looks like."""
+    if field.name == "status":
+        return status_cell(run)
+    if field.name == "level":
+        return _at(run.level, run.planned_levels)
+    value = field.of(run, group)
+    if value is None or value == "":
+        return NOTHING
+    if field.name == "gain":
+        return _gain_cell(value)
+    if field.name == "val" and run.winning:
+        return Cell(f"{show(field, value)} @{run.winning.index}")
+    return Cell(show(field, value))
+
+
+def show(field: Field, value: Value) -> str:
+    """A value as text, cleaned."""
+    if isinstance(value, str):
+        return clean_line(value, WIDEST)
+    if not math.isfinite(value):
+        return str(value)
+    if field.name == "density":
+        return percent(value)
+    if field.kind == "share":
+        return accuracy(value)
+    if field.kind == "seconds":
+        return duration(value)
+    if field.kind == "time":
+        return moment(value)
+    return f"{value:.0f}" if value == int(value) and abs(value) < 1e9 else f"{value:.4g}"
+
+
+def moment(seconds: float) -> str:
+    """A time since 1970 as this place's date and minute."""
+    try:
+        return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):
+        return "–"
+
+
+def summary(field: Field, group: Group, way: Together | None = None) -> Cell:
+    """What a group's values look like together; nothing but its own runs counts."""
+    runs = group.runs
+    if field.name == "status":
+        return _statuses(runs)
+    if field.name == "gain" and way is None:
+        found = gain(runs, group.dense)
+        return NOTHING if found is None else _gain_cell(found)
+    way = way or usual(field)
+    if field.name == "level" and way == "min":
+        levels = [run.level for run in runs if run.level is not None]
+        return _at(min(levels, default=None), max(run.planned_levels for run in runs))
+    if field.name == "density" and way == "mean":
+        whole = worth(field, group)
+        return Cell(percent(whole)) if isinstance(whole, float) else NOTHING
+    values = known(field, group)
+    if way == "each":
+        return _each(field, values)
+    figures = _figures(values)
+    if not figures:
+        return NOTHING
+    if way == "mean":
+        return Cell(_spread(field, figures, len(runs)))
+    return Cell(show(field, min(figures) if way == "min" else max(figures)))
+
+
+def usual(field: Field) -> Together:
+    """How the values of a group become one if nothing else is asked for."""
+    return _TOGETHER.get(field.name, "mean" if field.numeric else "each")
+
+
+def known(field: Field, group: Group) -> list[Value]:
+    """The values of those of a group's runs that have one."""
+    values = (field.of(run, group) for run in group.runs)
+    return [value for value in values if value is not None]
+
+
+def worth(field: Field, group: Group) -> Value | None:
+    """What a group is sorted by: the mean of its numbers, or else the first of its texts.
+
+    As its cell has it: the gain is that over seeds in common, the density that of the picked
+    levels, levels are the least, what is left the most, and created the newest.
+    """
+    if field.name == "gain":
+        return gain(group.runs, group.dense)
+    if field.name == "density":
+        picked = [run.winning.density for run in group.runs if run.winning]
+        return mean(picked) if picked else _mean(_figures(known(field, group)))
+    values = known(field, group)
+    figures = _figures(values)
+    if len(figures) < len(values):
+        return min(str(value) for value in values)
+    way = usual(field)
+    if not figures or way not in ("min", "max"):
+        return _mean(figures)
+    return min(figures) if way == "min" else max(figures)
+
+
+def _mean(figures: Sequence[float]) -> float | None:
+    return mean(figures) if figures else None
+
+
+def _figures(values: Sequence[Value]) -> list[float]:
+    """Values as numbers, without those that are none."""
+    found = (number(value) if isinstance(value, str) else value for value in values)
+    return [value for value in found if value is not None]
+
+
+def _spread(field: Field, figures: Sequence[float], whole: int) -> str:
+    """Mean ± sample deviation, with their number if it is not `whole`."""
+    text = show(field, mean(figures))
+    if len(figures) > 1 and all(map(math.isfinite, figures)):
+        text += f"±{_deviation(field, stdev(figures))}"
+    return text if len(figures) == whole else f"{text} ({len(figures)})"
+
+
+def _deviation(field: Field, value: float) -> str:
+    if field.kind in ("share", "seconds"):
+        return accuracy(value) if field.kind == "share" else duration(value)
+    return f"{value:.2g}"
+
+
+def _each(field: Field, values: Sequence[Value]) -> Cell:
+    """The different values in the order of their runs, and how many more there are."""
+    if field.name == "seed":
+        values = sorted(values, key=float)
+    different = list(dict.fromkeys(show(field, value) for value in values))
+    if not different:
+        return NOTHING
+    more = f" +{len(different) - MOST_EACH}" if len(different) > MOST_EACH else ""
+    return Cell(", ".join(different[:MOST_EACH]) + more)
+
+
+def _statuses(runs: Sequence[RunView]) -> Cell:
+    counts = Counter(run.status for run in runs)
+    if len(counts) == 1:
+        return status_cell(runs[0])
+    first = next(status for status in GLYPHS if counts[status])
+    return Cell(" ".join(f"{GLYPHS[one]}{counts[one]}" for one in GLYPHS if counts[one]), first)
+
+
+def _gain_cell(gained: Value) -> Cell:
+    value = round(100 * float(gained), 1)
+    return Cell(f"{value:+.1f}".replace("-", "−"), "finished" if value > 0 else "failed")
+
+
+def _at(level: int | None, planned: int) -> Cell:
+    return NOTHING if level is None else Cell(f"{level}/{max(planned - 1, 0)}")
