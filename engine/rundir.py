@@ -211,8 +211,7 @@ class RunDirectory:
 
     def ask(self, verb: Literal["stop", "pause"]) -> None:
         """Ask the worker to stop at the next step; the caller also sends it SIGTERM."""
-        launch = self.launch()
-        request = Request(verb=verb, time=time.time(), attempt=launch.attempt if launch else 0)
+        request = Request(verb=verb, time=time.time(), attempt=launched(self))
         write_json(self.request_file, request.model_dump())
 
 
@@ -277,12 +276,19 @@ def last_end(directory: RunDirectory) -> RunEnded | None:
 
 def next_attempt(directory: RunDirectory) -> int:
     """The number of a run's next attempt, above whatever was launched or worked here before."""
+    return max(_fence(directory), launched(directory)) + 1
+
+
+def launched(directory: RunDirectory) -> int:
+    """The newest attempt that was started by the queue; 0 if none was."""
     launch = directory.launch()
-    try:
-        fence = int(directory.attempt_file.read_text())
-    except (OSError, ValueError):
-        fence = 0
-    return max(fence, launch.attempt if launch else 0) + 1
+    return launch.attempt if launch else 0
+
+
+def begun(directory: RunDirectory) -> int:
+    """The newest attempt whose worker claimed the run, or ended; 0 if none has yet."""
+    left = directory.exit()
+    return max(_fence(directory), left.attempt if left else 0)
 
 
 def events(directory: RunDirectory) -> Tail:
@@ -314,6 +320,13 @@ def _read(path: Path, model: type[T]) -> T | None:
 def _lives(sign: Launch | Heartbeat) -> bool:
     """Ask the process table here, and the clock for a worker on another host."""
     return sign.process.alive if sign.process.here else time.time() - sign.time < STALE_SECONDS
+
+
+def _fence(directory: RunDirectory) -> int:
+    try:
+        return int(directory.attempt_file.read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def _ended(status: str, directory: RunDirectory) -> Status:

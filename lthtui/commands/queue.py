@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +20,7 @@ from lthtui.commands.runs import After, Hold, turn
 from lthtui.text import clean, clean_line
 
 if TYPE_CHECKING:
+    from lthtui.launch.entries import Change
     from lthtui.launch.later import Later
 
 
@@ -31,7 +34,8 @@ def register(app: typer.Typer) -> None:
 def show_queue(as_json: Json = False, root: Root = None) -> None:
     """List the runs that wait, in the order in which they are due, and why they do.
 
-    Then the commands that wait for runs, by the names by which cancel and release take them.
+    Then the commands that wait for runs, by the names by which cancel, hold, release and priority
+    take them.
     """
     from lthtui.launch import entries, later, queue, turns, waits
 
@@ -98,7 +102,7 @@ def cancel(
     later.drop(chosen.root, commands)
     for one in commands:
         typer.echo(f"{one.name} dropped")
-    _stop(chosen, stopping.cancel, commands)
+    _stop(chosen, partial(stopping.cancel, tell=_say), commands)
 
 
 def pause(
@@ -111,7 +115,8 @@ def pause(
     """As cancel, but the runs count as paused."""
     from lthtui.launch import stopping
 
-    _stop(meant(root, names, experiment, everything, user), stopping.pause)
+    chosen = meant(root, names, experiment, everything, user)
+    _stop(chosen, partial(stopping.pause, tell=_say))
 
 
 def resume(
@@ -178,10 +183,11 @@ def hold(
     user: User = None,
     root: Root = None,
 ) -> None:
-    """Have waiting runs wait on, until `lthtui release`."""
-    from lthtui.launch import queue
+    """Have waiting runs and commands wait on, until `lthtui release`."""
+    from lthtui.launch import later, queue
 
-    _change(meant(root, names, experiment, everything, user), queue.hold, "held")
+    said = _Said("held", "was held already", "waits unheld")
+    _change(meant(root, names, experiment, everything, user), queue.hold, later.hold, said)
 
 
 def release(
@@ -191,18 +197,15 @@ def release(
     user: User = None,
     root: Root = None,
 ) -> None:
-    """Let held runs have their turn; runs that are to be tried again have it at once.
+    """Let held runs and commands have their turn; what is to be tried again has it at once.
 
     A command that waits for runs, and failed, is tried again.
     """
     from lthtui.launch import later, queue
 
-    chosen = meant(root, names, experiment, everything, user)
-    commands = chosen.commands()
-    later.retry(chosen.root, commands)
-    for one in commands:
-        typer.echo(f"{one.name} released")
-    _change(chosen, queue.release, "released", commands)
+    not_held = "was not held; `lthtui queue` says what it waits for"
+    said = _Said("released", not_held, "was held")
+    _change(meant(root, names, experiment, everything, user), queue.release, later.release, said)
 
 
 def priority(
@@ -213,14 +216,15 @@ def priority(
     user: User = None,
     root: Root = None,
 ) -> None:
-    """Change the priority of waiting runs. A negative one comes after `--`."""
-    from lthtui.launch import queue
+    """Change the priority of waiting runs and commands. A negative one comes after `--`."""
+    from lthtui.launch import later, queue
 
-    def change(runs: Sequence[RunDirectory]) -> list[RunDirectory]:
-        return queue.prioritise(runs, level)
-
-    chosen = meant(root, names, experiment, everything, user)
-    _change(chosen, change, f"has priority {level}")
+    _change(
+        meant(root, names, experiment, everything, user),
+        partial(queue.prioritise, priority=level),
+        partial(later.prioritise, priority=level),
+        _Said(f"has priority {level}", f"had priority {level} already", "waits with another"),
+    )
 
 
 def limit(
@@ -236,7 +240,7 @@ def limit(
     root: Root = None,
 ) -> None:
     """Set how many runs a person may have running at once, or a device takes; or show it."""
-    from lthtui.launch import queue
+    from lthtui.launch import limiting
 
     folder = settings.root(root)
     if most is None:
@@ -250,9 +254,11 @@ def limit(
         raise UsageError(f"'{clean_line(most)}' is no limit; give a number of runs, or none")
     runs = None if most == "none" else int(most)
     if user is not None:
-        queue.limit(folder, "users", user, runs)
+        limiting.limit(folder, "users", user, runs)
+        if runs is not None and limiting.stranger(folder, user):
+            _say(f"nobody has the login {clean_line(user)}, or has queued anything as that yet")
     elif device is not None:
-        queue.limit(folder, "devices", device, runs)
+        limiting.limit(folder, "devices", device, runs)
     _show_limits(folder)
 
 
@@ -272,21 +278,38 @@ def _stop(
         typer.echo(f"{run.run_id} {status(run)}")
 
 
+@dataclass(frozen=True)
+class _Said:
+    """What a command says of what it changed, of what was so already, and where it found none."""
+
+    did: str
+    already: str
+    none: str
+
+
 def _change(
     chosen: Meant,
-    change: Callable[[Sequence[RunDirectory]], list[RunDirectory]],
-    what: str,
-    commands: Sequence[Later] = (),
+    change_runs: Callable[[Sequence[RunDirectory]], dict[str, Change]],
+    change_commands: Callable[[Path, Sequence[Later]], dict[str, Change]],
+    said: _Said,
 ) -> None:
+    commands = chosen.commands()
     found = chosen.runs(lambda run: run.queue_file.exists(), commands)
-    changed = {run.run_id for run in change(found)}
-    for run in found:
-        if run.run_id in changed:
-            typer.echo(f"{run.run_id} {what}")
-        elif len(found) == 1:
-            _say(f"{run.run_id} does not wait: it is {status(run)}")
-    if not changed and len(found) != 1 and not commands:
-        _say(chosen.none("waits") if chosen.bulk else "none of these runs waits")
+    became = {**change_commands(chosen.root, commands), **change_runs(found)}
+    for name in [*(one.name for one in commands), *(run.run_id for run in found)]:
+        what = became.get(name)
+        if what == "changed":
+            typer.echo(f"{name} {said.did}")
+        elif what == "elsewhere":
+            _say(f"{name} is in Slurm's own queue; `lthtui queue` says as which job, for scontrol")
+        elif not chosen.bulk:
+            _say(f"{name} {said.already}" if what else _waits_not(chosen.root, name))
+    if chosen.bulk and "changed" not in became.values():
+        _say(chosen.none(said.none if became else "waits"))
+
+
+def _waits_not(root: Path, name: str) -> str:
+    return f"{name} does not wait: it is {status(RunDirectory(root / 'runs' / name))}"
 
 
 def _table(facts: Sequence[dict[str, Any]]) -> None:

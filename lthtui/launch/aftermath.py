@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine import causes
 from engine.causes import Cause
-from engine.rundir import RunDirectory
+from engine.rundir import RunDirectory, launched
 from lthtui.launch import entries, retrying
 from lthtui.launch.entries import Entry
 from lthtui.launch.mirroring import Mirroring
@@ -59,6 +59,7 @@ class Aftermath:
             not_before=time.time() + retry.delay,
             retries=retry.retries,
             alone=retry.alone,
+            attempt=launched(directory),
             launch=launch,
         )
         entries.write(self._root, again)

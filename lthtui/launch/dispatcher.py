@@ -162,7 +162,9 @@ class Dispatcher:
             return RETRY
         now = time.time()
         times = [found.at - now for found in self._obstacles.values() if found.at is not None]
-        asked = (self.cluster.patience(), self.aftermath.mirroring.patience())
+        asked = (
+            part.patience() for part in (self.cluster, self.commands, self.aftermath.mirroring)
+        )
         return max(0.0, min([LONGEST, *times, *(one for one in asked if one is not None)]))
 
     def _directory(self, run: str) -> RunDirectory:

@@ -9,14 +9,16 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.filesystems import is_local
+from engine.filesystems import is_local, sync
 from engine.launchspec import LaunchSpec
-from engine.rundir import RunDirectory, write_json
+from engine.rundir import RunDirectory, begun, write_json
 
+# What became of something that waits; a cluster has what is `elsewhere` in its own queue.
+Change = Literal["changed", "same", "elsewhere"]
 _Name = Annotated[str, Field(pattern=r"^[^/\x00]{1,255}$")]  # that of a folder
 _Text = Annotated[str, Field(pattern=r"^[^\x00]{0,4096}$")]  # which an environment can hold
 
@@ -37,6 +39,8 @@ class Entry(BaseModel):
         retries: how often in a row it was queued again by itself.
         alone: whether it shares its device with no other run.
         job: its number in a cluster's own queue, for as long as the cluster has it.
+        attempt: its newest attempt when it was queued, 0 before the first; None from older
+            versions.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -52,6 +56,7 @@ class Entry(BaseModel):
     retries: int = 0
     alone: bool = False
     job: str | None = None
+    attempt: int | None = None
     launch: LaunchSpec
 
     @property
@@ -117,6 +122,18 @@ def change(directory: RunDirectory, **fields: Any) -> bool:
     return True
 
 
+def started(entry: Entry, directory: RunDirectory) -> bool:
+    """Whether a run was started since it was queued, by a queue process that was killed then.
+
+    A shim that never was let go, as that process had not come so far, has started nothing. The
+    entry of a cluster's job stays while the cluster has the job, however often it starts.
+    """
+    launch = directory.launch()
+    if launch is None or entry.attempt is None or entry.launch.slurm:
+        return False
+    return launch.attempt > entry.attempt and begun(directory) >= launch.attempt
+
+
 def host(root: Path) -> str:
     """What tells this machine from others that may work on the same root, if any do."""
     return "" if is_local(root) else socket.gethostname()
@@ -141,6 +158,14 @@ def locked(root: Path) -> Iterator[None]:
         yield
     finally:
         os.close(file)
+
+
+@contextmanager
+def changing(root: Path) -> Iterator[None]:
+    """As `locked`, for who says afterwards what has changed: by then it is on the disk."""
+    with locked(root):
+        yield
+        sync(root / "queue")
 
 
 def _files(folder: Path) -> list[os.DirEntry[str]]:

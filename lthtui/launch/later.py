@@ -9,29 +9,40 @@ to. A command that was carried out twice changes nothing: the same settings are 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import stat
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import IO, Annotated, Literal
+from typing import IO, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.filesystems import sync
 from engine.rundir import write_json
 from lthtui.launch import entries, lease, owner
+from lthtui.launch.entries import Change
 from lthtui.launch.limits import Limits
 from lthtui.launch.turns import Obstacle, Turns
 from lthtui.text import clean_line
 
 AT_ONCE = 2  # commands that are carried out side by side
+LONGEST = 600.0  # seconds that one may take: it makes runs, and waits for none
 SIZE = 1_000_000  # bytes of a file, and of what a command may say
-_FIELDS = ("name", "order", "error")  # in which the same command may differ from itself
+_FIELDS = (
+    "name",
+    "order",
+    "priority",
+    "hold",
+    "error",
+)  # in which the same command may differ from itself
 _Word = Annotated[str, Field(min_length=1, max_length=4096)]
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
 
@@ -45,7 +56,8 @@ class Later(BaseModel):
         user, host, visible: as of an entry in the queue.
         after: ids of the runs that have to have finished before.
         verb: `run` takes `spec`, the text of a run's spec, and `control` its words and options.
-        experiment: of the runs that it makes.
+        experiment, priority: of the runs that it makes.
+        hold: whether it waits until somebody releases it; its runs don't wait again.
         cwd: the folder in which it was given.
         error: what it said when it failed; it is not tried again before somebody says so.
     """
@@ -71,7 +83,6 @@ class Later(BaseModel):
     def command(self, root: Path) -> list[str]:
         """Its command line; what people wrote stands after `--`."""
         options = ["--detach", f"--root={root}", f"--priority={self.priority}"]
-        options += ["--hold"] if self.hold else []
         words: tuple[str, ...] = (str(_spec_file(root, self.name)),)
         if self.verb == "control":
             options += [f"--level={self.level}", f"--kind={self.kind}"]
@@ -100,7 +111,7 @@ def leave(root: Path, wanted: Later) -> Later:
         OSError: the file can't be written; then nothing has changed.
     """
     owner.check(root)
-    with entries.locked(root):
+    with _changing(root):
         _folder(root).mkdir(mode=0o700, exist_ok=True)
         for name in chain([wanted.name], (f"{wanted.name}-{number}" for number in count(2))):
             known = _read(root, f"{name}.json")
@@ -108,22 +119,19 @@ def leave(root: Path, wanted: Later) -> Later:
                 break
         order = known.order if known else time.time_ns()
         made = wanted.model_copy(update={"name": name, "order": order})
-        write_json(_file(root, name), made.model_dump(mode="json"))
+        _write(root, made)
         lease.ensure(root)
     return made
 
 
 def read(root: Path) -> list[Later]:
-    """All commands that wait, the oldest first; files that are none, or not ours, are no commands.
-
-    What is no command of this version is left alone.
-    """
+    """All commands that wait, in the order in which they are due; other files are left alone."""
     try:
         names = sorted(os.listdir(_folder(root)))
     except (FileNotFoundError, NotADirectoryError):
         return []
     found = (_read(root, name) for name in names if name.endswith(".json"))
-    return sorted(filter(None, found), key=lambda one: one.order)
+    return sorted(filter(None, found), key=lambda one: (-one.priority, one.order))
 
 
 def drop(root: Path, dropped: Sequence[Later]) -> None:
@@ -135,24 +143,28 @@ def drop(root: Path, dropped: Sequence[Later]) -> None:
     if not dropped:
         return
     owner.check(root)
-    with entries.locked(root):
+    with _changing(root):
         for one in dropped:
             _remove(root, one.name)
 
 
-def retry(root: Path, failed: Sequence[Later]) -> None:
-    """Have commands that failed carried out again.
+def hold(root: Path, commands: Sequence[Later]) -> dict[str, Change]:
+    """Have commands wait until `release`; by name what became of those that do wait.
 
     Raises:
         UsageError: the root belongs to somebody else.
     """
-    if not failed:
-        return
-    owner.check(root)
-    with entries.locked(root):
-        for one in failed:
-            _note(root, one.name, None)
-        lease.ensure(root)
+    return _change(root, commands, hold=True)
+
+
+def release(root: Path, commands: Sequence[Later]) -> dict[str, Change]:
+    """As `hold`, but commands that are held have their turn, and those that failed once more."""
+    return _change(root, commands, hold=False, error=None)
+
+
+def prioritise(root: Path, commands: Sequence[Later], priority: int) -> dict[str, Change]:
+    """As `hold`, but commands, and the runs that they make, have another priority."""
+    return _change(root, commands, priority=priority)
 
 
 def obstacle(turns: Turns, one: Later) -> Obstacle | None:
@@ -161,6 +173,8 @@ def obstacle(turns: Turns, one: Later) -> Obstacle | None:
         return Obstacle(f"to be carried out on {one.host}", passes=False)
     if one.error is not None:
         return Obstacle(f"failed: {one.error}; `lthtui release {one.name}` tries it again")
+    if one.hold:
+        return Obstacle(f"held; `lthtui release {one.name}` lets it go", passes=False)
     return turns.behind(one.after)
 
 
@@ -172,12 +186,14 @@ def due(root: Path) -> bool:
 
 @dataclass
 class _Process:
-    """A command that is being carried out."""
+    """A command that is being carried out, at most until `deadline` of the monotonic clock."""
 
     name: str
     process: subprocess.Popen[bytes]
     said: IO[bytes]
     handle: int
+    deadline: float
+    late: bool = False
 
 
 class Commands:
@@ -201,9 +217,20 @@ class Commands:
         """File descriptors that become readable when one has ended."""
         return [one.handle for one in self._going.values()]
 
+    def patience(self) -> float | None:
+        """Seconds until one has taken too long; None if none can."""
+        due = [one.deadline for one in self._going.values() if not one.late]
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
     def collect(self) -> None:
-        """See to those that have ended: they are done, or have failed and wait for a person."""
+        """See to those that have ended: they are done, or have failed and wait for a person.
+
+        One that takes too long is ended.
+        """
         for one in [*self._going.values()]:
+            if time.monotonic() >= one.deadline and not one.late:
+                one.late = True
+                os.killpg(one.process.pid, signal.SIGKILL)  # it is not reaped, so none other's
             if one.process.poll() is not None:
                 del self._going[one.name]
                 os.close(one.handle)
@@ -240,7 +267,8 @@ class Commands:
             said.close()
             raise
         handle = os.pidfd_open(process.pid)
-        self._going[one.name] = _Process(one.name, process, said, handle)
+        deadline = time.monotonic() + LONGEST
+        self._going[one.name] = _Process(one.name, process, said, handle, deadline)
 
     def _ended(self, one: _Process) -> None:
         lines = _lines(one.said)
@@ -250,7 +278,7 @@ class Commands:
             if one.process.returncode == 0:
                 _remove(self._root, one.name)
             else:
-                self._failed(one.name, "; ".join(lines[-3:]) or _ending(one.process.returncode))
+                self._failed(one.name, _why(one, lines))
 
     def _failed(self, name: str, why: str) -> None:
         """Note why a command failed, so that it waits for a person."""
@@ -260,6 +288,29 @@ class Commands:
         except OSError as error:
             self._given_up.add(name)
             self._tell(f"{name}: its failure can't be noted: {error}")
+
+
+def _change(root: Path, commands: Sequence[Later], **fields: Any) -> dict[str, Change]:
+    found: dict[str, Change] = {}
+    if not commands:
+        return found
+    owner.check(root)
+    with _changing(root):
+        for one in commands:
+            if known := _read(root, f"{one.name}.json"):
+                wanted = known.model_copy(update=fields)
+                found[one.name] = "same" if wanted == known else "changed"
+                _write(root, wanted)
+        lease.ensure(root)
+    return found
+
+
+@contextmanager
+def _changing(root: Path) -> Iterator[None]:
+    """As `entries.changing`, of commands."""
+    with entries.changing(root):
+        yield
+        sync(_folder(root))
 
 
 def _folder(root: Path) -> Path:
@@ -294,12 +345,14 @@ def _read(root: Path, file: str) -> Later | None:
     return found if file == f"{found.name}.json" else None
 
 
-def _note(root: Path, name: str, error: str | None) -> None:
-    """Change what a command is said to have failed of; the caller holds the lock."""
-    known = _read(root, f"{name}.json")
-    if known is not None:
-        noted = known.model_copy(update={"error": error})
-        write_json(_file(root, name), noted.model_dump(mode="json"))
+def _write(root: Path, one: Later) -> None:
+    write_json(_file(root, one.name), one.model_dump(mode="json"))
+
+
+def _note(root: Path, name: str, error: str) -> None:
+    """Say in its file of what a command failed; the caller holds the lock."""
+    if known := _read(root, f"{name}.json"):
+        _write(root, known.model_copy(update={"error": error}))
 
 
 def _remove(root: Path, name: str) -> None:
@@ -334,5 +387,11 @@ def _lines(said: IO[bytes]) -> Sequence[str]:
     return [clean_line(line, 1000) for line in text.splitlines() if line.strip()][-20:]
 
 
-def _ending(code: int) -> str:
-    return f"it was ended by signal {-code}" if code < 0 else f"it ended with exit code {code}"
+def _why(one: _Process, lines: Sequence[str]) -> str:
+    """Why a command failed, for people."""
+    if one.late:
+        hung = f"it was ended after {LONGEST / 60:.0f} minutes, in which it should have been done"
+        return "; ".join([hung, *lines[-1:]])
+    code = one.process.returncode
+    ending = f"it was ended by signal {-code}" if code < 0 else f"it ended with exit code {code}"
+    return "; ".join(lines[-3:]) or ending

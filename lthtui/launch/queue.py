@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal
 
+from engine import filesystems
 from engine.errors import UsageError
 from engine.launchspec import LaunchSpec
-from engine.rundir import RunDirectory, Status, run_id, status
+from engine.rundir import RunDirectory, Status, launched, run_id, status
 from engine.spec import RunSpec
 from lthtui import identity
 from lthtui.launch import devices, entries, later, lease, limits, owner, slots, waits
-from lthtui.launch.entries import Entry
+from lthtui.launch.entries import Change, Entry
 from lthtui.launch.turns import Turns
 
 _ALIKE = re.compile(r"-([0-9a-f]{6}-s\d+)(?:-\d+)?$")  # what ids of the same settings share
@@ -82,26 +84,15 @@ def submit(
     root = root.absolute()
     owner.check(root)
     _check_places(root, [spec.launch for spec in specs])
-    with entries.locked(root):
+    with entries.changing(root):
         anchored = [_anchored(spec) for spec in specs]
         done = [*_choose(root, anchored, again)]
-        for submitted in done:
-            _check_order(submitted.directory, turn.after)
-        try:
+        _check_order(root, [one.directory for one in done], turn.after)
+        with _all_or_none(done):
             for submitted, spec in zip(done, anchored, strict=True):
-                if submitted.action == "new":
-                    _make(submitted.directory, spec)
-                else:
-                    identity.note(submitted.directory, spec)
-                if submitted.action == "resumed":
-                    _relocate(submitted.directory, spec)
-                if submitted.queued:
-                    _enqueue(submitted.directory, spec.launch, turn)
-        except OSError:  # all of them or none: half a sweep would only surprise
-            for submitted in done:
-                if submitted.queued:
-                    submitted.directory.queue_file.unlink(missing_ok=True)
-            raise
+                _prepare(submitted, spec)
+            _enter([(one, spec.launch) for one, spec in zip(done, anchored, strict=True)], turn)
+            _sync(root, done)
         if any(submitted.queued for submitted in done):
             lease.ensure(root)
     return done
@@ -119,48 +110,41 @@ def resume(runs: Sequence[RunDirectory], *, turn: Turn = NOW) -> list[Submitted]
     A finished run, and one that waits or runs already, is left alone.
 
     Raises:
-        UsageError: a run would wait for itself, or the root belongs to somebody else.
+        UsageError: a run would wait for itself, or asks for what this machine or its cluster does
+            not have, or the root belongs to somebody else.
+        OSError: a file can't be written; then none of a root's runs is queued.
     """
-    done = []
-    for directory in runs:
-        owner.check(directory.root)
-        _check_order(directory, turn.after)
-    for directory in runs:
-        with entries.locked(directory.root):
-            submitted = _known(directory)
-            if submitted.queued:
-                launch = directory.spec().launch
-                _check_places(directory.root, [launch])
-                _enqueue(directory, launch, turn)
-                lease.ensure(directory.root)
-        done.append(submitted)
+    done: list[Submitted] = []
+    for root, ours in _by_root(runs):
+        owner.check(root)
+        _check_order(root, ours, turn.after)
+    for root, ours in _by_root(runs):
+        with entries.changing(root):
+            found = [_known(directory) for directory in ours]
+            resumed = [(one, one.directory.spec().launch) for one in found if one.queued]
+            _check_places(root, [launch for _, launch in resumed])
+            with _all_or_none(found):
+                _enter(resumed, turn)
+            if resumed:
+                lease.ensure(root)
+        done += found
     return done
 
 
-def hold(runs: Sequence[RunDirectory]) -> list[RunDirectory]:
-    """Have waiting runs wait until `release`; returns those that did wait."""
-    return _change(runs, hold=True)
+def hold(runs: Sequence[RunDirectory]) -> dict[str, Change]:
+    """Have waiting runs wait until `release`; by run id what became of those that do wait."""
+    return _change(runs, lambda entry: {"hold": True})
 
 
-def release(runs: Sequence[RunDirectory]) -> list[RunDirectory]:
+def release(runs: Sequence[RunDirectory]) -> dict[str, Change]:
     """Let held runs have their turn, and runs that are to be tried again have it now."""
-    return _change(runs, hold=False, not_before=0.0)
+    now = time.time()
+    return _change(runs, lambda one: {"hold": False, "not_before": min(one.not_before, now)})
 
 
-def prioritise(runs: Sequence[RunDirectory], priority: int) -> list[RunDirectory]:
-    """Change the priority of waiting runs; returns those that did wait."""
-    return _change(runs, priority=priority)
-
-
-def limit(root: Path, kind: Literal["users", "devices"], name: str, most: int | None) -> None:
-    """Set the most runs at once of a person or on a device; None lifts the limit."""
-    owner.check(root)
-    with entries.locked(root):
-        known = limits.read(root)
-        others = {key: value for key, value in getattr(known, kind).items() if key != name}
-        of = others if most is None else {**others, name: most}
-        limits.write(root, known.model_copy(update={kind: of}))
-        lease.ensure(root)
+def prioritise(runs: Sequence[RunDirectory], priority: int) -> dict[str, Change]:
+    """Change the priority of waiting runs; by run id what became of those that do wait."""
+    return _change(runs, lambda entry: {"priority": priority})
 
 
 def rouse(root: Path) -> None:
@@ -179,15 +163,56 @@ def _left_alone(root: Path) -> bool:
     return any(obstacle is None or obstacle.passes for obstacle in obstacles)
 
 
-def _change(runs: Sequence[RunDirectory], **fields: Any) -> list[RunDirectory]:
-    changed = []
-    for directory in runs:
-        owner.check(directory.root)
-        with entries.locked(directory.root):
-            if entries.change(directory, **fields):
-                changed.append(directory)
-                lease.ensure(directory.root)
-    return changed
+def _change(
+    runs: Sequence[RunDirectory], fields: Callable[[Entry], dict[str, Any]]
+) -> dict[str, Change]:
+    found: dict[str, Change] = {}
+    for root, ours in _by_root(runs):
+        owner.check(root)
+        with entries.changing(root):
+            for directory in ours:
+                if entry := entries.find(directory):
+                    found[directory.run_id] = _changed(root, entry, fields(entry))
+            if found:
+                lease.ensure(root)
+    return found
+
+
+def _changed(root: Path, entry: Entry, fields: dict[str, Any]) -> Change:
+    if entry.job:
+        return "elsewhere"
+    wanted = entry.model_copy(update=fields)
+    if wanted == entry:
+        return "same"
+    entries.write(root, wanted)
+    return "changed"
+
+
+def _by_root(runs: Iterable[RunDirectory]) -> Iterable[tuple[Path, list[RunDirectory]]]:
+    """Runs by root, of which there is hardly ever more than one."""
+    found: dict[Path, list[RunDirectory]] = {}
+    for run in runs:
+        found.setdefault(run.root, []).append(run)
+    return found.items()
+
+
+@contextmanager
+def _all_or_none(done: Sequence[Submitted]) -> Iterator[None]:
+    """If anything goes wrong, take all of them out again: half a sweep would only surprise."""
+    new = [one.directory for one in done if one.action == "new"]
+    made = [directory for directory in new if not directory.path.exists()]
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for one in done:
+                if one.queued:
+                    one.directory.queue_file.unlink(missing_ok=True)
+            for directory in new:
+                directory.spec_file.unlink(missing_ok=True)
+        for directory in made:
+            shutil.rmtree(directory.path, ignore_errors=True)
+        raise
 
 
 def _check_places(root: Path, launches: Sequence[LaunchSpec]) -> None:
@@ -234,6 +259,23 @@ def _free(spec: RunSpec, used: Collection[str]) -> str:
     return next(name for name in chain([first], numbered) if name not in used)
 
 
+def _sync(root: Path, made: Iterable[Submitted]) -> None:
+    """Put the folders of new runs on the disk."""
+    new = [one.directory.path for one in made if one.action == "new"]
+    for folder in [*new, *([root / "runs"] if new else [])]:
+        filesystems.sync(folder)
+
+
+def _prepare(submitted: Submitted, spec: RunSpec) -> None:
+    """Have a run's folder say what was asked."""
+    if submitted.action == "new":
+        _make(submitted.directory, spec)
+    else:
+        identity.note(submitted.directory, spec)
+    if submitted.action == "resumed":
+        _relocate(submitted.directory, spec)
+
+
 def _make(directory: RunDirectory, spec: RunSpec) -> None:
     directory.path.mkdir(mode=0o700, exist_ok=True)
     identity.store(directory, spec, entries.person())
@@ -264,12 +306,11 @@ def _age(directory: RunDirectory) -> tuple[int, int, str]:
 
 def _known(directory: RunDirectory) -> Submitted:
     """A run that is there, as a submission finds it."""
-    launch = directory.launch()
     try:
         journal = directory.events_file.stat().st_size
     except FileNotFoundError:
         journal = 0
-    return Submitted(directory, _action(directory), launch.attempt if launch else 0, journal)
+    return Submitted(directory, _action(directory), launched(directory), journal)
 
 
 def _digest(directory: RunDirectory) -> str | None:
@@ -307,9 +348,17 @@ def _action(directory: RunDirectory) -> Literal["resumed", "active", "finished"]
             return "resumed"
 
 
-def _enqueue(directory: RunDirectory, launch: LaunchSpec, turn: Turn) -> None:
-    directory.request_file.unlink(missing_ok=True)
-    entry = Entry(
+def _enter(runs: Sequence[tuple[Submitted, LaunchSpec]], turn: Turn) -> None:
+    """Put runs into the queue that are to be; what was asked of them before is over then."""
+    queued = [(one.directory, launch) for one, launch in runs if one.queued]
+    for directory, launch in queued:
+        entries.write(directory.root, _entry(directory, launch, turn))
+    for directory, _ in queued:
+        directory.request_file.unlink(missing_ok=True)
+
+
+def _entry(directory: RunDirectory, launch: LaunchSpec, turn: Turn) -> Entry:
+    return Entry(
         run_id=directory.run_id,
         order=time.time_ns(),
         priority=turn.priority,
@@ -318,23 +367,23 @@ def _enqueue(directory: RunDirectory, launch: LaunchSpec, turn: Turn) -> None:
         host=entries.host(directory.root),
         after=tuple(run.run_id for run in turn.after),
         hold=turn.hold,
+        attempt=launched(directory),
         launch=launch,
     )
-    entries.write(directory.root, entry)
 
 
 def _visible() -> str | None:
     return os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
-def _check_order(directory: RunDirectory, after: Iterable[RunDirectory]) -> None:
+def _check_order(root: Path, runs: Iterable[RunDirectory], after: Iterable[RunDirectory]) -> None:
     """Refuse to have a run wait for itself, by however many others."""
     ahead, seen = [run.run_id for run in after], set[str]()
     while ahead:
         run = ahead.pop()
-        if run == directory.run_id:
-            raise UsageError(f"{run} would wait for itself; name other runs with --after")
         if run not in seen:
             seen.add(run)
-            entry = entries.find(RunDirectory(directory.root / "runs" / run))
+            entry = entries.find(RunDirectory(root / "runs" / run))
             ahead += entry.after if entry else ()
+    if itself := next((run.run_id for run in runs if run.run_id in seen), None):
+        raise UsageError(f"{itself} would wait for itself; name other runs with --after")

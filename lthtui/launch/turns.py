@@ -35,6 +35,32 @@ class Obstacle:
     failed: bool = False
 
 
+@dataclass(frozen=True)
+class _Knot:
+    """What a chain of runs that wait for one another can't come past, as one of them sees it.
+
+    Attributes:
+        end: what keeps the run at its end.
+        links: the reasons of the runs between, the nearest first: the first and the last of them.
+        length: how many there are.
+    """
+
+    end: Obstacle
+    links: tuple[str, ...] = ()
+    length: int = 0
+
+    def behind(self, found: Obstacle) -> _Knot:
+        """As a run sees it that waits for this one."""
+        return _Knot(self.end, (found.reason, *self.links[-1:]), self.length + 1)
+
+    @property
+    def obstacle(self) -> Obstacle:
+        """What to say of it; thousands of runs may wait in a row."""
+        between = " ... " if self.length > len(self.links) else ": "
+        reason = ": ".join(filter(None, [between.join(self.links), self.end.reason]))
+        return replace(self.end, reason=reason)
+
+
 class Turns:
     """One look at the queue: what it asks about other runs it asks once.
 
@@ -46,6 +72,7 @@ class Turns:
         self._root, self._limits = root, limits
         self._running = dict(running)
         self._states: dict[str, Status | None] = {}
+        self._knots: dict[str, _Knot | None] = {}
         self._now = time.time()
 
     def obstacle(self, entry: Entry) -> Obstacle | None:
@@ -77,24 +104,25 @@ class Turns:
             return entry.here
         return launch is not None and (launch.process.alive or launch.job is not None)
 
-    def stuck(self, entry: Entry, behind: frozenset[str] = frozenset()) -> Obstacle | None:
-        """What keeps a run from its turn until a person does something; None if nothing does.
-
-        `behind` are runs that wait for this one.
-        """
-        found = self.obstacle(entry)
-        if found is None or found.passes or not entry.here:
-            return None
-        if found.before is None:
-            return found
-        directory = self._directory(found.before)
-        if not goes_on(directory):
-            return found
-        ahead = entries.find(directory)
-        if ahead is None or ahead.run_id in behind:  # it runs, or they wait for each other
-            return found if ahead else None
-        why = self.stuck(ahead, behind | {entry.run_id})
-        return why and replace(why, reason=f"{found.reason}: {why.reason}")
+    def stuck(self, entry: Entry) -> Obstacle | None:
+        """What keeps a run from its turn until a person does something; None if nothing does."""
+        chain: dict[str, Obstacle] = {}  # runs that wait for one another, and how
+        ahead: Entry | None = entry
+        while ahead and ahead.run_id not in self._knots:
+            found = self.obstacle(ahead)
+            if found is None or found.passes or not ahead.here:
+                self._knots[ahead.run_id] = None
+                break
+            chain[ahead.run_id] = found
+            if found.before is None or found.before in chain or not self._goes_on(found.before):
+                self._knots[ahead.run_id] = _Knot(found)
+                break
+            ahead = entries.find(self._directory(found.before))
+        knot = self._knots[ahead.run_id] if ahead else None  # without an entry it runs
+        for run, found in reversed(chain.items()):
+            if run not in self._knots:
+                self._knots[run] = knot = knot and knot.behind(found)
+        return knot.obstacle if knot else None
 
     def _obstacles(self, entry: Entry) -> Iterator[Obstacle]:
         if not entry.here:
@@ -117,6 +145,9 @@ class Turns:
             there = os.path.exists(directory.spec_file)  # and may be read
             self._states[run] = status(directory) if there else None
         return self._states[run]
+
+    def _goes_on(self, run: str) -> bool:
+        return goes_on(self._directory(run))
 
     def _directory(self, run: str) -> RunDirectory:
         return RunDirectory(self._root / "runs" / run)

@@ -20,6 +20,7 @@ from lthtui.launch import (
     dispatcher,
     entries,
     lease,
+    limiting,
     limits,
     queue,
     retrying,
@@ -292,13 +293,14 @@ class World:
                     done = queue.resume(chosen, turn=self._turn(known))
                     changed = [one.directory for one in done if one.queued]
                 case "hold" | "release":
-                    changed = getattr(queue, verb)(chosen)
+                    done = getattr(queue, verb)(chosen)
+                    changed = [run for run in chosen if run.run_id in done]
                 case "prioritise":
                     queue.prioritise(chosen, self.random.randrange(-2, 3))
                     changed = []
                 case "limit":
                     person = self.random.choice((*PEOPLE, limits.EVERY))
-                    queue.limit(self.root, "users", person, self.random.choice((1, 2, None)))
+                    limiting.limit(self.root, "users", person, self.random.choice((1, 2, None)))
                     changed = []
         finally:
             self.now += 1

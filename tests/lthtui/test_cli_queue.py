@@ -1,42 +1,23 @@
 import json
 import re
+import time
 
 import pytest
+from staging import FINISH, PLAY
 
 from engine.rundir import Status, status
 from lthtui.cli import main
-from lthtui.launch import entries, lease, limits
+from lthtui.launch import entries, limits
 
-SPEC = """\
-name: play
-data: {name: digits, per_class: 5, validation: 100}
-model: {name: resnet20, width: 4}
-sparsifier: {name: imp, rate: 0.5, levels: 1, rewind: init}
-train: {epochs: 2, batch_size: 50}
-tracking: "off"
-launch: {retries: 0, devices: cpu}
-"""
-FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
 DIVERGED = {"kind": "run_ended", "status": "failed", "error": "NaN", "cause": "diverged"}
 
 
 @pytest.fixture
-def here(stage, monkeypatch):
+def here(here, monkeypatch):
     """A current folder with play.yaml and other.yaml, and a root of its own."""
-    monkeypatch.chdir(stage.folder)
-    monkeypatch.setenv("LTHTUI_ROOT", str(stage.root))
     monkeypatch.setenv("LTHTUI_USER", "alice")
-    monkeypatch.setenv("COLUMNS", "200")
-    (stage.folder / "play.yaml").write_text(SPEC)
-    other = SPEC.replace("rate: 0.5", "rate: 0.25").replace("play", "other")
-    (stage.folder / "other.yaml").write_text(other)
-    return stage
-
-
-@pytest.fixture
-def idle(here, monkeypatch):
-    """The same, where nobody dispatches."""
-    monkeypatch.setattr(lease, "ensure", lambda root: None)
+    other = PLAY.replace("rate: 0.5", "rate: 0.25").replace("play", "other")
+    (here.folder / "other.yaml").write_text(other)
     return here
 
 
@@ -109,7 +90,29 @@ def test_hold_release_and_priority(idle, command):
     assert found == {"s0": (True, 3), "s1": (False, -2)}
     assert command("cancel", "play-s0")[0] == 0
     assert command("hold", "play-s0") == (0, ["play-s0 does not wait: it is stopped"])
-    assert command("release", "--all") == (0, ["play-s1 released"])
+
+
+def test_what_is_so_already_is_said(idle, command):
+    main(["run", "play.yaml", "seeds=0,1", "-d"])
+    not_held = "was not held; `lthtui queue` says what it waits for"
+    assert command("release", "play-s0") == (0, [f"play-s0 {not_held}"])
+    assert command("release", "--all") == (0, ["none of your runs was held"])
+    assert command("hold", "play-s0") == (0, ["play-s0 held"])
+    assert command("hold", "play") == (0, ["play-s1 held", "play-s0 was held already"])
+    assert command("hold", "--all") == (0, ["none of your runs waits unheld"])
+    assert command("priority", "0", "play-s0") == (0, ["play-s0 had priority 0 already"])
+    assert command("priority", "0", "--all") == (0, ["none of your runs waits with another"])
+    assert command("release", "--all") == (0, ["play-s0 released", "play-s1 released"])
+    (first,) = [run for run in idle.runs() if run.run_id.endswith("s0")]
+    with entries.locked(idle.root):
+        entries.change(first, not_before=time.time() + 100)
+    assert command("release", "--all") == (0, ["play-s0 released"])
+    assert command("release", "play-s0") == (0, [f"play-s0 {not_held}"])
+    with entries.locked(idle.root):
+        entries.change(first, job="12")  # which has its turn from the cluster
+    code, (line,) = command("hold", "play-s0")
+    assert code == 0 and line.startswith("play-s0 is in Slurm's own queue")
+    assert not entries.find(first).hold
 
 
 def test_commands_take_runs_an_experiment_or_all(idle, command):
@@ -184,6 +187,13 @@ def test_limits_are_set_shown_and_lifted(idle, command):
     assert command("limit", "none", "--user", "alice")[0] == 0
     known = limits.read(idle.root)
     assert (known.users, known.devices) == ({"*": 0}, {"cpu": 1})
+
+
+def test_a_limit_of_somebody_who_is_not_known_says_so(idle, command):
+    nobody = "nobody has the login carol, or has queued anything as that yet"
+    assert command("limit", "2", "--user", "carol") == (0, ["person carol: 2 at once", nobody])
+    assert command("limit", "none", "--user", "carol") == (0, ["no limits are set"])
+    assert command("limit", "2", "--user", "root") == (0, ["person root: 2 at once"])
 
 
 @pytest.mark.parametrize(

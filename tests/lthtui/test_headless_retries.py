@@ -7,39 +7,27 @@ import re
 import threading
 
 import pytest
+from staging import FINISH, PLAY
 
 from engine.rundir import Status, status
 from lthtui.cli import main
-from lthtui.launch import devices, entries, lease, limits, queue, retrying, stopping
+from lthtui.launch import devices, entries, lease, limiting, limits, queue, retrying, stopping
 from lthtui.launch.dispatcher import Dispatcher
 
-SPEC = """\
-name: play
-data: {name: digits, per_class: 5, validation: 100}
-model: {name: resnet20, width: 4}
-sparsifier: {name: imp, rate: 0.5, levels: 1, rewind: init}
-train: {epochs: 2, batch_size: 50}
-tracking: "off"
-launch: {retries: 2, devices: cpu}
-"""
-FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
 DIE = {"kill": 9}
 
 
 @pytest.fixture
-def here(stage, monkeypatch):
+def here(here, monkeypatch):
     """A current folder with play.yaml; the queue process is a thread, with a short back-off.
 
     What it has to say begins with the time, as in its log.
     """
-    monkeypatch.chdir(stage.folder)
-    monkeypatch.setenv("LTHTUI_ROOT", str(stage.root))
-    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("LTHTUI_USER", "me")
     monkeypatch.setattr(retrying, "BACK_OFF", (0.2, 0.2))
     monkeypatch.setattr("lthtui.headless.CHECK", 0.0)
     monkeypatch.setattr(devices, "cores", lambda: 2)
-    (stage.folder / "play.yaml").write_text(SPEC)
+    (here.folder / "play.yaml").write_text(PLAY.replace("retries: 0", "retries: 2"))
     threads = []
 
     def ensure(root):
@@ -51,8 +39,8 @@ def here(stage, monkeypatch):
         threads[-1].start()
 
     monkeypatch.setattr(lease, "ensure", ensure)
-    yield stage
-    stopping.cancel(stage.runs(), grace=0)
+    yield here
+    stopping.cancel(here.runs(), grace=0)
     for thread in threads:
         thread.join()
 
@@ -131,7 +119,7 @@ def test_held_runs_are_not_waited_for(here, capsys):
 
 
 def test_who_may_have_none_running_is_told(here, capsys):
-    queue.limit(here.root, "users", "me", 0)
+    limiting.limit(here.root, "users", "me", 0)
     assert main(["run", "play.yaml"]) == 75
     assert "waits: me may have 0 running; `lthtui limit` changes that" in capsys.readouterr().err
     with entries.locked(here.root):

@@ -4,6 +4,8 @@ import json
 import os
 import select
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -74,7 +76,7 @@ def test_what_people_wrote_becomes_no_option(root):
     *options, dashes = one.command(root)[: -len(words)]
     assert options == [
         *(sys.executable, "-P", "-m", "lthtui", "control", "--detach"),
-        *(f"--root={root}", "--priority=-5", "--hold", "--level=best", "--kind=all"),
+        *(f"--root={root}", "--priority=-5", "--level=best", "--kind=all"),
     ]
     assert dashes == "--" and tuple(one.command(root)[-len(words) :]) == words
     run = Later.model_validate({**FACTS, "verb": "run", "words": words})
@@ -172,10 +174,85 @@ def test_one_that_failed_waits_for_a_person(root, finished, script, error, capfd
     assert found.error == error
     play("print('tried again')")
     assert later.read(root) == [found]
-    later.retry(root, [found])
-    assert later.due(root)
+    assert later.hold(root, [found]) == {found.name: "changed"}
+    assert later.release(root, [found]) == {found.name: "changed"} and later.due(root)
     play("print('tried again')")
     assert later.read(root) == [] and "control-of-x: tried again" in capfd.readouterr().out
+
+
+def test_one_that_hangs_is_ended_with_what_it_started(root, finished, monkeypatch, stage, spawn):
+    run, play = finished
+    monkeypatch.setattr(later, "LONGEST", 1.0)
+    leave(root, after=[run.run_id])
+    child = stage.folder / "child"
+    play(
+        "import os, pathlib, time\n"
+        "print('waits for nobody', flush=True)\n"
+        f"child = pathlib.Path({str(child)!r})\n"
+        "if not os.fork(): child.write_text(str(os.getpid()))\n"
+        "time.sleep(600)\n"
+    )
+    (found,) = later.read(root)
+    assert found.error == (
+        "it was ended after 0 minutes, in which it should have been done; waits for nobody"
+    )
+    assert later.obstacle(Turns(root, Limits(), {}), found).reason.endswith(
+        "`lthtui release control-of-x` tries it again"
+    )
+    stage.wait(lambda: not _lives(int(child.read_text())))
+
+
+def _lives(pid):
+    """Whether a process is there, and not only its end to be noted."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_queue_process_wakes_when_one_takes_too_long(root, finished, monkeypatch):
+    run, _ = finished
+    leave(root, after=[run.run_id])
+    commands = later.Commands(root, print)
+    assert commands.patience() is None
+    monkeypatch.setattr(Later, "command", lambda one, root: ["sleep", "600"])
+    commands.start(Turns(root, Limits(), {}))
+    assert 590 < commands.patience() <= 600
+    monkeypatch.setattr(later.time, "monotonic", lambda now=time.monotonic() + 600: now)
+    commands.collect()
+    assert commands.patience() is None and commands.busy  # it is gone in an instant
+    select.select(commands.filenos(), [], [])
+    commands.collect()
+    assert not commands.busy and "10 minutes" in later.read(root)[0].error
+
+
+def test_one_that_is_held_waits_for_whoever_releases_it(root, finished, capfd):
+    run, play = finished
+    held = leave(root, after=[run.run_id], hold=True)
+    free = leave(root, after=[run.run_id], name="free", cwd=str(root))
+    play("import sys; print(sys.argv[1])")
+    assert names(root) == [held.name]
+    found = later.obstacle(Turns(root, Limits(), {}), held)
+    assert found.reason == "held; `lthtui release control-of-x` lets it go" and not found.passes
+    assert not later.due(root)
+    assert later.hold(root, [held, free]) == {held.name: "same"}
+    assert later.prioritise(root, [held], 7) == {held.name: "changed"}
+    assert later.prioritise(root, [held], 7) == {held.name: "same"}
+    assert later.release(root, [held, free]) == {held.name: "changed"}
+    assert later.release(root, [held]) == {held.name: "same"} and later.due(root)
+    assert later.read(root)[0].priority == 7
+    play("")
+    assert names(root) == []
+
+
+def test_the_more_urgent_one_comes_first_and_the_same_one_is_not_left_twice(root):
+    slow, urgent = leave(root, priority=-1), leave(root, name="urgent", cwd="/tmp")
+    assert names(root) == ["urgent", "control-of-x"]
+    later.prioritise(root, [slow], 5)
+    later.hold(root, [slow, urgent])
+    assert names(root) == ["control-of-x", "urgent"]
+    assert leave(root).name == "control-of-x"  # as it is asked for now
+    assert [(one.priority, one.hold) for one in later.read(root)] == [(0, False), (0, True)]
 
 
 def test_one_whose_folder_is_gone_says_so(root, finished):

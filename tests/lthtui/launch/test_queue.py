@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from waiting import PATIENCE
 
-from engine.errors import UsageError
+from engine.errors import Foreign, UsageError
 from engine.rundir import Status, status, write_json
 from lthtui import specfiles
 from lthtui.launch import devices, entries, lease, queue, stopping
@@ -202,22 +202,50 @@ def test_a_worker_that_was_started_by_hand_is_stopped_too(stage, idle, spawn):
     assert worker.wait(PATIENCE) == 75
 
 
-def test_a_full_disk_queues_all_of_a_sweep_or_nothing(stage, idle, monkeypatch):
-    (before,) = stage.submit(9)
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_what_is_broken_off_queues_all_of_a_sweep_or_nothing(stage, idle, monkeypatch, error):
+    _, stopped, left, _ = stage.submit(9, 8, 7, 6)
+    stopping.cancel([stopped, left])
+    left.spec_file.unlink()  # by whoever was killed while making it
+    (left.path / "log.txt").touch()
+    before, known = order(stage), sorted((stage.root / "runs").rglob("*"))
+    written = []
+
+    def write(path, value):
+        written.append(path)
+        if len(written) == 4:
+            raise error
+        write_json(path, value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(entries, "write_json", write)
+        with pytest.raises(type(error)):
+            stage.submit(0, 8, 7, 1, 2)
+    assert len(written) == 4 and order(stage) == before == ["s9", "s6"]
+    assert sorted((stage.root / "runs").rglob("*")) == known
+    assert actions(stage, 0, 8, 7, 1) == ["new", "resumed", "new", "new"]
+
+
+def test_all_runs_are_resumed_or_none(stage, idle, monkeypatch):
+    runs = stage.submit(0, 1, 2)
+    stopping.cancel(runs)
     written = []
 
     def write(path, value):
         written.append(path)
         if len(written) == 3:
-            raise OSError(28, "No space left on device", str(path))
+            raise OSError(28, "No space left on device")
         write_json(path, value)
 
     with monkeypatch.context() as patch:
         patch.setattr(entries, "write_json", write)
         with pytest.raises(OSError, match="No space left"):
-            stage.submit(0, 1, 2, 3)
-    assert order(stage) == ["s9"]
-    assert actions(stage, 0, 1, 2, 3) == ["resumed", "resumed", "resumed", "new"]
+            queue.resume(runs)
+    assert order(stage) == [] and len(stage.runs()) == 3
+    runs[2].spec_file.write_text("version: 99\n")
+    with pytest.raises(Foreign):
+        queue.resume(runs)
+    assert order(stage) == []
 
 
 def test_a_run_on_another_machine_cannot_be_stopped_from_here(stage, idle):
