@@ -189,9 +189,9 @@ class _Reader:
     def _not(self) -> Node:
         if self._keyword("not"):
             self._deeper()
-            node = Not(self._not())
+            denied = Not(self._not())
             self._depth -= 1
-            return node
+            return denied
         if self._ended() or self._sees("and") or self._sees("or"):
             raise self._error("expected a word, a field, `not` or `(`")
         if self._text[self._at] != "(":
@@ -255,7 +255,7 @@ class _Reader:
 
     def _quotes(self) -> str:
         """What stands between quotes; a backslash there makes the sign behind it ordinary."""
-        quote, begin, found = self._text[self._at], self._at, []
+        quote, begin, found = self._text[self._at], self._at, list[str]()
         self._value_at = begin + 1
         self._at += 1
         while self._at < len(self._text):
@@ -282,7 +282,7 @@ class _Reader:
         wanted = _figure(test.field, text, at)
         if test.field.name == "status" and operator in ("=", "!="):
             if text.lower() not in STATUSES:
-                hint = did_you_mean(text, STATUSES)
+                hint = did_you_mean(text, [*STATUSES])
                 raise Misread(at, f"expected a status: {', '.join(STATUSES)}{hint}")
         return _like(operator, text.lower(), wanted)
 

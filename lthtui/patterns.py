@@ -231,7 +231,8 @@ class _Reader:
         return _exactly(sign)
 
     def _set(self, begin: int) -> Matches:
-        negated, inside, first = self._next("^"), [], self._at
+        negated, first = self._next("^"), self._at
+        inside: list[Matches] = []
         while self._at < len(self._text):
             if self._text[self._at] == "]" and self._at > first:
                 self._at += 1

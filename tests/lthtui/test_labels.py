@@ -158,7 +158,7 @@ def test_a_method_is_told_with_its_settings():
 def test_groups_are_told_apart_within_their_experiment():
     def identity(experiment, group, spec):
         facts = dict.fromkeys(("name", "family", "digest", "sparsifier", "dataset", "model"), "x")
-        return Identity(experiment=experiment, group=group, asked=spec, seed=0, **facts)
+        return Identity(experiment=experiment, group=group, asked=spec, params={}, seed=0, **facts)
 
     slow, fast = ({"name": "rigl", "interval": i} for i in (10, 20))
     known = [
