@@ -8,9 +8,9 @@ from statistics import mean, stdev
 
 from lthtui.aligned import aligned
 from lthtui.board import Group, board, operations
-from lthtui.charts import Chart, Curve, accuracy_chart
-from lthtui.plots import dense_score, points
-from lthtui.runview import LevelView, RunView, scored
+from lthtui.charts import Chart, Curve, Point, accuracy_chart
+from lthtui.plots import dense_score, point_of, points
+from lthtui.runview import LevelView, RunView
 from lthtui.verdict import MARK, standing, wins
 
 DETAILED = 3  # groups up to which each has a table of its levels
@@ -228,10 +228,9 @@ def _accuracies(levels: Sequence[LevelView | None]) -> str:
     return f"val {spread(val)} %, test {spread(test)} %"
 
 
-def _winners(group: Group) -> list[tuple[float, float]]:
-    won = [(run.winning, run) for run in group.runs if wins(run) and run.winning]
-    scores = [(level.density, scored(level, run.split)) for level, run in won]
-    return [(density, score) for density, score in scores if score is not None]
+def _winners(group: Group) -> list[Point]:
+    won = [(run, run.winning) for run in group.runs if wins(run)]
+    return [point for run, level in won if level for point in point_of(run, level)]
 
 
 def _split(run: RunView) -> str:

@@ -13,6 +13,7 @@ from lthtui.charts.ticks import Ticks, Unit
 
 Floats = NDArray[np.float64]
 Scale = Literal["linear", "log", "symlog"]
+SCALES: tuple[Scale, ...] = ("linear", "log", "symlog")
 HUGE = 1e300  # beyond it, and below its inverse, the width of a range could not be computed
 BENT = 3  # powers of ten that a symlog axis bends on each side of zero
 NARROWEST = 1e-9  # of a range that is zoomed into, as a share of its largest number

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-import numpy as np
-
-from lthtui.charts.axes import Floats
-from lthtui.charts.model import Chart, Series
+from lthtui.charts.model import Chart
+from lthtui.charts.panel import Line, Mark, Panel, Trace, XName
 from lthtui.colours import colours
 
 WINNING, PICKED = "◆", "◇"
-Point = tuple[float, float]  # density, accuracy
+
+
+class Point(NamedTuple):
+    """One level: density and accuracy as fractions of 1."""
+
+    density: float
+    accuracy: float
+    level: int
 
 
 @dataclass(frozen=True)
@@ -21,9 +27,9 @@ class Curve:
 
     Attributes:
         label: shown in the legend, with the number of seeds if there are several.
-        seeds: per seed, (density, accuracy) of each level, as fractions of 1.
-        winning: (density, accuracy) of each seed's winning ticket.
-        picked: (density, accuracy) of tickets that were picked and do not win.
+        seeds: per seed, its levels.
+        winning: each seed's winning ticket.
+        picked: tickets that were picked and do not win.
         colour: `#rrggbb`; empty for the label's own.
     """
 
@@ -34,62 +40,51 @@ class Curve:
     colour: str = ""
 
 
-def accuracy_chart(
+def accuracy_panel(
     curves: Sequence[Curve],
-    title: str = "",
     y_label: str = "validation accuracy",
     dense: float | None = None,
-) -> Chart:
-    """Accuracy against kept weights, from dense to sparse.
+    marks_label: str = "winning ticket",
+) -> Panel:
+    """Accuracy against kept weights, from dense to sparse, or against levels.
 
     Args:
         dense: accuracy of what they are measured against; None where there is nothing.
     """
     given = colours(curve.label for curve in curves)
-    return Chart(
-        title=title,
-        series=[_series(curve, curve.colour or given[curve.label]) for curve in curves],
-        x_label="weights kept",
+    return Panel(
+        lines=[_line(curve, curve.colour or given[curve.label]) for curve in curves],
+        xs=("density", "level"),
         y_label=y_label,
-        x_scale="log",
-        x_unit="percent",
         y_unit="percent",
-        x_falls=True,
         baseline=dense,
-        marks_label="winning ticket",
+        marks_label=marks_label,
         empty="no level has ended yet",
     )
 
 
-def spread(rows: Sequence[Sequence[float]]) -> tuple[Floats, Floats]:
-    """Mean and sample standard deviation over rows of unequal length, column by column.
-
-    Returns:
-        (n,) means over the rows that reach a column, and (n,) deviations, 0 for a single row.
-    """
-    table = np.full((len(rows), max(map(len, rows), default=0)), np.nan)
-    for index, row in enumerate(rows):
-        table[index, : len(row)] = row
-    count = np.isfinite(table).sum(0)
-    mean = np.divide(np.nansum(table, 0), count, out=np.full(count.shape, np.nan), where=count > 0)
-    squares = np.nansum((table - mean) ** 2, 0)
-    return mean, np.sqrt(np.divide(squares, count - 1, out=np.zeros(count.shape), where=count > 1))
+def accuracy_chart(
+    curves: Sequence[Curve],
+    y_label: str = "validation accuracy",
+    dense: float | None = None,
+) -> Chart:
+    """Accuracy against kept weights, with standard deviations; see `accuracy_panel`."""
+    return accuracy_panel(curves, y_label, dense).chart()
 
 
-def _series(curve: Curve, colour: str) -> Series:
-    seeds = [seed for seed in curve.seeds if seed]
-    density, _ = spread([[point[0] for point in seed] for seed in seeds])
-    mean, deviation = spread([[point[1] for point in seed] for seed in seeds])
-    several = len(seeds) > 1
-    return Series(
-        label=f"{curve.label} (n={len(seeds)})" if several else curve.label,
-        x=density,
-        y=mean,
-        colour=colour,
-        low=mean - deviation if several else None,
-        high=mean + deviation if several else None,
-        marks=[
-            *((*point, WINNING) for point in curve.winning),
-            *((*point, PICKED) for point in curve.picked),
-        ],
-    )
+def _line(curve: Curve, colour: str) -> Line:
+    picks = [*((point, WINNING) for point in curve.winning)]
+    picks += [(point, PICKED) for point in curve.picked]
+    marks = [Mark(_place(point), point.accuracy, glyph) for point, glyph in picks]
+    return Line(curve.label, [_trace(seed) for seed in curve.seeds], colour, marks=marks)
+
+
+def _trace(seed: Sequence[Point]) -> Trace:
+    places = [_place(point) for point in seed]
+    names: tuple[XName, ...] = ("density", "level")
+    at = {name: [place[name] for place in places] for name in names}
+    return Trace([point.accuracy for point in seed], at)
+
+
+def _place(point: Point) -> dict[XName, float]:
+    return {"density": point.density, "level": point.level}

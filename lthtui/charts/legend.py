@@ -64,7 +64,10 @@ def _legend(
 ) -> list[Row]:
     named = in_legend(drawn)
     if view.pointer is not None:
-        named.sort(key=lambda pen: _far(read.get(pen.series.label), view.pointer or 0.0))
+        pointer, focused = view.pointer, bool(view.focus)
+        named.sort(
+            key=lambda pen: (focused and not pen.bright, _far(read.get(pen.series.label), pointer))
+        )
     entries = [_entry(chart, pen, view, read, look) for pen in named]
     base = against(chart, view) if read else ""
     if base and base != chart.baseline_label:
@@ -84,7 +87,9 @@ def _entry(chart: Chart, pen: Pen, view: View, read: Mapping[str, Reading], look
     """The sample of a line, its name, and what the cross-hair reads there."""
     bold = bool(view.focus) and pen.bright
     swatch = (look.swatch(pen.index, pen.count, pen.dash), look.style(pen.colour))
-    name = (" " + look.say(pen.series.label), look.style(look.text if bold else look.label, bold))
+    seeds = f" (n={pen.series.count})" if pen.series.count > 1 else ""
+    text = " " + look.say(pen.series.label + seeds)
+    name = (text, look.style(look.text if bold else look.label, bold))
     if view.cursor is None:
         return [swatch, name]
     reading = read.get(pen.series.label)

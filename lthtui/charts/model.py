@@ -33,6 +33,7 @@ class Series:
         low, high: (n,) limits of the band, or None.
         faint: drawn behind the others, and not in the legend.
         marks: (x, y, one-cell glyph) in front of all lines.
+        count: how many runs are behind it; told in the legend if there are several.
     """
 
     label: str
@@ -43,6 +44,7 @@ class Series:
     high: Sequence[float] | Floats | None = None
     faint: bool = False
     marks: Sequence[tuple[float, float, str]] = ()
+    count: int = 1
 
     @cached_property
     def points(self) -> Points:

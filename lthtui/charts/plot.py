@@ -51,7 +51,7 @@ class Plot:
         if bare:
             return cls(x, y, whole, 0, top, width, height)
         labels: dict[int, str] = {}
-        for tick, label in y.ticks(max(2, height // 2)):
+        for tick, label in y.ticks(max(3, height // 3)):
             labels.setdefault(_row(y, tick, height), label)
         margin = min(max((len(label) for label in labels.values()), default=1) + 1, width // 3)
         rows = list(labels.items())

@@ -1,48 +1,167 @@
-"""A chart on screen: drawn when its data, its size or the theme changes, and only then."""
+"""A chart on screen: drawn when its data, its size, its view or the theme change, and only then."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
+from textual import events
+from textual.binding import Binding
 from textual.strip import Strip
 from textual.widget import Widget
 
 if TYPE_CHECKING:
-    from lthtui.charts import Chart, Look
+    from lthtui.charts import Look, Panel, Row
+    from lthtui.charts.viewer import Linked, Viewer
+
+RIGHT = 3  # the mouse's right button
+
+
+def _key(keys: str, act: str, what: str, name: str, show: bool = False) -> Binding:
+    return Binding(keys, f"go({act})", what, show=show, id=f"chart.{name}")
 
 
 class ChartView(Widget, can_focus=True):
-    """Shows one chart in all of its own size."""
+    """Shows one panel in all of its own size; what keys and mouse do there, `Viewer` does.
 
-    def __init__(self, id: str | None = None, classes: str | None = None) -> None:
+    Charts need numpy, which is imported with the first data and not before.
+    """
+
+    BINDINGS = [
+        _key("left,h", "'cross', -1", "Cross-hair left", "left"),
+        _key("right,l", "'cross', 1", "Cross-hair right", "right"),
+        _key("shift+left", "'cross', -10", "Cross-hair far left", "far_left"),
+        _key("shift+right", "'cross', 10", "Cross-hair far right", "far_right"),
+        _key("home,g", "'cross', -1000000", "Oldest point", "first"),
+        _key("end,G", "'cross', 1000000", "Newest point", "last"),
+        Binding("escape", "hide", "Hide cross-hair", show=False, id="chart.hide"),
+        _key("down,j", "'focus', 1", "Next line", "next"),
+        _key("up,k", "'focus', -1", "Line before", "before"),
+        _key("d", "'refer'", "Differences to this line", "refer"),
+        _key("plus,equals_sign", "'zoom', 1", "Zoom in", "zoom_in"),
+        _key("minus", "'zoom', -1", "Zoom out", "zoom_out"),
+        _key("right_curly_bracket", "'zoom_y', 1", "Zoom in on y", "zoom_in_y"),
+        _key("left_curly_bracket", "'zoom_y', -1", "Zoom out of y", "zoom_out_y"),
+        _key("less_than_sign", "'pan', -1, 0", "Move left", "move_left"),
+        _key("greater_than_sign", "'pan', 1, 0", "Move right", "move_right"),
+        _key("shift+up", "'pan', 0, 1", "Move up", "move_up"),
+        _key("shift+down", "'pan', 0, -1", "Move down", "move_down"),
+        _key("0", "'reset'", "Show all", "reset"),
+        _key("f", "'follow'", "Follow", "follow", show=True),
+        _key("e", "'average'", "EMA", "average", show=True),
+        _key("L", "'scale'", "Log y", "scale", show=True),
+        _key("a", "'axis'", "X axis", "axis", show=True),
+        _key("b", "'band'", "Band", "band", show=True),
+        _key("t", "'traces'", "Traces", "traces", show=True),
+    ]
+
+    def __init__(
+        self, id: str | None = None, classes: str | None = None, braille: bool = True
+    ) -> None:
         super().__init__(id=id, classes=classes)
-        self._chart: Chart | None = None
-        self._drawn: tuple[object, ...] = ()
+        self._braille = braille
+        self._linked: Linked | None = None
+        self._rows: list[Row] = []
         self._strips: list[Strip] = []
+        self.viewer: Viewer | None = None  # until there is something to look at
 
-    def show(self, chart: Chart | None) -> None:
-        """Show another chart."""
-        self._chart = chart
+    def link(self, linked: Linked) -> None:
+        """Share the range of x and the cross-hair with other charts; before there are data."""
+        self._linked = linked
+        linked.join(self.refresh)
+
+    def on_unmount(self) -> None:
+        """Be told of nothing any more."""
+        if self._linked:
+            self._linked.leave(self.refresh)
+
+    def show(self, panel: Panel | None) -> None:
+        """Show another panel, or the same one with newer data; what is looked at stays."""
+        if panel is None:
+            self.viewer = None
+        elif self.viewer is None:
+            from lthtui.charts.viewer import Viewer
+
+            self.viewer = Viewer(self._linked)
+        if self.viewer and panel:
+            self.viewer.show(panel)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
-        if self._chart is None:  # before the first data, charts need not be imported
+        if self.viewer is None:
             return Strip.blank(self.size.width, self.rich_style)
-        look = self._look()
-        state = (id(self._chart), self.size, look)
-        if state != self._drawn:
-            self._drawn, self._strips = state, self._draw(self._chart, look)
+        rows = self.viewer.rows(*self.size, self._look())
+        if rows is not self._rows:
+            self._rows, self._strips = rows, self._made(rows)
         if y < len(self._strips):
             return self._strips[y].apply_style(self.rich_style)
         return Strip.blank(self.size.width, self.rich_style)
 
-    def _draw(self, chart: Chart, look: Look) -> list[Strip]:
-        from lthtui.charts import render
+    # ---- keys
 
-        width, height = self.size
-        rows = render(chart, width, height, look)
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave escape to the screen while there is no cross-hair to hide."""
+        return action != "hide" or bool(self.viewer and self.viewer.view.cursor is not None)
+
+    def action_go(self, name: str, *numbers: int) -> None:
+        """Have the viewer do something."""
+        if self.viewer:
+            getattr(self.viewer, name)(*numbers)
+            self.refresh()
+
+    def action_hide(self) -> None:
+        """Hide the cross-hair."""
+        self.action_go("hide")
+
+    # ---- mouse
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Begin to drag."""
+        if self.viewer:
+            self.viewer.press(self._cell(event), event.button == RIGHT or event.ctrl)
+            self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Drag what is shown along."""
+        if self.viewer and self.viewer.drag(self._cell(event)):
+            self.refresh()
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        """End what the mouse did."""
+        self.release_mouse()
+        if self.viewer:
+            self.viewer.release(self._cell(event))
+            self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        """Show everything again after a second click."""
+        if event.chain == 2:
+            self.action_go("reset")
+            self.action_go("hide")
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Enlarge what the mouse points at."""
+        self._wheel(event, 1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Show more around what the mouse points at."""
+        self._wheel(event, -1)
+
+    def _wheel(self, event: events.MouseEvent, way: int) -> None:
+        if self.viewer:
+            self.viewer.wheel(self._cell(event), way, upright=event.ctrl)
+            self.refresh()
+            event.stop()
+
+    def _cell(self, event: events.MouseEvent) -> tuple[int, int]:
+        """Where in the chart the mouse is; it may be beyond while it drags."""
+        return event.x - self.gutter.left, event.y - self.gutter.top
+
+    # ---- drawing
+
+    def _made(self, rows: list[Row]) -> list[Strip]:
+        width = self.size.width
         return [Strip([Segment(text, style) for text, style in row], width) for row in rows]
 
     def _look(self) -> Look:
@@ -50,4 +169,4 @@ class ChartView(Widget, can_focus=True):
 
         paper, ink = self.background_colors[1], self.styles.color
         shades = (paper.blend(ink, share).hex6.lower() for share in (1.0, 0.6, 0.3))
-        return Look(not self.app.no_color, True, paper.hex6.lower(), *shades)
+        return Look(not self.app.no_color, self._braille, paper.hex6.lower(), *shades)

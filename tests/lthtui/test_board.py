@@ -216,7 +216,7 @@ def test_the_levels_and_the_chart_tell_winning_from_picked_ones():
     lost = run(1, [level(0, 0.9), level(1, 0.85)], final=True, beats_dense=False)
     names = [[row.cells[0].text for row in levels.rows(of)] for of in ([won], [lost], [won, lost])]
     assert names == [["0", "1 ◆"], ["0", "1 ◇"], ["0", "1 ◆ ×1 ◇ ×1"]]
-    chart = density_curve([won, lost], "x", "#123456", {})
+    chart = density_curve([won, lost], "x", "#123456", {}).chart()
     assert chart.series[0].marks == [(0.8, 0.95, "◆"), (0.8, 0.85, "◇")]
     assert chart.marks_label == "1 of 2 are winning tickets"
     assert density_curve([lost], "x", "#123456", {}).marks_label == "no winning ticket"
@@ -319,7 +319,7 @@ def test_the_null_control_gains_over_its_first_training_and_wins_no_ticket():
 
 
 def drawn(group):
-    return density_curve(group.runs, "x", "#123456", group.dense)
+    return density_curve(group.runs, "x", "#123456", group.dense).chart()
 
 
 def test_the_dense_line_is_what_gains_are_over():

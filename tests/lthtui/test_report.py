@@ -211,7 +211,7 @@ def test_searches_are_called_so_and_no_part_of_the_line():
     later = replace(found, levels=(early[0], *ONE.levels[1:]), seed=1, run_id="later")
     assert table(found, later)[3].endswith("  search s0")
     chart = report.curves(report.grouped([found, later], {}))
-    assert list(chart.series[0].x) == [0.375, 0.25] and chart.baseline is None
+    assert list(chart.series[0].x) == [0.5, 0.25] and chart.baseline is None
     assert report.curves(report.grouped([found], {})) is None
 
 

@@ -321,9 +321,9 @@ async def test_a_folder_whose_spec_cannot_be_read_is_counted(running, root):
 async def test_charts_draw_again_only_when_something_changed(running, root, monkeypatch):
     populate(root)
     drawn = []
-    draw = ChartView._draw
+    made = ChartView._made
     monkeypatch.setattr(
-        ChartView, "_draw", lambda self, *rest: drawn.append(self.id) or draw(self, *rest)
+        ChartView, "_made", lambda self, rows: drawn.append(self.id) or made(self, rows)
     )
     async with running() as pilot:
         before = len(drawn)

@@ -14,6 +14,7 @@ from lthtui.charts import (
     Chart,
     Curve,
     Look,
+    Point,
     Series,
     accuracy_chart,
     render,
@@ -22,15 +23,19 @@ from lthtui.charts import (
 )
 from lthtui.charts.axes import Axis, fit
 from lthtui.charts.canvas import packed, style
-from lthtui.charts.curves import spread
 from lthtui.charts.raster import polyline
 from lthtui.colours import PALETTE, colours
 
 BLUE, ORANGE = "#56b4e9", "#e69f00"
 
 
-def accuracy_curve(curves, width, height, look=None, **options):
-    return render(accuracy_chart(curves, **options), width, height, look)
+def seed(*points):
+    """Levels by (density, accuracy)."""
+    return [Point(*point, level) for level, point in enumerate(points)]
+
+
+def accuracy_curve(curves, width, height, look=None):
+    return render(accuracy_chart(curves), width, height, look)
 
 
 def plot(rows):
@@ -146,10 +151,10 @@ class TestRender:
     def test_rows_fill_the_asked_size_exactly(self, size, look):
         curve = Curve(
             "a group with a long name, 日本",
-            [[(1.0, 0.6), (0.5, 0.7)], [(1.0, 0.62)]],
-            [(0.5, 0.7)],
+            [seed((1.0, 0.6), (0.5, 0.7)), seed((1.0, 0.62))],
+            [Point(0.5, 0.7, 1)],
         )
-        rows = accuracy_curve([curve, curve], *size, look, title="title")
+        rows = accuracy_curve([curve, curve], *size, look)
         assert len(rows) == size[1]
         assert {sum(cell_len(text) for text, _ in row) for row in rows} <= {size[0]}
 
@@ -220,8 +225,9 @@ class TestRender:
         assert text.count("●") > 1 and text.count("■") > 1
 
     def test_ascii_look_is_ascii(self):
-        curve = Curve("é", [[(1.0, 0.6), (0.5, 0.7)], [(1.0, 0.62), (0.5, 0.6)]], [(0.5, 0.7)])
-        text = to_text(accuracy_curve([curve], 60, 16, ASCII, title="✗ ●"))
+        seeds = [seed((1.0, 0.6), (0.5, 0.7)), seed((1.0, 0.62), (0.5, 0.6))]
+        curve = Curve("é ✗ ●", seeds, [Point(0.5, 0.7, 1)])
+        text = to_text(accuracy_curve([curve], 60, 16, ASCII))
         assert text.isascii() and "@" in text and "**" in text
 
     def test_faint_lines_are_behind_and_not_in_the_legend(self):
@@ -240,20 +246,21 @@ class TestRender:
 
 
 class TestAccuracyCurve:
-    seeds = ([(1.0, 0.60), (0.5, 0.70), (0.1, 0.64)], [(1.0, 0.64), (0.5, 0.68)])
+    seeds = (seed((1.0, 0.60), (0.5, 0.70), (0.1, 0.64)), seed((1.0, 0.64), (0.5, 0.68)))
 
     def test_mean_and_sample_deviation_over_seeds(self):
         (series,) = accuracy_chart([Curve("imp", self.seeds)]).series
         np.testing.assert_allclose(series.y, [0.62, 0.69, 0.64])
         np.testing.assert_allclose(series.high - series.y, [0.02 * 2**0.5, 0.01 * 2**0.5, 0])
-        assert series.label == "imp (n=2)"
+        assert (series.label, series.count) == ("imp", 2)
+        assert "imp (n=2)" in to_text(accuracy_curve([Curve("imp", self.seeds)], 70, 13, PLAIN))
 
     def test_dense_line_is_only_what_is_given(self):
         assert accuracy_chart([Curve("imp", self.seeds)]).baseline is None
         assert accuracy_chart([Curve("imp", self.seeds)], dense=0.5).baseline == 0.5
 
     def test_winning_ticket_stands_at_its_density(self):
-        rows = accuracy_curve([Curve("imp", self.seeds[:1], [(0.1, 0.64)])], 70, 18, PLAIN)
+        rows = accuracy_curve([Curve("imp", self.seeds[:1], [Point(0.1, 0.64, 2)])], 70, 18, PLAIN)
         assert [row.rstrip()[-1] for row in plot(rows) if "◆" in row] == ["◆"]
         assert "◆ winning ticket" in to_text(rows)
 
@@ -264,11 +271,6 @@ class TestAccuracyCurve:
     def test_no_runs_and_runs_without_levels(self):
         for curves in ([], [Curve("imp", [])], [Curve("imp", [[]])]):
             assert "no level has ended yet" in to_text(accuracy_curve(curves, 60, 10, PLAIN))
-
-    def test_spread_of_unequal_rows(self):
-        mean, deviation = spread([[1.0, 2.0], [3.0]])
-        np.testing.assert_allclose(mean, [2, 2])
-        np.testing.assert_allclose(deviation, [2**0.5, 0])
 
 
 class TestColours:

@@ -1,0 +1,218 @@
+"""A panel as it is looked at: how it is drawn, what of it is shown, and what keys and mouse do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from lthtui.charts import window
+from lthtui.charts.axes import SCALES
+from lthtui.charts.canvas import Row
+from lthtui.charts.model import Chart, Look, Span, View
+from lthtui.charts.panel import How, Panel, XName
+from lthtui.charts.plot import Plot
+from lthtui.charts.render import draw
+from lthtui.charts.spread import BANDS
+
+HALF_LIVES = (0, 5, 20, 100, 500)  # of the moving averages that a key goes through, in points
+ZOOM, WHEEL = 1.5, 1.25
+PAN = 0.25  # of what is shown, for each key
+Cell = tuple[int, int]  # column and row
+Choice = TypeVar("Choice")
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What linked charts have in common; see `View`."""
+
+    x: Span | None = None
+    follow: bool = False
+    cursor: float | None = None
+
+
+class Linked:
+    """What charts share by the value of x: its range and the cross-hair.
+
+    Charts over different kinds of x do not disturb each other.
+    """
+
+    def __init__(self) -> None:
+        self._shared: dict[XName, Shared] = {}
+        self._changed: list[Callable[[], object]] = []
+
+    def join(self, changed: Callable[[], object]) -> None:
+        """Have a function called when something that is shared changes."""
+        self._changed.append(changed)
+
+    def leave(self, changed: Callable[[], object]) -> None:
+        """Have it called no more."""
+        self._changed.remove(changed)
+
+    def of(self, x: XName) -> Shared:
+        """What is shared by the charts over one kind of x."""
+        return self._shared.get(x, Shared())
+
+    def change(self, x: XName, shared: Shared) -> None:
+        """Share something else."""
+        if shared != self.of(x):
+            self._shared[x] = shared
+            for changed in self._changed:
+                changed()
+
+
+class Viewer:
+    """Draws a panel and moves about in it.
+
+    Attributes:
+        how: how the panel is drawn.
+    """
+
+    def __init__(self, linked: Linked | None = None) -> None:
+        self.how = How()
+        self._linked = linked or Linked()
+        self._panel = Panel()
+        self._own = View()
+        self._chart: tuple[How, Chart] | None = None
+        self._plot: Plot | None = None
+        self._drawn: tuple[object, ...] = ()
+        self._rows: list[Row] = []
+        self._pressed: tuple[Cell, View, Plot, bool] | None = None
+
+    def show(self, panel: Panel) -> None:
+        """Look at another panel, or at the same one with newer data; the view stays."""
+        self._panel, self._chart, self._drawn = panel, None, ()
+
+    @property
+    def chart(self) -> Chart:
+        """The panel as it is drawn; made once for all that is done to it."""
+        if self._chart is None or self._chart[0] != self.how:
+            self._chart, self._drawn = (self.how, self._panel.chart(self.how)), ()
+        return self._chart[1]
+
+    @property
+    def view(self) -> View:
+        """What is shown of the chart."""
+        shared = self._linked.of(self._x)
+        return replace(self._own, x=shared.x, follow=shared.follow, cursor=shared.cursor)
+
+    @view.setter
+    def view(self, view: View) -> None:
+        self._own = view
+        self._linked.change(self._x, Shared(view.x, view.follow, view.cursor))
+
+    def rows(self, width: int, height: int, look: Look) -> list[Row]:
+        """Draw; the very same list as before while nothing has changed."""
+        chart = self.chart
+        state = (width, height, look, self.view)
+        if state != self._drawn:
+            drawing = draw(chart, width, height, look, self.view)
+            self._drawn, self._rows, self._plot = state, drawing.rows, drawing.plot
+        return self._rows
+
+    # ---- keys
+
+    def cross(self, by: int) -> None:
+        """Move the cross-hair by points."""
+        if self._plot:
+            self.view = window.move(self.view, self.chart, self._plot, by)
+
+    def hide(self) -> None:
+        """Hide the cross-hair."""
+        self.view = replace(self.view, cursor=None, pointer=None)
+
+    def focus(self, by: int) -> None:
+        """Draw the next line bright, and the others dim."""
+        self.view = window.focus(self.view, self.chart, by)
+
+    def refer(self) -> None:
+        """Tell differences to the line in focus, or to the baseline again."""
+        self.view = window.refer(self.view)
+
+    def zoom(self, way: int) -> None:
+        """Enlarge x, or show more of it."""
+        if self._plot:
+            self.view = window.zoom(self.view, self._plot, ZOOM**way)
+
+    def zoom_y(self, way: int) -> None:
+        """Enlarge y, or show more of it."""
+        if self._plot:
+            self.view = window.zoom_y(self.view, self._plot, ZOOM**way)
+
+    def pan(self, right: int, up: int) -> None:
+        """Show what lies beside."""
+        if self._plot:
+            self.view = window.pan(self.view, self._plot, PAN * right, PAN * up)
+
+    def reset(self) -> None:
+        """Show everything."""
+        self.view = window.whole(self.view)
+
+    def follow(self) -> None:
+        """Keep the newest data in view, or stop that."""
+        if self._plot:
+            self.view = window.follow(self.view, self._plot)
+
+    def average(self) -> None:
+        """Go to the next half-life of the moving average."""
+        self.how = replace(self.how, half_life=_next(HALF_LIVES, self.how.half_life))
+
+    def scale(self) -> None:
+        """Go to the next scale of y."""
+        self.how = replace(self.how, y_scale=_next(SCALES, self.chart.y_scale))
+        self.view = replace(self.view, y=None)
+
+    def axis(self) -> None:
+        """Go to the next thing that x can be."""
+        self.how = replace(self.how, x=_next(self._panel.xs, self._x))
+
+    def band(self) -> None:
+        """Go to the next kind of band."""
+        self.how = replace(self.how, band=_next(tuple(BANDS), self.how.band))
+
+    def traces(self) -> None:
+        """Show or hide the runs behind each mean."""
+        self.how = replace(self.how, traces=not self.how.traces)
+
+    # ---- mouse
+
+    def wheel(self, cell: Cell, way: int, upright: bool = False) -> None:
+        """Enlarge x, or y, or show more of it, around what the mouse points at."""
+        if self._plot:
+            x, y = self._plot.at(*cell)
+            zoomed = window.zoom_y if upright else window.zoom
+            self.view = zoomed(self.view, self._plot, WHEEL**way, y if upright else x)
+
+    def press(self, cell: Cell, box: bool) -> None:
+        """Begin to drag the chart, or a box in it."""
+        if self._plot:
+            self._pressed = cell, self.view, self._plot, box
+
+    def drag(self, cell: Cell) -> bool:
+        """Move what is shown along with the mouse; whether anything moved."""
+        if self._pressed is None or self._pressed[3]:
+            return False
+        before, (start, view, plot, _) = self.view, self._pressed
+        up = (cell[1] - start[1]) / plot.height if view.y else 0.0
+        self.view = window.pan(view, plot, (start[0] - cell[0]) / plot.width, up)
+        return self.view != before
+
+    def release(self, cell: Cell) -> None:
+        """Show the box, or put the cross-hair where the mouse was pressed and not moved."""
+        if self._pressed and self._plot:
+            start, view, plot, box = self._pressed
+            if cell == start:
+                x, y = plot.at(*cell)
+                self.view = replace(self.view, cursor=x, pointer=y)
+            elif box:
+                self.view = window.box(view, plot.at(*start), plot.at(*cell))
+        self._pressed = None
+
+    @property
+    def _x(self) -> XName:
+        return self._panel.over(self.how)
+
+
+def _next(choices: Sequence[Choice], now: Choice) -> Choice:
+    """The choice after this one, and the first after the last."""
+    return choices[(choices.index(now) + 1) % len(choices)]
