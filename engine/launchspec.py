@@ -59,7 +59,10 @@ def _known(extra: dict[str, str]) -> dict[str, str]:
             hint = did_you_mean(name, [*EXTRA])
             raise ValueError(f"'{name}' is not passed on to sbatch{hint}")
         if not _VALUE.fullmatch(value):
-            raise ValueError(f"{name}: '{value}' has characters that no such option needs")
+            raise ValueError(
+                f"{name}: '{value}' is not passed on; letters, digits, spaces and"
+                " _ . , : ; = @ % + * & | [ ] ( ) / - are, up to 200 of them"
+            )
     return extra
 
 

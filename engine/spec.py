@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -102,6 +103,36 @@ Kept = Annotated[
     ),
 ]
 
+_ADDRESS = r"^(local|off|https?://[^\s@?#]+)$"
+_ENVIRONMENT = "MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN, in the environment let lthtui in"
+
+
+def _reachable(address: str) -> str:
+    """Refuse what is no server's address; what may be a password is not repeated."""
+    if "@" in address:
+        raise ValueError(
+            "a user or password in an address would be stored with every run; leave out what stands"
+            f" before the @: {_ENVIRONMENT}"
+        )
+    if not re.fullmatch(_ADDRESS, address):
+        raise ValueError(f"'{address}' is neither local nor off nor http(s)://HOST[:PORT]")
+    try:
+        parts = urlsplit(address)
+        usable = "://" not in address or (bool(parts.hostname) and parts.port != 0)
+    except ValueError as error:  # such as a port out of range
+        raise ValueError(f"'{address}' is no address: {error}") from None
+    if not usable:
+        raise ValueError(f"'{address}' is no address: it has no host, or port 0")
+    return address
+
+
+Tracking = Annotated[
+    str,
+    Field(max_length=500),
+    AfterValidator(_reachable),
+    WithJsonSchema({"type": "string", "pattern": _ADDRESS, "maxLength": 500}),
+]
+
 
 class RunSpec(Frozen):
     """One run: one seed, everything resolved. Stored as `spec.yaml` in the run's folder."""
@@ -109,7 +140,7 @@ class RunSpec(Frozen):
     version: Annotated[Literal[1], BeforeValidator(_of_today)] = Field(
         1, description="version of the spec format"
     )
-    name: Name = Field(description="name of the spec; letters, digits, '.', '_' and '-'")
+    name: Name = Field(description="name of the spec")
     experiment: Name | None = Field(
         None, description="MLflow experiment; the spec file's name unless given"
     )
@@ -140,12 +171,10 @@ class RunSpec(Frozen):
     checkpoint: float = Field(
         30.0, gt=0, le=86_400, description="seconds between checkpoints within a level"
     )
-    tracking: str = Field(
+    tracking: Tracking = Field(
         "local",
-        pattern=r"^(local|off|https?://[^\s@?#]+)$",
-        max_length=500,
         description="local (the MLflow store under the root), off, or an MLflow server's address;"
-        " MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN, in the environment let lthtui in",
+        f" {_ENVIRONMENT}",
     )
     tags: dict[Name, str] = Field({}, description="free tags, shown in MLflow")
     launch: LaunchSpec = Field(LaunchSpec(), description="where it runs")

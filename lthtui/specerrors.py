@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from engine.errors import did_you_mean
 from lthtui.specfields import field_at, fields_at, tags_at
+from lthtui.specpatterns import allowed
 from lthtui.text import clean_line
 from lthtui.yamlfile import Keys
 
@@ -107,7 +108,8 @@ def _finding(path: Keys, one: ErrorDetails, tree: Any, extra: Sequence[str]) -> 
             return Finding(path, why, "key")
         case "string_pattern_mismatch":
             field = field_at(tree, path)
-            why = field.description if field and field.description else context["pattern"]
+            about = [field.description if field else None, allowed(context["pattern"])]
+            why = "; ".join(filter(None, about)) or context["pattern"]
             return Finding(path, f"{found(one['input'])} does not fit here: {why}")
         case "impossible":
             at = tuple(str(context["at"]).split(".")) if context["at"] else ()

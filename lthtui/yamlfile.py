@@ -49,13 +49,15 @@ class Problem:
     line: str = ""
 
     def __str__(self) -> str:
-        """`file:line:column: message`, the line, and a caret under the column."""
+        """`file:line:column: message`, the line, and a caret under the column.
+
+        A password in an address is not shown: errors end up in logs and reports.
+        """
+        source, message = _without_passwords(self.source), _without_passwords(self.message)
         if self.mark is None:
-            return f"{self.source}: {self.message}"
-        shown, caret = _excerpt(self.line, self.mark.column)
-        return (
-            f"{self.source}:{self.mark.line}:{self.mark.column}: {self.message}\n{shown}\n{caret}"
-        )
+            return f"{source}: {message}"
+        shown, caret = _excerpt(_without_passwords(self.line), self.mark.column)
+        return f"{source}:{self.mark.line}:{self.mark.column}: {message}\n{shown}\n{caret}"
 
 
 class FileError(SpecError):
@@ -353,3 +355,8 @@ def _excerpt(line: str, column: int) -> tuple[str, str]:
     after = line[max(column - 1, 0) : start + SHOWN_COLUMNS]
     cells = sum(2 if east_asian_width(char) in "WF" else 1 for char in before)
     return before + clean_line(after, SHOWN_COLUMNS), " " * cells + "^"
+
+
+def _without_passwords(text: str) -> str:
+    """A text without what stands before the host of an address, as wide as it was."""
+    return re.sub(r"(?<=://).*(?=@)", lambda found: "*" * len(found[0]), text)

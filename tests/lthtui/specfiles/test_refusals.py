@@ -133,7 +133,19 @@ BROKEN = {
     "a name with a path": (HEAD + "name: ¦../../evil\n", "'../../evil' does not fit here: name of"),
     "a name for the shell": (HEAD + "name: ¦$(reboot)\n", "does not fit here"),
     "a name with bidi": (HEAD + 'name: ¦"a\\u202Eb"\n', "'a\\u202eb' does not fit here"),
-    "tracking elsewhere": (HEAD + "tracking: ¦file:///etc\n", "does not fit here: local (the"),
+    "an experiment's name": (
+        HEAD + "experiment: ¦my trial\n",
+        "it takes letters, digits, '.', '_' and '-', at most 64 of them, and begins with a letter or"
+        " a digit",
+    ),
+    "a partition's name": (
+        HEAD + "launch: {slurm: {partition: ¦gpu;rm}}\n",
+        "it takes letters, digits, '_', '.', ',' and '-', and begins with a letter, a digit or '_'",
+    ),
+    "tracking elsewhere": (HEAD + "tracking: ¦file:///etc\n", "neither local nor off nor http(s)"),
+    "a port beyond": (HEAD + "tracking: ¦http://host:99999\n", "Port out of range 0-65535"),
+    "no port": (HEAD + "tracking: ¦http://host:0\n", "it has no host, or port 0"),
+    "no host": (HEAD + "tracking: ¦http://:5000\n", "it has no host, or port 0"),
     "fields that exclude each other": (
         "¦data: {name: digits, fraction: 0.5, per_class: 3}\nmodel: resnet20\n",
         "give fraction or per_class, not both",
@@ -255,3 +267,21 @@ def test_whatever_is_typed_into_a_spec_it_is_read_or_refused_with_a_place(folder
         except FileError as error:
             assert all(1 <= problem.mark.line <= text.count("\n") + 9 for problem in error.problems)
             assert str(error).startswith(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        (HEAD + "tracking: http://me:se:cr3t pass@host\n", []),
+        (HEAD + "vary: {tracking: ['off', 'https://me:cr3t@host:5000/x@y']}\n", []),
+        (HEAD, ["tracking=http://cr3t@host"]),
+        (HEAD + "tags: {¦a: 3, b: 'http://me:cr3t@host'}\n", []),
+    ],
+)
+def test_a_password_in_an_address_is_not_repeated(folder, text, changes):
+    with pytest.raises(FileError) as caught:
+        load(spec_file(folder, text.replace("¦", "")), changes)
+    message = str(caught.value)
+    assert "cr3t" not in message and "@" in message
+    if "¦" not in text:
+        assert "MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN, in the environment" in message
