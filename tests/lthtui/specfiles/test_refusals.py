@@ -135,8 +135,8 @@ BROKEN = {
     "a name with bidi": (HEAD + 'name: ¦"a\\u202Eb"\n', "'a\\u202eb' does not fit here"),
     "an experiment's name": (
         HEAD + "experiment: ¦my trial\n",
-        "it takes letters, digits, '.', '_' and '-', at most 64 of them, and begins with a letter or"
-        " a digit",
+        "it takes letters, digits, '.', '_' and '-', at most 64 of them, and begins with a letter"
+        " or a digit",
     ),
     "a partition's name": (
         HEAD + "launch: {slurm: {partition: ¦gpu;rm}}\n",
