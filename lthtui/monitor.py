@@ -10,16 +10,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from engine import link
+from engine import link, noted
 from engine.events import Tail
 from engine.rundir import RunDirectory, Status, stalled, status
-from lthtui import identity, people
+from lthtui import identity, notes, people
 from lthtui.identity import Identity
 from lthtui.launch import retrying
+from lthtui.notes import Book
 from lthtui.progress import LevelProgress, RunProgress
 from lthtui.text import clean_line
 
-TOLD = frozenset(("events.jsonl", "launch.json", "exit.json", "request.json", "mlflow.json"))
+TOLD = frozenset(
+    ("events.jsonl", "launch.json", "exit.json", "request.json", "mlflow.json", noted.FILE)
+)
 TICK = 100_000_000  # nanoseconds; file systems' clocks tick at least this often
 
 
@@ -118,8 +121,12 @@ class Watched:
         noted = link.read(self.directory)
         return noted is not None and link.complete(self.directory, noted)
 
-    def describe(self) -> dict[str, Any]:
-        """The JSON object that stands for a run everywhere."""
+    def describe(self, book: Book | None = None) -> dict[str, Any]:
+        """The JSON object that stands for a run everywhere.
+
+        Args:
+            book: what people noted of the root's runs, where many are described.
+        """
         facts, progress = self.identity, self.progress
         won = progress.winning
         return {
@@ -147,6 +154,7 @@ class Watched:
             "levels": [self._level(level) for level in progress.finished_levels],
             "winning": {**won.model_dump(), "ticket": self._path(won.ticket)} if won else None,
             "error": self.error(),
+            **(book.of(self.directory) if book else notes.read(self.directory)).shown,
         }
 
     def _level(self, level: LevelProgress) -> dict[str, Any]:

@@ -15,19 +15,23 @@ from lthtui import identity
 from lthtui.text import clean_line
 
 LAST = "@last"
+RUNS = "runs"  # the folder below a root
 SHOWN = 10  # runs that a message lists
 _ID = re.compile(r"\d{8}-(?P<name>.+)-[0-9a-f]{6}-s(?P<seed>\d+)(-\d+)?")
 
 
-def find(root: Path, words: Iterable[str]) -> list[RunDirectory]:
+def find(root: Path, words: Iterable[str], among: str = RUNS) -> list[RunDirectory]:
     """The runs that are meant, each once, in the order of `words`.
+
+    Args:
+        among: the folder below the root that they are in.
 
     Raises:
         UsageError: a word means no run, or several; the message lists near or matching ones.
     """
-    known = _known(root)
-    found = dict.fromkeys(_one(root, known, word) for word in words)
-    return [RunDirectory(root / "runs" / run) for run in found]
+    known = _known(root, among)
+    found = dict.fromkeys(_one(root, known, word, among) for word in words)
+    return [RunDirectory(root / among / run) for run in found]
 
 
 def paired(root: Path, word: str, seed: int) -> RunDirectory:
@@ -60,18 +64,21 @@ def paired(root: Path, word: str, seed: int) -> RunDirectory:
     return RunDirectory(root / "runs" / _meant(known, mine, word))
 
 
-def seeds(root: Path, word: str) -> list[RunDirectory]:
+def seeds(root: Path, word: str, among: str = RUNS) -> list[RunDirectory]:
     """The run that is meant, or the runs of all seeds where a name, a group or a part means those.
+
+    Args:
+        among: as for `find`.
 
     Raises:
         UsageError: it means no run, or runs of several groups.
     """
-    known = _known(root)
+    known = _known(root, among)
     named = [run for run in known if _parts(run)[0] == word]
     alike = named or _of_group(root, known, word) or [run for run in known if word in run]
     if word == LAST or word in known or names_seed(word) or (len(alike) < 2 and not named):
-        return find(root, [word])
-    runs = [RunDirectory(root / "runs" / run) for run in alike]
+        return find(root, [word], among)
+    runs = [RunDirectory(root / among / run) for run in alike]
     if len({identity.read(run).group for run in runs}) > 1:
         _meant(known, alike, word)
     newest = {_parts(run.run_id)[1]: run for run in runs}
@@ -83,10 +90,10 @@ def names_seed(word: str) -> bool:
     return re.search(r"-s\d+(-\d+)?$", word) is not None
 
 
-def every(root: Path) -> list[RunDirectory]:
+def every(root: Path, among: str = RUNS) -> list[RunDirectory]:
     """All runs of a root, the oldest first."""
-    folder = root.absolute() / "runs"
-    runs = [RunDirectory(folder / name) for name in _known(root)]
+    folder = root.absolute() / among
+    runs = [RunDirectory(folder / name) for name in _known(root, among)]
     return sorted(runs, key=lambda run: (run.spec_file.stat().st_mtime_ns, run.run_id))
 
 
@@ -116,20 +123,22 @@ def trimmed(run: str, width: int) -> str:
     return f"…{run[min(len(run) - width + 1, last.start()) :]}"
 
 
-def _known(root: Path) -> list[str]:
+def _known(root: Path, among: str = RUNS) -> list[str]:
     try:
-        names = os.listdir(root / "runs")
+        names = os.listdir(root / among)
     except (FileNotFoundError, NotADirectoryError):
         return []
-    runs = os.path.join(root, "runs")
+    runs = os.path.join(root, among)
     return sorted(name for name in names if os.path.isfile(os.path.join(runs, name, "spec.yaml")))
 
 
-def _one(root: Path, known: list[str], word: str) -> str:
+def _one(root: Path, known: list[str], word: str, among: str) -> str:
+    if not known and among != RUNS:
+        raise UsageError(f"there are no runs in {root / among}")
     if not known:
         raise UsageError(f"there are no runs in {root}; `lthtui run SPEC` makes one")
     if word == LAST:
-        return every(root)[-1].run_id
+        return every(root, among)[-1].run_id
     if word in known:
         return word
     matches = [run for run in known if _short(run) == word] or [run for run in known if word in run]

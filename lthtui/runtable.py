@@ -14,17 +14,19 @@ from lthtui.text import clean_line
 HEADER = ("RUN", "METHOD", "STATUS", "LEVELS", "KEPT", "VAL", "TEST")
 CONTROL = "└ "  # before the runs that control the one above
 SAME = "= "  # before a run that has a line already, where it stands for something else, too
+NAME = 30  # characters of a name that somebody gave a run
 METHOD = 20  # characters of a method that a narrow table keeps
 
 
 def lines(runs: Sequence[dict[str, Any]], width: int | None) -> Iterator[str]:
     """Runs with their labels, one a line, cut where they would be wider than `width`.
 
-    Whose they are is shown where somebody else's are among them.
+    Whose they are is shown where somebody else's are among them, and names where some have one.
     """
     shared = people.others(run["user"] for run in runs)
-    header = (*HEADER, "USER") if shared else HEADER
-    table = [header, *(_row(run, shared) for run in _nested(runs))]
+    named = any(run["display_name"] for run in runs)
+    header = (*HEADER, *["USER"] * shared, *["NAME"] * named)
+    table = [header, *(_row(run, shared, named) for run in _nested(runs))]
     if width is not None:
         table = _narrowed(table, width)
     yield from aligned(table[0], table[1:])
@@ -69,7 +71,7 @@ def _nested(runs: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             waiting += below[run["run_id"]][::-1]
 
 
-def _row(run: dict[str, Any], shared: bool) -> Sequence[str]:
+def _row(run: dict[str, Any], shared: bool, named: bool) -> Sequence[str]:
     won = run["winning"] or {}
     shares = (won.get("density"), won.get("val_accuracy"), won.get("test_accuracy"))
     lead = SAME if "same" in run else CONTROL if run["controls"] else ""
@@ -80,4 +82,5 @@ def _row(run: dict[str, Any], shared: bool) -> Sequence[str]:
         str(len(run["levels"])),
         *("–" if share is None else f"{share:.2%}" for share in shares),
         *([clean_line(run["user"])] if shared else []),
+        *([_cut(clean_line(run["display_name"] or ""), NAME)] if named else []),
     )

@@ -10,10 +10,11 @@ import contextlib
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine import schema
 from engine.storefile import reader, version
 from lthtui.records import Curve, RunSummary, TicketRecord, curve, number, summary, ticket
 
@@ -35,6 +36,12 @@ SELECT r.run_uuid, r.name, e.name, r.status, r.start_time, r.end_time
 FROM runs r JOIN experiments e USING (experiment_id)
 WHERE r.lifecycle_stage = 'active' AND e.lifecycle_stage = 'active' AND (:one IS NULL
 OR e.name = :one) ORDER BY r.start_time DESC, r.run_uuid
+"""
+_NAMES = (schema.RUN_ID, schema.NOTE, schema.NAME, schema.ARCHIVED, schema.NOTED)
+_PEOPLES = """
+SELECT run_uuid, key, t.value FROM tags t JOIN runs r USING (run_uuid)
+WHERE r.lifecycle_stage = 'active'
+AND (key NOT LIKE 'lthtui.%' AND key NOT LIKE 'mlflow.%' OR key IN (?, ?, ?, ?, ?))
 """
 _TICKETS = """
 SELECT m.model_id, m.name, m.source_run_id, e.name, m.creation_timestamp_ms, m.artifact_location
@@ -80,6 +87,12 @@ class SqlReader:
             summary(id, name or "", where, status, (start, end), metrics[id], params[id], tags[id])
             for id, name, where, status, start, end in found
         ]
+
+    def tags(self) -> dict[str, dict[str, str]]:
+        """By our own run ids, the tags that people may change, and what they were told of."""
+        with self._open() as store:
+            found = _grouped(store, _PEOPLES, _NAMES)
+        return {tags.pop(schema.RUN_ID): tags for tags in found.values() if schema.RUN_ID in tags}
 
     def curve(self, mlflow_run_id: str, key: str, after: int | None = None) -> Curve:
         """A metric of a run, or only its steps beyond `after`."""
@@ -144,9 +157,11 @@ class SqlReader:
             yield store
 
 
-def _grouped(store: sqlite3.Connection, query: str) -> dict[str, dict[str, Any]]:
+def _grouped(
+    store: sqlite3.Connection, query: str, values: Sequence[str] = ()
+) -> dict[str, dict[str, Any]]:
     """Rows of owner, key and value as a mapping per owner; numbers come with a NaN flag."""
     found: dict[str, dict[str, Any]] = defaultdict(dict)
-    for owner, key, value, *nan in store.execute(query):
+    for owner, key, value, *nan in store.execute(query, values):
         found[owner][key] = number(value, nan[0]) if nan else value
     return found

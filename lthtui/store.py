@@ -76,13 +76,22 @@ class Store:
         """Replace a run's note, which is Markdown."""
         self.set_tags(mlflow_run_id, {schema.NOTE: text})
 
-    def set_tags(self, mlflow_run_id: str, tags: Mapping[str, str]) -> None:
-        """Set tags of a run."""
+    def tags(self) -> dict[str, dict[str, str]]:
+        """By our own run ids, the tags of active runs that people may change, of a local store."""
+        with self._explained():
+            return self._sql.tags() if self._sql is not None and self._exists else {}
+
+    def set_tags(self, mlflow_run_id: str, tags: Mapping[str, str | None]) -> None:
+        """Set tags of a run; remove those that are None."""
         with self._explained():
             if self._sql is not None and self._sql.schema_version() != expected_version():
                 raise self._foreign(self._sql.schema_version())
+            known = self._client.get_run(mlflow_run_id).data.tags if None in tags.values() else {}
             for name, value in tags.items():
-                self._client.set_tag(mlflow_run_id, name, value)
+                if value is not None:
+                    self._client.set_tag(mlflow_run_id, name, value)
+                elif name in known:
+                    self._client.delete_tag(mlflow_run_id, name)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -158,33 +158,49 @@ def _shortage(root: Path, submitted: Sequence[Submitted]) -> str | None:
     return space.shortage(root, first) if first else None
 
 
-def list_runs(as_json: Json = False, root: Root = None) -> None:
-    """List all runs, the oldest first."""
+def list_runs(
+    archived: Annotated[
+        bool, typer.Option("--archived", help="Also runs that `lthtui archive` put aside.")
+    ] = False,
+    as_json: Json = False,
+    root: Root = None,
+) -> None:
+    """List runs, the oldest first."""
     from lthtui import identity, runtable
     from lthtui.labels import by_experiment
     from lthtui.launch import queue
     from lthtui.monitor import Watched
+    from lthtui.notes import Book
 
     folder = settings.root(root)
     queue.rouse(folder)
+    book, hidden = Book(folder), 0
+    book.refresh()
     found, known, besides = [], [], []
     for directory in runnames.every(folder):
+        if not archived and book.of(directory).archived:
+            hidden += 1
+            continue
         watched = Watched(directory, curves=False)
         watched.refresh()
         try:
-            found.append(watched.describe())
+            found.append(watched.describe(book))
             known.append(watched.identity)
         except (OSError, ValueError) as error:
             _say(f"{directory.run_id}: its spec can't be read: {error}")
             continue
         besides += [(found[-1], one) for one in identity.others(directory)]
+    book.close()
     labels = by_experiment([*known, *(one for _, one in besides)])
     found = [{**run, "label": labels[run["experiment"], run["group"]]} for run in found]
     if as_json:
         typer.echo(json.dumps(found))
         return
+    if hidden:
+        _say(f"{hidden} archived; --archived shows all")
     if not found:
-        _say("no runs yet; `lthtui run SPEC` makes one")
+        if not hidden:
+            _say("no runs yet; `lthtui run SPEC` makes one")
         return
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     again = [runtable.same(run, one, labels[one.experiment, one.group]) for run, one in besides]
@@ -219,9 +235,24 @@ def show(name: Run, as_json: Json = False, root: Root = None) -> None:
         typer.echo(f"{'controls':<12}{clean_line(line)}")
     if facts["extends"]:
         typer.echo(f"{'extends':<12}{clean_line(extending.told(facts['extends']))}")
+    for line in _noted(facts):
+        typer.echo(line)
     typer.echo()
     epilogue.results([watched])
     epilogue.failures([watched])
+
+
+def _noted(facts: dict[str, Any]) -> Iterator[str]:
+    """What people noted of a run."""
+    if facts["display_name"]:
+        yield f"{'shown as':<12}{clean_line(facts['display_name'], 1000)}"
+    if facts["archived"]:
+        yield f"{'archived':<12}yes"
+    if facts["tags"]:
+        tags = " ".join(f"{key}={value}" for key, value in facts["tags"].items())
+        yield f"{'tags':<12}{clean_line(tags, 1000)}"
+    if facts["note"]:
+        yield "\n" + clean(facts["note"])
 
 
 def logs(

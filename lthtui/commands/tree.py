@@ -17,6 +17,7 @@ from lthtui.commands import (
     doctor,
     extend,
     gc,
+    notes,
     queue,
     runs,
     search,
@@ -32,7 +33,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (specs, runs, queue, controls, extend, search, compare, tickets, store, gc, doctor):
+ABOUT_RUNS = (runs, queue, controls, extend, search, compare, notes)
+for group in (specs, *ABOUT_RUNS, tickets, store, gc, doctor):
     group.register(app)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from engine import schema, storefile
+from engine import noted, schema, storefile
 from engine.errors import LthError
 from engine.filesystems import locked
-from engine.rundir import Status
+from engine.rundir import RunDirectory, Status
 from engine.storefile import BESIDE, LOCK, STORE
 from lthtui.doctor.findings import Case, tracking
 
@@ -25,7 +25,7 @@ def rebuild(case: Case) -> str:
     """Move a store aside and bring every run over into a new one; says what it did.
 
     What only the store had, notes and tags, is taken from the damaged file as far as it can be
-    read; that file stays.
+    read, but for what was changed later through lthtui; that file stays.
 
     Raises:
         LthError: the new store could not be made, or a run not brought over.
@@ -59,9 +59,12 @@ def _take_over(root: Path, aside: Path) -> tuple[int, str]:
     store, kept = Store(root), 0
     try:
         new = {run.run_id: run for run in store.runs() if run.run_id}
+        untold = _untold(root, aside, new)
         for run_id, key, value in _tags(aside):
-            theirs = not key.startswith("lthtui.") and run_id in new
-            if theirs and new[run_id].tags.get(key) != value:
+            theirs = not key.startswith("lthtui.") or key == schema.ARCHIVED
+            if run_id not in new or not theirs or key in untold[run_id]:
+                continue
+            if new[run_id].tags.get(key) != value:
                 store.set_tags(new[run_id].mlflow_run_id, {key: value})
                 kept += 1
     except (sqlite3.Error, LthError) as error:
@@ -69,6 +72,20 @@ def _take_over(root: Path, aside: Path) -> tuple[int, str]:
     finally:
         store.close()
     return kept, ""
+
+
+def _untold(root: Path, aside: Path, runs: Iterable[str]) -> dict[str, Collection[str]]:
+    """By run, the tags that were changed through lthtui and the damaged store was not told of."""
+    told: dict[str, str] = {}
+    with contextlib.suppress(sqlite3.Error):
+        for run_id, key, value in _tags(aside):
+            if key == schema.NOTED:
+                told[run_id] = value
+    folders = {run: RunDirectory(root / "runs" / run) for run in runs}
+    return {
+        run: noted.read(folder).news({schema.NOTED: told.get(run, "")})
+        for run, folder in folders.items()
+    }
 
 
 def _tags(aside: Path) -> Iterator[tuple[str, str, str]]:

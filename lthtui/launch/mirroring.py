@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine import link
+from engine import link, noted
 from engine.rundir import RunDirectory, Status, last_end, status, write_json
 from engine.schema import MLFLOW_STATUS
 from lthtui.launch.backends import local
@@ -64,9 +64,13 @@ def needs(directory: RunDirectory) -> bool:
 
 
 def _needs(directory: RunDirectory) -> bool:
-    noted = link.read(directory)
-    settled = noted.settled if noted else None
-    told = noted is not None and link.complete(directory, noted)
+    linked = link.read(directory)
+    settled = linked.settled if linked else None
+    told = (
+        linked is not None
+        and link.complete(directory, linked)
+        and noted.read(directory).newest <= linked.noted
+    )
     if told and settled and settled.status in _LAST and settled.attempt >= _newest(directory):
         return False
     if not directory.events_file.exists() or not _tracked(directory) or given_up(directory):
@@ -92,11 +96,11 @@ def unattended(directory: RunDirectory) -> bool:
 def given_up(directory: RunDirectory) -> str | None:
     """Why MLflow was not told of a run's end, if that was given up within the last day."""
     try:
-        noted = GivenUp.model_validate_json(_note(directory).read_bytes())
+        found = GivenUp.model_validate_json(_note(directory).read_bytes())
     except (OSError, ValidationError):
         return None
-    same = (noted.attempt, noted.size) == (_newest(directory), _size(directory))
-    return noted.message if same and abs(time.time() - noted.time) < PATIENCE else None
+    same = (found.attempt, found.size) == (_newest(directory), _size(directory))
+    return found.message if same and abs(time.time() - found.time) < PATIENCE else None
 
 
 def candidates(root: Path) -> Iterator[RunDirectory]:

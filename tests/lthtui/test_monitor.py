@@ -76,6 +76,10 @@ def test_the_object_of_a_run_has_every_field(make):
         "also_controls": [],
         "extends": None,
         "error": None,
+        "note": "",
+        "display_name": None,
+        "archived": False,
+        "tags": {},
     }
     assert facts.items() <= found.items()
     assert found["winning"] == {

@@ -1,0 +1,218 @@
+"""Commands about what people note of runs: note, tag, rename, archive."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine import schema
+from engine.errors import UsageError
+from engine.rundir import RunDirectory
+from lthtui import overrides, runnames, settings
+from lthtui.commands import Root
+from lthtui.text import clean, clean_line
+
+if TYPE_CHECKING:
+    from lthtui.notes import Notes, Subject
+
+NAMED = "Any unique part of a run's id, NAME-s0, @last, or a NAME, for all its seeds"
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="Any unique part of a run's id, NAME-s0, @last, or MLflow's id."
+    ),
+]
+Runs = Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help=f"{NAMED}.")]
+Experiment = Annotated[
+    str | None, typer.Option(metavar="NAME", help="All runs of an experiment instead.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the app."""
+    for command in (note, tag, rename, archive):
+        app.command()(command)
+
+
+def note(
+    run: Run,
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]...", help="Markdown; `-` reads it from standard input."),
+    ] = None,
+    append: Annotated[
+        bool, typer.Option("--append", "-a", help="Add a paragraph to the note there is.")
+    ] = False,
+    root: Root = None,
+) -> None:
+    """Note something of a run, which MLflow shows as its description.
+
+    Without TEXT an editor ($VISUAL or $EDITOR) opens on the note; away from a terminal, the note is
+    written to standard output.
+    """
+    from lthtui import notes
+
+    folder = settings.root(root)
+    subject = _one(folder, run)
+    before = _read(subject).note
+    if text:
+        said = sys.stdin.read() if text == ["-"] else " ".join(text)
+        after = f"{before}\n\n{said}" if append and before else said
+    elif sys.stdin.isatty() and sys.stdout.isatty():
+        after = _edited(subject, before)
+    else:
+        typer.echo(clean(before, notes.VALUE), nl=bool(before))
+        return
+    after = notes.checked(after.rstrip(), "the note")
+    if after == before:
+        _say("the note is as it was")
+        return
+    _change(
+        folder,
+        [subject],
+        {schema.NOTE: after or None},
+        "noted" if after else "has no note any more",
+    )
+
+
+def tag(
+    arguments: Annotated[
+        list[str],
+        typer.Argument(metavar="[RUN]... [KEY=VALUE]...", help=f"{NAMED}; and tags to set."),
+    ],
+    remove: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="Remove a tag; may be repeated.")
+    ] = None,
+    experiment: Experiment = None,
+    root: Root = None,
+) -> None:
+    """Tag runs, or show their tags; they are those of MLflow's own pages."""
+    from lthtui import notes
+
+    words, pairs = overrides.separate(arguments)
+    changes = notes.tags_of(pairs, remove or ())
+    folder = settings.root(root)
+    chosen = _chosen(folder, words, experiment)
+    if changes:
+        _change(folder, chosen, changes, "tagged" if pairs else "untagged")
+        return
+    for one in chosen:
+        for key, value in _read(one).tags.items():
+            typer.echo(clean_line(f"{_id(one)}  {key}={value}", notes.VALUE))
+
+
+def rename(
+    run: Run,
+    name: Annotated[str, typer.Argument(help="What lists show; '' for the run's own name again.")],
+    root: Root = None,
+) -> None:
+    """Give a run a name to show; its id stays, and still names it in commands."""
+    from lthtui import notes
+
+    folder = settings.root(root)
+    subject = _one(folder, run)
+    name = notes.checked(" ".join(name.split()), "the name", notes.KEY)
+    if not name and not isinstance(subject, RunDirectory):
+        raise UsageError(f"{run} has no folder, and so no name of its own; give it one")
+    what = f"is shown as {name}" if name else "has its own name again"
+    _change(folder, [subject], {schema.NAME: name or None}, what)
+
+
+def archive(
+    names: Runs = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Have lists show them again.")] = False,
+    experiment: Experiment = None,
+    root: Root = None,
+) -> None:
+    """Have lists and the app leave runs out; `lthtui list --archived` shows them."""
+    folder = settings.root(root)
+    chosen = _chosen(folder, names or (), experiment)
+    value = None if undo else "true"
+    _change(folder, chosen, {schema.ARCHIVED: value}, "is listed again" if undo else "archived")
+
+
+def chosen_folders(
+    root: Path, names: Sequence[str], experiment: str | None, among: str = "runs"
+) -> list[RunDirectory]:
+    """The runs that a command names, or those of an experiment.
+
+    Raises:
+        UsageError: none are named, or in two ways at once, or they are not there.
+    """
+    if bool(names) == (experiment is not None):
+        raise UsageError("name runs, or give --experiment NAME")
+    if names:
+        found = [run for word in names for run in runnames.seeds(root, word, among)]
+        return [*{run.run_id: run for run in found}.values()]
+    runs = [run for run in runnames.every(root, among) if runnames.experiment(run) == experiment]
+    if not runs:
+        raise UsageError(f"no run of an experiment '{clean_line(experiment or '')}' in {root}")
+    return runs
+
+
+def _chosen(root: Path, names: Sequence[str], experiment: str | None) -> list[Subject]:
+    """As `chosen_folders`, but also runs that only the store knows, if they are named."""
+    from lthtui import notes
+
+    if experiment is not None or not names:
+        return [*chosen_folders(root, names, experiment)]
+    return notes.find(root, names, runnames.seeds)
+
+
+def _one(root: Path, name: str) -> Subject:
+    """The one run that is meant."""
+    from lthtui import notes
+
+    def alone(root: Path, word: str) -> list[RunDirectory]:
+        return runnames.find(root, [word])
+
+    return notes.find(root, [name], alone)[0]
+
+
+def _read(subject: Subject) -> Notes:
+    from lthtui import notes
+    from lthtui.commands.tickets import ask
+
+    return notes.fetch(subject, ask)
+
+
+def _edited(subject: Subject, before: str) -> str:
+    """The note as an editor leaves it.
+
+    Raises:
+        UsageError: there is no editor, or somebody else changed the note meanwhile.
+    """
+    from lthtui import editing
+
+    after = editing.edited(before, "note.md")
+    if after != before.rstrip() and _read(subject).note != before:
+        file = Path(f"note-{_id(subject)}.md").absolute()
+        file.write_text(after)
+        raise UsageError(f"somebody else changed the note meanwhile; yours is in {file}")
+    return after
+
+
+def _change(
+    root: Path, subjects: Sequence[Subject], tags: Mapping[str, str | None], what: str
+) -> None:
+    """Change tags, say so of each run, and say what MLflow has to be told later."""
+    from lthtui import notes
+    from lthtui.commands.tickets import ask
+
+    notes.change(root, subjects, tags)
+    for subject in subjects:
+        typer.echo(clean_line(f"{_id(subject)} {what}", 1000))
+    for why in notes.tell(subjects, ask).values():
+        _say(f"kept here; MLflow is told later: {why}")
+
+
+def _id(subject: Subject) -> str:
+    return subject.run_id or getattr(subject, "mlflow_run_id", "")
+
+
+def _say(message: str) -> None:
+    typer.echo(clean(message), err=True)

@@ -1,0 +1,251 @@
+"""What people noted of runs: a note, a name to show, tags, archived; read and changed.
+
+In MLflow all of these are tags, which people edit there as well. `engine.noted` says which counts.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine import link, noted, schema
+from engine.errors import StoreError, UsageError
+from engine.rundir import RunDirectory, Status, status
+from lthtui import identity, runnames
+from lthtui.launch import entries, owner
+from lthtui.records import RunSummary
+from lthtui.store import Store
+from lthtui.text import clean_line
+
+KEY, VALUE = 250, 8000  # characters that MLflow takes; it cuts longer values without a word
+PROGRAMS = ("lthtui.", "mlflow.")  # begin the tags that programs write for themselves
+Ask = Callable[[Sequence[str]], dict[str, Any]]
+Subject = RunDirectory | RunSummary  # a run with a folder, or one that only the store knows
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What people noted of one run; not cleaned.
+
+    Attributes:
+        note: Markdown; empty where there is only the one that MLflow's run began with.
+        name: to show instead of the run's own; empty where nobody gave it one.
+        archived: whether lists leave it out.
+    """
+
+    note: str = ""
+    name: str = ""
+    archived: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @classmethod
+    def of(cls, tags: Mapping[str, str], run_id: str = "") -> Notes:
+        """Read the tags of a run in MLflow; `run_id` is that of its folder, if it has one."""
+        note, name = tags.get(schema.NOTE, ""), tags.get(schema.NAME, "")
+        return cls(
+            note="" if schema.is_about(note) else note,
+            name="" if name == schema.display_name(run_id) else name,
+            archived=tags.get(schema.ARCHIVED) == "true",
+            tags={key: tags[key] for key in sorted(tags) if not key.startswith(PROGRAMS)},
+        )
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """As the JSON object of a run shows it."""
+        return {
+            "note": self.note,
+            "display_name": self.name or None,
+            "archived": self.archived,
+            "tags": dict(self.tags),
+        }
+
+
+class Book:
+    """What people noted of all runs of a root. Runs of a server: what was changed here."""
+
+    def __init__(self, root: Path) -> None:
+        self._store = Store(root)
+        self._version: object = None
+        self._tags: dict[str, dict[str, str]] = {}
+
+    def refresh(self) -> None:
+        """Read the store again if it has changed; if it can't be read, what is known stays."""
+        try:
+            version = self._store.version()
+            if version != self._version:
+                self._tags = self._store.tags()
+                self._version = version
+        except StoreError:  # which whoever shows the store's own runs tells of
+            return
+
+    def of(self, run: RunDirectory) -> Notes:
+        """What people noted of a run."""
+        tags = self._tags.get(run.run_id)
+        return Notes.of(noted.read(run).over(_asked(run) if tags is None else tags), run.run_id)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
+
+
+def read(run: RunDirectory) -> Notes:
+    """What people noted of one run, as of now."""
+    book = Book(run.root)
+    book.refresh()
+    try:
+        return book.of(run)
+    finally:
+        book.close()
+
+
+def fetch(subject: Subject, ask: Ask) -> Notes:
+    """What people noted of one run; that of a server is asked, unless it is out of reach."""
+    if isinstance(subject, RunSummary):
+        return Notes.of(subject.tags)
+    linked = link.read(subject)
+    if linked is None or linked.tracking_uri.startswith("sqlite:"):
+        return read(subject)
+    told = ask(["note", str(subject.path)])["runs"].get(subject.run_id, {})
+    tags = told.get("tags")
+    return Notes.of(tags, subject.run_id) if tags is not None else read(subject)
+
+
+def change(root: Path, subjects: Sequence[Subject], tags: Mapping[str, str | None]) -> None:
+    """Set tags of runs by their names in MLflow, or remove those that are None.
+
+    What is changed of a run with a folder is only kept there; see `tell`.
+
+    Raises:
+        UsageError: the root belongs to somebody else.
+        Foreign: a run's file of notes is damaged.
+        StoreError: a run that only the store knows cannot be changed there.
+        OSError: a file can't be written.
+    """
+    owner.check(root)
+    own = dict(tags)
+    with entries.locked(root):
+        for run in subjects:
+            if isinstance(run, RunDirectory):
+                if schema.NAME in tags and tags[schema.NAME] is None:  # MLflow's have some name
+                    own[schema.NAME] = schema.display_name(run.run_id)
+                noted.change(run, own)
+    stored = [one.mlflow_run_id for one in subjects if isinstance(one, RunSummary)]
+    if stored:
+        store = Store(root)
+        for mlflow_run_id in stored:
+            store.set_tags(mlflow_run_id, tags)
+        store.close()
+
+
+def tell(subjects: Sequence[Subject], ask: Ask) -> dict[str, str]:
+    """Tell MLflow what was changed of runs with a folder; by run id, why that has to wait.
+
+    The worker of a run that is running tells MLflow by itself, as does whatever brings over a run
+    that MLflow does not have yet.
+    """
+    runs = [one for one in subjects if isinstance(one, RunDirectory) and link.read(one)]
+    there = [run for run in runs if status(run) != Status.RUNNING]
+    if not there:
+        return {}
+    report = ask(["note", *(str(run.path) for run in there)])
+    why = {str(run): clean_line(str(said), 1000) for run, said in report["failed"].items()}
+    for run, done in report["runs"].items():
+        if done["tags"] is None:
+            why[run] = f"it does not have the run; `lthtui sync {clean_line(run)}`"
+    return why
+
+
+def tags_of(changes: Iterable[str], remove: Iterable[str] = ()) -> dict[str, str | None]:
+    """Read `key=value` of people's own tags, and which to remove.
+
+    Raises:
+        UsageError: a tag is a program's, or none that MLflow takes.
+    """
+    found: dict[str, str | None] = {}
+    for text in changes:
+        key, _, value = text.partition("=")
+        found[_checked(key)] = checked(value, f"tag {clean_line(key)}")
+    return {**found, **{_checked(key): None for key in remove}}
+
+
+def checked(text: str, what: str, limit: int = VALUE) -> str:
+    """A note or value, if MLflow takes it whole.
+
+    Raises:
+        UsageError: it is too long, or no text.
+    """
+    if len(text) > limit:
+        raise UsageError(f"{what}: {len(text):,} characters; MLflow takes {limit:,} at most")
+    if "\0" in text or any("\ud800" <= one <= "\udfff" for one in text):
+        raise UsageError(f"{what}: it holds bytes that are no text; write it in UTF-8")
+    return text
+
+
+def find(
+    root: Path, words: Iterable[str], means: Callable[[Path, str], Sequence[RunDirectory]]
+) -> list[Subject]:
+    """The runs that are meant, each once.
+
+    Args:
+        means: finds the runs with a folder that a word means; others are found by their name in
+            MLflow, or the first digits of their id there.
+
+    Raises:
+        UsageError: a word means none.
+    """
+    found: dict[str, Subject] = {}
+    for word in words:
+        try:
+            found.update((run.run_id, run) for run in means(root, word))
+        except UsageError:
+            stored = _stored(root, word)
+            if stored is None:
+                raise
+            found[stored.mlflow_run_id] = stored
+    return [*found.values()]
+
+
+def _stored(root: Path, word: str) -> RunSummary | None:
+    """The run without a folder that is meant by its name, or by the first digits of its id."""
+    store = Store(root)
+    try:
+        known = {run.run_id for run in runnames.every(root)}
+        runs = [one for one in store.runs() if one.run_id not in known]
+    except StoreError:
+        return None
+    finally:
+        store.close()
+    by_id = re.fullmatch(r"[0-9a-f]{6,32}", word) is not None
+    meant = [
+        one for one in runs if one.name == word or (by_id and one.mlflow_run_id.startswith(word))
+    ]
+    return meant[0] if len(meant) == 1 else None
+
+
+def _asked(run: RunDirectory) -> dict[str, str]:
+    """The tags that a run's spec gives it, which MLflow will get."""
+    try:
+        tags = identity.read(run).asked.get("tags", {})
+    except (OSError, ValueError):
+        return {}
+    return {str(key): str(value) for key, value in tags.items()}
+
+
+def _checked(key: str) -> str:
+    shown = clean_line(key)
+    if key.startswith(PROGRAMS):
+        raise UsageError(
+            f"tag {shown}: names that begin with {' or '.join(PROGRAMS)} are written by programs;"
+            " `lthtui note`, `rename` and `archive` change those that are yours"
+        )
+    plain = re.fullmatch(r"[\w.:/ -]+", key) and posixpath.normpath("/" + key)[1:] == key
+    if not plain or key != key.strip() or len(key) > KEY:
+        raise UsageError(
+            f"tag '{shown}': MLflow takes letters, digits and `_ . : / -` within a name, {KEY}"
+            " characters at most; write key=value"
+        )
+    return key
