@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from statistics import mean, stdev
+from statistics import fmean as mean
+from statistics import stdev
 
 from lthtui import baseline
 from lthtui.runview import LevelView, RunView, scored

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import mean, stdev
+from statistics import fmean as mean
 from typing import Literal, get_args
 
 from engine.errors import did_you_mean
@@ -236,8 +236,14 @@ def _spread(field: Field, figures: Sequence[float], whole: int) -> str:
     """Mean ± sample deviation, with their number if it is not `whole`."""
     text = show(field, mean(figures))
     if len(figures) > 1 and all(map(math.isfinite, figures)):
-        text += f"±{_deviation(field, stdev(figures))}"
+        text += f"±{_deviation(field, deviation(figures))}"
     return text if len(figures) == whole else f"{text} ({len(figures)})"
+
+
+def deviation(figures: Sequence[float]) -> float:
+    """The sample deviation of two numbers or more; many times faster than the library's."""
+    middle = mean(figures)
+    return math.sqrt(math.fsum((one - middle) ** 2 for one in figures) / (len(figures) - 1))
 
 
 def _deviation(field: Field, value: float) -> str:

@@ -116,7 +116,8 @@ def test_a_name_pairs_seeds_with_their_runs(root):
     for name, group in identities.items():
         (root / "runs" / name / "identity.json").write_text(
             '{"name": "x", "experiment": "x", "family": "f", "digest": "d", "seed": 0,'
-            f' "sparsifier": "s", "dataset": "d", "model": "m", "group": "{group}", "asked": {{}}, "params": {{}}}}'
+            f' "sparsifier": "s", "dataset": "d", "model": "m", "group": "{group}",'
+            ' "asked": {}, "params": {}}'
         )
     assert runnames.paired(root, "imp", 1).run_id == IDS[1]
     assert runnames.paired(root, "imp-s1", 7).run_id == IDS[1]
