@@ -54,7 +54,7 @@ def _line(canvas: Canvas, pen: Pen, plot: Plot) -> None:
     if pen.dash:
         pattern = np.array(DASHES[pen.dash], bool)
         dots *= pattern[np.arange(plot.width) % len(pattern)]
-    canvas.line(dots, packed(pen.colour), pen.index)
+    canvas.line(dots, packed(pen.colour), pen.index, pen.bright)
 
 
 def _band(canvas: Canvas, pen: Pen, plot: Plot, look: Look) -> None:
