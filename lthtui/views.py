@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lthtui import columns, fields
+from lthtui import columns, fields, state
 from lthtui.columns import DEFAULT, Heading
 from lthtui.fields import Field, Misread
 from lthtui.filtering import Filter
 from lthtui.text import clean_line
 
+SECTION = "views"  # of what is remembered
 WIDTHS = range(3, 201)  # cells that a column may be set to
 
 
@@ -55,6 +56,11 @@ class View:
         sorted_by = [order.field for order in self.order]
         return tuple(dict.fromkeys([*shown, *sorted_by, *Filter.parse(self.filter).fields]))
 
+    @property
+    def extremes(self) -> frozenset[str]:
+        """The metrics of which more than the newest value is asked for."""
+        return frozenset(one.key for one in self.fields if one.reducer != "last")
+
     def dump(self) -> dict[str, Any]:
         """As JSON, for `load`."""
         return {
@@ -76,6 +82,20 @@ class View:
             hide_constant=found.get("hide_constant") is True,
             folded=frozenset(_texts(found.get("folded"))),
         )
+
+
+def recall(experiment: str) -> View:
+    """The view of an experiment as it was left; that of all of them has an empty name."""
+    return View.load(state.get(SECTION, experiment))
+
+
+def remember(experiment: str, view: View) -> None:
+    """Keep the view of an experiment for later sessions.
+
+    Raises:
+        OSError: the file of what is remembered cannot be written.
+    """
+    state.put(SECTION, experiment, None if view == View() else view.dump())
 
 
 def orders(text: str, known: Collection[str] | None = None) -> tuple[Order, ...]:
