@@ -73,22 +73,27 @@ class Desk:
         """Read and plan a spec."""
         from engine.errors import LthError
         from lthtui import specfiles
+        from lthtui.sources import Patience
 
         try:
-            expansion = specfiles.expand(path)
+            expansion = specfiles.expand(path, patience=Patience())
         except LthError as error:
             return Checked(clean(str(error)))
-        return Checked(clean(_plan(expansion)), len(expansion.runs))
+        return Checked(clean(_plan(expansion)), len(expansion.runs) + len(expansion.later))
 
     def submit(self, path: str) -> str:
-        """Queue all runs of a spec; say what became of them."""
+        """Queue all runs of a spec, some until their tickets are there; say what became of them."""
         from lthtui import layouts, specfiles
+        from lthtui.commands import awaiting
         from lthtui.commands.tickets import ask
         from lthtui.launch import queue
+        from lthtui.sources import Patience
 
-        expansion = specfiles.without_search(specfiles.expand(path))
+        expansion = specfiles.without_search(specfiles.expand(path, patience=Patience()))
         layouts.check([expansion], ask, lambda message: None)
-        return _became(queue.submit(self.root, [run.spec for run in expansion.runs]))
+        submitted = queue.submit(self.root, [run.spec for run in expansion.runs])
+        left = awaiting.leave_runs(self.root, expansion.later, queue.NOW)
+        return _became(submitted, len(left))
 
     def stop(self, run_ids: Sequence[str]) -> str:
         """Stop runs; return once they have ended, with what to say about it."""
@@ -135,7 +140,7 @@ def _plan(expansion: Expansion) -> str:
     """What the runs of a spec will do, a few lines for each group of seeds."""
     from lthtui.planning import groups
 
-    lines = [f"{expansion.source}: {_runs(len(expansion.runs))}", ""]
+    lines = [f"{expansion.source}: {_runs(len(expansion.runs) + len(expansion.later))}", ""]
     for group in groups(expansion.runs):
         spec, plan, images = group.first.spec, group.first.plan, group.first.images
         lines += [
@@ -147,6 +152,10 @@ def _plan(expansion: Expansion) -> str:
             f"  seeds {', '.join(str(run.spec.seed) for run in group.runs)}",
             "",
         ]
+    lines += [
+        f"{one.spec.name}-s{one.spec.seed} starts after {', '.join(one.after)}"
+        for one in expansion.later
+    ]
     return "\n".join([*lines, *(f"note: {note}" for note in expansion.notes)]).rstrip()
 
 
@@ -165,8 +174,8 @@ def _levels(densities: Sequence[float | None]) -> str:
     return f"{count}, {percent(first)} to {percent(last)} of the weights"
 
 
-def _became(submitted: Sequence[Submitted]) -> str:
-    """Say what became of submitted runs."""
+def _became(submitted: Sequence[Submitted], left: int = 0) -> str:
+    """Say what became of submitted runs, and that some were left for later."""
     words = {
         "new": "queued",
         "resumed": "queued again",
@@ -175,6 +184,7 @@ def _became(submitted: Sequence[Submitted]) -> str:
     }
     counts: Counter[str] = Counter(one.action for one in submitted)
     said = [f"{_runs(counts[action])} {word}" for action, word in words.items() if counts[action]]
+    said += [f"{_runs(left)} to be queued once other runs have finished"] if left else []
     return ", ".join(said) or "nothing to do"
 
 

@@ -17,7 +17,7 @@ from engine.errors import UsageError
 from engine.rundir import Status, status
 from lthtui import lookout
 from lthtui.desk import Desk
-from lthtui.launch import lease, queue
+from lthtui.launch import later, lease, queue
 from lthtui.records import RunSummary, TicketRecord, curve
 from lthtui.runview import view
 from lthtui.yamlfile import FileError
@@ -65,6 +65,21 @@ def test_what_the_shapes_of_the_network_rule_out_is_not_queued(stage, desk, monk
     with pytest.raises(FileError, match=r"play.yaml:4:35: matches no weights"):
         desk.submit(path)
     assert stage.runs() == []
+
+
+def test_a_spec_whose_tickets_are_not_there_yet_waits_for_them(stage, desk, monkeypatch):
+    monkeypatch.setenv("LTHTUI_ROOT", str(stage.root))
+    monkeypatch.setattr(lease, "ensure", lambda root: None)
+    desk.submit(desk.specs()[0])
+    first, second = sorted((run.run_id for run in stage.runs()), key=lambda name: name[-2:])
+    again = desk._specs / "again.yaml"
+    again.write_text(SPEC + "sparsifier: {name: ticket, source: play}\n")
+    found = desk.check(str(again))
+    assert found.runs == 2 and f"again-s1 starts after {second}" in found.text
+    assert desk.submit(str(again)) == "2 runs to be queued once other runs have finished"
+    waiting = {one.name: one.after for one in later.read(stage.root)}
+    assert waiting == {"run-of-again-s0": (first,), "run-of-again-s1": (second,)}
+    assert len(stage.runs()) == 2
 
 
 def test_stop_and_resume(stage, desk):
