@@ -17,6 +17,7 @@ from lthtui.commands import (
     doctor,
     extend,
     gc,
+    looking,
     notes,
     queue,
     runs,
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-ABOUT_RUNS = (runs, queue, controls, extend, search, compare, notes)
+ABOUT_RUNS = (runs, looking, queue, controls, extend, search, compare, notes)
 for group in (specs, *ABOUT_RUNS, tickets, store, gc, doctor):
     group.register(app)
 
