@@ -70,8 +70,8 @@ def _legend(
         )
     entries = [_entry(chart, pen, view, read, look) for pen in named]
     base = against(chart, view) if read else ""
-    if base and base != chart.baseline_label:
-        entries.insert(0, [(look.say(f"Δ {base}"), look.style(look.label))])
+    if base:
+        entries.insert(0, [(look.say(f"vs {base}"), look.style(look.label))])
     marks = [mark for pen in drawn for mark in pen.series.marks]
     if marks and chart.marks_label:
         glyph = (look.say(marks[0][2]), look.style(look.text, bold=True))

@@ -17,7 +17,10 @@ from lthtui.charts.ticks import Unit
 LETTERS = "*o+x#%="
 POINTS = "●■▲○□△◇"
 SWATCHES = ("━━", "╍╍", "┅┅")  # solid, dashed, dotted
-_ASCII = str.maketrans("│┤└┈╌━╍┅░◆✗▲▼…–±·Δ" + POINTS, "|+'.-=-.:@x^v~-+.d" + "*#^o#^o")
+_ASCII = {
+    **str.maketrans("│┤└┈╌━╍┅░◆✗▲▼…–·" + POINTS, "|+'.-=-.:@x^v~-." + "*#^o#^o"),
+    ord("±"): "+-",
+}
 
 Span = tuple[float, float]
 

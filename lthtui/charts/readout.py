@@ -97,6 +97,15 @@ def step(chart: Chart, view: View, plot: Plot, by: int) -> float | None:
     return float(columns[at])
 
 
+def snap(chart: Chart, view: View, plot: Plot, x: float) -> float:
+    """The x of the point that is nearest on screen; itself where there are no points."""
+    stops = _stops(chart, view, plot)
+    shares = plot.x.place(stops)
+    if not np.isfinite(shares).any():
+        return x
+    return float(stops[np.nanargmin(np.abs(shares - plot.x.share(x)))])
+
+
 def _stops(chart: Chart, view: View, plot: Plot) -> Floats:
     """Where a cross-hair can stand: at points of the series in focus, or of all."""
     named = [one for one in chart.series if not one.faint] or list(chart.series)

@@ -12,6 +12,7 @@ from lthtui.charts.canvas import Row
 from lthtui.charts.model import Chart, Look, Span, View
 from lthtui.charts.panel import How, Panel, XName
 from lthtui.charts.plot import Plot
+from lthtui.charts.readout import snap
 from lthtui.charts.render import draw
 from lthtui.charts.spread import BANDS
 
@@ -203,6 +204,7 @@ class Viewer:
             start, view, plot, box = self._pressed
             if cell == start:
                 x, y = plot.at(*cell)
+                x = snap(self.chart, self.view, plot, x)
                 self.view = replace(self.view, cursor=x, pointer=y)
             elif box:
                 self.view = window.box(view, plot.at(*start), plot.at(*cell))
