@@ -20,9 +20,8 @@ from engine.errors import StoreAway, StoreDenied, StoreError
 
 ANSWER_BYTES, ANSWER_SECONDS = 2**28, 300.0
 LONGEST_LATER = 3600.0  # seconds that a server may ask us to stay away
-TOKEN, USERNAME, PASSWORD = (
-    f"MLFLOW_TRACKING_{name}" for name in ("TOKEN", "USERNAME", "PASSWORD")
-)
+_PREFIX = "MLFLOW_TRACKING_"
+TOKEN, USERNAME, PASSWORD = (f"{_PREFIX}{name}" for name in ("TOKEN", "USERNAME", "PASSWORD"))
 _FILES = "/mlflow-artifacts/"
 _DENIED = (401, 403, 407)
 _AWAY = (404, 408, 425, 429)  # and 500 to 599; a missing run is a 404 in JSON, which passes
@@ -36,6 +35,39 @@ def guard(address: str) -> None:
     _known.add(_place(address))
     if not hasattr(HTTPAdapter.send, "unguarded"):
         setattr(HTTPAdapter, "send", _guarded(HTTPAdapter.send))  # noqa: B010 as mypy wants it
+
+
+def greet(address: str, patience: float) -> None:
+    """Ask a server for next to nothing, with our credentials, to see whether it answers us.
+
+    Args:
+        patience: seconds to wait for a connection, and between two parts of the answer.
+
+    Raises:
+        StoreDenied: it refuses our credentials, or asks for some.
+        StoreAway: it does not answer as MLflow does.
+    """
+    import requests
+
+    guard(address)
+    token, user, password = (os.environ.get(name, "") for name in (TOKEN, USERNAME, PASSWORD))
+
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """As MLflow's client does; nothing is taken from a file."""
+        if user and password:
+            return requests.auth.HTTPBasicAuth(user, password)(request)
+        if token:
+            request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    insecure = os.environ.get(f"{_PREFIX}INSECURE_TLS", "").lower() in ("true", "1")
+    requests.get(
+        f"{address.rstrip('/')}/api/2.0/mlflow/experiments/search",
+        params={"max_results": 1},
+        auth=sign,
+        timeout=patience,
+        verify=os.environ.get(f"{_PREFIX}SERVER_CERT_PATH") or not insecure,
+    )
 
 
 def reason(error: BaseException) -> StoreError | None:

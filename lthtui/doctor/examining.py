@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from engine.errors import LthError
-from lthtui.doctor import disk, machine, program, queued, runs, store
+from lthtui.doctor import disk, machine, program, queued, runs, servers, store
 from lthtui.doctor.findings import Case, Check, Finding, Severity
 
 
@@ -15,6 +15,7 @@ def examine(case: Case) -> list[Finding]:
         machine.check,
         disk.check,
         store.check,
+        servers.check,
         runs.check,
         queued.check,
         program.check,

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from engine import link
 from engine.errors import LthError
 from engine.rundir import RunDirectory, Status, status
 from lthtui import identity, runnames
@@ -27,7 +28,7 @@ class Finding:
     """One thing that was looked at.
 
     Attributes:
-        topic: `devices`, `clock`, `disk`, `store`, `runs`, `queue` or `program`.
+        topic: `devices`, `clock`, `disk`, `store`, `servers`, `runs`, `queue` or `program`.
         remedy: the command that helps; empty where nothing is wrong.
         repair: does what is safe, and says what it did; None where a person has to.
     """
@@ -78,3 +79,11 @@ def tracking(run: RunDirectory) -> str:
         return str(identity.read(run).asked.get("tracking", "local"))
     except (OSError, ValueError):
         return "off"
+
+
+def behind(run: RunDirectory) -> bool:
+    """Whether MLflow has been told less of a run at rest than its journal has."""
+    if not run.events_file.exists():
+        return False
+    noted = link.read(run)
+    return noted is None or not link.complete(run, noted)

@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from engine import link, schema, storefile
+from engine import schema, storefile
 from engine.errors import LthError
 from engine.rundir import RunDirectory, Status, stalled
 from engine.storefile import STORE
-from lthtui.doctor import sources
-from lthtui.doctor.findings import Case, Finding, Severity, named, tracking
+from lthtui.doctor import damage, sources
+from lthtui.doctor.findings import Case, Finding, Severity, behind, named, tracking
 
 EPOCH = b'"kind":"epoch_ended"'
 _RUNNING = """
@@ -32,6 +32,7 @@ def check(case: Case) -> Iterator[Finding]:
     """Look at every run, and at what MLflow says of it."""
     yield from _counted(case)
     yield from _folders(case)
+    yield from damage.check(case)
     yield from sources.check(case)
     lost = [run for run, state in case.runs if state == Status.LOST]
     if lost:
@@ -109,14 +110,10 @@ def _known(root: Path) -> tuple[dict[str, str], dict[str, int]]:
 
 
 def _lacks(run: RunDirectory, epochs: dict[str, int]) -> bool:
-    """Whether MLflow has less of a run at rest than its journal, as far as can be seen here."""
-    where = tracking(run)
-    if not run.events_file.exists() or where == "off":
+    """Whether the local store has less of a run at rest than its journal."""
+    if tracking(run) != "local" or not run.events_file.exists():
         return False
-    noted = link.read(run)
-    if noted is None or not link.complete(run, noted):
-        return True
-    return where == "local" and epochs.get(run.run_id, 0) < _epochs(run)
+    return behind(run) or epochs.get(run.run_id, 0) < _epochs(run)
 
 
 def _epochs(run: RunDirectory) -> int:

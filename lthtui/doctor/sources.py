@@ -61,11 +61,13 @@ def _point(root: Path, runs: Sequence[RunDirectory]) -> str:
 
     with entries.locked(root):
         for run in runs:
-            _write(run, replaced(run.spec(), found))
+            write(run, replaced(run.spec(), found))
     return f"{len(runs)} run(s) read their tickets in {root} now"
 
 
-def _write(run: RunDirectory, spec: RunSpec) -> None:
+def write(run: RunDirectory, spec: RunSpec) -> None:
+    """Replace a run's spec; its file keeps its time, which says when the run was made."""
+    made = run.spec_file.stat()
     aside = run.path / f".spec.yaml.{os.getpid()}.tmp"
     try:
         with aside.open("w") as file:
@@ -73,6 +75,7 @@ def _write(run: RunDirectory, spec: RunSpec) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.chmod(0o600)
+        os.utime(aside, ns=(made.st_atime_ns, made.st_mtime_ns))
         aside.replace(run.spec_file)
     finally:
         aside.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import time
@@ -22,6 +23,7 @@ from engine.spec import RunSpec
 from lthtui import identity, specfiles
 
 TOTAL = 100_000
+TICKET_BYTES = 1000
 FLOPS = 3e6  # of the dense network, for one image
 BEGAN = 1_790_000_000.0  # when the clock of these runs starts
 
@@ -146,8 +148,7 @@ class FakeRun:
             )
         )
         ticket = f"levels/{level:02d}/ticket.safetensors"
-        (self.directory.path / ticket).parent.mkdir(parents=True, exist_ok=True)
-        (self.directory.path / ticket).touch()
+        self.keep(level, bytes(TICKET_BYTES))
         self._append(
             TicketSaved(
                 **at,
@@ -156,9 +157,20 @@ class FakeRun:
                 total=TOTAL,
                 sha256="0" * 64,
                 path=ticket,
-                bytes=1000,
+                bytes=TICKET_BYTES,
             )
         )
+
+    def keep(self, level: int, ticket: bytes | None) -> None:
+        """Have a level's folder hold a ticket, or none."""
+        file = self.directory.level(level) / "ticket.safetensors"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if ticket is None:
+            file.unlink(missing_ok=True)
+        else:
+            file.write_bytes(ticket)
+        body = {"files": {} if ticket is None else {file.name: "0" * 64}, "meta": {}}
+        file.with_name("manifest.json").write_text(json.dumps({"body": body, "sha256": ""}))
 
     def train(self, levels: int, epochs: int = 0) -> FakeRun:
         """Whole levels, and some epochs of the one after."""
