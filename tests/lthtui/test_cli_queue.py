@@ -113,6 +113,7 @@ def test_what_is_so_already_is_said(idle, command):
     code, (line,) = command("hold", "play-s0")
     assert code == 0 and line.startswith("play-s0 is in Slurm's own queue")
     assert not entries.find(first).hold
+    first.queue_file.unlink()
 
 
 def test_commands_take_runs_an_experiment_or_all(idle, command):

@@ -1,12 +1,15 @@
 import json
+import shutil
 import time
+from itertools import pairwise
 
 import pytest
 
 from engine.errors import UsageError
 from engine.processes import Process
-from engine.rundir import Heartbeat, Status, status, write_json
+from engine.rundir import Heartbeat, RunDirectory, Status, status, write_json
 from lthtui.launch import entries, lease, queue, waits
+from lthtui.launch.entries import Entry
 from lthtui.launch.limits import Limits
 from lthtui.launch.queue import Turn
 from lthtui.launch.turns import Turns, in_order
@@ -85,6 +88,34 @@ def test_runs_behind_a_held_one_are_stuck_with_it(stage):
     assert stuck(run).reason.endswith(f"after {first.run_id}: held; `lthtui release` lets it go")
     queue.release([first])
     assert stuck(run) is None
+
+
+def test_thousands_may_wait_in_a_row(stage, monkeypatch):
+    (first,) = stage.submit(0)
+    launch, looks = first.spec().launch, []
+    names = [first.run_id, *(f"20260101-row-aaaaaa-s{number}" for number in range(3000))]
+    with entries.locked(stage.root):
+        entries.change(first, hold=True)
+        for order, (before, name) in enumerate(pairwise(names)):
+            run = RunDirectory(stage.root / "runs" / name)
+            run.path.mkdir()
+            run.spec_file.touch()
+            text = Entry(run_id=name, order=order, after=(before,), launch=launch)
+            run.queue_file.write_text(text.model_dump_json())
+    runs = [RunDirectory(stage.root / "runs" / name) for name in names]
+    found = waits.stuck(stage.root, [runs[-1]])[names[-1]].reason
+    assert found.startswith(f"after {names[-2]} ... after {names[0]}: held; ")
+    find = entries.find
+    monkeypatch.setattr(entries, "find", lambda run: looks.append(run) or find(run))
+    reasons = waits.stuck(stage.root, reversed(runs))
+    assert len(reasons) == 3001 and len({why.reason for why in reasons.values()}) == 3001
+    assert max(len(why.reason) for why in reasons.values()) < 200
+    assert len(looks) < 5 * 3001  # and not for each of them all that are before it
+    looks.clear()
+    with pytest.raises(UsageError, match=f"{first.run_id} would wait for itself"):
+        queue.submit(stage.root, stage.specs(1, 2, 0), turn=Turn(after=(runs[-1],)))
+    assert len(looks) < 2 * 3001  # for all three
+    shutil.rmtree(stage.root)  # which is faster than to stop them
 
 
 def test_nothing_may_wait_for_itself(stage):
