@@ -31,6 +31,7 @@ FLOPS = "lthtui.flops"
 ERROR = "lthtui.error"
 NOTE = "mlflow.note.content"
 NAME = "mlflow.runName"
+USER = "mlflow.user"
 ARCHIVED = "lthtui.archived"
 NOTED = "lthtui.noted"  # the last change of those in notes.json that MLflow was told of
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import StoreError
+from engine.rundir import RunDirectory
 from lthtui import storedruns
 from lthtui.board import Board, board
 from lthtui.choosing import labelled
 from lthtui.colours import colours
 from lthtui.labels import SHORT
 from lthtui.monitor import Monitor
-from lthtui.runview import RunView, view
+from lthtui.notes import Book
+from lthtui.records import RunSummary
+from lthtui.runview import RunView, noted, view
 from lthtui.store import Store
 from lthtui.text import clean_line
 
 SHARE = 0.05  # of the time that may go into reading the store again and again
+AT_ONCE = 500  # new runs whose figures are not waited for before their names are shown
 
 
 class Lookout:
@@ -32,6 +37,10 @@ class Lookout:
         self._unreadable: set[str] = set()
         self._version: object = None
         self._next = 0.0  # when the store may be read again
+        self._unread: list[RunSummary] = []  # runs of which only the names were read so far
+        self._wanted: frozenset[str] = frozenset()
+        self._extremes: dict[str, dict[str, tuple[float, float]]] = {}  # by metric
+        self._book = Book(root)
         self._trouble = ""
         self._told: object = None
         self._board = Board()
@@ -43,6 +52,8 @@ class Lookout:
         Args:
             chosen: the run whose curves are wanted even if they have to be read from the store.
         """
+        if self._version is None:
+            self._book.refresh()
         self._look_at_folders()
         self._look_at_store(chosen)
         views = {**self._folders, **self._stored}
@@ -59,15 +70,21 @@ class Lookout:
             _ = group.rows  # made here, not in the thread that draws
         return self._board
 
+    def want(self, metrics: Iterable[str]) -> None:
+        """From the next look on, have the extremes of these metrics of runs without a folder."""
+        self._wanted = frozenset(metrics)
+
     def close(self) -> None:
         """Let go of the store."""
         self._store.close()
+        self._book.close()
 
     def _look_at_folders(self) -> None:
         for watched in self._monitor.poll():
             run = watched.run_id
             try:
-                self._folders[run] = view(watched, self._folders.get(run))
+                notes = self._book.of(watched.directory)
+                self._folders[run] = view(watched, self._folders.get(run), notes)
                 self._unreadable.discard(run)
             except Exception:  # whatever is wrong with one folder, the others are shown
                 self._folders.pop(run, None)
@@ -81,9 +98,13 @@ class Lookout:
     def _look_at_store(self, chosen: str | None) -> None:
         try:
             version = (self._store.version(), frozenset(self._monitor.runs))
-            if version != self._version and time.monotonic() >= self._next:
+            if self._unread:
+                self._read_figures()
+            elif version != self._version and time.monotonic() >= self._next:
                 self._read_store()
                 self._version = version
+            if self._wanted - self._extremes.keys():
+                self._read_extremes()
             run = self._stored.get(chosen or "")
             if run is not None and not (run.losses or run.validations):
                 self._stored[run.run_id] = storedruns.with_curves(run, self._store)
@@ -92,17 +113,53 @@ class Lookout:
             self._trouble = clean_line(str(error), 500)
 
     def _read_store(self) -> None:
+        """Read what runs there are; figures of many that are new are left to the next look."""
         began = time.monotonic()
+        if self._version is not None:
+            self._read_notes()
+        self._extremes.clear()
+        found = [run for run in self._store.runs(measured=False) if not self._has(run.run_id)]
+        self._unread = found
+        new = {storedruns.key_of(run) for run in found} - self._stored.keys()
+        if len(new) > AT_ONCE:
+            views = {storedruns.key_of(run): storedruns.view(run, ()) for run in found}
+            self._stored = {key: self._stored.get(key, one) for key, one in views.items()}
+        else:
+            self._read_figures()
+        self._next = began + (time.monotonic() - began) / SHARE
+
+    def _read_figures(self) -> None:
+        """Read what was measured in the runs that are known by name."""
+        began, runs = time.monotonic(), self._unread
         tickets = defaultdict(list)
-        for ticket in self._store.tickets():
+        for ticket in self._store.tickets() if runs else ():
             tickets[ticket.mlflow_run_id].append(ticket)
-        self._stored = {
-            storedruns.key_of(run): storedruns.view(run, tickets[run.mlflow_run_id])
-            for run in self._store.runs()
-            if not self._has(run.run_id)
-        }
-        took = time.monotonic() - began
-        self._next = began + took / SHARE
+        measured = self._store.measured() if runs else {}
+        views = {}
+        for run in runs:
+            whole = replace(run, metrics=measured.get(run.mlflow_run_id, run.metrics))
+            views[storedruns.key_of(run)] = storedruns.view(whole, tickets[run.mlflow_run_id])
+        self._stored, self._unread = views, []
+        self._read_extremes()
+        self._next = max(self._next, time.monotonic() + (time.monotonic() - began) / SHARE)
+
+    def _read_extremes(self) -> None:
+        """Give runs without a folder the extremes that are wanted."""
+        if not self._stored:
+            return
+        for key in self._wanted - self._extremes.keys():
+            self._extremes[key] = self._store.extremes(key)
+        for name, run in self._stored.items():
+            known = {k: of[run.stored] for k, of in self._extremes.items() if run.stored in of}
+            if known != run.extremes:
+                self._stored[name] = replace(run, extremes=known)
+
+    def _read_notes(self) -> None:
+        """Look again at what people noted, in MLflow, of runs with a folder."""
+        self._book.refresh()
+        for name, run in self._folders.items():
+            notes = self._book.of(RunDirectory(run.directory))
+            self._folders[name] = replace(run, **noted(notes, run.name))
 
     def _labels(self, views: Mapping[str, RunView]) -> dict[str, str]:
         """Labels for groups whose name does not do, beginning with what tells them apart."""

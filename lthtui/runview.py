@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lthtui import people
 from lthtui.text import clean_line
@@ -190,7 +190,7 @@ def view(watched: Watched, before: RunView | None = None, notes: Notes | None = 
         for index in sorted(progress.levels)
     )
     named, launch = progress.winning, watched.directory.launch()
-    made = RunView(
+    return RunView(
         run_id=clean_line(watched.run_id),
         name=clean_line(facts.name),
         experiment=clean_line(facts.experiment),
@@ -227,20 +227,21 @@ def view(watched: Watched, before: RunView | None = None, notes: Notes | None = 
         params=facts.params,
         metrics=dict(progress.metrics),
         extremes=dict(progress.extremes),
+        **noted(notes, clean_line(facts.name)),
     )
-    return noted(made, notes) if notes else made
 
 
-def noted(run: RunView, notes: Notes) -> RunView:
-    """The run with what people noted of it."""
-    name = clean_line(notes.name)
-    return replace(
-        run,
-        note=notes.note,
-        display_name="" if name == run.name else name,
-        archived=notes.archived,
-        tags=notes.tags,
-    )
+def noted(notes: Notes | None, name: str) -> dict[str, Any]:
+    """What a run called so shows of what people noted of it."""
+    if notes is None:
+        return {}
+    called = clean_line(notes.name)
+    return {
+        "note": notes.note,
+        "display_name": "" if called == name else called,
+        "archived": notes.archived,
+        "tags": notes.tags,
+    }
 
 
 def _level(level: LevelProgress, folder: Path, known: LevelView | None) -> LevelView:

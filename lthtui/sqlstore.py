@@ -7,7 +7,9 @@ with the client's answers.
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -37,6 +39,10 @@ FROM runs r JOIN experiments e USING (experiment_id)
 WHERE r.lifecycle_stage = 'active' AND e.lifecycle_stage = 'active' AND (:one IS NULL
 OR e.name = :one) ORDER BY r.start_time DESC, r.run_uuid
 """
+_LATEST = "SELECT run_uuid, key, value, is_nan FROM latest_metrics"
+_EXTREMES = """
+SELECT run_uuid, min(value), max(value) FROM metrics WHERE key = ? AND is_nan = 0 GROUP BY run_uuid
+"""
 _NAMES = (schema.RUN_ID, schema.NOTE, schema.NAME, schema.ARCHIVED, schema.NOTED)
 _PEOPLES = """
 SELECT run_uuid, key, t.value FROM tags t JOIN runs r USING (run_uuid)
@@ -46,7 +52,9 @@ AND (key NOT LIKE 'lthtui.%' AND key NOT LIKE 'mlflow.%' OR key IN (?, ?, ?, ?, 
 _TICKETS = """
 SELECT m.model_id, m.name, m.source_run_id, e.name, m.creation_timestamp_ms, m.artifact_location
 FROM logged_models m JOIN experiments e USING (experiment_id)
-WHERE m.lifecycle_stage = 'active' AND e.lifecycle_stage = 'active' AND (:one IS NULL
+LEFT JOIN runs r ON r.run_uuid = m.source_run_id
+WHERE m.lifecycle_stage = 'active' AND e.lifecycle_stage = 'active'
+AND coalesce(r.lifecycle_stage, 'active') = 'active' AND (:one IS NULL
 OR e.name = :one) ORDER BY m.creation_timestamp_ms DESC, m.model_id
 """
 
@@ -75,18 +83,37 @@ class SqlReader:
                 for table, columns in _NEEDED.items()
             )
 
-    def runs(self, experiment: str | None = None) -> list[RunSummary]:
-        """All runs, or those of one experiment; newest first."""
+    def runs(self, experiment: str | None = None, *, measured: bool = True) -> list[RunSummary]:
+        """All runs, or those of one experiment, with or without metrics; newest first."""
         with self._open() as store:
             store.execute("BEGIN")  # one moment in time for all four tables
             found = store.execute(_RUNS, {"one": experiment}).fetchall()
-            metrics = _grouped(store, "SELECT run_uuid, key, value, is_nan FROM latest_metrics")
-            params = _grouped(store, "SELECT run_uuid, key, value FROM params")
-            tags = _grouped(store, "SELECT run_uuid, key, value FROM tags")
+            metrics = _grouped(store, _LATEST) if measured else {}
+            params, tags = _texts(store, "params"), _texts(store, "tags")
         return [
-            summary(id, name or "", where, status, (start, end), metrics[id], params[id], tags[id])
+            summary(
+                id,
+                name or "",
+                where,
+                status,
+                times=(start, end),
+                metrics=metrics.get(id, {}),
+                params=params.get(id, {}),
+                tags=tags.get(id, {}),
+            )
             for id, name, where, status, start, end in found
         ]
+
+    def measured(self) -> dict[str, dict[str, float]]:
+        """By MLflow's run ids, the newest value of each metric."""
+        with self._open() as store:
+            return _grouped(store, _LATEST)
+
+    def extremes(self, key: str) -> dict[str, tuple[float, float]]:
+        """By MLflow's run ids, the smallest and the largest value of a metric that is a number."""
+        with self._open() as store:
+            found = store.execute(_EXTREMES, (key,)).fetchall()
+        return {id: (number(least), number(most)) for id, least, most in found}
 
     def tags(self) -> dict[str, dict[str, str]]:
         """By our own run ids, the tags that people may change, and what they were told of."""
@@ -163,5 +190,15 @@ def _grouped(
     """Rows of owner, key and value as a mapping per owner; numbers come with a NaN flag."""
     found: dict[str, dict[str, Any]] = defaultdict(dict)
     for owner, key, value, *nan in store.execute(query, values):
-        found[owner][key] = number(value, nan[0]) if nan else value
+        found[owner][sys.intern(key)] = number(value, nan[0]) if nan else value
     return found
+
+
+def _texts(store: sqlite3.Connection, table: str) -> dict[str, dict[str, str]]:
+    """Keys and values per run; grouped by SQLite, which is faster, and each text kept once."""
+    query = f"SELECT run_uuid, json_group_object(key, value) FROM {table} GROUP BY run_uuid"
+    return {run: json.loads(text, object_pairs_hook=_shared) for run, text in store.execute(query)}
+
+
+def _shared(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {sys.intern(key): value and sys.intern(value) for key, value in pairs}

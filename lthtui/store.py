@@ -11,7 +11,7 @@ import functools
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,27 @@ class Store:
         self._file = Path(address[10:] if local else Path(where).absolute() / "mlflow.db")
         self.uri, self._sql = f"sqlite:///{self._file}", SqlReader(self._file)
 
-    def runs(self, experiment: str | None = None) -> list[RunSummary]:
-        """All runs that were not deleted, or those of one experiment; newest first."""
+    def runs(self, experiment: str | None = None, *, measured: bool = True) -> list[RunSummary]:
+        """All runs that were not deleted, or those of one experiment; newest first.
+
+        Args:
+            measured: whether with metrics, which take as long as all else of a local store.
+        """
         with self._explained():
-            return self._reader().runs(experiment) if self._exists else []
+            return self._reader().runs(experiment, measured=measured) if self._exists else []
+
+    def measured(self) -> dict[str, dict[str, float]]:
+        """By MLflow's run ids, the metrics that `runs` left out; a server's leaves out none."""
+        with self._explained():
+            return self._reader().measured() if self._exists else {}
+
+    def extremes(self, key: str) -> dict[str, tuple[float, float]]:
+        """By MLflow's run ids, a metric's smallest and largest value; NaN is none.
+
+        Nothing of a server, which knows this only of one run at a time.
+        """
+        with self._explained():
+            return self._reader().extremes(key) if self._exists else {}
 
     def curve(self, mlflow_run_id: str, key: str, after: int | None = None) -> Curve:
         """A metric of a run, or only its steps beyond `after`; empty if there is none."""
@@ -154,7 +171,7 @@ class ClientReader:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def runs(self, experiment: str | None = None) -> list[RunSummary]:
+    def runs(self, experiment: str | None = None, *, measured: bool = True) -> list[RunSummary]:
         """See `Store.runs`."""
         names = self._experiments(experiment)
         found = _all(self._client.search_runs, experiment_ids=list(names)) if names else []
@@ -174,6 +191,14 @@ class ClientReader:
         ]
         return sorted(runs, key=lambda run: (-(run.start or 0), run.mlflow_run_id))
 
+    def measured(self) -> dict[str, dict[str, float]]:
+        """See `Store.measured`."""
+        return {}
+
+    def extremes(self, key: str) -> dict[str, tuple[float, float]]:
+        """See `Store.extremes`."""
+        return {}
+
     def curve(self, mlflow_run_id: str, key: str, after: int | None = None) -> Curve:
         """See `Store.curve`."""
         found = self._client.get_metric_history(mlflow_run_id, key)
@@ -190,6 +215,7 @@ class ClientReader:
         names = self._experiments(experiment)
         search = self._client.search_logged_models
         found = _all(search, experiment_ids=list(names)) if names else []
+        deleted = self._deleted(names) if names else set()
         made = (
             ticket(
                 model.model_id,
@@ -203,10 +229,17 @@ class ClientReader:
                 _newest(model.metrics or []),
             )
             for model in found
-            if model.experiment_id in names
+            if model.experiment_id in names and model.source_run_id not in deleted
         )
         tickets = [one for one in made if one is not None]
         return sorted(tickets, key=lambda one: (-one.created, one.model_id))
+
+    def _deleted(self, experiments: Iterable[str]) -> set[str]:
+        """Runs that were deleted; the records of their levels stay, for they can't be restored."""
+        from mlflow.entities import ViewType
+
+        where = {"experiment_ids": [*experiments], "run_view_type": ViewType.DELETED_ONLY}
+        return {run.info.run_id for run in _all(self._client.search_runs, **where)}
 
     def _experiments(self, only: str | None) -> dict[str, str]:
         found = _all(self._client.search_experiments)

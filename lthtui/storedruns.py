@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from engine import schema
 from lthtui.identity import Control
+from lthtui.notes import Notes
 from lthtui.records import Curve, RunSummary, TicketRecord
-from lthtui.runview import LevelView, RunView, best
+from lthtui.runview import LevelView, RunView, best, noted
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
@@ -36,9 +37,12 @@ def view(run: RunSummary, tickets: Sequence[TicketRecord]) -> RunView:
     named = next((ticket.level for ticket in ordered if ticket.winning), None)
     split = "test" if run.params.get("select.split") == "test" else "val"
     planned = run.tags.get(schema.LEVELS, "")
+    ended = run.end is not None and run.start is not None
+    notes = Notes.of(run.tags, run.run_id)
+    name = clean_line(run.params.get("name") or run.name or run.mlflow_run_id)
     return RunView(
         run_id=clean_line(key_of(run)),
-        name=clean_line(run.params.get("name") or run.name or run.mlflow_run_id),
+        name=name,
         experiment=clean_line(run.experiment),
         group=run.group or run.mlflow_run_id,
         family=run.tags.get(schema.FAMILY, ""),
@@ -61,6 +65,11 @@ def view(run: RunSummary, tickets: Sequence[TicketRecord]) -> RunView:
         beats_dense=_beats_dense(ordered, f"{split}_{run.params.get('select.metric', 'accuracy')}"),
         error=clean_line(run.tags.get(schema.ERROR, ""), 500),
         stored=run.mlflow_run_id,
+        user=clean_line(run.tags.get(schema.USER, "")),
+        duration=(run.end or 0.0) - (run.start or 0.0) if ended else None,
+        params=run.params,
+        metrics=run.metrics,
+        **noted(notes, name),
     )
 
 

@@ -34,6 +34,8 @@ def clean(text: str, limit: int = LINE_LIMIT) -> str:
 
 def clean_line(text: str, limit: int = 200) -> str:
     r"""Return `text` on a single line: as `clean`, with newlines as `\n` and tabs as a space."""
+    if len(text) <= limit and text.isascii() and text.isprintable():  # nearly all there is
+        return text
     return _line(text.replace("\n", "\\n").replace("\t", " "), limit)
 
 

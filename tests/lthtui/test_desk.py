@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from rundirs import FakeRun
+from staging import FINISH
 
 from engine.errors import UsageError
 from engine.rundir import Status, status
@@ -23,7 +24,6 @@ from lthtui.runview import view
 from lthtui.yamlfile import FileError
 
 SPEC = "data: {name: digits, per_class: 20, validation: 300}\nmodel: resnet20\nseeds: [0, 1]\n"
-FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ class FakeStore:
     def version(self):
         return (self.changes,)
 
-    def runs(self):
+    def runs(self, measured):
         self.reads += 1
         tags = {"lthtui.levels": "3", "lthtui.family": "f"}
         params = {"name": "digits-imp"}
@@ -168,6 +168,12 @@ class FakeStore:
             RunSummary(*ours, "FINISHED", 5.0, 9.0, {}, params, tags),
             RunSummary(*other, "KILLED", 6.0, None),
         ]
+
+    def measured(self):
+        return {"m2": {"loss": 0.5}}
+
+    def tags(self):
+        return {}
 
     def tickets(self):
         return [
@@ -216,7 +222,9 @@ def test_curves_of_a_stored_run_are_read_when_it_is_chosen(stage, desk, store):
 def test_a_folder_goes_before_the_store(stage, desk, store, monkeypatch):
     run = FakeRun(stage.root, "here").start().train(1).end("stopped")
     monkeypatch.setattr(
-        FakeStore, "runs", lambda self: [RunSummary(run.run_id, *["m"] * 4, 0, *["x"] * 4, 0, 0)]
+        FakeStore,
+        "runs",
+        lambda self, measured: [RunSummary(run.run_id, *["m"] * 4, 0, *["x"] * 4, 0, 0)],
     )
     assert [one.directory for one in desk.poll().runs.values()] == [str(run.directory.path)]
 
