@@ -130,7 +130,8 @@ def _cross(canvas: Canvas, drawn: Sequence[Pen], plot: Plot, view: View, look: L
         at = None if pen.series.faint else points.nearest(view.cursor)
         if at is not None:
             row, column = plot.row(points.y[at]), plot.column(points.x[at])
-            canvas.put(row, column, POINTS[0], packed(pen.colour, bold=True))
+            glyph = POINTS[0 if look.colour else pen.index % len(POINTS)]
+            canvas.put(row, column, glyph, packed(pen.colour, bold=True))
     column = plot.column(view.cursor)
     canvas.behind(_column(column, canvas)[::2], "│", packed(look.label))
 

@@ -17,7 +17,7 @@ from lthtui.charts.ticks import Unit
 LETTERS = "*o+x#%="
 POINTS = "●■▲○□△◇"
 SWATCHES = ("━━", "╍╍", "┅┅")  # solid, dashed, dotted
-_ASCII = {
+_ASCII: dict[int, int | str] = {
     **str.maketrans("│┤└┈╌━╍┅░◆✗▲▼…–·" + POINTS, "|+'.-=-.:@x^v~-." + "*#^o#^o"),
     ord("±"): "+-",
 }

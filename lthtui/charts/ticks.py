@@ -11,6 +11,7 @@ import numpy as np
 Unit = Literal["number", "percent", "count", "seconds", "clock"]
 Ticks = list[tuple[float, str]]
 FACTORS = (1, 2, 5, 10)
+CLOCK = (-6e10, 2.5e11)  # seconds since 1970 that calendars of four-digit years have a name for
 MINUTE, HOUR, DAY = 60, 3600, 86400
 TIMES = (
     *(1, 2, 5, 10, 15, 30),
@@ -22,6 +23,8 @@ TIMES = (
 
 def linear(low: float, high: float, most: int, unit: Unit = "number") -> Ticks:
     """At most about `most` multiples of 1, 2 or 5 times a power of ten, or of a round time."""
+    if unit == "clock" and not (CLOCK[0] <= low and high <= CLOCK[1]):
+        unit = "number"
     if unit in ("seconds", "clock") and high - low >= most:
         return _times(low, high, most, unit)
     factor, sign = (100.0, "%") if unit == "percent" else (1.0, "")
@@ -62,7 +65,7 @@ def exact(value: float, unit: Unit) -> str:
         return f"{100 * value:.2f}%"
     if unit == "seconds":
         return _span(value, 1)
-    if unit == "clock":
+    if unit == "clock" and CLOCK[0] <= value <= CLOCK[1]:
         return time.strftime("%d %b %H:%M:%S", time.localtime(value))
     if unit == "count":
         return f"{value:,.6g}" if value % 1 else f"{value:,.0f}"
