@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import sys
@@ -14,13 +15,53 @@ from pathlib import Path
 
 from waiting import wait_for
 
+from engine import events
 from engine.processes import Process
 from engine.rundir import RunDirectory, status
 from engine.spec import RunSpec
 from lthtui.launch import lease, queue, stopping
 
 FAKE = Path(__file__).parent / "fake_worker.py"
+PLAY = """\
+name: play
+data: {name: digits, per_class: 5, validation: 100}
+model: {name: resnet20, width: 4}
+sparsifier: {name: imp, rate: 0.5, levels: 1, rewind: init}
+train: {epochs: 2, batch_size: 50}
+tracking: "off"
+launch: {retries: 0, devices: cpu}
+"""
 FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
+LEVELS = {0: (1.0, 0.5, 0.4), 1: (0.5, 0.75, 0.7)}  # density, and accuracies on val and test
+
+
+def whole(beats=True):
+    """The steps of a worker that trains both levels of `PLAY`."""
+    start = {"levels": 2, "epochs": 4, "steps_per_epoch": 1, "images": {}, "subset": "x"}
+    start |= {"parameters": 9, "prunable": 8, "environment": {}}
+    emitted = [{"kind": "run_started", **start}]
+    for level, (density, val, test) in LEVELS.items():
+        counts = {"level": level, "density": density, "kept": round(8 * density), "total": 8}
+        scores = {"val_accuracy": val, "test_accuracy": test}
+        trained = {"train_loss": 0.5, "train_accuracy": 0.5, "learning_rate": 0.1}
+        emitted += [
+            {"kind": "level_started", **counts, "epochs": 2, "steps": 2},
+            {"kind": "epoch_ended", "level": level, "epoch": 2 * level + 2, "level_epoch": 2}
+            | trained
+            | {"images_per_second": 10.0},
+            {"kind": "level_ended", **counts, **scores, "epochs": 2, "seconds": 1.5},
+        ]
+    won = {"level": 1, "density": 0.5, "val_accuracy": 0.75, "test_accuracy": 0.7}
+    won |= {"ticket": "levels/01/ticket.safetensors", "beats_dense": beats}
+    emitted.append({"kind": "run_ended", "status": "finished", "winning": won})
+    assert {one["kind"] for one in emitted} <= events.KINDS.keys()
+    return [{"emit": one} for one in emitted]
+
+
+def masked(text):
+    """Output without what differs from run to run."""
+    text = re.sub(r"\d{8}-play-[0-9a-f]{6}", "ID", text)
+    return re.sub(r"\d+/s|[\d.]+ img/s", "N img/s", text)
 
 
 class Stage:
@@ -63,6 +104,9 @@ class Stage:
         """The runs that are there; one that is being made has no spec yet."""
         found = sorted((self.root / "runs").glob("*/spec.yaml"))
         return [RunDirectory(path.parent) for path in found]
+
+    def ids(self) -> list[str]:
+        return [run.run_id for run in self.runs()]
 
     def leader(self) -> Process | None:
         """The queue process, as its lease has it."""
