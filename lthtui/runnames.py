@@ -61,7 +61,7 @@ def paired(root: Path, word: str, seed: int) -> RunDirectory:
         mine = [run for run in mine if mine[1:] and _parts(run)[1] == seed] or mine
     if len(mine) == 1:
         return RunDirectory(root / "runs" / mine[0])
-    return RunDirectory(root / "runs" / _meant(known, mine, word))
+    return RunDirectory(root / "runs" / _meant(root, known, mine, word))
 
 
 def seeds(root: Path, word: str, among: str = RUNS) -> list[RunDirectory]:
@@ -80,7 +80,7 @@ def seeds(root: Path, word: str, among: str = RUNS) -> list[RunDirectory]:
         return find(root, [word], among)
     runs = [RunDirectory(root / among / run) for run in alike]
     if len({identity.read(run).group for run in runs}) > 1:
-        _meant(known, alike, word)
+        _meant(root, known, alike, word)
     newest = {_parts(run.run_id)[1]: run for run in runs}
     return [newest[seed] for seed in sorted(newest)]
 
@@ -142,18 +142,28 @@ def _one(root: Path, known: list[str], word: str, among: str) -> str:
     if word in known:
         return word
     matches = [run for run in known if _short(run) == word] or [run for run in known if word in run]
-    return _meant(known, matches, word)
+    return _meant(root, known, matches, word)
 
 
-def _meant(known: list[str], matches: list[str], word: str) -> str:
+def _meant(root: Path, known: list[str], matches: list[str], word: str) -> str:
     if len(matches) == 1:
         return matches[0]
     shown = clean_line(word)
     if not matches:
-        raise UsageError(f"no run '{shown}'{_near(known, word)}")
+        raise UsageError(f"no run '{shown}'{_so_far(root, word)}{_near(known, word)}")
     more = f"\n  and {len(matches) - SHOWN} more" if len(matches) > SHOWN else ""
     listed = "".join(f"\n  {clean_line(run)}" for run in matches[-SHOWN:])
     raise UsageError(f"'{shown}' means {len(matches)} runs; write more of the id:{listed}{more}")
+
+
+def _so_far(root: Path, word: str) -> str:
+    """That a run may be there only once a command that waits has made it."""
+    from lthtui.launch import later
+
+    waiting = [one.name for one in later.read(root)]
+    if word in waiting:
+        return " so far: it is a command that waits to make runs, as `lthtui queue` says"
+    return " so far (commands that wait may make it: `lthtui queue`)" if waiting else ""
 
 
 def _near(known: list[str], word: str) -> str:

@@ -7,7 +7,8 @@ from staging import FINISH, PLAY
 
 from engine.rundir import Status, status
 from lthtui.cli import main
-from lthtui.launch import entries, limits
+from lthtui.launch import entries, later, limits
+from lthtui.launch.later import Later
 
 DIVERGED = {"kind": "run_ended", "status": "failed", "error": "NaN", "cause": "diverged"}
 
@@ -114,6 +115,49 @@ def test_what_is_so_already_is_said(idle, command):
     assert code == 0 and line.startswith("play-s0 is in Slurm's own queue")
     assert not entries.find(first).hold
     first.queue_file.unlink()
+
+
+def test_commands_that_wait_are_held_released_and_ranked_as_runs(idle, command, capsys):
+    main(["run", "play.yaml", "-d"])
+    (run,) = idle.runs()
+    facts = {"order": 0, "user": "alice", "after": (run.run_id,), "verb": "control"}
+    for name in ("one", "two"):
+        word = Later(name=name, words=(run.run_id,), experiment="play", **facts)
+        later.leave(idle.root, word)
+    assert command("hold", "one", "play") == (0, ["one held", "play-s0 held"])
+    assert command("hold", "one") == (0, ["one was held already"])
+    assert command("priority", "5", "two") == (0, ["two has priority 5"])
+    _, (_, *lines) = command("queue")
+    assert [line.split(maxsplit=2) for line in lines] == [
+        ["play-s0", "0", "held; `lthtui release` lets it go"],
+        ["two", "5", "after play-s0"],
+        ["one", "0", "held; `lthtui release one` lets it go"],
+    ]
+    capsys.readouterr()
+    assert main(["queue", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["name"], row["hold"]) for row in rows[1:]] == [("two", False), ("one", True)]
+    assert command("release", "two", "one")[1] == [
+        "one released",
+        "two was not held; `lthtui queue` says what it waits for",
+    ]
+    assert command("hold", "--experiment", "play")[1] == ["two held", "one held"]
+    assert command("release", "--all")[1] == ["two released", "one released", "play-s0 released"]
+
+
+def test_a_run_that_a_command_has_yet_to_make_is_told_from_a_wrong_name(idle, command):
+    main(["run", "play.yaml", "-d"])
+    (run,) = idle.runs()
+    assert command("hold", "plya") == (2, ["lthtui: no run 'plya'; did you mean play-s0?"])
+    facts = {"order": 0, "user": "alice", "after": (run.run_id,), "verb": "control"}
+    later.leave(idle.root, Later(name="control-of-play-s0", words=(run.run_id,), **facts))
+    code, (line,) = command("hold", "play-reinit")
+    assert code == 2 and line.startswith(
+        "lthtui: no run 'play-reinit' so far (commands that wait may make it: `lthtui queue`); did"
+    )
+    for words in (["run", "play.yaml", "--after"], ["control"], ["show"]):
+        code, (line,) = command(*words, "control-of-play-s0")
+        assert code == 2 and "so far: it is a command that waits to make runs" in line
 
 
 def test_commands_take_runs_an_experiment_or_all(idle, command):
