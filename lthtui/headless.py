@@ -21,6 +21,7 @@ from lthtui.text import clean_line
 
 POLL = 0.1  # seconds between looks at the runs' folders
 DELIVERY = 60.0  # seconds that the queue process may take to tell MLflow what workers had not
+BRIEF = 5.0  # the same where all had ended before: nothing else is waited for
 LATER = "the queue brings the rest over into MLflow"
 CHECK = 1.0  # seconds between looks at whether somebody dispatches what waits
 
@@ -99,6 +100,7 @@ class Follower:
         try:
             with Interrupts() as interrupts:
                 self.display.update(self._monitor.poll(), self.runs)
+                patience = DELIVERY if self._waiting() else BRIEF
                 while self._waiting():
                     time.sleep(POLL)
                     if interrupts.count > len(self._stopping):
@@ -106,7 +108,7 @@ class Follower:
                     self._look_after_queue()
                     self.display.update(self._monitor.poll(), self.runs)
                 if mirrored:
-                    self._await_mlflow(interrupts)
+                    self._await_mlflow(interrupts, patience)
                 for run, why in self.stuck.items():
                     self.display.say(f"{clean_line(run)} waits: {clean_line(why.reason, 1000)}")
         finally:
@@ -129,7 +131,7 @@ class Follower:
         stuck = [one for one in known if one.status == Status.QUEUED and one.run_id in self.stuck]
         return any(one not in stuck and not one.over for one in known)
 
-    def _await_mlflow(self, interrupts: Interrupts) -> None:
+    def _await_mlflow(self, interrupts: Interrupts, patience: float) -> None:
         """Stay until MLflow knows all of what has ended; Ctrl-C leaves that to the queue."""
         behind = [one for one in self.runs.values() if one.over and mirroring.needs(one.directory)]
         if behind and self.interrupted:
@@ -137,10 +139,11 @@ class Follower:
             return
         if behind:
             self.display.say("waiting for MLflow to get the rest; Ctrl-C leaves that to the queue")
+            self._call_queue()
         began, stops = time.monotonic(), interrupts.count
         for run in behind:
             while mirroring.needs(run.directory) and interrupts.count == stops:
-                if time.monotonic() - began > DELIVERY:
+                if time.monotonic() - began > patience:
                     self.display.say(LATER)
                     return
                 self._wake_queue()
