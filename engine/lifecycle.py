@@ -70,6 +70,19 @@ def restore(directory: RunDirectory) -> dict[str, Any]:
     return {"missing": found is not None and run is None}
 
 
+def forget(directory: RunDirectory) -> dict[str, Any]:
+    """Delete the records of a trashed run's levels, which MLflow cannot restore.
+
+    Raises:
+        StoreAway, StoreError: as of `note`.
+    """
+    with _in_mlflow(directory) as found:
+        run = _run(found, directory)
+        if found and run is not None:
+            mlrun.delete_records(found[0], run)
+    return {}
+
+
 def each(act: Callable[[RunDirectory], dict[str, Any]], paths: Sequence[Path]) -> dict[str, Any]:
     """Do it for run after run; `failed` says why of those for which it could not be done."""
     done, failed = {}, {}

@@ -327,6 +327,13 @@ def find(client: Any, mlflow_run_id: str) -> Any:
         return None
 
 
+def delete_records(client: Any, run: Any) -> None:
+    """Delete the records of a run's levels."""
+    own = f"source_run_id = '{run.info.run_id}'"
+    for model in client.search_logged_models([run.info.experiment_id], own, max_results=1000):
+        client.delete_logged_model(model.model_id)
+
+
 def annotate(client: Any, mlflow_run_id: str, noted: Noted) -> None:
     """Tell MLflow what people changed; that it was told comes last, and may then be told again."""
     tags = client.get_run(mlflow_run_id).data.tags
@@ -343,7 +350,7 @@ def annotate(client: Any, mlflow_run_id: str, noted: Noted) -> None:
 def _about(directory: RunDirectory, spec: RunSpec) -> dict[str, str]:
     """What a new run says of itself; later it is the user's to change."""
     return {
-        "mlflow.user": _user(directory),
+        schema.USER: _user(directory),
         "mlflow.source.name": "lthtui",
         "mlflow.source.type": "LOCAL",
         schema.NOTE: schema.about(spec, str(directory.spec_file)),

@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     """Do what the arguments say; JSON on stdout, one line on stderr for an error.
 
     `RUN_DIR` alone trains the run in it. The verbs: ensure-store, sync, note, trash, restore,
-    verify, export, import, measure, pace, narrow, lay-out and clear.
+    forget, verify, export, import, measure, pace, narrow, lay-out and clear.
     """
     try:
         if len(arguments) == 1 and arguments[0] not in VERBS and not arguments[0].startswith("-"):
@@ -76,6 +76,12 @@ def _restore(options: argparse.Namespace) -> dict[str, Any]:
     from engine import lifecycle
 
     return lifecycle.each(lifecycle.restore, options.runs)
+
+
+def _forget(options: argparse.Namespace) -> dict[str, Any]:
+    from engine import lifecycle
+
+    return lifecycle.each(lifecycle.forget, options.runs)
 
 
 def _verify(options: argparse.Namespace) -> dict[str, Any]:
@@ -157,6 +163,7 @@ VERBS = {
     "note": _note,
     "trash": _trash,
     "restore": _restore,
+    "forget": _forget,
     "verify": _verify,
     "export": _export,
     "import": _import,
@@ -184,7 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -P -m engine")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("ensure-store").add_argument("root", type=Path)
-    for of_runs in ("sync", "note", "trash", "restore"):
+    for of_runs in ("sync", "note", "trash", "restore", "forget"):
         verbs.add_parser(of_runs).add_argument("runs", type=Path, nargs="+")
     verify = verbs.add_parser("verify")
     verify.add_argument("ticket", type=Path)

@@ -25,6 +25,7 @@ from lthtui.commands import (
     specs,
     store,
     tickets,
+    trash,
 )
 
 app = typer.Typer(
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-ABOUT_RUNS = (runs, looking, queue, controls, extend, search, compare, notes)
+ABOUT_RUNS = (runs, looking, queue, controls, extend, search, compare, notes, trash)
 for group in (specs, *ABOUT_RUNS, tickets, store, gc, doctor):
     group.register(app)
 

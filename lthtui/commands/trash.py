@@ -1,0 +1,139 @@
+"""The command for runs that nobody wants any more: trash."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.errors import FAILED, UsageError
+from engine.rundir import RunDirectory
+from lthtui import runnames, settings
+from lthtui.commands import Json, Root
+from lthtui.commands.notes import Experiment, Runs, chosen_folders
+from lthtui.commands.tickets import ask
+from lthtui.text import clean, clean_line
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("trash")(throw)
+
+
+def throw(
+    names: Runs = None,
+    experiment: Experiment = None,
+    listing: Annotated[bool, typer.Option("--list", help="Show what is in the trash.")] = False,
+    restore: Annotated[bool, typer.Option("--restore", help="Take runs out of it again.")] = False,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Remove the runs in it for good; all by default.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    as_json: Json = False,
+    root: Root = None,
+) -> None:
+    """Put runs into the trash: no list shows them any more, and MLflow has them as deleted.
+
+    Runs that wait or run stay, and those that others need which have not finished.
+    """
+    from lthtui import trash
+
+    folder = settings.root(root)
+    if sum((listing, restore, empty)) > 1:
+        raise UsageError("give one of --list, --restore and --empty")
+    if listing:
+        _list(folder, as_json)
+        return
+    _later(trash.finish(folder, ask))
+    if restore:
+        runs = chosen_folders(folder, names or (), experiment, trash.FOLDER)
+        _tell(runs, "restored", trash.restore(folder, runs, ask))
+    elif empty:
+        _empty(folder, names or (), experiment, yes)
+    else:
+        runs = chosen_folders(folder, names or (), experiment)
+        _confirm(f"Put {_count(runs)} into the trash?", yes)
+        _tell(runs, "is in the trash", trash.throw(folder, runs, ask))
+
+
+def _empty(root: Path, names: Sequence[str], experiment: str | None, yes: bool) -> None:
+    from lthtui import trash
+    from lthtui.planning import size
+
+    if names or experiment is not None:
+        runs = chosen_folders(root, names, experiment, trash.FOLDER)
+    else:
+        runs = runnames.every(root, trash.FOLDER)
+    if not runs:
+        _say("the trash is empty")
+        return
+    _confirm(f"Remove {_count(runs)} for good?", yes)
+    freed, why = trash.empty(root, runs, ask)
+    typer.echo(f"freed {size(freed)}")
+    for run, said in why.items():
+        _say(f"{run} stays: {said}")
+    if why:
+        raise typer.Exit(FAILED)
+
+
+def _list(root: Path, as_json: bool) -> None:
+    from lthtui import trash
+    from lthtui.aligned import aligned
+    from lthtui.planning import size
+
+    found = trash.listed(root)
+    if as_json:
+        facts = [
+            {"run_id": one.directory.run_id, "since": one.since, "bytes": one.bytes}
+            for one in found
+        ]
+        typer.echo(json.dumps(facts))
+        return
+    if not found:
+        _say("the trash is empty")
+        return
+    rows = [(clean_line(one.directory.run_id), _day(one.since), size(one.bytes)) for one in found]
+    for line in aligned(("RUN", "SINCE", "SIZE"), rows):
+        typer.echo(line)
+
+
+def _tell(runs: Sequence[RunDirectory], what: str, why: Mapping[str, str]) -> None:
+    for run in runs:
+        typer.echo(clean_line(f"{run.run_id} {what}", 1000))
+    _later(why)
+
+
+def _later(why: Mapping[str, str]) -> None:
+    for run, said in why.items():
+        _say(f"MLflow is told later of {run}, by the next `lthtui trash`: {said}")
+
+
+def _confirm(question: str, yes: bool) -> None:
+    """Ask on a terminal.
+
+    Raises:
+        UsageError: there is none.
+        typer.Abort: the answer is no.
+    """
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("nothing was done: give --yes to do it")
+    typer.confirm(question, abort=True, err=True)
+
+
+def _count(runs: Sequence[RunDirectory]) -> str:
+    return f"{len(runs)} runs" if len(runs) > 1 else clean_line(runs[0].run_id)
+
+
+def _day(when: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
+
+
+def _say(message: str) -> None:
+    typer.echo(clean(message), err=True)
