@@ -14,13 +14,11 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal
 
-from engine import filesystems
 from engine.errors import UsageError
 from engine.launchspec import LaunchSpec
 from engine.rundir import RunDirectory, Status, launched, run_id, status
 from engine.spec import RunSpec
-from lthtui import identity
-from lthtui.launch import devices, entries, later, lease, limits, owner, slots, waits
+from lthtui.launch import devices, entries, folders, later, lease, limits, owner, slots, waits
 from lthtui.launch.entries import Change, Entry
 from lthtui.launch.turns import Turns
 
@@ -85,14 +83,14 @@ def submit(
     owner.check(root)
     _check_places(root, [spec.launch for spec in specs])
     with entries.changing(root):
-        anchored = [_anchored(spec) for spec in specs]
+        anchored = [folders.anchored(spec) for spec in specs]
         done = [*_choose(root, anchored, again)]
         _check_order(root, [one.directory for one in done], turn.after)
         with _all_or_none(done):
             for submitted, spec in zip(done, anchored, strict=True):
-                _prepare(submitted, spec)
+                folders.prepare(submitted.directory, submitted.action, spec)
             _enter([(one, spec.launch) for one, spec in zip(done, anchored, strict=True)], turn)
-            _sync(root, done)
+            folders.sync(root, [one.directory for one in done if one.action == "new"])
         if any(submitted.queued for submitted in done):
             lease.ensure(root)
     return done
@@ -101,7 +99,7 @@ def submit(
 def preview(root: Path, specs: Sequence[RunSpec], *, again: bool = False) -> list[Submitted]:
     """What `submit` would do, without doing it."""
     _check_places(root.absolute(), [spec.launch for spec in specs])
-    return [*_choose(root.absolute(), [_anchored(spec) for spec in specs], again)]
+    return [*_choose(root.absolute(), [folders.anchored(spec) for spec in specs], again)]
 
 
 def resume(runs: Sequence[RunDirectory], *, turn: Turn = NOW) -> list[Submitted]:
@@ -145,6 +143,20 @@ def release(runs: Sequence[RunDirectory]) -> dict[str, Change]:
 def prioritise(runs: Sequence[RunDirectory], priority: int) -> dict[str, Change]:
     """Change the priority of waiting runs; by run id what became of those that do wait."""
     return _change(runs, lambda entry: {"priority": priority})
+
+
+def exchange(one: RunDirectory, other: RunDirectory) -> bool:
+    """Give two waiting runs each other's turn; False if one of them waits here no more."""
+    owner.check(one.root)
+    with entries.changing(one.root):
+        mine, theirs = entries.find(one), entries.find(other)
+        if mine is None or theirs is None or mine.job or theirs.job:
+            return False
+        for entry, turn in ((mine, theirs), (theirs, mine)):
+            fields = {"priority": turn.priority, "order": turn.order}
+            entries.write(one.root, entry.model_copy(update=fields))
+        lease.ensure(one.root)
+    return True
 
 
 def rouse(root: Path) -> None:
@@ -259,38 +271,6 @@ def _free(spec: RunSpec, used: Collection[str]) -> str:
     return next(name for name in chain([first], numbered) if name not in used)
 
 
-def _sync(root: Path, made: Iterable[Submitted]) -> None:
-    """Put the folders of new runs on the disk."""
-    new = [one.directory.path for one in made if one.action == "new"]
-    for folder in [*new, *([root / "runs"] if new else [])]:
-        filesystems.sync(folder)
-
-
-def _prepare(submitted: Submitted, spec: RunSpec) -> None:
-    """Have a run's folder say what was asked."""
-    if submitted.action == "new":
-        _make(submitted.directory, spec)
-    else:
-        identity.note(submitted.directory, spec)
-    if submitted.action == "resumed":
-        _relocate(submitted.directory, spec)
-
-
-def _make(directory: RunDirectory, spec: RunSpec) -> None:
-    directory.path.mkdir(mode=0o700, exist_ok=True)
-    identity.store(directory, spec, entries.person())
-    _write_spec(directory, spec)
-
-
-def _relocate(directory: RunDirectory, spec: RunSpec) -> None:
-    """Take over where images and lists are now; all else of the run stays as it was asked first."""
-    stored = directory.spec()
-    places = {"root": spec.data.root, "examples": spec.data.examples}
-    data = stored.data.model_copy(update=places)
-    if data != stored.data:
-        _write_spec(directory, stored.model_copy(update={"data": data}))
-
-
 def _newest(alike: Sequence[RunDirectory], digest: str) -> Submitted | None:
     """The newest run of a digest, and what is to be done with it."""
     same = [directory for directory in alike if _digest(directory) == digest]
@@ -319,23 +299,6 @@ def _digest(directory: RunDirectory) -> str | None:
         return directory.spec().digest
     except (OSError, ValueError):
         return None
-
-
-def _write_spec(directory: RunDirectory, spec: RunSpec) -> None:
-    from lthtui import specfiles
-
-    temporary = directory.path / ".spec.yaml.tmp"
-    with open(temporary, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-        file.write(specfiles.write(spec))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(directory.spec_file)
-
-
-def _anchored(spec: RunSpec) -> RunSpec:
-    """The spec with `data.root` relative to nothing: the worker runs in no particular folder."""
-    root = os.path.abspath(spec.data.root)
-    return spec.model_copy(update={"data": spec.data.model_copy(update={"root": root})})
 
 
 def _action(directory: RunDirectory) -> Literal["resumed", "active", "finished"]:

@@ -5,8 +5,9 @@ import socket
 import pytest
 
 from engine.launchspec import LaunchSpec
-from lthtui.launch import entries, lease, queue
+from lthtui.launch import entries, later, lease, queue, stopping
 from lthtui.launch.entries import Entry, Waiting
+from lthtui.launch.later import Later
 
 
 @pytest.fixture
@@ -137,3 +138,47 @@ def test_a_thousand_entries_are_read_in_their_order(stage, idle):
             )
     found = [entry for entry in entries.read(stage.root) if entry.run_id != first.run_id]
     assert len(found) == 1000 and found == sorted(found, key=lambda e: (-e.priority, e.order))
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """The files and folders that are put on the disk, in that order."""
+    found, fsync = [], os.fsync
+
+    def noted(file):
+        found.append(os.readlink(f"/proc/self/fd/{file}"))
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    return found
+
+
+def test_what_was_queued_is_on_the_disk_once_that_is_said(stage, idle, synced):
+    """Power may fail: a new name in a folder is there for good when the folder is synced."""
+    runs = stage.submit(0, 1, 2)
+    folder = str(stage.root / "queue")
+    assert synced[-1] == folder and synced.count(folder) == 1  # once, and after all entries
+    assert synced.count(str(stage.root / "runs")) == 1
+    for run in runs:
+        assert synced.count(str(run.path)) == 1
+        spec = f"{run.path}/.spec.yaml.tmp"
+        assert synced.index(spec) < synced.index(str(run.path)) < synced.index(folder)
+    stopping.cancel(runs)
+    for change in (queue.resume, queue.hold, queue.release):
+        synced.clear()
+        change(runs)
+        assert synced[-1] == folder and synced.count(folder) == 1
+        assert len(synced) == 4  # an entry each
+
+
+def test_commands_are_on_the_disk_once_they_are_left(stage, idle, synced):
+    (run,) = stage.submit(0)
+    synced.clear()
+    facts = {"order": 0, "user": "a", "after": (run.run_id,), "verb": "control"}
+    made = later.leave(stage.root, Later(name="x", words=(run.run_id,), **facts))
+    folders = [str(stage.root / "queue" / "later"), str(stage.root / "queue")]
+    assert synced[-2:] == folders
+    for change in (later.hold, later.drop):
+        synced.clear()
+        change(stage.root, [made])
+        assert synced[-2:] == folders
