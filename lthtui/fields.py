@@ -134,7 +134,10 @@ def smaller_is_better(key: str) -> bool:
 
 def split(text: str) -> list[tuple[int, str]]:
     """Names between commas, each with its column from 1; commas in brackets divide nothing."""
-    found, depth, begin = [], 0, 0
+    found: list[tuple[int, str]] = []
+    depth, begin = 0, 0
+    if not text.strip():
+        return found
     for at, sign in enumerate(text + ","):
         depth += (sign == "(") - (sign == ")")
         if sign == "," and (depth <= 0 or at == len(text)):

@@ -18,15 +18,17 @@ NAME = 30  # characters of a name that somebody gave a run
 METHOD = 20  # characters of a method that a narrow table keeps
 
 
-def lines(runs: Sequence[dict[str, Any]], width: int | None) -> Iterator[str]:
+def lines(runs: Sequence[dict[str, Any]], width: int | None, nested: bool = True) -> Iterator[str]:
     """Runs with their labels, one a line, cut where they would be wider than `width`.
+
+    Controls are `nested` right behind the run that they control, or all runs in the order given.
 
     Whose they are is shown where somebody else's are among them, and names where some have one.
     """
     shared = people.others(run["user"] for run in runs)
     named = any(run["display_name"] for run in runs)
     header = (*HEADER, *["USER"] * shared, *["NAME"] * named)
-    table = [header, *(_row(run, shared, named) for run in _nested(runs))]
+    table = [header, *(_row(run, shared, named) for run in (_nested(runs) if nested else runs))]
     if width is not None:
         table = _narrowed(table, width)
     yield from aligned(table[0], table[1:])

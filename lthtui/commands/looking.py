@@ -7,15 +7,24 @@ import shutil
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from engine.rundir import RunDirectory, status
 from lthtui import people, runnames, settings
+from lthtui.aligned import aligned
 from lthtui.commands import Json, Root
 from lthtui.text import clean, clean_line
+
+if TYPE_CHECKING:
+    from lthtui.monitor import Watched
+    from lthtui.notes import Book, Notes
+    from lthtui.runview import RunView
 
 Run = Annotated[
     str, typer.Argument(metavar="RUN", help="Any unique part of a run's id, NAME-s0, or @last.")
@@ -29,56 +38,130 @@ def register(app: typer.Typer) -> None:
     app.command("list")(list_runs)
 
 
+Filter = Annotated[
+    str,
+    typer.Option(
+        "--filter",
+        metavar="FILTER",
+        help="Only runs that are so, as in 'method:imp* and val>60% and not status=failed'.",
+    ),
+]
+Sort = Annotated[
+    str, typer.Option(metavar="FIELDS", help="Sort by these, as in `-val,density`; - is downward.")
+]
+Columns = Annotated[
+    str,
+    typer.Option(
+        metavar="FIELDS", help="Show these, as in `name,val,sparsifier.rate,best(epoch/val_loss)`."
+    ),
+]
+Archived = Annotated[
+    bool, typer.Option("--archived", help="Also runs that `lthtui archive` put aside.")
+]
+
+
 def list_runs(
-    archived: Annotated[
-        bool, typer.Option("--archived", help="Also runs that `lthtui archive` put aside.")
-    ] = False,
+    wanted: Filter = "",
+    sort: Sort = "",
+    columns: Columns = "",
+    archived: Archived = False,
     as_json: Json = False,
     root: Root = None,
 ) -> None:
-    """List runs, the oldest first."""
-    from lthtui import identity, runtable
+    """List runs, the oldest first.
+
+    A field is one of name, id, status, seed, experiment, sparsifier, dataset, model, level,
+    density, val, test, gain, best_level, eta, created, duration, user, device, note and error, a
+    setting such as train.optimizer.lr, tags.KEY, or a metric such as level/val_accuracy, of which
+    best(..), min(..) and max(..) are more than its newest value. A filter compares fields by
+    = != < <= > >= with numbers, 60%, 1h30m, 2026-11-20 or -24h, by : with text and *, by ~ and !~
+    with regular expressions; terms stand side by side or between and, or, not and brackets.
+    """
+    from lthtui import identity, listing, runtable
     from lthtui.labels import by_experiment
     from lthtui.launch import queue
-    from lthtui.monitor import Watched
     from lthtui.notes import Book
 
     folder = settings.root(root)
     queue.rouse(folder)
-    book, hidden = Book(folder), 0
-    book.refresh()
-    found, known, besides = [], [], []
-    for directory in runnames.every(folder):
-        if not archived and book.of(directory).archived:
-            hidden += 1
-            continue
-        watched = Watched(directory, curves=False)
-        watched.refresh()
-        try:
-            found.append(watched.describe(book))
-            known.append(watched.identity)
-        except (OSError, ValueError) as error:
-            _say(f"{directory.run_id}: its spec can't be read: {error}")
-            continue
-        besides += [(found[-1], one) for one in identity.others(directory)]
-    book.close()
-    labels = by_experiment([*known, *(one for _, one in besides)])
-    found = [{**run, "label": labels[run["experiment"], run["group"]]} for run in found]
+    with closing(Book(folder)) as book:
+        book.refresh()
+        known, hidden = _known(folder, book, archived, listing.needs_curves(wanted, sort, columns))
+    besides = [(run, one) for run in known for one in identity.others(run.watched.directory)]
+    named = [run.watched.identity for run in known]
+    labels = by_experiment([*named, *(one for _, one in besides)])
+    for run in known:
+        run.facts["label"] = labels[run.facts["experiment"], run.facts["group"]]
+    table = None
+    if wanted or sort or columns:
+        asked = listing.Listing([run.view() for run in known], _by_group(labels))
+        runs = asked.arranged(asked.found(wanted), sort)
+        table = asked.table(runs, columns) if columns else None
+        by_id = {run.watched.run_id: run for run in known}
+        known = [by_id[run.run_id] for run in runs]
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps([run.facts for run in known]))
         return
     if hidden:
         _say(f"{hidden} archived; --archived shows all")
-    if not found:
+    if not known:
         if not hidden:
-            _say("no runs yet; `lthtui run SPEC` makes one")
+            _say("no run is like that" if wanted else "no runs yet; `lthtui run SPEC` makes one")
         return
+    if table is not None:
+        _echo(aligned(table[0], table[1:]))
+        return
+    again = [
+        runtable.same(run.facts, one, labels[one.experiment, one.group])
+        for run, one in besides
+        if run in known
+    ]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    again = [runtable.same(run, one, labels[one.experiment, one.group]) for run, one in besides]
-    for line in runtable.lines([*found, *again], width):
-        typer.echo(line)
+    _echo(runtable.lines([*(run.facts for run in known), *again], width, nested=not sort))
     if again:
         _say(f"{runtable.SAME}a run that stands in this list already, for this as well")
+
+
+@dataclass(eq=False)
+class _Known:
+    """A run that can be read, and the JSON object that it is."""
+
+    watched: Watched
+    facts: dict[str, Any]
+    notes: Notes
+
+    def view(self) -> RunView:
+        from lthtui import runview
+
+        return runview.view(self.watched, notes=self.notes)
+
+
+def _known(folder: Path, book: Book, archived: bool, curves: bool) -> tuple[list[_Known], int]:
+    """Runs that can be read, and how many are archived and so left out."""
+    from lthtui.monitor import Watched
+
+    found, hidden = [], 0
+    for directory in runnames.every(folder):
+        notes = book.of(directory)
+        if not archived and notes.archived:
+            hidden += 1
+            continue
+        watched = Watched(directory, curves=curves)
+        watched.refresh()
+        try:
+            found.append(_Known(watched, watched.describe(book), notes))
+        except (OSError, ValueError) as error:
+            _say(f"{directory.run_id}: its spec can't be read: {error}")
+    return found, hidden
+
+
+def _by_group(labels: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    return {group: label for (_, group), label in labels.items()}
+
+
+def _echo(lines: Iterable[str]) -> None:
+    for line in lines:
+        typer.echo(line)
 
 
 def show(name: Run, as_json: Json = False, root: Root = None) -> None:
