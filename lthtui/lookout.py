@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.errors import StoreError
 from engine.rundir import RunDirectory
-from lthtui import storedruns
+from lthtui import storedruns, trash
 from lthtui.board import Board, board
 from lthtui.choosing import labelled
 from lthtui.colours import colours
@@ -118,7 +118,9 @@ class Lookout:
         if self._version is not None:
             self._read_notes()
         self._extremes.clear()
-        found = [run for run in self._store.runs(measured=False) if not self._has(run.run_id)]
+        thrown = trash.ids(self._root)  # which MLflow may not have been told yet
+        known = self._store.runs(measured=False)
+        found = [run for run in known if not self._has(run.run_id) and run.run_id not in thrown]
         self._unread = found
         new = {storedruns.key_of(run) for run in found} - self._stored.keys()
         if len(new) > AT_ONCE:

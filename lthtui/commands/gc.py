@@ -92,6 +92,12 @@ def _show(waste: Waste, root: Path, named: bool) -> None:
     if named:
         for run, why in waste.skipped.items():
             typer.echo(clean_line(f"{run} is left alone: {why}", 1000), err=True)
+    if trashed := _trashed(root):
+        typer.echo(
+            f"{trashed['runs']} run(s) in the trash take {_size(trashed['bytes'])}, which"
+            " `lthtui trash --empty` frees",
+            err=True,
+        )
     if not waste.items:
         typer.echo("nothing to remove", err=True)
     else:
@@ -134,8 +140,22 @@ def _print_json(waste: Waste, root: Path, removed: bool) -> None:
         }
         for item in waste.items
     ]
-    report = {"removed": removed, "bytes": waste.bytes, "items": items, "skipped": waste.skipped}
+    report = {
+        "removed": removed,
+        "bytes": waste.bytes,
+        "items": items,
+        "skipped": waste.skipped,
+        "trash": _trashed(root) or {"runs": 0, "bytes": 0},
+    }
     typer.echo(json.dumps(report, indent=2))
+
+
+def _trashed(root: Path) -> dict[str, int]:
+    """How many runs are in the trash, and what they take; empty where there are none."""
+    from lthtui import trash
+
+    found = trash.listed(root)
+    return {"runs": len(found), "bytes": sum(one.bytes for one in found)} if found else {}
 
 
 def _size(count: int) -> str:

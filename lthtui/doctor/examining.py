@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from engine.errors import LthError
-from lthtui.doctor import disk, machine, program, queued, runs, servers, store
+from lthtui.doctor import disk, machine, program, queued, runs, servers, store, trashed
 from lthtui.doctor.findings import Case, Check, Finding, Severity
 
 
@@ -17,6 +17,7 @@ def examine(case: Case) -> list[Finding]:
         store.check,
         servers.check,
         runs.check,
+        trashed.check,
         queued.check,
         program.check,
     )

@@ -20,6 +20,8 @@ from engine.rundir import RunDirectory
 from engine.tracking import sync
 from lthtui import leftovers, runnames, trash
 from lthtui.cli import main
+from lthtui.doctor import trashed
+from lthtui.doctor.findings import Case
 from lthtui.store import ClientReader, Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
@@ -254,3 +256,20 @@ def test_files_that_are_not_under_the_root_stay(root, tmp_path):
     assert freed_bytes and why == {} and outside.is_dir()
     with pytest.raises(UsageError, match="no runs in"):
         runnames.find(root, ["one"], "trash")
+
+
+def test_gc_and_the_doctor_tell_of_the_trash(root, command, monkeypatch):
+    run = ended(root)
+    sync(run)
+    empty = {"runs": [], "skipped": {}}
+    monkeypatch.setattr("lthtui.commands.gc.ask", lambda _: empty)
+    assert "trash" not in command("gc", "--dry-run")[2]
+    (root / "trash").mkdir()
+    run.path.rename(root / "trash" / run.run_id)
+    (finding,) = trashed.check(Case(root, ask))
+    assert run.run_id in finding.message and stages(root) == {run.run_id: "active"}
+    assert finding.repair() and stages(root) == {run.run_id: "deleted"}
+    assert [*trashed.check(Case(root, ask))] == []
+    assert "1 run(s) in the trash take " in command("gc", "--dry-run")[2]
+    report = json.loads(command("gc", "--dry-run", "--json")[1])
+    assert report["trash"] == {"runs": 1, "bytes": trash.listed(root)[0].bytes}
