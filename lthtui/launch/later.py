@@ -36,13 +36,8 @@ from lthtui.text import clean_line
 AT_ONCE = 2  # commands that are carried out side by side
 LONGEST = 600.0  # seconds that one may take: it makes runs, and waits for none
 SIZE = 1_000_000  # bytes of a file, and of what a command may say
-_FIELDS = (
-    "name",
-    "order",
-    "priority",
-    "hold",
-    "error",
-)  # in which the same command may differ from itself
+# In what the same command may differ from itself.
+_FIELDS = ("name", "order", "priority", "hold", "error")
 _Word = Annotated[str, Field(min_length=1, max_length=4096)]
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
 
