@@ -47,7 +47,8 @@ class Axis:
 
     def share(self, value: float) -> float:
         """The fraction of one value, without the rounding that would put an end outside."""
-        return round(float(self.place(np.array([value]))[0]), 9)
+        share = float(self.place(np.array([value]))[0])
+        return next((end for end in (0.0, 1.0) if abs(share - end) < 1e-9), share)
 
     def value(self, share: float) -> float:
         """What lies at a fraction of the axis: the inverse of `share`."""

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 RIGHT = 3  # the mouse's right button
 
 
-def _key(keys: str, act: str, what: str, name: str, show: bool = False) -> Binding:
-    return Binding(keys, f"go({act})", what, show=show, id=f"chart.{name}")
+def _key(
+    keys: str, method: str, name: str, what: str, *numbers: int, show: bool = False
+) -> Binding:
+    """Bind keys to a method of `Viewer`."""
+    return Binding(keys, f"go({method!r}, {numbers})", what, show=show, id=f"chart.{name}")
 
 
 class ChartView(Widget, can_focus=True):
@@ -28,31 +31,31 @@ class ChartView(Widget, can_focus=True):
     """
 
     BINDINGS = [
-        _key("left,h", "'cross', -1", "Cross-hair left", "left"),
-        _key("right,l", "'cross', 1", "Cross-hair right", "right"),
-        _key("shift+left", "'cross', -10", "Cross-hair far left", "far_left"),
-        _key("shift+right", "'cross', 10", "Cross-hair far right", "far_right"),
-        _key("home,g", "'cross', -1000000", "Oldest point", "first"),
-        _key("end,G", "'cross', 1000000", "Newest point", "last"),
+        _key("left,h", "cross", "left", "Cross-hair left", -1),
+        _key("right,l", "cross", "right", "Cross-hair right", 1),
+        _key("shift+left", "cross", "far_left", "Cross-hair far left", -10),
+        _key("shift+right", "cross", "far_right", "Cross-hair far right", 10),
+        _key("home,g", "cross", "first", "Oldest point", -1000000),
+        _key("end,G", "cross", "last", "Newest point", 1000000),
         Binding("escape", "hide", "Hide cross-hair", show=False, id="chart.hide"),
-        _key("down,j", "'focus', 1", "Next line", "next"),
-        _key("up,k", "'focus', -1", "Line before", "before"),
-        _key("d", "'refer'", "Differences to this line", "refer"),
-        _key("plus,equals_sign", "'zoom', 1", "Zoom in", "zoom_in"),
-        _key("minus", "'zoom', -1", "Zoom out", "zoom_out"),
-        _key("right_curly_bracket", "'zoom_y', 1", "Zoom in on y", "zoom_in_y"),
-        _key("left_curly_bracket", "'zoom_y', -1", "Zoom out of y", "zoom_out_y"),
-        _key("less_than_sign", "'pan', -1, 0", "Move left", "move_left"),
-        _key("greater_than_sign", "'pan', 1, 0", "Move right", "move_right"),
-        _key("shift+up", "'pan', 0, 1", "Move up", "move_up"),
-        _key("shift+down", "'pan', 0, -1", "Move down", "move_down"),
-        _key("0", "'reset'", "Show all", "reset"),
-        _key("f", "'follow'", "Follow", "follow", show=True),
-        _key("e", "'average'", "EMA", "average", show=True),
-        _key("L", "'scale'", "Log y", "scale", show=True),
-        _key("a", "'axis'", "X axis", "axis", show=True),
-        _key("b", "'band'", "Band", "band", show=True),
-        _key("t", "'traces'", "Traces", "traces", show=True),
+        _key("down,j", "focus", "next", "Next line", 1),
+        _key("up,k", "focus", "before", "Line before", -1),
+        _key("d", "refer", "refer", "Differences to this line"),
+        _key("plus,equals_sign", "zoom", "zoom_in", "Zoom in", 1),
+        _key("minus", "zoom", "zoom_out", "Zoom out", -1),
+        _key("right_curly_bracket", "zoom_y", "zoom_in_y", "Zoom in on y", 1),
+        _key("left_curly_bracket", "zoom_y", "zoom_out_y", "Zoom out of y", -1),
+        _key("less_than_sign", "pan", "move_left", "Move left", -1, 0),
+        _key("greater_than_sign", "pan", "move_right", "Move right", 1, 0),
+        _key("shift+up", "pan", "move_up", "Move up", 0, 1),
+        _key("shift+down", "pan", "move_down", "Move down", 0, -1),
+        _key("0", "reset", "reset", "Show all"),
+        _key("f", "follow", "follow", "Follow", show=True),
+        _key("e", "average", "average", "EMA", show=True),
+        _key("L", "scale", "scale", "Log y", show=True),
+        _key("a", "axis", "axis", "X axis", show=True),
+        _key("b", "band", "band", "Band", show=True),
+        _key("t", "traces", "traces", "Traces", show=True),
     ]
 
     def __init__(
@@ -104,10 +107,10 @@ class ChartView(Widget, can_focus=True):
         """Leave escape to the screen while there is no cross-hair to hide."""
         return action != "hide" or bool(self.viewer and self.viewer.view.cursor is not None)
 
-    def action_go(self, name: str, *numbers: int) -> None:
+    def action_go(self, method: str, numbers: tuple[int, ...] = ()) -> None:
         """Have the viewer do something."""
         if self.viewer:
-            getattr(self.viewer, name)(*numbers)
+            getattr(self.viewer, method)(*numbers)
             self.refresh()
 
     def action_hide(self) -> None:

@@ -245,6 +245,89 @@ class TestRender:
         )
 
 
+class TestManyLines:
+    def test_bright_lines_do_not_take_faint_dots_for_their_own(self):
+        noise = Series("", range(60), [0.0, 1.0] * 30, BLUE, faint=True)
+        steady = Series("mean", [0, 59], [0.5, 0.5], ORANGE)
+        alone = render(Chart(series=[steady], guides=False), 60, 12)
+        both = render(Chart(series=[noise, steady], guides=False), 60, 12)
+
+        def dots(rows):
+            ink = style(packed(ORANGE)).color
+            found = (one for row in rows[1:] for one in cells(row) if one[1].color == ink)
+            return [bin(bits(character)).count("1") for character, _ in found]
+
+        assert max(dots(both)) == max(dots(alone)) == 2
+
+    def test_lines_of_one_colour_differ_in_their_pattern(self):
+        x = np.arange(9)
+        series = [Series(name, x, x * 0 + height, BLUE) for height, name in enumerate("abcd")]
+        rows = render(Chart(series=series, guides=False), 60, 20)
+        drawn = [sum(map(bool, map(bits, line))) for line in plot(rows)]
+        full = max(drawn)
+        shares = [round(count / full, 1) for count in drawn if count]
+        assert shares == [1.0, 0.5, 0.8, 1.0]  # d, c, b, a
+        assert "━━ a  ╍╍ b  ┅┅ c  ━━ d" in to_text(rows)
+
+    def test_twenty_lines_are_named_as_far_as_there_is_room(self):
+        series = [Series(f"line {index}", [0, 1], [0, index]) for index in range(20)]
+        for size in ((60, 15), (120, 40), (30, 8)):
+            rows = to_text(render(Chart("loss", series), *size, PLAIN)).split("\n")
+            head = "\n".join(rows[: max(1, size[1] // 5)])
+            more = 20 - head.count("line ")
+            assert head.endswith(f"+{more} more") if more else "more" not in head
+            assert "line 0" in head
+
+    def test_bands_that_overlap_mix(self):
+        one = Series("a", [0, 9], [1, 1], BLUE, low=[0, 0], high=[2, 2])
+        other = Series("b", [0, 9], [2, 2], ORANGE, low=[1, 1], high=[3, 3])
+        rows = render(Chart(series=[one, other], guides=False), 40, 22)
+        papers = {one.bgcolor for row in rows for _, one in cells(row) if one.bgcolor}
+        assert len(papers) == 3
+
+    def test_a_band_has_a_gap_where_a_limit_is_unknown(self):
+        limit = np.ones(61)
+        limit[20:40] = np.nan
+        band = Series("a", np.arange(61), np.ones(61), BLUE, low=limit - 1, high=limit + 1)
+        row = cells(render(Chart(series=[band]), 70, 11)[4])
+        tinted = [bool(one.bgcolor) for _, one in row]
+        assert sum(tinted) == pytest.approx(2 / 3 * 66, abs=4)
+        assert not any(tinted[27:46])
+
+    def test_a_band_goes_on_below_a_log_axis(self):
+        band = Series("a", [0, 1], [1.0, 2.0], BLUE, low=[-1.0, 0.5], high=[4.0, 4.0])
+        rows = render(Chart(series=[band], y_scale="log", guides=False), 50, 12)
+        assert all(any(one.bgcolor for _, one in cells(row)) for row in rows[2:-1])
+
+    @pytest.mark.parametrize("paper", ["#16161e", "#ffffff", "#002b36", "#fdf6e3"])
+    def test_every_colour_can_be_seen_on_every_paper(self, paper):
+        def luminance(colour):
+            red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+            # near enough to sRGB's curve
+            return 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
+
+        for colour in PALETTE:
+            ink = Look(paper=paper).legible(colour)
+            high, low = sorted((luminance(ink), luminance(paper)), reverse=True)
+            assert (high + 0.05) / (low + 0.05) > 2.8
+        assert Look().legible(BLUE) == BLUE
+
+
+class TestSmall:
+    @pytest.mark.parametrize("width", [1, 2, 5, 11])
+    def test_without_room_for_axes_there_is_only_the_line(self, width):
+        rows = render(Chart("loss", [Series("a", range(50), range(50))]), width, 3)
+        dots = [[bits(character) for character in row_text] for row_text in map(text_of, rows)]
+        assert any(dots[0]) and any(dots[-1]) and {len(row) for row in dots} == {width}
+
+    def test_without_data_there_is_the_title(self):
+        assert to_text(render(Chart("loss"), 4, 2, PLAIN)) == "loss\n"
+
+
+def text_of(row):
+    return "".join(text for text, _ in row)
+
+
 class TestAccuracyCurve:
     seeds = (seed((1.0, 0.60), (0.5, 0.70), (0.1, 0.64)), seed((1.0, 0.64), (0.5, 0.68)))
 

@@ -1,0 +1,80 @@
+"""Charts as pictures."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.errors import UsageError
+from lthtui.charts import Chart, Curve, Point, Series, View, accuracy_chart
+from lthtui.charts.figure import FORMATS, save
+
+CURVE = Curve(
+    "imp $x_1$ <b>",
+    [
+        [Point(1.0, 0.6, 0), Point(0.1, 0.7, 1)],
+        [Point(1.0, 0.62, 0), Point(0.1, 0.72, 1)],
+    ],
+    [Point(0.1, 0.7, 1)],
+)
+
+
+def texts(file):
+    return re.findall(r"<text[^>]*>([^<]*)</text>", file.read_text())
+
+
+def test_an_svg_has_the_ticks_and_names_of_the_chart(tmp_path):
+    save(accuracy_chart([CURVE], dense=0.65), tmp_path / "a.svg")
+    said = texts(tmp_path / "a.svg")
+    assert {"100%", "10%", "weights kept", "dense", "winning ticket"} <= set(said)
+    assert "imp $x_1$ &lt;b&gt; (n=2)" in said  # names are no formulas
+    assert "validation accuracy (mean ± std)" in said
+    places = dict(re.findall(r'x="([\d.-]+)"[^>]*>(\d+%)</text>', (tmp_path / "a.svg").read_text()))
+    assert len(said) > 10 and places is not None
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_every_format_is_what_its_suffix_says(tmp_path, suffix):
+    file = tmp_path / f"a{suffix}"
+    save(accuracy_chart([CURVE]), file)
+    magic = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
+    assert file.read_bytes().startswith(magic[suffix])
+
+
+def test_density_falls_to_the_right(tmp_path):
+    """The line ends at the right, at the top of a rising curve."""
+    series = Series("_a", [1.0, 0.1, 0.01], [0.1, 0.5, 0.9], "#ff0000")
+    chart = Chart(series=[series], x_scale="log", x_unit="percent", x_falls=True)
+    save(chart, tmp_path / "a.png", size=(4, 3))
+    picture = np.asarray(Image.open(tmp_path / "a.png").convert("RGB")).astype(int)
+    assert picture.shape == (600, 800, 3)
+    rows, columns = np.nonzero((picture[..., 0] > 200) & (picture[..., 1:].max(2) < 80))
+    right = columns > 500
+    assert right.any() and rows[right].mean() < 150
+
+
+def test_what_is_drawn_is_what_is_in_view(tmp_path):
+    chart = Chart("loss", [Series("a", range(101), range(101))], x_unit="count")
+    save(chart, tmp_path / "a.svg", view=View(x=(40.0, 60.0)))
+    said = texts(tmp_path / "a.svg")
+    assert "40" in said and "100" not in said
+
+
+def test_nothing_is_a_picture_too_and_says_so(tmp_path):
+    save(Chart(), tmp_path / "a.svg")
+    assert "nothing to draw yet" in texts(tmp_path / "a.svg")
+
+
+def test_gaps_and_symlog_are_drawn(tmp_path):
+    y = [-50.0, np.nan, 2000.0, np.inf]
+    save(Chart(series=[Series("a", range(4), y)], y_scale="symlog"), tmp_path / "a.svg")
+    assert {"0", "1000"} <= set(texts(tmp_path / "a.svg"))
+
+
+def test_other_suffixes_are_refused_with_those_that_work(tmp_path):
+    with pytest.raises(UsageError, match=r"a\.gif: charts are written as \.png, \.svg, \.pdf"):
+        save(Chart(), tmp_path / "a.gif")
+    assert not (tmp_path / "a.gif").exists()

@@ -1,0 +1,401 @@
+"""What keys and mouse do to what is seen of a chart, and what its cross-hair reads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lthtui.charts import PLAIN, Chart, Line, Look, Panel, Series, Trace, View, draw, to_text
+from lthtui.charts.plot import Plot
+from lthtui.charts.readout import readings, step
+from lthtui.charts.viewer import Linked, Viewer
+
+SIZE = (80, 20)
+BLUE, ORANGE = "#56b4e9", "#e69f00"
+
+
+def over_steps(*ys, xs=("step",), **options):
+    colours = (BLUE, ORANGE, "#009e73")
+    lines = []
+    for index, y in enumerate(ys):
+        at = {"step": range(len(y)), "epoch": [step / 10 for step in range(len(y))]}
+        lines.append(Line("abc"[index], [Trace(y, at)], colours[index]))
+    return Panel(lines=lines, xs=xs, **options)
+
+
+def over_density(**options):
+    density = [1.0, 0.5, 0.2, 0.1, 0.05]
+    trace = Trace([0.6, 0.7, 0.8, 0.7, 0.5], {"density": density, "level": range(5)})
+    return Panel(lines=[Line("imp", [trace])], xs=("density",), y_unit="percent", **options)
+
+
+def looking(panel, linked=None):
+    viewer = Viewer(linked)
+    viewer.show(panel)
+    seen(viewer)
+    return viewer
+
+
+def seen(viewer, look=PLAIN):
+    return to_text(viewer.rows(*SIZE, look))
+
+
+def ends(viewer):
+    """The shown range of x."""
+    seen(viewer)
+    return viewer._plot.x.low, viewer._plot.x.high
+
+
+class TestWindow:
+    def test_zooming_in_keeps_the_middle_and_out_again_shows_all(self):
+        viewer = looking(over_steps(range(101)))
+        viewer.zoom(1)
+        assert ends(viewer) == pytest.approx((50 - 50 / 1.5, 50 + 50 / 1.5))
+        viewer.zoom(-1)
+        assert viewer.view.x is None
+
+    def test_zooming_keeps_what_the_cross_hair_is_at(self):
+        viewer = looking(over_steps(range(101)))
+        viewer.view = View(cursor=20.0)
+        seen(viewer)
+        viewer.zoom(1)
+        low, high = ends(viewer)
+        assert (20 - low) / (high - low) == pytest.approx(0.2)
+
+    def test_zoom_on_a_density_axis_is_in_equal_ratios(self):
+        viewer = looking(over_density())
+        viewer.zoom(1)
+        low, high = ends(viewer)
+        assert high / low == pytest.approx(20 ** (1 / 1.5)) and low * high == pytest.approx(0.05)
+
+    def test_moving_ends_where_the_data_do(self):
+        viewer = looking(over_steps(range(101)))
+        viewer.view = View(x=(40.0, 60.0))
+        seen(viewer)
+        viewer.pan(1, 0)
+        assert ends(viewer) == pytest.approx((45, 65))
+        for _ in range(20):
+            viewer.pan(1, 0)
+            seen(viewer)
+        assert ends(viewer) == pytest.approx((80, 100))
+        viewer.reset()
+        viewer.pan(-1, 0)
+        assert viewer.view.x is None
+
+    def test_a_falling_axis_moves_the_way_of_the_screen(self):
+        viewer = looking(over_density())
+        viewer.view = View(x=(0.1, 0.5))
+        seen(viewer)
+        viewer.pan(1, 0)
+        low, high = ends(viewer)
+        assert low < 0.1 and high < 0.5
+
+    def test_y_fits_what_is_seen_of_x(self):
+        viewer = looking(over_steps([0.0] * 50 + [100.0] * 50))
+        viewer.view = View(x=(0.0, 40.0))
+        seen(viewer)
+        assert viewer._plot.y.high < 2
+        viewer.view = View(x=(0.0, 49.5))  # half way up a rise to a point beyond
+        seen(viewer)
+        assert 50 <= viewer._plot.y.high < 60
+
+    def test_y_is_zoomed_and_moved_and_reset(self):
+        viewer = looking(over_steps(range(101)))
+        before = viewer._plot.y
+        viewer.zoom_y(1)
+        seen(viewer)
+        zoomed = viewer._plot.y
+        assert zoomed.high - zoomed.low == pytest.approx((before.high - before.low) / 1.5)
+        viewer.pan(0, 1)
+        seen(viewer)
+        assert viewer._plot.y.low == pytest.approx(zoomed.low + (zoomed.high - zoomed.low) / 4)
+        viewer.reset()
+        seen(viewer)
+        assert viewer._plot.y == before
+
+    def test_following_keeps_the_length_and_the_newest_point(self):
+        viewer = looking(over_steps(range(101)))
+        viewer.view = View(x=(10.0, 30.0))
+        seen(viewer)
+        viewer.follow()
+        assert ends(viewer) == pytest.approx((80, 100))
+        viewer.show(over_steps(range(201)))
+        assert ends(viewer) == pytest.approx((180, 200))
+        viewer.zoom(1)
+        assert ends(viewer) == pytest.approx((200 - 20 / 1.5, 200)) and viewer.view.follow
+        viewer.pan(-1, 0)
+        assert not viewer.view.follow
+        before = ends(viewer)
+        viewer.show(over_steps(range(301)))
+        assert ends(viewer) == before
+
+    def test_following_from_the_whole_shows_the_newest_quarter(self):
+        viewer = looking(over_density())
+        viewer.follow()
+        low, high = ends(viewer)
+        assert low == pytest.approx(0.05) and high == pytest.approx(0.05 * 20**0.25)
+
+    def test_another_kind_of_x_has_a_window_of_its_own(self):
+        viewer = looking(over_steps(range(101), xs=("step", "epoch")))
+        viewer.view = View(x=(40.0, 60.0), cursor=50.0)
+        viewer.axis()
+        assert ends(viewer) == (0, 10) and viewer.view.cursor is None
+        viewer.axis()
+        assert ends(viewer) == (40, 60) and viewer.view.cursor == 50
+
+
+class TestCrossHair:
+    def test_it_goes_from_point_to_point(self):
+        viewer = looking(over_density())
+        went = []
+        for by in (1, -1, -1, 1, -10, 10):
+            viewer.cross(by)
+            seen(viewer)
+            went.append(viewer.view.cursor)
+        assert went == [0.05, 0.1, 0.2, 0.1, 1.0, 0.05]
+
+    def test_it_always_moves_on_screen(self):
+        viewer = looking(over_steps(np.zeros(100_000)))
+        viewer.cross(-1)
+        columns = []
+        for _ in range(5):
+            columns.append(viewer._plot.dot(viewer.view.cursor))
+            viewer.cross(-1)
+        assert columns == [columns[0] - turn for turn in range(5)]
+
+    def test_what_is_seen_moves_along(self):
+        viewer = looking(over_steps(range(101)))
+        viewer.view = View(x=(40.0, 60.0), cursor=60.0)
+        seen(viewer)
+        viewer.cross(1)
+        low, high = ends(viewer)
+        assert low < viewer.view.cursor == 61 < high and high - low == pytest.approx(20)
+
+    def test_it_stays_with_the_line_in_focus(self):
+        sparse = Series("b", [0, 50, 100], [1, 1, 1])
+        chart = Chart(series=[Series("a", range(101), [0] * 101), sparse])
+        plot = Plot.of(chart, View(), SIZE)
+        assert step(chart, View(cursor=50.0), plot, 1) == 51
+        assert step(chart, View(cursor=50.0, focus="b"), plot, 1) == 100
+
+    def test_readings_are_a_lines_own_points(self):
+        chart = Chart(series=[Series("a", [0, 10], [1.0, 5.0]), Series("b", [0, 4], [2.0, 8.0])])
+        read = readings(chart, View(cursor=4.0))
+        assert (read["a"].x, read["a"].y) == (0, 1) and (read["b"].x, read["b"].y) == (4, 8)
+        assert set(readings(chart, View(cursor=6.0))) == {"a"}  # b has ended before
+        assert readings(chart, View()) == {}
+
+    def test_differences_are_to_the_baseline_or_to_a_line(self):
+        series = [Series("a", [0], [0.75]), Series("b", [0], [0.5])]
+        chart = Chart(series=series, baseline=0.625, y_unit="percent")
+        gains = {label: one.gain for label, one in readings(chart, View(cursor=0.0)).items()}
+        assert gains == {"a": 0.125, "b": -0.125}
+        read = readings(chart, View(cursor=0.0, reference="b"))
+        assert {label: one.gain for label, one in read.items()} == {"a": 0.25, "b": 0.0}
+
+    def test_the_legend_reads_values_out(self):
+        viewer = looking(over_density(baseline=0.625))
+        viewer.view = View(cursor=0.2)
+        head = seen(viewer).split("\n")[0]
+        assert head == "weights kept 20.00%  vs dense  ━━ imp 80.00% +17.50  ╌╌ dense 62.50%"
+
+    def test_the_legend_tells_spread_and_a_place_of_its_own(self):
+        series = Series("a", [0, 1], [2.0, 3.0], low=[1, 2.5], high=[3, 4], count=3)
+        chart = Chart(series=[series], x_label="step", x_unit="count")
+        text = to_text(draw(chart, *SIZE, PLAIN, View(cursor=0.0)).rows)
+        assert "step 0  ━━ a (n=3) 2±1" in text
+        text = to_text(draw(chart, *SIZE, PLAIN, View(cursor=0.75)).rows)
+        assert "━━ a (n=3) 3 2.5–4 @1" in text
+
+    def test_lines_without_a_value_there_say_so(self):
+        viewer = looking(over_steps(range(101), range(51)))
+        viewer.view = View(cursor=80.0)
+        assert "━■ b –" in seen(viewer)
+
+    def test_a_reading_that_is_no_number_is_shown(self):
+        viewer = looking(over_steps([1.0, float("nan"), 2.0]))
+        viewer.view = View(cursor=1.0)
+        assert "a nan" in seen(viewer)
+
+    def test_it_is_a_line_with_a_dot_on_each_series(self):
+        viewer = looking(over_steps([0.0] * 11, [1.0] * 11))
+        viewer.view = View(cursor=5.0)
+        rows = seen(viewer).split("\n")
+        column = viewer._plot.left + viewer._plot.column(5.0)
+        marks = "".join(row[column] for row in rows[viewer._plot.top :][: viewer._plot.height])
+        assert marks.count("●") == marks.count("■") == 1
+        assert marks.count("│") == viewer._plot.height - 2
+
+
+class TestFocus:
+    def test_it_goes_through_the_lines_and_back_to_all(self):
+        viewer = looking(over_steps([0, 1], [1, 0], [2, 2]))
+        went = []
+        for by in (1, 1, 1, 1, -1):
+            viewer.focus(by)
+            went.append(viewer.view.focus)
+        assert went == ["a", "b", "c", "", "c"]
+
+    def test_the_line_in_focus_is_bright_in_front_and_named_first(self):
+        viewer = looking(over_steps([0.0, 1.0], [1.0, 0.0]))
+        viewer.focus(1)
+        rows = viewer.rows(*SIZE, Look())
+        inks = {
+            style.color.triplet.hex
+            for row in rows[1:]
+            for text, style in row
+            if any(0x2800 < ord(one) < 0x2900 for one in text)
+        }
+        assert BLUE in inks and ORANGE not in inks and len(inks) == 2
+        viewer.focus(1)
+        assert seen(viewer).split("\n")[0].startswith("━■ b")
+
+    def test_differences_to_the_line_in_focus_and_back(self):
+        viewer = looking(over_steps([0, 1], [1, 0], baseline=0.5))
+        viewer.focus(1)
+        viewer.refer()
+        viewer.view = replace(viewer.view, cursor=0.0)
+        assert "vs a" in seen(viewer)
+        viewer.refer()
+        assert "vs dense" in seen(viewer)
+
+
+class TestMouse:
+    def cell(self, viewer, x, y):
+        """The cell that shows a point."""
+        plot = viewer._plot
+        return plot.left + plot.column(x), plot.top + plot.row(y)
+
+    def test_a_click_puts_the_cross_hair_on_the_nearest_point(self):
+        viewer = looking(over_density())
+        column, row = self.cell(viewer, 0.2, 0.8)
+        viewer.press((column + 1, row), False)
+        viewer.release((column + 1, row))
+        assert viewer.view.cursor == 0.2
+        assert viewer.view.pointer == pytest.approx(0.8, abs=0.02)
+
+    def test_the_line_nearest_to_the_mouse_is_named_first(self):
+        viewer = looking(over_steps([0.0] * 9, [5.0] * 9, [9.0] * 9))
+        for y, first in ((5.2, "━■ b"), (8.0, "━▲ c")):
+            cell = self.cell(viewer, 4.0, y)
+            viewer.press(cell, False)
+            viewer.release(cell)
+            assert seen(viewer).split("\n")[0].split("  ")[1].startswith(first)
+
+    def test_the_wheel_keeps_what_it_points_at(self):
+        viewer = looking(over_steps(range(101)))
+        cell = self.cell(viewer, 25.0, 50.0)
+        x, _ = viewer._plot.at(*cell)
+        viewer.wheel(cell, 1)
+        low, high = ends(viewer)
+        assert high - low == pytest.approx(80) and (x - low) / 80 == pytest.approx(x / 100)
+        before, (_, y) = viewer._plot.y, viewer._plot.at(*cell)
+        viewer.wheel(cell, 1, upright=True)
+        seen(viewer)
+        after = viewer._plot.y
+        assert after.share(y) == pytest.approx(before.share(y))
+        assert after.high - after.low == pytest.approx((before.high - before.low) / 1.25)
+
+    def test_a_drag_moves_what_was_seen_when_it_began(self):
+        viewer = looking(over_steps(range(101)))
+        viewer.view = View(x=(40.0, 60.0))
+        seen(viewer)
+        width = viewer._plot.width
+        viewer.press((40, 10), False)
+        for column in (45, 35, 40 + width // 2):
+            viewer.drag((column, 10))
+            seen(viewer)
+        low, high = ends(viewer)
+        assert (low, high) == pytest.approx((40 - 20 * (width // 2) / width, high))
+        viewer.release((40 + width // 2, 10))
+        assert viewer.view.cursor is None and not viewer.drag((0, 0))
+
+    def test_a_box_is_zoomed_into_whichever_way_it_is_drawn(self):
+        viewer = looking(over_steps(range(101)))
+        corner, other = self.cell(viewer, 60.0, 70.0), self.cell(viewer, 20.0, 30.0)
+        (right, top), (left, bottom) = viewer._plot.at(*corner), viewer._plot.at(*other)
+        viewer.press(corner, True)
+        assert not viewer.drag(other)
+        viewer.release(other)
+        assert viewer.view.x == (left, right) and viewer.view.y == (bottom, top)
+        viewer.press((40, 10), True)
+        viewer.release((40, 12))
+        assert viewer.view.x == (left, right)  # a box without a width
+
+
+class TestLinked:
+    def test_windows_and_cross_hairs_are_shared_by_value(self):
+        linked = Linked()
+        one = looking(over_steps(range(101)), linked)
+        other = looking(over_steps(np.arange(51.0) ** 2), linked)
+        told = []
+        linked.join(lambda: told.append(1))
+        one.view = View(x=(10.0, 30.0), y=(0.0, 1.0), cursor=20.0)
+        assert told == [1]
+        assert other.view == View(x=(10.0, 30.0), cursor=20.0)
+        assert "a 400" in seen(other) and ends(other) == (10, 30)
+        one.view = one.view
+        assert told == [1]
+
+    def test_other_kinds_of_x_are_left_alone(self):
+        linked = Linked()
+        one, other = looking(over_steps(range(9)), linked), looking(over_density(), linked)
+        one.view = View(x=(2.0, 5.0), cursor=3.0)
+        assert other.view == View()
+
+    def test_who_left_is_told_nothing(self):
+        linked, told = Linked(), []
+        changed = lambda: told.append(1)  # noqa: E731
+        linked.join(changed)
+        linked.leave(changed)
+        looking(over_steps(range(9)), linked).cross(1)
+        assert told == []
+
+
+class TestKept:
+    def test_nothing_is_drawn_again_until_something_changes(self):
+        viewer = looking(over_steps(range(9)))
+        rows = viewer.rows(*SIZE, PLAIN)
+        assert viewer.rows(*SIZE, PLAIN) is rows
+        for change in (
+            lambda: viewer.cross(1),
+            lambda: viewer.average(),
+            lambda: viewer.show(over_steps(range(9))),
+        ):
+            change()
+            again = viewer.rows(*SIZE, PLAIN)
+            assert again is not rows
+            rows = again
+        assert viewer.rows(SIZE[0], 10, PLAIN) is not rows
+
+    def test_numbers_are_prepared_once_for_all_that_is_looked_at(self, monkeypatch):
+        made = []
+        chart = Panel.chart
+        monkeypatch.setattr(Panel, "chart", lambda self, how: made.append(how) or chart(self, how))
+        viewer = looking(over_steps(range(99)))
+        for _ in range(3):
+            viewer.zoom(1)
+            viewer.cross(1)
+            seen(viewer)
+        assert len(made) == 1
+        viewer.band()
+        seen(viewer)
+        assert len(made) == 2
+
+    def test_choices_come_round(self):
+        viewer = looking(over_steps(range(9), xs=("step", "epoch")))
+        start = viewer.how
+        for turn, count in (("scale", 3), ("band", 4), ("axis", 2), ("average", 5), ("traces", 2)):
+            seen_ways = set()
+            for _ in range(count):
+                getattr(viewer, turn)()
+                seen_ways.add(viewer.how)
+            assert len(seen_ways) == count
+            assert (viewer.chart.y_scale, viewer.how.band, viewer.chart.x_label) == (
+                "linear",
+                start.band,
+                "step",
+            )
+        assert viewer.how.half_life == 0 and not viewer.how.traces
