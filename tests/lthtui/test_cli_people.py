@@ -141,9 +141,10 @@ def test_commands_that_wait_for_runs_have_an_owner_too(shared, command, monkeypa
             name=f"control-of-{name}", order=0, user=name, after=(source,), verb="control"
         )
         later.leave(shared.root, word)
-    code, lines = command("release", "--all")
-    assert lines[0] == "1 waiting command of bob was left alone; --user bob takes it"
-    assert "control-of-alice released" in lines
+    left = "1 waiting command of bob was left alone; --user bob takes it"
+    for verb, did in (("hold", "held"), ("release", "released")):
+        code, lines = command(verb, "--all")
+        assert lines[0] == left and f"control-of-alice {did}" in lines
     assert "control-of-alice dropped" in command("cancel", "--all")[1]
     assert command("cancel", "control-of-bob") == (0, ["control-of-bob dropped"])
 
