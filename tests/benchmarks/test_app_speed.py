@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
+import manyruns
 import numpy as np
 import pytest
 from rundirs import FakeRun
@@ -76,6 +77,18 @@ def test_first_frame(tmp_path, monkeypatch):
         f"\nfirst frame: bare Textual app {first:.2f} s, lthtui {frame:.2f} s, {frame / first:.2f}x"
     )
     print(f"table of 300 runs: {table:.2f} s = {table / first:.2f}x")
+    assert first > 0
+
+
+def test_five_thousand_stored_runs(tmp_path, monkeypatch, template):
+    monkeypatch.chdir(tmp_path)
+    manyruns.store(template, tmp_path / "mlruns", 5000)
+    first, table = alternate(
+        5,
+        lambda: seconds_until([sys.executable, "-c", BARE], b"painted"),
+        lambda: seconds_until([sys.executable, "-m", "lthtui"], b"5,000 runs"),
+    )
+    print(f"\ntable of 5,000 stored runs of 60 keys: {table:.2f} s = {table / first:.2f}x")
     assert first > 0
 
 
