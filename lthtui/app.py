@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from textual import work
@@ -22,6 +23,7 @@ from lthtui.logtail import LogTail
 from lthtui.screens.base import RunsScreen
 from lthtui.screens.main import MainScreen
 from lthtui.text import clean
+from lthtui.widgets.topbar import PLACES
 
 POLL = 0.5  # seconds between two looks at the runs
 THEME = Theme(
@@ -46,7 +48,12 @@ class LthApp(App[int], inherit_bindings=False):
 
     TITLE = "lthtui"
     CSS_PATH = "styles/lthtui.tcss"
+    DEFAULT_MODE = "runs"
     BINDINGS = [
+        *(
+            Binding(str(number), f"go('{place}')", place.title(), show=False, id=f"go.{place}")
+            for number, place in enumerate(PLACES, start=1)
+        ),
         Binding("q", "quit", "Quit", id="app.quit"),
         Binding("question_mark", "help", "Help", id="app.help"),
         Binding("colon,ctrl+p", "command_palette", "Palette", show=False, id="app.palette"),
@@ -59,12 +66,22 @@ class LthApp(App[int], inherit_bindings=False):
         self.board = Board()
         self._followed: tuple[messages.LogWanted, LogTail] | None = None
         self._said = ""
+        self._acted = Event()  # set when the newest of the actions that keep their order is done
+        self._acted.set()
         self.register_theme(THEME)
         self.theme = THEME.name
+        for place, make in {"runs": self._runs, "queue": self._queue}.items():
+            self.add_mode(place, make)
 
-    def get_default_screen(self) -> Screen[Any]:
-        """The screen that all others are above."""
+    def _runs(self) -> Screen[Any]:
         return MainScreen(_short(self.desk.root), self.clock)
+
+    def _queue(self) -> Screen[Any]:
+        from lthtui.screens.queue import QueueScreen
+
+        screen = QueueScreen(_short(self.desk.root), self.clock)
+        screen.board = self.board
+        return screen
 
     def on_mount(self) -> None:
         """Look at the runs only after the first screen is painted."""
@@ -104,8 +121,12 @@ class LthApp(App[int], inherit_bindings=False):
             wanted.asker.post_message(messages.LogGrew(wanted.run_id, chunk))
 
     @work(thread=True, group="action", exit_on_error=False)
-    def _act(self, action: Callable[[Desk], str]) -> None:
-        self.post_message(messages.Done(action(self.desk)))
+    def _act(self, action: Callable[[Desk], str], before: Event, done: Event) -> None:
+        before.wait()
+        try:
+            self.post_message(messages.Done(action(self.desk)))
+        finally:
+            done.set()
 
     def _answer(self, asked: messages.Ask) -> None:
         answer = messages.Answer(asked.reply, asked.question(self.desk))
@@ -122,7 +143,13 @@ class LthApp(App[int], inherit_bindings=False):
 
     def on_act(self, message: messages.Act) -> None:
         """Have the desk do something; the screens show what came of it."""
-        self._act(message.action)
+        before, done = self._acted, Event()
+        if message.lasting:
+            before = done
+            before.set()
+        else:
+            self._acted = done
+        self._act(message.action, before, done)
 
     def on_ask(self, message: messages.Ask) -> None:
         """Have the desk answer a question."""
@@ -140,7 +167,7 @@ class LthApp(App[int], inherit_bindings=False):
     def on_copy_wanted(self, message: messages.CopyWanted) -> None:
         """Send a text to the terminal's clipboard, and to a file for terminals that have none."""
         self.copy_to_clipboard(message.text)
-        self._act(lambda desk: desk.keep_clip(message.text))
+        self.post_message(messages.Act(lambda desk: desk.keep_clip(message.text)))
 
     # ---- reports
 
@@ -149,6 +176,9 @@ class LthApp(App[int], inherit_bindings=False):
         before, self.board = self.board, message.board
         if self.board.trouble and self.board.trouble != before.trouble:
             self.notify(self.board.trouble, severity="warning", timeout=10, markup=False)
+        self._show_board()
+
+    def _show_board(self) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, RunsScreen):
                 screen.show_board(self.board)
@@ -167,6 +197,11 @@ class LthApp(App[int], inherit_bindings=False):
             self._said = said
 
     # ---- keys that work everywhere
+
+    async def action_go(self, place: str) -> None:
+        """Go to one of the places; each is as it was left."""
+        await self.switch_mode(place)
+        self._show_board()
 
     def action_new(self) -> None:
         """Choose a spec to run."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ from lthtui.text import clean, clean_line
 if TYPE_CHECKING:
     from engine.rundir import RunDirectory
     from lthtui.board import Board
+    from lthtui.gauges import Machine
+    from lthtui.jobs import Job
+    from lthtui.launch.later import Later
     from lthtui.launch.queue import Submitted
     from lthtui.lookout import Lookout
     from lthtui.specfiles import Expansion
@@ -33,6 +37,14 @@ class Checked:
 
     text: str
     runs: int = 0
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What runs and waits, and how busy the machine is."""
+
+    jobs: tuple[Job, ...]
+    machine: Machine
 
 
 class Desk:
@@ -102,11 +114,77 @@ class Desk:
         stopping.cancel([self._open(run) for run in run_ids])
         return f"stopped {_runs(len(run_ids))}; R resumes"
 
+    def pause(self, run_ids: Sequence[str]) -> str:
+        """Have runs save a checkpoint and leave; return once they have, with what to say."""
+        from lthtui.launch import stopping
+
+        stopping.pause([self._open(run) for run in run_ids])
+        return f"paused {_runs(len(run_ids))}; R resumes"
+
     def resume(self, run_ids: Sequence[str]) -> str:
         """Queue runs again; say what became of them."""
         from lthtui.launch import queue
 
         return _became(queue.resume([self._open(run) for run in run_ids]))
+
+    def hold(self, job: Job) -> str:
+        """Have what waits wait until it is released, or release it."""
+        from lthtui.launch import later, queue
+
+        of_runs = queue.release if job.held else queue.hold
+        of_commands = later.release if job.held else later.hold
+        return self._change(job, of_runs, of_commands, "released" if job.held else "held")
+
+    def prioritise(self, job: Job, level: int) -> str:
+        """Change the priority of what waits."""
+        from lthtui.launch import later, queue
+
+        of_runs = partial(queue.prioritise, priority=level)
+        of_commands = partial(later.prioritise, priority=level)
+        return self._change(job, of_runs, of_commands, f"has priority {level}")
+
+    def exchange(self, one: Job, other: Job) -> str:
+        """Give two waiting runs each other's turn."""
+        from lthtui.launch import queue
+
+        if not queue.exchange(self._open(one.key), self._open(other.key)):
+            return f"{one.label} or {other.label} waits here no more"
+        return f"{one.label} and {other.label} exchanged turns"
+
+    def forget(self, job: Job) -> str:
+        """Forget a command that waits for runs."""
+        from lthtui.launch import later
+
+        later.drop(self.root, [one for one in later.read(self.root) if one.name == job.key])
+        return f"{job.label} dropped"
+
+    def _change(
+        self,
+        job: Job,
+        of_runs: Callable[[Sequence[RunDirectory]], Mapping[str, str]],
+        of_commands: Callable[[Path, Sequence[Later]], Mapping[str, str]],
+        said: str,
+    ) -> str:
+        """Change how something waits; say what came of it."""
+        from lthtui.launch import later
+
+        if job.command:
+            named = [one for one in later.read(self.root) if one.name == job.key]
+            changed = of_commands(self.root, named)
+        else:
+            changed = of_runs([self._open(job.key)])
+        words = {
+            "changed": said,
+            "same": f"{said} already",
+            "elsewhere": "waits with the cluster, whose own tools change that",
+        }
+        return f"{job.label}: {words.get(changed.get(job.key, ''), 'waits no more')}"
+
+    def queue(self, board: Board) -> Queue:
+        """Look at the queue and at the devices."""
+        from lthtui import gauges, jobs
+
+        return Queue(jobs.look(self.root, board), gauges.read(self.root))
 
     def keep_clip(self, text: str) -> str:
         """Write what was copied to a file, for terminals without a clipboard; say where."""

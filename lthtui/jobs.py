@@ -16,13 +16,13 @@ from lthtui.text import clean_line
 
 LATELY = 20  # failed runs that are listed
 COLUMNS = (
-    Column("job", rank=0),
-    Column("status", rank=1),
+    Column("job", rank=1),
+    Column("status", rank=2),
     Column("prio", rank=4, right=True),
     Column("user", rank=6),
     Column("where", rank=5),
     Column("for", rank=3, right=True),
-    Column("why", rank=2),
+    Column("why", rank=0),
 )
 
 

@@ -67,11 +67,15 @@ class LogWanted(Message):
 
 
 class Act(Message):
-    """The desk is to do something; it says what became of it."""
+    """The desk is to do something; it says what became of it.
 
-    def __init__(self, action: Callable[[Desk], str]) -> None:
+    Args:
+        lasting: it may take long, and others need not wait for it; else they are done in order.
+    """
+
+    def __init__(self, action: Callable[[Desk], str], lasting: bool = False) -> None:
         super().__init__()
-        self.action = action
+        self.action, self.lasting = action, lasting
 
 
 class Ask(Message):

@@ -26,6 +26,7 @@ class RunsScreen(Asking):
 
     BINDINGS = [
         Binding("x", "stop", "Stop", id="run.stop"),
+        Binding("p", "pause", "Pause", show=False, id="run.pause"),
         Binding("R", "resume", "Resume", id="run.resume"),
         Binding("y", "copy", "Copy id", show=False, id="run.copy"),
     ]
@@ -38,6 +39,14 @@ class RunsScreen(Asking):
         """Show the runs as they are now."""
         self.board = board
         self.refresh_bindings()
+
+    def open_run(self, key: str) -> None:
+        """Open a run, or a group, on a screen of its own."""
+        from lthtui.screens.run import RunScreen
+
+        screen = RunScreen(key)
+        self.app.push_screen(screen)
+        screen.show_board(self.board)
 
     def chosen(self) -> tuple[RunView, ...]:
         """The runs that actions apply to."""
@@ -53,7 +62,7 @@ class RunsScreen(Asking):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Show the keys of actions that no chosen run can take as disabled."""
-        if action == "stop":
+        if action in ("stop", "pause"):
             return True if _active(self.chosen()) else None
         if action == "resume":
             return True if _resumable(self.chosen()) else None
@@ -67,9 +76,14 @@ class RunsScreen(Asking):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.post_message(Act(lambda desk: desk.stop(victims)))
+                self.post_message(Act(lambda desk: desk.stop(victims), lasting=True))
 
         self.app.push_screen(ConfirmScreen(question, detail, "Stop"), answered)
+
+    def action_pause(self) -> None:
+        """Have the chosen runs save a checkpoint and leave their devices; R goes on."""
+        runs = [run.run_id for run in _active(self.chosen())]
+        self.post_message(Act(lambda desk: desk.pause(runs), lasting=True))
 
     def action_resume(self) -> None:
         """Queue the chosen runs again."""

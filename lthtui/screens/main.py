@@ -53,7 +53,7 @@ class MainScreen(RunsScreen):
 
     def compose(self) -> ComposeResult:
         """Header, table and panes, keys."""
-        yield TopBar(self._root, self._clock)
+        yield TopBar(self._root, self._clock, "runs")
         with Horizontal(id="body"):
             with Vertical(id="runs") as box:
                 box.border_title = "runs"
@@ -111,11 +111,7 @@ class MainScreen(RunsScreen):
 
     def on_opened(self, message: Opened) -> None:
         """Open a run, or a group, on a screen of its own."""
-        from lthtui.screens.run import RunScreen
-
-        screen = RunScreen(message.key, self._quantity)
-        self.app.push_screen(screen)
-        screen.show_board(self.board)
+        self.open_run(message.key)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while typing."""

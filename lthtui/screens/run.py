@@ -29,9 +29,10 @@ class RunScreen(RunsScreen):
         Binding("m", "metric", "Loss/accuracy", id="view.metric"),
     ]
 
-    def __init__(self, key: str, quantity: plots.Quantity) -> None:
+    def __init__(self, key: str) -> None:
         super().__init__()
-        self._key, self._quantity = key, quantity
+        self._key = key
+        self._quantity: plots.Quantity = "loss"
 
     def compose(self) -> ComposeResult:
         """Two lines of facts, tabs, keys."""
