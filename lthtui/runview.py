@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lthtui import people
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
@@ -182,6 +181,8 @@ def view(watched: Watched, before: RunView | None = None, notes: Notes | None = 
     Raises:
         OSError, ValueError: its spec can't be read.
     """
+    from lthtui import people  # not before the first frame
+
     facts, progress = watched.identity, watched.progress
     known = {level.index: level for level in before.ended_levels} if before else {}
     folder = watched.directory.path
