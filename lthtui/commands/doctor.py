@@ -46,12 +46,15 @@ def doctor(
     """
     from lthtui.doctor.examining import examine, treat
     from lthtui.doctor.findings import Case, Severity
+    from lthtui.launch import owner
 
     if advise is not None:
         settings.use(root)
         _advise(advise, as_json)
         return
     folder = settings.root(root)
+    if fix:
+        owner.check(folder)
     findings = examine(Case(folder, ask))
     treated = treat(findings) if fix else []
     if treated:

@@ -12,9 +12,11 @@ import typer
 
 from engine.errors import FAILED, UsageError
 from engine.rundir import RunDirectory, Status, status
-from lthtui import runnames, settings
+from engine.storefile import STORE
+from lthtui import holding, runnames, settings
 from lthtui.commands import Json, Root
 from lthtui.commands.tickets import ask
+from lthtui.launch import owner
 from lthtui.text import clean, clean_line
 
 
@@ -69,7 +71,8 @@ def sync(
     chosen = runnames.find(folder, runs) if runs else _at_rest(folder)
     if not chosen:
         raise UsageError(f"no run in {folder} has ended; a running one is synced by its worker")
-    report = ask(["sync", *(str(run.path) for run in chosen)])
+    owner.check(folder)
+    report = ask(["sync", *(str(run.path) for run in chosen)], _Bystander(folder).look)
     if as_json:
         typer.echo(json.dumps(report, indent=2))
     else:
@@ -84,6 +87,24 @@ def sync(
         typer.echo(clean(message), err=True)
     if report["failed"]:
         raise typer.Exit(FAILED)
+
+
+class _Bystander:
+    """Says once of each process that it keeps a sync from the store of a root for a while."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._before: set[int] = set()
+        self._told: set[int] = set()
+
+    def look(self, sync: int) -> None:
+        """Look who holds the store besides `sync`, a process of ours; most do for an instant."""
+        found = holding.holders(self._root) - {sync}
+        for holder in sorted(found & self._before - self._told):
+            message = f"waiting for {holding.described(holder)}, which holds {self._root / STORE}"
+            typer.echo(clean_line(f"{message}; Ctrl-C ends the waiting", 1000), err=True)
+            self._told.add(holder)
+        self._before = found
 
 
 def _at_rest(root: Path) -> list[RunDirectory]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +18,7 @@ from lthtui.launch.backends.local import worker_command
 from lthtui.monitor import describe
 from lthtui.text import clean, clean_line
 
+MEANWHILE = 1.0  # seconds between calls of what is done while the worker program is at work
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Any unique part of a run's id, or @last.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="The file to write.")]
 
@@ -108,24 +109,50 @@ def import_(
     _tell(card, output, as_json)
 
 
-def ask(arguments: Sequence[str]) -> dict[str, Any]:
+def ask(arguments: Sequence[str], meanwhile: Callable[[int], None] | None = None) -> dict[str, Any]:
     """Have the worker program carry out a verb, and return what it reports.
+
+    Args:
+        meanwhile: called every second with the number of its process.
 
     Raises:
         LthError: it failed; message and exit code are the worker's.
     """
-    done = subprocess.run(
-        [*worker_command(), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    done = subprocess.Popen(
+        [*worker_command(), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
+    with done:
+        try:
+            out, said = _heard(done, meanwhile)
+        except BaseException:  # such as Ctrl-C: what it does may be broken off, and done again
+            done.kill()
+            done.wait()
+            raise
     try:
-        report = json.loads(done.stdout)
+        report = json.loads(out)
     except ValueError:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        lines = said.strip().splitlines() or [f"exit code {done.returncode}"]
         error = LthError(clean_line(lines[-1], 1000))
         error.exit_code = done.returncode if done.returncode > 0 else FAILED
         raise error from None
     assert isinstance(report, dict)
     return report
+
+
+def _heard(
+    process: subprocess.Popen[str], meanwhile: Callable[[int], None] | None
+) -> tuple[str, str]:
+    """What a process wrote until its end."""
+    while True:
+        try:
+            return process.communicate(timeout=MEANWHILE if meanwhile else None)
+        except subprocess.TimeoutExpired:
+            assert meanwhile is not None
+            meanwhile(process.pid)
 
 
 def _tell(card: dict[str, Any], output: Path, as_json: bool) -> None:

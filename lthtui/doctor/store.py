@@ -13,6 +13,7 @@ from urllib.parse import quote
 from engine import filesystems, relocation, storefile
 from engine.launchspec import show_size
 from engine.storefile import STORE
+from lthtui import holding
 from lthtui.doctor.findings import Case, Finding, Severity
 from lthtui.doctor.rebuilding import rebuild
 
@@ -140,36 +141,9 @@ def _writable(case: Case) -> Iterator[Finding]:
 
 
 def _by(file: Path) -> str:
-    """Who holds a lock on a store that keeps others out, as far as the kernel tells."""
-    inodes = set()
-    for suffix in ("", "-shm"):
-        with contextlib.suppress(OSError):
-            inodes.add(file.with_name(STORE + suffix).stat().st_ino)
-    holders = {pid for pid, inode in _write_locks() if inode in inodes and pid != os.getpid()}
-    if not holders:
-        return ""
-    return " by " + ", ".join(f"process {pid} ({_command(pid)})" for pid in sorted(holders))
-
-
-def _write_locks() -> Iterator[tuple[int, int]]:
-    """Process and inode of each write lock on this machine."""
-    try:
-        lines = Path("/proc/locks").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        fields = line.split()
-        if len(fields) >= 6 and "->" not in fields and "WRITE" in fields:
-            at = fields.index("WRITE")
-            yield int(fields[at + 1]), int(fields[at + 2].rpartition(":")[2])
-
-
-def _command(pid: int) -> str:
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-    except OSError:
-        return "gone"
-    return " ".join(words).strip()[:80]
+    """Who holds a lock on a store that keeps others out, as far as can be told."""
+    holders = sorted(holding.holders(file.parent))
+    return f" by {', '.join(map(holding.described, holders))}" if holders else ""
 
 
 def _fix(case: Case) -> str:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import runpy
+import shlex
+import signal
+import sys
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE, wait_for
 
 from engine.mirror import only_mirror
+from lthtui import holding
 from lthtui.cli import main
+from lthtui.commands.store import _Bystander
 from lthtui.store import Store
 
 FakeRun = runpy.run_path(str(Path(__file__).parents[1] / "fakes/rundirs.py"))["FakeRun"]
@@ -50,3 +57,79 @@ def test_there_must_be_something_to_sync(root, capfd):
     assert main(["sync", "waiting"]) == 1
     assert "has not started yet" in capfd.readouterr().err
     assert not (root / "mlflow.db").exists()
+
+
+def test_another_users_root_is_not_synced(root, capfd, monkeypatch):
+    run = FakeRun(root, "theirs", levels=1).start().train(2).end().directory
+    before = sorted(run.path.iterdir())
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert main(["sync"]) == 2
+    assert "give a root of your own with --root" in capfd.readouterr().err
+    assert sorted(run.path.iterdir()) == before and not (root / "mlflow.db").exists()
+
+
+HOLDER = """
+import sqlite3, sys
+store = sqlite3.connect(sys.argv[1], isolation_level=None)
+store.execute("PRAGMA journal_mode = WAL"); store.execute("BEGIN IMMEDIATE")
+print("held", flush=True); sys.stdin.read()
+"""
+WORKER = """
+import json, os, pathlib, sys, time
+here = pathlib.Path(sys.argv[1])
+(here / "pid").write_text(str(os.getpid()))
+while not (here / "go").exists():
+    time.sleep(0.01)
+print(json.dumps({"runs": [], "failed": {}, "later": {}}))
+"""
+
+
+@pytest.fixture
+def waits(root, spawn, monkeypatch):
+    """A sync whose worker waits for a file `go`, who holds the store, and what is said."""
+    FakeRun(root, "one", levels=1).start().train(2).end()
+    file = root / "mlflow.db"
+    holder = spawn([sys.executable, "-c", HOLDER, str(file)], stdin=-1, stdout=-1)
+    assert holder.stdout.readline() == b"held\n"
+    (root / "worker.py").write_text(WORKER)
+    monkeypatch.setenv(
+        "LTHTUI_WORKER", shlex.join([sys.executable, str(root / "worker.py"), str(root)])
+    )
+    said = root / "said"
+    with said.open("wb") as errors:
+        sync = spawn(
+            [sys.executable, "-m", "lthtui", "sync"], stderr=errors, start_new_session=True
+        )
+    wait_for(lambda: "waiting for" in said.read_text() or sync.poll() is not None)
+    return sync, holder, said
+
+
+def test_who_keeps_a_sync_waiting_is_said(root, waits):
+    sync, holder, said = waits
+    wait_for(lambda: (root / "pid").exists())
+    (root / "go").touch()
+    assert sync.wait(PATIENCE) == 0
+    (line,) = said.read_text().splitlines()
+    assert line.startswith(f"waiting for process {holder.pid} ({sys.executable} -c")
+    assert line.endswith(f"which holds {root / 'mlflow.db'}; Ctrl-C ends the waiting")
+
+
+def test_one_that_holds_the_store_on_is_named_once_and_one_that_passes_never(
+    root, capfd, monkeypatch
+):
+    looks = iter([{1, 7}, {1, 8}, {1}, {1, 9}])
+    monkeypatch.setattr(holding, "holders", lambda folder: next(looks))
+    bystander = _Bystander(root)
+    for _ in range(4):
+        bystander.look(7)
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("waiting for process 1 (")
+
+
+def test_ctrl_c_ends_a_sync_that_waits(root, waits):
+    sync, _, said = waits
+    worker = int((root / "pid").read_text())
+    os.kill(sync.pid, signal.SIGINT)
+    assert sync.wait(PATIENCE) == 130
+    assert len(said.read_text().splitlines()) == 1
+    assert not Path(f"/proc/{worker}").exists()

@@ -168,7 +168,7 @@ def test_what_others_may_change_is_closed(doctor, root):
     assert ((root / "mlflow.db").stat().st_mode & 0o777) == 0o644
 
 
-def test_whose_root_it_is(doctor, root, run, monkeypatch):
+def test_whose_root_it_is(doctor, root, run, monkeypatch, capfd):
     if os.geteuid() != 0:
         pytest.skip("needs the superuser")
     os.chown(run.path, 12345, 12345)
@@ -178,6 +178,8 @@ def test_whose_root_it_is(doctor, root, run, monkeypatch):
     found = doctor()[1]
     assert [one["topic"] for one in found] == ["disk"]
     assert "belongs to root: it can be looked at, not changed" in found[0]["message"]
+    capfd.readouterr()
+    assert main(["doctor", "--fix"]) == 2 and "belongs to root, and so" in capfd.readouterr().err
 
 
 def test_a_run_that_is_queued_without_room_is_told_at_once(disk, stage, tmp_path, capfd):
