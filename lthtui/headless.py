@@ -133,6 +133,7 @@ class Follower:
 
     def _await_mlflow(self, interrupts: Interrupts, patience: float) -> None:
         """Stay until MLflow knows all of what has ended; Ctrl-C leaves that to the queue."""
+        began, stops = time.monotonic(), interrupts.count  # Ctrl-C may answer the words below
         behind = [one for one in self.runs.values() if one.over and mirroring.needs(one.directory)]
         if behind and self.interrupted:
             self.display.say(LATER)
@@ -140,7 +141,6 @@ class Follower:
         if behind:
             self.display.say("waiting for MLflow to get the rest; Ctrl-C leaves that to the queue")
             self._call_queue()
-        began, stops = time.monotonic(), interrupts.count
         for run in behind:
             while mirroring.needs(run.directory) and interrupts.count == stops:
                 if time.monotonic() - began > patience:
