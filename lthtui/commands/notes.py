@@ -96,11 +96,11 @@ def tag(
     words, pairs = overrides.separate(arguments)
     changes = notes.tags_of(pairs, remove or ())
     folder = settings.root(root)
-    chosen = _chosen(folder, words, experiment)
+    subjects = chosen(folder, words, experiment)
     if changes:
-        _change(folder, chosen, changes, "tagged" if pairs else "untagged")
+        _change(folder, subjects, changes, "tagged" if pairs else "untagged")
         return
-    for one in chosen:
+    for one in subjects:
         for key, value in _read(one).tags.items():
             typer.echo(clean_line(f"{_id(one)}  {key}={value}", notes.VALUE))
 
@@ -130,9 +130,9 @@ def archive(
 ) -> None:
     """Have lists and the app leave runs out; `lthtui list --archived` shows them."""
     folder = settings.root(root)
-    chosen = _chosen(folder, names or (), experiment)
+    subjects = chosen(folder, names or (), experiment)
     value = None if undo else "true"
-    _change(folder, chosen, {schema.ARCHIVED: value}, "is listed again" if undo else "archived")
+    _change(folder, subjects, {schema.ARCHIVED: value}, "is listed again" if undo else "archived")
 
 
 def chosen_folders(
@@ -154,7 +154,7 @@ def chosen_folders(
     return runs
 
 
-def _chosen(root: Path, names: Sequence[str], experiment: str | None) -> list[Subject]:
+def chosen(root: Path, names: Sequence[str], experiment: str | None) -> list[Subject]:
     """As `chosen_folders`, but also runs that only the store knows, if they are named."""
     from lthtui import notes
 

@@ -18,6 +18,7 @@ from lthtui.commands import (
     extend,
     gc,
     looking,
+    metrics,
     notes,
     queue,
     runs,
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-ABOUT_RUNS = (runs, looking, queue, controls, extend, search, compare, notes, trash)
+ABOUT_RUNS = (runs, looking, queue, controls, extend, search, compare, metrics, notes, trash)
 for group in (specs, *ABOUT_RUNS, tickets, store, gc, doctor):
     group.register(app)
 
