@@ -11,6 +11,7 @@ import sys
 import pytest
 import torch
 from inprocess import finish
+from staging import FINISH
 from waiting import PATIENCE
 
 from engine.rundir import RunDirectory, Status, run_id, status
@@ -31,7 +32,6 @@ keep: [best, last]
 tracking: "off"
 launch: {retries: 0}
 """
-FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
 AGAIN = SOURCE.replace(
     "{name: imp, levels: 1, rate: 0.5, rewind: init}", "{name: ticket, source: imp}"
 )
@@ -63,13 +63,6 @@ def here(trained, stage, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     (stage.folder / "again.yaml").write_text(AGAIN)
     return stage
-
-
-@pytest.fixture
-def idle(here, monkeypatch):
-    """The same, where nobody dispatches but `dispatch`."""
-    monkeypatch.setattr(lease, "ensure", lambda root: None)
-    return here
 
 
 def sources(here):
