@@ -15,7 +15,6 @@ MOST_STATES = 400  # of a pattern, its repetitions written out
 MOST_TEXT = 500  # characters that are searched
 MOST_COPIES = 100  # of a part, as {m,n} asks for
 _MOST_STEPS = 20_000  # that are remembered
-_BEGIN, _END = "\x02", "\x03"  # stand before and after the text
 _CLASSES: dict[str, Callable[[str], bool]] = {
     "d": str.isdecimal,
     "w": lambda sign: sign.isalnum() or sign == "_",
@@ -39,6 +38,11 @@ class _Sign:
 
 
 @dataclass(frozen=True)
+class _Edge:
+    sign: str
+
+
+@dataclass(frozen=True)
 class _Chain:
     parts: tuple[_Node, ...]
 
@@ -55,7 +59,7 @@ class _Repeat:
     most: int | None
 
 
-_Node = _Sign | _Chain | _Choice | _Repeat
+_Node = _Sign | _Edge | _Chain | _Choice | _Repeat
 
 
 class Pattern:
@@ -68,34 +72,42 @@ class Pattern:
     def __init__(self, text: str) -> None:
         self._signs: list[tuple[Matches, int]] = []  # by state; what leads on, and where to
         self._ways: dict[int, tuple[int, ...]] = {}  # states that are others at once
+        self._edges: dict[int, tuple[str, int]] = {}  # states that are others at ^ or $
         self._goal = self._state()
-        self._start = self._closed([self._build(_Reader(text).read(), self._goal)])
-        self._steps: dict[tuple[frozenset[int], str], frozenset[int]] = {}
+        self._first = self._build(_Reader(text).read(), self._goal)
+        self._steps: dict[tuple[frozenset[int], str, bool], frozenset[int]] = {}
 
     def found(self, text: str) -> bool:
         """Whether it matches anywhere in the first `MOST_TEXT` characters."""
-        states = self._start
-        for sign in f"{_BEGIN}{text[:MOST_TEXT].lower()}{_END}":
-            states = self._steps.get((states, sign)) or self._step(states, sign)
+        text = text[:MOST_TEXT].lower()
+        states = self._closed([self._first], "^" if text else "^$")
+        for left, sign in zip(range(len(text) - 1, -1, -1), text, strict=True):
             if self._goal in states:
                 return True
-        return False
+            step = (states, sign, left == 0)
+            states = self._steps.get(step) or self._step(*step)
+        return self._goal in states
 
-    def _step(self, states: frozenset[int], sign: str) -> frozenset[int]:
+    def _step(self, states: frozenset[int], sign: str, last: bool) -> frozenset[int]:
+        """Where a sign leads, and where a match may begin behind it; never nowhere."""
         onward = [self._signs[at][1] for at in states if self._signs[at][0](sign)]
         if len(self._steps) >= _MOST_STEPS:
             self._steps.clear()
-        found = self._steps[states, sign] = self._start | self._closed(onward)
+        found = self._closed([*onward, self._first], "$" if last else "")
+        self._steps[states, sign, last] = found
         return found
 
-    def _closed(self, states: list[int]) -> frozenset[int]:
-        """These states and all that they are at once."""
+    def _closed(self, states: list[int], edges: str) -> frozenset[int]:
+        """These states and all that they are at once, between signs or at the text's edges."""
         seen: set[int] = set()
         while states:
             state = states.pop()
             if state not in seen:
                 seen.add(state)
                 states += self._ways.get(state, ())
+                edge, onward = self._edges.get(state, ("", 0))
+                if edge and edge in edges:
+                    states.append(onward)
         return frozenset(seen)
 
     def _state(self, matches: Matches = lambda sign: False, onward: int = 0) -> int:
@@ -109,6 +121,10 @@ class Pattern:
         match node:
             case _Sign():
                 return self._state(node.matches, onward)
+            case _Edge():
+                state = self._state()
+                self._edges[state] = (node.sign, onward)
+                return state
             case _Chain():
                 for part in reversed(node.parts):
                     onward = self._build(part, onward)
@@ -200,9 +216,9 @@ class _Reader:
             raise PatternError(begin, f"nothing to repeat; \\{sign} is the sign itself")
         if sign == "\\":
             return _Sign(self._escape(begin))
-        if sign == ".":
-            return _Sign(lambda one: one not in (_BEGIN, _END))
-        return _Sign(_exactly({"^": _BEGIN, "$": _END}.get(sign, sign.lower())))
+        if sign in "^$":
+            return _Edge(sign)
+        return _Sign((lambda one: True) if sign == "." else _exactly(sign.lower()))
 
     def _bracket(self, begin: int) -> _Node:
         if self._next("?") and not self._next(":"):
@@ -270,7 +286,7 @@ def _between(low: str, high: str) -> Matches:
 
 
 def _without(inside: Matches) -> Matches:
-    return lambda one: one not in (_BEGIN, _END) and not inside(one)
+    return lambda one: not inside(one)
 
 
 def _any(inside: list[Matches]) -> Matches:
