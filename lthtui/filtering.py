@@ -57,7 +57,7 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Test:
+class Term:
     """A field, an operator and a value as it was written."""
 
     field: Field
@@ -98,7 +98,7 @@ class Or:
         return " or ".join(_bracketed(part, Or) for part in self.parts)
 
 
-Node = Word | Test | Not | And | Or
+Node = Word | Term | Not | And | Or
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class _Reader:
             raise Misread(LONGEST, f"expected at most {LONGEST:,} characters")
         self._text, self._known, self._now = text, known, now
         self._at, self._depth = 0, 0
-        self._checks: dict[Test, Check] = {}
+        self._checks: dict[Term, Check] = {}
 
     def read(self) -> Node | None:
         """The whole filter; None where there is none."""
@@ -163,7 +163,7 @@ class _Reader:
         """What decides whether a run meets a node that was read here."""
         if isinstance(node, Word):
             return _contains(node.text.lower())
-        if isinstance(node, Test):
+        if isinstance(node, Term):
             return self._checks[node]
         if isinstance(node, Not):
             part = self.check(node.part)
@@ -221,7 +221,7 @@ class _Reader:
         asked = fields.at(begin + 1 + quoted, name, self._known)
         where = self._at + 1
         self._at += len(operator)
-        test = Test(asked, operator, self._value(operator))
+        test = Term(asked, operator, self._value(operator))
         self._checks[test] = _compared(test, self._asked(test, where))
         return test
 
@@ -270,8 +270,8 @@ class _Reader:
             self._at += 1
         raise Misread(begin + 1, "this quote is never closed")
 
-    def _asked(self, test: Test, where: int) -> _Asked:
-        """What a value has to be like; see `Test`."""
+    def _asked(self, test: Term, where: int) -> _Asked:
+        """What a value has to be like; see `Term`."""
         operator, text, at = test.operator, test.value, self._value_at + 1
         if operator in (":", "~", "!~"):
             if test.field.numeric:
@@ -346,7 +346,7 @@ def _contains(text: str) -> Check:
     return check
 
 
-def _compared(test: Test, asked: _Asked) -> Check:
+def _compared(test: Term, asked: _Asked) -> Check:
     of, missing = test.field.of, test.operator.startswith("!")
 
     def check(run: RunView, group: Group | None) -> bool:
@@ -456,7 +456,7 @@ def _closing(text: str, opened: int) -> int:
 
 
 def _fields(node: Node) -> Iterator[Field]:
-    if isinstance(node, Test):
+    if isinstance(node, Term):
         yield node.field
     elif isinstance(node, Not):
         yield from _fields(node.part)
