@@ -150,8 +150,10 @@ def test_a_second_ctrl_c_kills(here, terminal):
 
 @pytest.fixture
 def away(here):
-    """A store that is out of reach for now."""
+    """A store that is out of reach for now, and runs that are to be told to it."""
     (here.folder / "away").touch()
+    spec = here.folder / "play.yaml"
+    spec.write_text(spec.read_text().replace('tracking: "off"\n', ""))
     yield
     (here.folder / "away").unlink()
 
