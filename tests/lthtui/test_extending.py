@@ -6,12 +6,11 @@ import json
 import shutil
 
 import pytest
-import torch
-from inprocess import finish
+from inprocess import finish, project, train
 
 from engine.errors import UsageError
-from engine.rundir import RunDirectory, run_id
-from lthtui import cli, extending, identity, specfiles
+from engine.rundir import RunDirectory
+from lthtui import cli, extending, specfiles
 from lthtui.launch import lease
 from lthtui.monitor import Watched
 
@@ -24,29 +23,10 @@ tracking: "off"
 """
 
 
-def train(root, path, *changes):
-    """Run a spec file as `lthtui run` does, but in this process."""
-    made = []
-    for spec in specfiles.load(path, changes):
-        directory = RunDirectory(root / "runs" / run_id(spec, "20260101"))
-        directory.path.mkdir(parents=True, exist_ok=True)
-        directory.spec_file.write_text(specfiles.write(spec))
-        identity.store(directory, spec)
-        finish(directory)
-        made.append(directory)
-    return made
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A folder with a spec of IMP that was run with two seeds."""
-    folder = tmp_path_factory.mktemp("project")
-    (folder / "imp.yaml").write_text(SPEC)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    train(folder / "mlruns", folder / "imp.yaml", "seeds=0,1")
-    torch.set_num_threads(threads)
-    return folder
+    return project(tmp_path_factory.mktemp("project"), SPEC)
 
 
 @pytest.fixture
