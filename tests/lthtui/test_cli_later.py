@@ -9,13 +9,12 @@ import subprocess
 import sys
 
 import pytest
-import torch
-from inprocess import finish
+from inprocess import project
 from staging import FINISH
 from waiting import PATIENCE
 
-from engine.rundir import RunDirectory, Status, run_id, status
-from lthtui import identity, specfiles
+from engine.rundir import Status, status
+from lthtui import identity
 from lthtui.cli import main
 from lthtui.commands import awaiting
 from lthtui.launch import entries, later, lease, queue
@@ -40,18 +39,7 @@ AGAIN = SOURCE.replace(
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A root with two finished runs of IMP."""
-    folder = tmp_path_factory.mktemp("project")
-    (folder / "imp.yaml").write_text(SOURCE)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    for spec in specfiles.load(folder / "imp.yaml", ["seeds=0,1"]):
-        directory = RunDirectory(folder / "mlruns" / "runs" / run_id(spec, "20260101"))
-        directory.path.mkdir(parents=True)
-        directory.spec_file.write_text(specfiles.write(spec))
-        identity.store(directory, spec)
-        finish(directory)
-    torch.set_num_threads(threads)
-    return folder
+    return project(tmp_path_factory.mktemp("project"), SOURCE)
 
 
 @pytest.fixture
