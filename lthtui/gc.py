@@ -19,7 +19,7 @@ from engine.spec import Kept
 from lthtui import leftovers, runnames
 from lthtui.launch import entries, owner
 
-AT_ONCE = 20  # runs that are cleared while the queue is locked: nothing can start meanwhile
+AT_ONCE = 5  # runs that are cleared while the queue is locked: nothing can start meanwhile
 Ask = Callable[[Sequence[str]], dict[str, Any]]
 
 
