@@ -108,6 +108,8 @@ def test_what_is_so_already_is_said(idle, command):
     with entries.locked(idle.root):
         entries.change(first, not_before=time.time() + 100)
     assert command("release", "--all") == (0, ["play-s0 released"])
+    with entries.locked(idle.root):
+        entries.change(first, not_before=time.time() - 1)  # when it was tried again anyway
     assert command("release", "play-s0") == (0, [f"play-s0 {not_held}"])
     with entries.locked(idle.root):
         entries.change(first, job="12")  # which has its turn from the cluster
