@@ -10,7 +10,8 @@ import typer
 
 from lthtui import settings
 from lthtui.commands import Root
-from lthtui.commands.notes import Experiment, Runs, chosen
+from lthtui.commands.meant import Experiment, Runs, User
+from lthtui.commands.notes import chosen
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def metrics(
         typer.Option("--metric", metavar="GLOB", help="Only these, such as 'level/*'; repeatable."),
     ] = None,
     experiment: Experiment = None,
+    user: User = None,
     root: Root = None,
 ) -> None:
     """Write every value of runs' metrics, one a row: run, group, seed, metric, step, time, value.
@@ -43,7 +45,7 @@ def metrics(
     from lthtui.store import Store
 
     folder = settings.root(root)
-    subjects = chosen(folder, names or (), experiment)
+    subjects = chosen(folder, names or (), experiment, user)
     store = Store(folder)
     try:
         found = exporting.rows(subjects, store, patterns or ())

@@ -14,6 +14,7 @@ from engine.errors import UsageError
 from engine.rundir import RunDirectory
 from lthtui import overrides, runnames, settings
 from lthtui.commands import Root
+from lthtui.commands.meant import Experiment, Runs, User, meant
 from lthtui.text import clean, clean_line
 
 if TYPE_CHECKING:
@@ -25,10 +26,6 @@ Run = Annotated[
     typer.Argument(
         metavar="RUN", help="Any unique part of a run's id, NAME-s0, @last, or MLflow's id."
     ),
-]
-Runs = Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help=f"{NAMED}.")]
-Experiment = Annotated[
-    str | None, typer.Option(metavar="NAME", help="All runs of an experiment instead.")
 ]
 
 
@@ -88,6 +85,7 @@ def tag(
         list[str] | None, typer.Option(metavar="KEY", help="Remove a tag; may be repeated.")
     ] = None,
     experiment: Experiment = None,
+    user: User = None,
     root: Root = None,
 ) -> None:
     """Tag runs, or show their tags; they are those of MLflow's own pages."""
@@ -96,7 +94,7 @@ def tag(
     words, pairs = overrides.separate(arguments)
     changes = notes.tags_of(pairs, remove or ())
     folder = settings.root(root)
-    subjects = chosen(folder, words, experiment)
+    subjects = chosen(folder, words, experiment, user)
     if changes:
         _change(folder, subjects, changes, "tagged" if pairs else "untagged")
         return
@@ -126,41 +124,38 @@ def archive(
     names: Runs = None,
     undo: Annotated[bool, typer.Option("--undo", help="Have lists show them again.")] = False,
     experiment: Experiment = None,
+    user: User = None,
     root: Root = None,
 ) -> None:
     """Have lists and the app leave runs out; `lthtui list --archived` shows them."""
     folder = settings.root(root)
-    subjects = chosen(folder, names or (), experiment)
+    subjects = chosen(folder, names or (), experiment, user)
     value = None if undo else "true"
     _change(folder, subjects, {schema.ARCHIVED: value}, "is listed again" if undo else "archived")
 
 
-def chosen_folders(
-    root: Path, names: Sequence[str], experiment: str | None, among: str = "runs"
-) -> list[RunDirectory]:
-    """The runs that a command names, or those of an experiment.
+def chosen(
+    root: Path, names: Sequence[str], experiment: str | None, user: str | None
+) -> list[Subject]:
+    """The runs that a command names, with or without a folder, or a person's of an experiment.
 
     Raises:
         UsageError: none are named, or in two ways at once, or they are not there.
     """
-    if bool(names) == (experiment is not None):
-        raise UsageError("name runs, or give --experiment NAME")
-    if names:
-        found = [run for word in names for run in runnames.seeds(root, word, among)]
-        return [*{run.run_id: run for run in found}.values()]
-    runs = [run for run in runnames.every(root, among) if runnames.experiment(run) == experiment]
-    if not runs:
-        raise UsageError(f"no run of an experiment '{clean_line(experiment or '')}' in {root}")
-    return runs
-
-
-def chosen(root: Path, names: Sequence[str], experiment: str | None) -> list[Subject]:
-    """As `chosen_folders`, but also runs that only the store knows, if they are named."""
     from lthtui import notes
 
-    if experiment is not None or not names:
-        return [*chosen_folders(root, names, experiment)]
-    return notes.find(root, names, runnames.seeds)
+    if names and experiment is None and user is None:
+        return notes.find(root, names, runnames.seeds)
+    return [*chosen_folders(root, names, experiment, user)]
+
+
+def chosen_folders(
+    root: Path, names: Sequence[str], experiment: str | None, user: str | None
+) -> list[RunDirectory]:
+    """As `chosen`, but of runs with a folder only."""
+    if bool(names) == (experiment is not None):
+        raise UsageError("name runs, or give --experiment NAME")
+    return meant(root, names, experiment, False, user).runs(lambda run: True)
 
 
 def _one(root: Path, name: str) -> Subject:

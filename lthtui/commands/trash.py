@@ -13,9 +13,10 @@ import typer
 
 from engine.errors import FAILED, UsageError
 from engine.rundir import RunDirectory
-from lthtui import runnames, settings
+from lthtui import people, runnames, settings
 from lthtui.commands import Json, Root
-from lthtui.commands.notes import Experiment, Runs, chosen_folders
+from lthtui.commands.meant import Experiment, Runs, User
+from lthtui.commands.notes import chosen_folders
 from lthtui.commands.tickets import ask
 from lthtui.text import clean, clean_line
 
@@ -28,10 +29,11 @@ def register(app: typer.Typer) -> None:
 def throw(
     names: Runs = None,
     experiment: Experiment = None,
+    user: User = None,
     listing: Annotated[bool, typer.Option("--list", help="Show what is in the trash.")] = False,
     restore: Annotated[bool, typer.Option("--restore", help="Take runs out of it again.")] = False,
     empty: Annotated[
-        bool, typer.Option("--empty", help="Remove the runs in it for good; all by default.")
+        bool, typer.Option("--empty", help="Remove runs in it for good; all yours by default.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     as_json: Json = False,
@@ -50,25 +52,41 @@ def throw(
         _list(folder, as_json)
         return
     _later(trash.finish(folder, ask))
+    if restore and not names and experiment is None:
+        raise UsageError("name runs to take out of the trash, or give --experiment NAME")
     if restore:
-        runs = chosen_folders(folder, names or (), experiment, trash.FOLDER)
+        runs = _thrown(folder, names or (), experiment, user)
         _tell(runs, "restored", trash.restore(folder, runs, ask))
     elif empty:
-        _empty(folder, names or (), experiment, yes)
+        _empty(folder, _thrown(folder, names or (), experiment, user), yes)
     else:
-        runs = chosen_folders(folder, names or (), experiment)
-        _confirm(f"Put {_count(runs)} into the trash?", yes)
+        runs = chosen_folders(folder, names or (), experiment, user)
+        if runs:  # none where all are other people's, which was said
+            _confirm(f"Put {_count(runs)} into the trash?", yes)
         _tell(runs, "is in the trash", trash.throw(folder, runs, ask))
 
 
-def _empty(root: Path, names: Sequence[str], experiment: str | None, yes: bool) -> None:
+def _thrown(
+    root: Path, names: Sequence[str], experiment: str | None, user: str | None
+) -> list[RunDirectory]:
+    """Runs in the trash: those that are named, or a person's, of one experiment or of all."""
+    from lthtui import trash
+
+    if names:
+        found = [run for word in names for run in runnames.seeds(root, word, trash.FOLDER)]
+        return [*{run.run_id: run for run in found}.values()]
+    return [
+        run
+        for run in runnames.every(root, trash.FOLDER)
+        if people.meant(people.of(run), user)
+        and (experiment is None or runnames.experiment(run) == experiment)
+    ]
+
+
+def _empty(root: Path, runs: Sequence[RunDirectory], yes: bool) -> None:
     from lthtui import trash
     from lthtui.planning import size
 
-    if names or experiment is not None:
-        runs = chosen_folders(root, names, experiment, trash.FOLDER)
-    else:
-        runs = runnames.every(root, trash.FOLDER)
     if not runs:
         _say("the trash is empty")
         return
