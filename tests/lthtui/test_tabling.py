@@ -1,0 +1,218 @@
+"""Columns, sorting, hiding and folding of the table of runs; what of it is made again."""
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from viewed import boarded, level, run
+
+from lthtui import columns, fields
+from lthtui.board import board
+from lthtui.columns import Heading
+from lthtui.fields import Field, Misread
+from lthtui.identity import Control
+from lthtui.table import NOTHING
+from lthtui.tabling import Tabler
+from lthtui.views import View, orders
+
+VALS = {0: 0.90, 1: 0.94, 2: 0.95}
+
+
+def seeds(group="g", vals=VALS, **changes):
+    """A group of seeds whose picked level has these accuracies; None for one that waits."""
+    return [
+        run(
+            f"{group}{seed}",
+            [] if val is None else [level(0, 0.80, 0.79), level(1, val, val - 0.01)],
+            group=group,
+            seed=seed,
+            **{"created": float(seed), "name": group, **changes},
+        )
+        for seed, val in vals.items()
+    ]
+
+
+def table(runs, *, labels=None, tabler=None, **view):
+    if "columns" in view:
+        view["headings"] = columns.parse(view.pop("columns"))
+    if "sort" in view:
+        view["order"] = orders(view.pop("sort"))
+    return (tabler or Tabler()).table(boarded(*runs, labels=labels), View(**view))
+
+
+def texts(runs, **view):
+    return [[cell.text for cell in row.cells] for row in table(runs, **view).rows]
+
+
+def test_cells_of_a_group_are_mean_and_sample_deviation():
+    # mean of 90, 94, 95 is 93; deviations -3, 1, 2; variance 14 / 2; its root 2.6458
+    head, *children = texts(seeds(), columns="name,val,test,density,best_level,seed")
+    assert head == ["g  n=3", "93.0±2.6", "92.0±2.6", "80%", "1", "0, 1 +1"]
+    assert children[0] == ["s0", "90.0 @1", "89.0", "80%", "1", "0"]
+
+
+def test_how_many_have_a_value_is_said_where_not_all_do():
+    head, *_ = texts(seeds(vals={0: 0.90, 1: 0.94, 2: None}), columns="name,val,status")
+    assert head == ["g  n=3", "92.0±2.8 (2)", "✓ finished"]  # root of 8 is 2.828
+    (head, *_) = texts(seeds(vals={0: 0.90, 1: None}), columns="name,val")
+    assert head == ["g  n=2", "90.0 (1)"]
+
+
+def test_metrics_have_means_and_extremes_and_say_what_is_no_number():
+    measured = [(2.0, (1.0, 9.0)), (5.0, (3.0, 9.0)), (float("nan"), (2.0, 4.0))]
+    runs = [
+        replace(one, metrics={"a/loss": last}, extremes={"a/loss": around})
+        for one, (last, around) in zip(seeds(), measured, strict=True)
+    ]
+    asked = "name,a/loss,best(a/loss),max(a/loss),no/metric"
+    assert texts(runs, columns=asked)[0] == ["g  n=3", "nan", "2±1", "7.333±2.9", "–"]
+    assert texts(runs[:2], columns=asked)[0][1] == "3.5±2.1"  # root of 4.5
+    assert texts(runs, columns=asked)[3] == ["s2", "nan", "2", "4", "–"]
+
+
+def test_another_way_to_show_a_group_can_be_asked_for():
+    val = Field.parse("val")
+    headings = tuple(Heading(val, together=way) for way in ("mean", "min", "max", "each"))
+    (head, *_) = texts(seeds(), headings=headings)
+    assert head == ["g  n=3", "93.0±2.6", "90.0", "95.0", "90.0, 94.0 +1"]
+    with pytest.raises(Misread, match="expected mean, min, max, each; did you mean max"):
+        columns.together("maxx")
+
+
+def test_settings_and_tags_of_a_group_are_named_if_they_differ():
+    runs = [
+        replace(one, params={"data.seed": str(one.seed), "lr": "0.10"}, tags={"why": "a\x1b[2J"})
+        for one in seeds()
+    ]
+    head, child, *_ = texts(runs, columns="name,data.seed,params.lr,tags.why,tags.none")
+    assert head == ["g  n=3", "0, 1 +1", "0.10", "a\\x1b[2J", "–"]
+    assert child == ["s0", "0", "0.10", "a\\x1b[2J", "–"]
+
+
+def test_times_and_durations_are_shown_as_people_write_them():
+    at = datetime(2026, 11, 20, 14, 5).timestamp()
+    runs = [replace(one, created=at + one.seed, duration=60.0 + one.seed * 2) for one in seeds()]
+    head, child, *_ = texts(runs, columns="name,created,duration")
+    assert head == ["g  n=3", "2026-11-20 14:05", "1:02±0:02"] and child[2] == "1:00"
+
+
+def test_gain_and_level_of_a_group_are_those_of_its_runs_together():
+    assert texts(seeds(), columns="name,gain,level")[0] == ["g  n=3", "+13.0", "1/2"]
+
+
+def test_groups_are_sorted_by_their_means_and_what_has_none_comes_last():
+    runs = [
+        *seeds("low", {0: 0.99, 1: 0.81}),
+        *seeds("high", {0: 0.92, 1: 0.91}),
+        *seeds("none", {0: None}),
+        *seeds("mid", {0: 0.905}),
+    ]
+    names = [
+        row[0] for row in texts(runs, sort="-val", folded=frozenset({"group:low", "group:high"}))
+    ]
+    assert names == ["high  n=2", "mid", "low  n=2", "none"]
+    names = [row[0] for row in texts(runs, sort="val") if "s" not in row[0]]
+    assert names == ["low  n=2", "mid", "high  n=2", "none"]
+
+
+def test_later_keys_decide_where_earlier_ones_do_not_and_seeds_are_sorted_too():
+    runs = [
+        *seeds("a", {0: 0.9, 1: 0.95}, params={"lr": "0.1"}, created=1.0),
+        *seeds("b", {0: 0.9}, params={"lr": "0.02"}, created=1.0),
+        *seeds("c", {0: 0.9}, params={"lr": "10"}, created=1.0),
+        *seeds("d", {0: 0.9}, params={"lr": "auto"}, created=1.0),
+    ]
+    names = [row[0] for row in texts(runs, sort="density,-params.lr")]
+    assert names == ["d", "c", "a  n=2", "s0", "s1", "b"]
+    names = [row[0] for row in texts(runs, sort="created,-val")]
+    assert names[:3] == ["a  n=2", "s1", "s0"] and names[3:] == ["b", "c", "d"]
+
+
+def test_controls_stand_under_their_source_unless_sorted():
+    control = Control(run="imp0", level=1, kind="random")
+    runs = [*seeds("imp", {0: 0.9}), *seeds("other", {0: 0.8}, created=9.0)]
+    runs += seeds("random", {0: 0.95}, controls=control, created=5.0)
+    assert [row[0] for row in texts(runs)] == ["other", "imp", "└ random"]
+    assert [row[0] for row in texts(runs, sort="-val")] == ["random", "imp", "other"]
+
+
+def test_figures_of_a_group_do_not_depend_on_what_else_is_shown():
+    runs = [*seeds("a"), *seeds("b", {0: 0.5, 1: 0.6})]
+    whole = {row.key: row.cells for row in table(runs).rows}
+    for text in ("a", "s0", "val>93%", "name=a seed>0"):
+        shown = table(runs, filter=text)
+        assert shown.rows and all(whole[row.key] == row.cells for row in shown.rows)
+        assert [row.key for row in table(runs, filter=text, sort="-val").rows][0] == "group:a"
+    assert table(runs, filter="val>93%").runs == 2
+    assert [row.key for row in table(runs, filter="val>93%").rows] == ["group:a", "a1", "a2"]
+
+
+def test_columns_that_are_the_same_everywhere_can_be_hidden():
+    runs = [*seeds("a", {0: 0.9}, params={"lr": "1"}), *seeds("b", {0: 0.9}, params={"lr": "2"})]
+    asked = {"columns": "name,val,test,params.lr,model", "hide_constant": True}
+    shown = table(runs, **asked)
+    assert [one.title for one in shown.columns] == ["run", "lr"]
+    assert [one.shown for one in shown.hidden] == ["val", "test", "model"]
+    headings = columns.parse(asked["columns"])
+    pinned = (*headings[:4], replace(headings[4], pinned=True))
+    shown = table(runs, headings=pinned, hide_constant=True)
+    assert [one.title for one in shown.columns] == ["run", "lr", "model"]
+    shown = table(runs, filter="name=a", **asked)
+    assert len(shown.columns) == 5 and not shown.hidden  # one run: nothing to tell apart
+    shown = table([*runs, *seeds("c", {0: None})], **asked)
+    assert [one.title for one in shown.columns] == ["run", "val", "test", "lr"]
+
+
+def test_a_folded_group_hides_its_runs_but_not_its_figures():
+    whole, folded = table(seeds()), table(seeds(), folded=frozenset({"group:g"}))
+    assert (whole.rows[0].fold, folded.rows[0].fold) == ("▾", "▸")
+    assert folded.rows[0].cells == whole.rows[0].cells and len(folded.rows) == 1
+    assert (folded.groups, folded.runs) == (1, 3)
+
+
+def test_only_groups_that_changed_are_made_again():
+    tabler, runs = Tabler(), [*seeds("a"), *seeds("b")]
+    before = boarded(*runs)
+    first = tabler.table(before, View())
+    again = tabler.table(before, View())
+    assert all(one is other for one, other in zip(first.rows, again.rows, strict=True))
+    changed = {one.run_id: one for one in (*runs[:-1], replace(runs[-1], winner=0))}
+    after = tabler.table(board(changed, {}, {}, before=before.groups), View())
+    kept = {row.key for row in after.rows if any(row is one for one in first.rows)}
+    assert kept == {"group:a", "a0", "a1", "a2"}
+    (old,), (new,) = ([row for row in one.rows if row.key == "group:b"] for one in (first, after))
+    assert old.cells != new.cells
+
+
+def test_columns_say_what_they_are_sorted_by_and_how_they_give_way():
+    headings = columns.parse("val, train.lr as rate, best(a/loss), name")
+    headings = (*headings[:2], replace(headings[2], pinned=True, width=9), headings[3])
+    shown = table(seeds(), headings=headings, sort="-val,best(a/loss)").columns
+    assert [one.title for one in shown] == ["val↓", "rate", "best loss↑", "run"]
+    assert [one.rank for one in shown] == [2, 11, 1, 0] and shown[2].width == 9
+    assert [one.right for one in shown] == [True, False, True, False]
+    assert table(seeds(), columns="val").columns[0].title == "run"  # rows are known by it
+
+
+@pytest.mark.parametrize(
+    ("text", "column"), [("name,vall", 6), ("name, best(a/b) as x,,val", 22), ("a as b", 1)]
+)
+def test_columns_that_mean_nothing_are_said_where(text, column):
+    with pytest.raises(Misread) as caught:
+        columns.parse(text)
+    assert caught.value.column == column
+
+
+def test_an_order_that_means_nothing_is_said_where():
+    with pytest.raises(Misread) as caught:
+        orders("-val, -vol")
+    assert caught.value.column == 8 and "did you mean val" in caught.value.problem
+
+
+def test_values_that_nobody_has_are_a_dash():
+    empty = run("x", status="queued")
+    (row,) = table(
+        [empty], headings=tuple(Heading(Field.parse(one)) for one in fields.BUILT_IN)
+    ).rows
+    shown = dict(zip(fields.BUILT_IN, (cell.text for cell in row.cells), strict=True))
+    assert shown["eta"] == shown["created"] == shown["val"] == shown["note"] == NOTHING.text
