@@ -123,7 +123,8 @@ async def test_a_click_is_a_cross_hair_and_a_second_one_shows_all():
         plot = chart.viewer._plot
         at = (1 + plot.left + plot.column(50), 1 + plot.top + 3)  # beside and below the border
         await pilot.click(chart, offset=at)
-        assert chart.viewer.view.cursor == pytest.approx(50, abs=1)
+        middle = plot.at(at[0] - 1, at[1] - 1)[0]
+        assert chart.viewer.view.cursor == round(middle) in (49, 50, 51)
         await pilot.press("plus")
         await pilot.click(chart, offset=at, times=2)
         assert chart.viewer.view.cursor is chart.viewer.view.x is None

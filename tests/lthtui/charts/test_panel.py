@@ -62,6 +62,15 @@ def test_times_are_met_between_points_and_not_beyond_them():
     np.testing.assert_allclose(series.y, [0, 2.5, 6.5, 10])
 
 
+def test_times_that_are_shared_by_chance_are_met_between_points_too():
+    seeds = [
+        Trace([0.0, 10.0], {"relative": [0.0, 10.0]}),
+        Trace([0.0, 10.0, 20.0], {"relative": [0.0, 5.0, 10.0]}),
+    ]
+    (series,) = Panel(lines=[Line("a", seeds)], xs=("relative",)).chart().series
+    np.testing.assert_allclose(series.y, [0, 7.5, 15])
+
+
 def test_steps_that_nobody_shares_are_interpolated():
     seeds = [
         Trace([0.0, 4.0, 8.0], {"step": [0, 4, 8]}),

@@ -295,7 +295,7 @@ class TestManyLines:
         assert not any(tinted[27:46])
 
     def test_a_band_goes_on_below_a_log_axis(self):
-        band = Series("a", [0, 1], [1.0, 2.0], BLUE, low=[-1.0, 0.5], high=[4.0, 4.0])
+        band = Series("a", [0, 1], [1.0, 2.0], BLUE, low=[-1.0, 0.0], high=[4.0, 4.0])
         rows = render(Chart(series=[band], y_scale="log", guides=False), 50, 12)
         assert all(any(one.bgcolor for _, one in cells(row)) for row in rows[2:-1])
 

@@ -164,6 +164,9 @@ class TestCrossHair:
             columns.append(viewer._plot.dot(viewer.view.cursor))
             viewer.cross(-1)
         assert columns == [columns[0] - turn for turn in range(5)]
+        viewer.cross(-10)
+        viewer.cross(5)
+        assert viewer._plot.dot(viewer.view.cursor) == columns[0] - 10
 
     def test_what_is_seen_moves_along(self):
         viewer = looking(over_steps(range(101)))
@@ -251,6 +254,17 @@ class TestFocus:
         assert BLUE in inks and ORANGE not in inks and len(inks) == 2
         viewer.focus(1)
         assert seen(viewer).split("\n")[0].startswith("━■ b")
+
+    def test_nothing_covers_the_line_in_focus(self):
+        viewer = looking(over_steps([0.0, 1.0], [0.0, 1.0]))
+        viewer.focus(1)
+        drawn = [
+            style.color.triplet.hex
+            for row in viewer.rows(*SIZE, Look())[1:]
+            for text, style in row
+            if any(0x2800 < ord(one) < 0x2900 for one in text)
+        ]
+        assert set(drawn) == {BLUE}
 
     def test_differences_to_the_line_in_focus_and_back(self):
         viewer = looking(over_steps([0, 1], [1, 0], baseline=0.5))
