@@ -1,4 +1,4 @@
-"""How fast the app paints: its first frame against a bare Textual app's, and a chart's redraw."""
+"""How fast the app paints: its first frame against a bare Textual app's."""
 
 from __future__ import annotations
 
@@ -11,11 +11,8 @@ import time
 from collections.abc import Callable
 
 import manyruns
-import numpy as np
 import pytest
 from rundirs import FakeRun
-
-from lthtui.charts import Chart, Series, render
 
 pytestmark = [
     pytest.mark.benchmark,
@@ -90,21 +87,3 @@ def test_five_thousand_stored_runs(tmp_path, monkeypatch, template):
     )
     print(f"\ntable of 5,000 stored runs of 60 keys: {table:.2f} s = {table / first:.2f}x")
     assert first > 0
-
-
-def test_chart_redraw():
-    rng = np.random.default_rng(0)
-    x = np.arange(5000.0)
-    series = [
-        Series(f"run {index}", x, np.cumsum(rng.normal(size=5000)) / 50 + rng.normal(size=5000) / 3)
-        for index in range(10)
-    ]
-    chart = Chart("training loss", series)
-
-    def redraw() -> float:
-        began = time.perf_counter()
-        assert len(render(chart, 120, 40)) == 40
-        return time.perf_counter() - began
-
-    (median,) = alternate(50, redraw)
-    print(f"\nredraw of 10 series of 5,000 points at 120x40: {1000 * median:.1f} ms")
