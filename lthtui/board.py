@@ -1,17 +1,16 @@
-"""All runs as a table: grouped by everything but the seed, mean and spread over seeds first."""
+"""All runs, grouped by everything but the seed, with what each group is measured against."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean as mean
 from statistics import stdev
 
 from lthtui import baseline
 from lthtui.runview import LevelView, RunView, scored
-from lthtui.table import NOTHING, Cell, Column, Row
+from lthtui.table import NOTHING, Cell
 
 GLYPHS = {
     "running": "●",
@@ -22,16 +21,6 @@ GLYPHS = {
     "paused": "‖",
     "lost": "?",
 }
-COLUMNS = (
-    Column("run", rank=0),
-    Column("status", rank=1),
-    Column("level", rank=3, right=True),
-    Column("kept", rank=4, right=True),
-    Column("val", rank=2, right=True),
-    Column("test", rank=5, right=True),
-    Column("gain", rank=6, right=True),
-    Column("eta", rank=7, right=True),
-)
 GROUP = "group:"  # begins the key of a group's row
 
 
@@ -60,19 +49,6 @@ class Group:
     def created(self) -> float:
         """When its newest run was queued."""
         return max(run.created for run in self.runs)
-
-    @cached_property
-    def rows(self) -> tuple[Row, ...]:
-        """The group's row and those of its runs, or the only run's."""
-        label = f"└ {self.label}" if self.control else self.label
-        if len(self.runs) == 1:
-            return (Row(self.key, (Cell(label), *_cells(self.runs[0], self.dense))),)
-        children = (
-            Row(run.run_id, (Cell(f"s{run.seed}", "dim"), *_cells(run, self.dense)), depth=1)
-            for run in self.runs
-        )
-        name = Cell(f"{label}  n={len(self.runs)}")
-        return (Row(self.key, (name, *_summary(self))), *children)
 
 
 @dataclass(frozen=True)
@@ -110,25 +86,6 @@ class Board:
         wanted = members[0].group if members else None
         return next((group for group in self.groups if group.id == wanted), None)
 
-    def rows(self, folded: Collection[str] = (), words: str = "") -> list[Row]:
-        """The table: runs that have all `words`, without the children of folded groups.
-
-        Hiding a run changes no figure of its group.
-        """
-        shown = []
-        wanted = words.lower().split()
-        for group in self.groups:
-            found = [run for run in group.runs if _has(run, group.label, wanted)]
-            if len(group.runs) == 1 and found:
-                shown.append(_tinted(group.rows[0], self.colours.get(group.id, "")))
-            elif found:
-                head = _tinted(group.rows[0], self.colours.get(group.id, ""))
-                shown.append(replace(head, fold="▸" if group.key in folded else "▾"))
-                if group.key not in folded:
-                    ids = {run.run_id for run in found}
-                    shown += [row for row in group.rows[1:] if row.key in ids]
-        return shown
-
 
 def board(
     runs: Mapping[str, RunView],
@@ -140,7 +97,7 @@ def board(
 ) -> Board:
     """Group runs; `labels` names groups (by id) whose runs' name does not do.
 
-    Groups that are as they were `before` are taken from there, with the rows they have made.
+    Groups that are as they were `before` are taken from there.
     """
     known = {group.id: group for group in before}
     members: dict[str, list[RunView]] = {}
@@ -219,51 +176,6 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _cells(run: RunView, dense: Mapping[int, LevelView]) -> tuple[Cell, ...]:
-    won = run.winning
-    return (
-        status_cell(run),
-        _at(run.level, run.planned_levels),
-        _kept([run]),
-        Cell(f"{accuracy(won.val)} @{won.index}") if won and won.val is not None else NOTHING,
-        Cell(accuracy(won.test)) if won and won.test is not None else NOTHING,
-        _gain_cell(gain([run], dense)),
-        Cell(duration(run.eta)) if run.eta is not None else NOTHING,
-    )
-
-
-def _summary(group: Group) -> tuple[Cell, ...]:
-    """The cells of a group: ranges and mean ± sample deviation over those seeds that have one."""
-    runs = group.runs
-    levels = [run.level for run in runs if run.level is not None]
-    winners = [run.winning for run in runs if run.winning]
-    etas = [run.eta for run in runs if run.eta is not None]
-    return (
-        _statuses(runs),
-        _at(min(levels, default=None), max(run.planned_levels for run in runs)),
-        _kept(runs),
-        spread_cell([won.val for won in winners], len(runs)),
-        spread_cell([won.test for won in winners], len(runs)),
-        _gain_cell(gain(runs, group.dense)),
-        Cell(duration(max(etas))) if etas else NOTHING,
-    )
-
-
-def _kept(runs: Sequence[RunView]) -> Cell:
-    """The mean density of the levels whose accuracies are shown, or else of those in training."""
-    picked = [run.winning.density for run in runs if run.winning]
-    densities = picked or [run.current.density for run in runs if run.current]
-    return Cell(percent(mean(densities))) if densities else NOTHING
-
-
-def _statuses(runs: Sequence[RunView]) -> Cell:
-    counts = Counter(run.status for run in runs)
-    if len(counts) == 1:
-        return status_cell(runs[0])
-    first = next(status for status in GLYPHS if counts[status])
-    return Cell(" ".join(f"{GLYPHS[one]}{counts[one]}" for one in GLYPHS if counts[one]), first)
-
-
 def spread_cell(values: Iterable[float | None], whole: int) -> Cell:
     """Mean ± sample deviation of accuracies, with their number if it is not `whole`."""
     known = [value for value in values if value is not None]
@@ -273,17 +185,6 @@ def spread_cell(values: Iterable[float | None], whole: int) -> Cell:
     if len(known) > 1:
         text += f"±{100 * stdev(known):.1f}"
     return Cell(text if len(known) == whole else f"{text} ({len(known)})")
-
-
-def _gain_cell(gained: float | None) -> Cell:
-    if gained is None:
-        return NOTHING
-    value = round(100 * gained, 1)
-    return Cell(f"{value:+.1f}".replace("-", "−"), "finished" if value > 0 else "failed")
-
-
-def _at(level: int | None, planned: int) -> Cell:
-    return NOTHING if level is None else Cell(f"{level}/{max(planned - 1, 0)}")
 
 
 def _heads(runs: Mapping[str, RunView]) -> dict[str, str]:
@@ -309,14 +210,3 @@ def _dense(runs: Iterable[RunView]) -> dict[str, dict[int, LevelView]]:
         family: {seed: run.dense for seed, run in baseline.dense(members).items() if run.dense}
         for family, members in families.items()
     }
-
-
-def _has(run: RunView, label: str, words: Sequence[str]) -> bool:
-    facts = (run.run_id, label, run.experiment, run.status, run.sparsifier, run.dataset, run.model)
-    text = " ".join((*facts, f"s{run.seed}")).lower()
-    return all(word in text for word in words)
-
-
-def _tinted(row: Row, colour: str) -> Row:
-    """The row with its name in its group's colour."""
-    return replace(row, cells=(replace(row.cells[0], tone=colour), *row.cells[1:]))

@@ -66,8 +66,6 @@ class Lookout:
         labels, before = self._labels(views), self._board.groups
         unreadable = len(self._unreadable)
         self._board = board(views, labels, given, unreadable, self._trouble, before)
-        for group in self._board.groups:
-            _ = group.rows  # made here, not in the thread that draws
         return self._board
 
     def want(self, metrics: Iterable[str]) -> None:

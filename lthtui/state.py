@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from engine.rundir import write_json
-
 LARGEST = 10_000_000  # bytes; what is larger is none of ours
 
 
@@ -39,6 +37,8 @@ def put(section: str, key: str, value: Any) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    from engine.rundir import write_json  # here, as the first frame does not wait for pydantic
+
     where = file()
     where.parent.mkdir(parents=True, exist_ok=True)
     with _locked(where):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from lthtui import columns
 from lthtui.board import Group, accuracy, percent
+from lthtui.fields import Field
 from lthtui.runview import LevelView, RunView
 
 MARK = "◆"  # of a ticket that beats dense
@@ -63,8 +65,8 @@ def of_group(group: Group) -> str:
     failed = [run for run in group.runs if run.error]
     if failed:
         return f"s{failed[0].seed}: {failed[0].error}"
-    _, _, _, _, val, test, gain, _ = (cell.text for cell in group.rows[0].cells)
-    parts = [f"val {val}", f"test {test}", f"gain {gain}"]
+    asked = (Field.parse(name) for name in ("val", "test", "gain"))
+    parts = [f"{one.name} {columns.summary(one, group).text}" for one in asked]
     known = ", ".join(part for part in parts if not part.endswith("–"))
     return f"{_marked(group.runs)}: {known}" if known else ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sized
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -11,11 +12,16 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Footer, Input, Static
 
-from lthtui import verdict
-from lthtui.board import COLUMNS, Board
+from lthtui import fields, verdict
+from lthtui.board import Board
+from lthtui.fields import Misread
+from lthtui.filtering import Filter
 from lthtui.messages import Folded, Highlighted, LogGrew, Opened
 from lthtui.runview import RunView
 from lthtui.screens.base import RunsScreen
+from lthtui.tabling import Tabler
+from lthtui.text import clean_line
+from lthtui.views import View
 from lthtui.widgets.chart import ChartView
 from lthtui.widgets.grid import Grid
 from lthtui.widgets.log import LogView
@@ -48,7 +54,7 @@ class MainScreen(RunsScreen):
         self._quantity: Quantity = "loss"
         self._folded: set[str] = set()
         self._met: set[str] = set()
-        self._words = ""
+        self._tabler, self._view = Tabler(), View()
         self._shown: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -57,8 +63,9 @@ class MainScreen(RunsScreen):
         with Horizontal(id="body"):
             with Vertical(id="runs") as box:
                 box.border_title = "runs"
-                yield Grid(COLUMNS, "reading runs…", id="table")
-                yield Input(placeholder="words that a run must have", id="filter", compact=True)
+                columns = self._tabler.table(self.board, self._view).columns
+                yield Grid(columns, "reading runs…", id="table")
+                yield Input(placeholder="imp val>60% not status=failed", id="filter", compact=True)
                 yield Static(id="note", markup=False)
             with Vertical(id="details"):
                 yield ChartView(id="curve", classes="-shown")
@@ -114,17 +121,24 @@ class MainScreen(RunsScreen):
         self.open_run(message.key)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while typing."""
-        self._words = event.value
+        """Filter while typing; what cannot be read yet says why, and changes nothing."""
+        box = self.query_one("#runs")
+        try:
+            Filter.parse(event.value, fields.names(self.board.runs.values()))
+        except Misread as error:
+            box.border_subtitle = Content(str(error))
+            return
+        box.border_subtitle = ""
+        self._view = replace(self._view, filter=event.value)
         self._fill()
 
     def on_input_submitted(self) -> None:
         """Keep the filter and go back to the table."""
-        self.query_one("#filter").set_class(bool(self._words.strip()), "-open")
+        self.query_one("#filter").set_class(bool(self._view.filter.strip()), "-open")
         self.query_one(Grid).focus()
 
     def action_filter(self) -> None:
-        """Open the line of words to filter by."""
+        """Open the line of the filter."""
         line = self.query_one("#filter")
         line.add_class("-open")
         line.focus()
@@ -159,13 +173,16 @@ class MainScreen(RunsScreen):
                     self._folded.add(group.key)
 
     def _fill(self) -> None:
-        rows = self.board.rows(self._folded, self._words)
-        self.query_one(Grid).show(rows)
+        self._view = replace(self._view, folded=frozenset(self._folded))
+        table = self._tabler.table(self.board, self._view)
+        grid = self.query_one(Grid)
+        grid.columns = table.columns
+        grid.show(table.rows)
         title = f"runs  {_count(self.board.groups, 'group')}, {_count(self.board.runs, 'run')}"
         if self.board.unreadable:
             title += f", {self.board.unreadable} unreadable"
-        if words := self._words.strip():
-            title += f"  /{words}"
+        if wanted := self._view.filter.strip():
+            title += f"  /{clean_line(wanted)}"
         self.query_one("#runs").border_title = Content(title)
 
     def _show_details(self) -> None:

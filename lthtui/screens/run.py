@@ -6,8 +6,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.widgets import Footer, Static, TabbedContent, TabPane
 
-from lthtui import levels, plots, verdict
+from lthtui import columns, levels, plots, verdict
 from lthtui.board import Board, Group, duration, status_cell
+from lthtui.fields import Field
 from lthtui.logtail import Chunk
 from lthtui.messages import Ask, LogGrew
 from lthtui.runview import RunView
@@ -16,6 +17,7 @@ from lthtui.widgets.chart import ChartView
 from lthtui.widgets.grid import Grid
 from lthtui.widgets.log import LogView
 
+STATUS = Field.parse("status")
 TABS = ("curve", "training", "levels", "log", "spec")
 
 
@@ -117,7 +119,7 @@ def _facts(runs: tuple[RunView, ...], group: Group) -> str:
     what = f"{first.sparsifier} on {first.dataset} with {first.model}"
     if len(runs) > 1:
         seeds = ", ".join(str(run.seed) for run in runs)
-        parts = [f"{group.label}, seeds {seeds}", group.rows[0].cells[1].text]
+        parts = [f"{group.label}, seeds {seeds}", columns.summary(STATUS, group).text]
     else:
         parts = [first.run_id, status_cell(first).text]
         if first.current:

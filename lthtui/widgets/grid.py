@@ -160,7 +160,8 @@ class Grid(ScrollView, can_focus=True):
     def _fit(self) -> list[int]:
         """Choose the gap, and a width for each column; 0 for those that have to give way."""
         wanted = [
-            max([cell_len(row.cells[at].text) for row in self.rows] + [cell_len(column.title)])
+            column.width
+            or max([cell_len(row.cells[at].text) for row in self.rows] + [cell_len(column.title)])
             for at, column in enumerate(self.columns)
         ]
         blank = [self._blank(at) for at in range(len(wanted))]

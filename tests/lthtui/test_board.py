@@ -9,12 +9,16 @@ from rundirs import FakeRun
 
 from lthtui import levels
 from lthtui.board import board, duration, gain, operations, percent
+from lthtui.columns import summary
 from lthtui.comparison import compare
+from lthtui.fields import Field
 from lthtui.identity import Control
 from lthtui.monitor import Watched
 from lthtui.plots import density_curve
 from lthtui.runview import LevelView, RunView, best, view
+from lthtui.tabling import Tabler
 from lthtui.verdict import note, of_group, of_run, standing
+from lthtui.views import View
 
 
 def level(index, val, test=None, density=None, ended=True):
@@ -45,7 +49,11 @@ def run(seed=0, levels=(), **changes):
 
 def texts(runs, **options):
     made = board({one.run_id: one for one in runs}, {}, {})
-    return [[cell.text for cell in row.cells] for row in made.rows(**options)]
+    return [[cell.text for cell in row.cells] for row in rows_of(made, **options)]
+
+
+def rows_of(made, **options):
+    return Tabler().table(made, View(**options)).rows
 
 
 def test_best_is_the_best_sparse_level_and_ties_go_to_the_sparser():
@@ -120,7 +128,7 @@ def test_gains_are_those_of_the_comparison():
     assert compared.rows[0].gains["dense"].spread.mean == pytest.approx(0.13)
     assert "not named: d" in compared.notes[-1]
     shown = board({one.run_id: one for one in runs}, {}, {}).groups
-    cells = {group.id: group.rows[0].cells[6].text for group in shown}
+    cells = {group.id: summary(Field.parse("gain"), group).text for group in shown}
     assert cells == {"d": "–", "g": "+10.0", "r": "+13.0"}
     for row in compare(runs, {"d": "d", "g": "g", "r": "r"}).rows:
         gained = row.gains["dense"]
@@ -157,16 +165,16 @@ def test_groups_are_newest_first_and_members_by_seed():
 def test_filter_keeps_groups_of_which_a_run_matches():
     runs = [run(0), run(1, status="failed"), run(0, group="h", run_id="other", model="vgg16")]
     assert len(texts(runs)) == 4
-    assert [row[0] for row in texts(runs, words="failed")] == ["digits  n=2", "s1"]
-    assert [row[0] for row in texts(runs, words="VGG digits")] == ["digits"]
-    assert texts(runs, words="nothing like it") == []
+    assert [row[0] for row in texts(runs, filter="failed")] == ["digits  n=2", "s1"]
+    assert [row[0] for row in texts(runs, filter="VGG digits")] == ["digits"]
+    assert texts(runs, filter="nothing like it") == []
 
 
 def test_folded_groups_hide_their_runs():
     made = board({one.run_id: one for one in (run(0), run(1))}, {}, {"g": "#123456"})
-    (row,) = made.rows({"group:g"})
+    (row,) = rows_of(made, folded=frozenset({"group:g"}))
     assert (row.fold, row.cells[0].tone) == ("▸", "#123456")
-    assert made.rows()[0].fold == "▾"
+    assert rows_of(made)[0].fold == "▾"
 
 
 def test_note_says_when_no_level_beats_dense():
