@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.errors import LthError, UsageError
+from lthtui.launch import credentials
 
 LIMIT = 60.0  # seconds for one command; on their own they try for some ten
 FIELDS = "%i|%T|%r|%N|%j|%Z"
@@ -27,11 +28,11 @@ _PASSES = re.compile(
     r"submit limit|try again|not responding|communication",
     re.IGNORECASE,
 )
-# What sbatch and the job get of this process's environment.
+# What sbatch and the job get of this process's environment, besides credentials.
 _KEPT = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_\w+|TZ|SLURM_CONF|SBATCH_(ACCOUNT|QOS|RESERVATION)|"
     r"LD_LIBRARY_PATH|VIRTUAL_ENV|CONDA_PREFIX|XDG_CONFIG_HOME|MODULEPATH|"
-    r"SSL_CERT_\w+|REQUESTS_CA_BUNDLE|(https?|no)_proxy|MLFLOW_TRACKING_\w+|AWS_\w+|LTHTUI_\w+",
+    r"SSL_CERT_\w+|MLFLOW_TRACKING_\w+|AWS_\w+|LTHTUI_\w+",
     re.IGNORECASE,
 )
 
@@ -163,4 +164,5 @@ def _nowhere(why: str) -> Refused:
 
 def environment(whole: Mapping[str, str]) -> dict[str, str]:
     """What of an environment Slurm's commands and jobs get."""
-    return {k: v for k, v in whole.items() if _KEPT.fullmatch(k)}
+    named = credentials.names()
+    return {k: v for k, v in whole.items() if _KEPT.fullmatch(k) or k in named}

@@ -9,6 +9,7 @@ import pytest
 from engine.errors import UsageError
 from engine.launchspec import LaunchSpec
 from engine.rundir import RunDirectory, write_json
+from lthtui.launch import credentials
 from lthtui.launch.backends import slurmcalls, slurmscript
 from lthtui.launch.backends.slurmscript import Batch
 from lthtui.launch.entries import Entry
@@ -161,3 +162,8 @@ def test_slurm_gets_no_more_of_the_environment_than_it_needs():
     }
     kept = ["PATH", "MLFLOW_TRACKING_TOKEN", "https_proxy", "LTHTUI_USER", "SBATCH_ACCOUNT"]
     assert [*slurmcalls.environment(given)] == [*kept, "AWS_SECRET"]
+
+
+def test_a_job_gets_every_credential_that_the_queue_process_would_be_replaced_for():
+    given = dict.fromkeys(credentials.names(), "x")
+    assert slurmcalls.environment(given) == given
