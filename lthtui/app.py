@@ -164,6 +164,14 @@ class LthApp(App[int], inherit_bindings=False):
             exit_on_error=False,
         )
 
+    def on_run_wanted(self, message: messages.RunWanted) -> None:
+        """Open a run, or a group."""
+        from lthtui.screens.run import RunScreen
+
+        screen = RunScreen(message.key)
+        self.push_screen(screen)
+        screen.show_board(self.board)
+
     def on_copy_wanted(self, message: messages.CopyWanted) -> None:
         """Send a text to the terminal's clipboard, and to a file for terminals that have none."""
         self.copy_to_clipboard(message.text)

@@ -99,6 +99,14 @@ class Ask(Message):
         self.reply, self.patient = reply, patient
 
 
+class RunWanted(Message):
+    """A run, or a group, is to be opened on a screen of its own."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.key = key
+
+
 class CopyWanted(Message):
     """A text is to be put into the clipboard."""
 

@@ -40,14 +40,6 @@ class RunsScreen(Asking):
         self.board = board
         self.refresh_bindings()
 
-    def open_run(self, key: str) -> None:
-        """Open a run, or a group, on a screen of its own."""
-        from lthtui.screens.run import RunScreen
-
-        screen = RunScreen(key)
-        self.app.push_screen(screen)
-        screen.show_board(self.board)
-
     def chosen(self) -> tuple[RunView, ...]:
         """The runs that actions apply to."""
         return ()

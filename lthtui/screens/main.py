@@ -16,7 +16,7 @@ from lthtui import fields, verdict
 from lthtui.board import Board
 from lthtui.fields import Misread
 from lthtui.filtering import Filter
-from lthtui.messages import Folded, Highlighted, LogGrew, Opened
+from lthtui.messages import Folded, Highlighted, LogGrew, Opened, RunWanted
 from lthtui.runview import RunView
 from lthtui.screens.base import RunsScreen
 from lthtui.tabling import Tabler
@@ -118,7 +118,7 @@ class MainScreen(RunsScreen):
 
     def on_opened(self, message: Opened) -> None:
         """Open a run, or a group, on a screen of its own."""
-        self.open_run(message.key)
+        self.post_message(RunWanted(message.key))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while typing; what cannot be read yet says why, and changes nothing."""

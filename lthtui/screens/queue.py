@@ -14,7 +14,7 @@ from textual.widgets import Footer
 
 from lthtui.board import Board
 from lthtui.jobs import COLUMNS, rows
-from lthtui.messages import Act, Ask, Highlighted, LogGrew, Opened
+from lthtui.messages import Act, Ask, Highlighted, LogGrew, Opened, RunWanted
 from lthtui.runview import RunView
 from lthtui.screens.base import RunsScreen
 from lthtui.widgets.gauges import Gauges
@@ -89,7 +89,7 @@ class QueueScreen(RunsScreen):
     def on_opened(self, message: Opened) -> None:
         """Open the run under the cursor."""
         if self.chosen():
-            self.open_run(message.key)
+            self.post_message(RunWanted(message.key))
 
     def chosen(self) -> tuple[RunView, ...]:
         """The run under the cursor."""
