@@ -340,8 +340,8 @@ def test_looking_for_what_is_missing_imports_nothing_heavy(tmp_path):
     note(FakeRun(tmp_path, "a").start().train(1).end())
     code = (
         "import sys; from pathlib import Path; from lthtui.launch import mirroring\n"
-        "print([*map(mirroring.needs, mirroring.candidates(Path(sys.argv[1])))], sorted({'mlflow', 'torch', 'yaml',"
-        " 'engine.spec'} & set(sys.modules)))"
+        "print([*map(mirroring.needs, mirroring.candidates(Path(sys.argv[1])))],"
+        " sorted({'mlflow', 'torch', 'yaml', 'engine.spec'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
