@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 Scale = Literal["linear", "log", "symlog"]
 SCALES: tuple[Scale, ...] = ("linear", "log", "symlog")
 HUGE = 1e300  # beyond it, and below its inverse, the width of a range could not be computed
+FAR = 1e12  # axis lengths beyond which it makes no difference how far away a point is
 BENT = 3  # powers of ten that a symlog axis bends on each side of zero
 NARROWEST = 1e-9  # of a range that is zoomed into, as a share of its largest number
 
@@ -41,7 +42,8 @@ class Axis:
     def place(self, values: Floats) -> Floats:
         """Fractions of the axis, 0 at its beginning; NaN for what the scale can't show."""
         low, high = self._scaled(np.array([self.low, self.high]))
-        fractions = (self._scaled(values) - low) / (high - low)
+        with np.errstate(over="ignore"):
+            fractions = np.clip((self._scaled(values) - low) / (high - low), -FAR, FAR)
         placed: Floats = 1 - fractions if self.falls else fractions
         return placed
 
@@ -59,11 +61,18 @@ class Axis:
         with np.errstate(over="ignore"):
             if self.scale == "log":
                 return float(10.0**at)
-            return float(np.sign(at) * self.flat * (10.0 ** np.abs(at) - 1))
+            return float(np.sign(at) * self.flat * np.expm1(np.abs(at)))
 
     def part(self, start: float, end: float) -> Axis:
         """The axis from one fraction to another; itself where the numbers end."""
         low, high = sorted((self.value(start), self.value(end)))
+        return self.cut((low, high))
+
+    def cut(self, span: tuple[float, float] | None) -> Axis:
+        """The axis from one value to another; itself without them or where it can't show them."""
+        if span is None:
+            return self
+        low, high = span
         biggest = max(abs(low), abs(high))
         fine = 1 / HUGE < high - low >= NARROWEST * biggest and biggest < HUGE
         if not fine or (self.scale == "log" and low <= 1 / HUGE):
@@ -85,7 +94,9 @@ class Axis:
     def _scaled(self, values: Floats) -> Floats:
         finite = np.isfinite(values)
         if self.scale == "symlog":
-            bent = np.sign(values) * np.log10(1 + np.abs(np.where(finite, values, 0)) / self.flat)
+            with np.errstate(over="ignore"):
+                sizes = np.log1p(np.abs(np.where(finite, values, 0)) / self.flat)
+            bent = np.sign(values) * np.minimum(sizes, FAR)
             return np.where(finite, bent, np.nan)
         if self.scale == "log":
             shown = finite & (values > 0)

@@ -13,6 +13,7 @@ from lthtui.charts.axes import Floats, Scale, as_array
 from lthtui.charts.canvas import legible, packed, style
 from lthtui.charts.points import Points
 from lthtui.charts.ticks import Unit
+from lthtui.text import clean_line
 
 LETTERS = "*o+x#%="
 POINTS = "●■▲○□△◇"
@@ -140,7 +141,8 @@ class Look:
     line: str = "#4a5272"
 
     def say(self, text: str) -> str:
-        """Text in the characters that this look may use."""
+        """Text in the characters that this look may use, and in none that move the cursor."""
+        text = clean_line(text)
         if self.braille:
             return text
         return text.translate(_ASCII).encode("ascii", "replace").decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -108,10 +108,8 @@ def _ends(points: Points, chart: Chart) -> Floats:
 
 def _window(whole: Axis, view: View) -> Axis:
     """The shown part of x; one that follows is moved to where the data end."""
-    if view.x is None or (whole.scale == "log" and view.x[0] <= 0):
-        return whole
-    shown = replace(whole, low=view.x[0], high=view.x[1])
-    if not view.follow:
+    shown = whole.cut(view.x)
+    if not view.follow or shown is whole:
         return shown
     end = shown.share(whole.low if whole.falls else whole.high)
     return shown.part(end - 1, end)
@@ -127,9 +125,7 @@ def _height(chart: Chart, view: View, x: Axis) -> Axis:
     if chart.baseline is not None:
         ys.append(as_array([chart.baseline]))
     y = fit(np.concatenate(ys), chart.y_scale, chart.y_unit, pad=PAD)
-    if view.y is None or (y.scale == "log" and view.y[0] <= 0):
-        return y
-    return replace(y, low=view.y[0], high=view.y[1])
+    return y.cut(view.y)
 
 
 def _seen(points: Points, x: Axis) -> Floats:

@@ -2,64 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from lthtui.charts import window
 from lthtui.charts.axes import SCALES
 from lthtui.charts.canvas import Row
-from lthtui.charts.model import Chart, Look, Span, View
+from lthtui.charts.model import Chart, Look, View
 from lthtui.charts.panel import How, Panel, XName
 from lthtui.charts.plot import Plot
 from lthtui.charts.readout import snap
 from lthtui.charts.render import draw
 from lthtui.charts.spread import BANDS
+from lthtui.linked import Linked, Shared
 
 HALF_LIVES = (0, 5, 20, 100, 500)  # of the moving averages that a key goes through, in points
 ZOOM, WHEEL = 1.5, 1.25
 PAN = 0.25  # of what is shown, for each key
 Cell = tuple[int, int]  # column and row
 Choice = TypeVar("Choice")
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What linked charts have in common; see `View`."""
-
-    x: Span | None = None
-    follow: bool = False
-    cursor: float | None = None
-
-
-class Linked:
-    """What charts share by the value of x: its range and the cross-hair.
-
-    Charts over different kinds of x do not disturb each other.
-    """
-
-    def __init__(self) -> None:
-        self._shared: dict[XName, Shared] = {}
-        self._changed: list[Callable[[], object]] = []
-
-    def join(self, changed: Callable[[], object]) -> None:
-        """Have a function called when something that is shared changes."""
-        self._changed.append(changed)
-
-    def leave(self, changed: Callable[[], object]) -> None:
-        """Have it called no more."""
-        self._changed.remove(changed)
-
-    def of(self, x: XName) -> Shared:
-        """What is shared by the charts over one kind of x."""
-        return self._shared.get(x, Shared())
-
-    def change(self, x: XName, shared: Shared) -> None:
-        """Share something else."""
-        if shared != self.of(x):
-            self._shared[x] = shared
-            for changed in self._changed:
-                changed()
 
 
 class Viewer:

@@ -10,9 +10,11 @@ from textual.binding import Binding
 from textual.strip import Strip
 from textual.widget import Widget
 
+from lthtui.linked import Linked
+
 if TYPE_CHECKING:
     from lthtui.charts import Look, Panel, Row
-    from lthtui.charts.viewer import Linked, Viewer
+    from lthtui.charts.viewer import Viewer
 
 RIGHT = 3  # the mouse's right button
 

@@ -10,7 +10,8 @@ from textual.binding import Binding
 from textual.containers import Vertical
 
 from lthtui.charts import Line, Panel, Trace
-from lthtui.charts.viewer import Linked, Viewer
+from lthtui.charts.viewer import Viewer
+from lthtui.linked import Linked
 from lthtui.widgets.chart import ChartView
 
 

@@ -16,12 +16,14 @@ from lthtui.charts import (
     Look,
     Point,
     Series,
+    View,
     accuracy_chart,
+    draw,
     render,
     to_rich,
     to_text,
 )
-from lthtui.charts.axes import Axis, fit
+from lthtui.charts.axes import SCALES, Axis, fit
 from lthtui.charts.canvas import packed, style
 from lthtui.charts.raster import polyline
 from lthtui.colours import PALETTE, colours
@@ -311,6 +313,56 @@ class TestManyLines:
             high, low = sorted((luminance(ink), luminance(paper)), reverse=True)
             assert (high + 0.05) / (low + 0.05) > 2.8
         assert Look().legible(BLUE) == BLUE
+
+    def test_names_move_no_cursor(self):
+        chart = Chart("a\x1b[2J", [Series("b\x1b]0;x\x07\n", [0, 1], [0, 1])], empty="\x1b")
+        text = "".join(text for row in render(chart, 60, 12) for text, _ in row)
+        assert "\x1b" not in text and "\n" not in text and "\x07" not in text
+
+
+@pytest.mark.parametrize("seed", [*range(60), 133, 341, 477, 1034])
+def test_whatever_is_shown_fills_its_rows(seed):
+    rng = np.random.default_rng(seed)
+
+    def numbers(count):
+        values = rng.normal(size=count) * 10.0 ** rng.integers(-8, 9)
+        values[rng.random(count) < 0.2] = rng.choice([np.nan, np.inf, -np.inf, 0, 1e308, -5e-324])
+        return values
+
+    def some(most):
+        count = int(rng.integers(0, most))
+        low, high = numbers(count), numbers(count)
+        band = {"low": low, "high": high} if rng.random() < 0.5 else {}
+        marks = [(*numbers(2), "◆")] if rng.random() < 0.5 else []
+        name = f"line {rng.integers(0, 4)}"
+        return Series(name, numbers(count), numbers(count), marks=marks, **band)
+
+    def span():
+        low, high = sorted(numbers(2))
+        return (low, high) if np.isfinite([low, high]).all() and low < high else None
+
+    chart = Chart(
+        "title",
+        [some(40) for _ in range(rng.integers(0, 6))],
+        x_label="x",
+        x_scale=rng.choice(SCALES),
+        y_scale=rng.choice(SCALES),
+        x_unit=rng.choice(["number", "percent", "count", "seconds", "clock"]),
+        y_unit=rng.choice(["number", "percent", "count", "seconds", "clock"]),
+        x_falls=bool(rng.integers(0, 2)),
+        baseline=rng.choice([None, 0.5, np.nan]),
+        marks_label="mark",
+    )
+    cursor = rng.choice([None, 0.0, float(rng.normal())])
+    view = View(
+        span(), span(), bool(rng.integers(0, 2)), cursor, focus="line 1", reference="line 2"
+    )
+    width, height = int(rng.integers(1, 90)), int(rng.integers(1, 30))
+    for look in (Look(), PLAIN, ASCII):
+        drawing = draw(chart, width, height, look, view)
+        assert [sum(cell_len(text) for text, _ in row) for row in drawing.rows] == [width] * height
+        if look is ASCII:
+            assert to_text(drawing.rows).isascii()
 
 
 class TestSmall:

@@ -10,7 +10,8 @@ import pytest
 from lthtui.charts import PLAIN, Chart, Line, Look, Panel, Series, Trace, View, draw, to_text
 from lthtui.charts.plot import Plot
 from lthtui.charts.readout import readings, step
-from lthtui.charts.viewer import Linked, Viewer
+from lthtui.charts.viewer import Viewer
+from lthtui.linked import Linked
 
 SIZE = (80, 20)
 BLUE, ORANGE = "#56b4e9", "#e69f00"
@@ -413,3 +414,41 @@ class TestKept:
                 "step",
             )
         assert viewer.how.half_life == 0 and not viewer.how.traces
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_sequence_of_keys_and_mouse_leaves_the_data(seed):
+    """Whatever was done, the range of x is within the data, and there is a way back."""
+    dice = np.random.default_rng(seed)
+    panels = [
+        over_density(baseline=0.625),
+        over_steps(dice.normal(size=200), dice.normal(size=50), xs=("step", "epoch")),
+        over_steps([5.0]),
+        Panel(),
+    ]
+    viewer = looking(panels[seed % 4])
+    keys = {
+        "cross": (1, -1, 10, -1000),
+        "focus": (1, -1),
+        "zoom": (1, 1, -1),
+        "zoom_y": (1, -1),
+        **dict.fromkeys(("hide", "refer", "reset", "follow", "average", "scale"), ()),
+        **dict.fromkeys(("axis", "band", "traces"), ()),
+    }
+    for _ in range(60):
+        cell = int(dice.integers(-3, 90)), int(dice.integers(-3, 25))
+        name = str(dice.choice([*keys, "pan", "press", "drag", "release", "wheel"]))
+        if name == "pan":
+            viewer.pan(int(dice.integers(-1, 2)), int(dice.integers(-1, 2)))
+        elif name in ("press", "drag", "release", "wheel"):
+            extra = {"press": (bool(dice.integers(0, 2)),), "wheel": (int(dice.choice([-1, 1])),)}
+            getattr(viewer, name)(cell, *extra.get(name, ()))
+        else:
+            getattr(viewer, name)(*([int(dice.choice(keys[name]))] if keys[name] else []))
+        rows = viewer.rows(*SIZE, PLAIN)
+        assert len(rows) == SIZE[1]
+        plot = viewer._plot
+        shares = sorted((plot.whole.share(plot.x.low), plot.whole.share(plot.x.high)))
+        assert -1e-6 <= shares[0] < shares[1] <= 1 + 1e-6
+    viewer.reset()
+    assert ends(viewer) == (viewer._plot.whole.low, viewer._plot.whole.high)

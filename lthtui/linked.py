@@ -1,0 +1,45 @@
+"""What charts beside each other share; importing it costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What linked charts have in common; see `charts.View`."""
+
+    x: tuple[float, float] | None = None
+    follow: bool = False
+    cursor: float | None = None
+
+
+class Linked:
+    """What charts share by the value of x: its range and the cross-hair.
+
+    Charts over different kinds of x, told apart by name, do not disturb each other.
+    """
+
+    def __init__(self) -> None:
+        self._shared: dict[str, Shared] = {}
+        self._changed: list[Callable[[], object]] = []
+
+    def join(self, changed: Callable[[], object]) -> None:
+        """Have a function called when something that is shared changes."""
+        self._changed.append(changed)
+
+    def leave(self, changed: Callable[[], object]) -> None:
+        """Have it called no more."""
+        self._changed.remove(changed)
+
+    def of(self, x: str) -> Shared:
+        """What is shared by the charts over one kind of x."""
+        return self._shared.get(x, Shared())
+
+    def change(self, x: str, shared: Shared) -> None:
+        """Share something else."""
+        if shared != self.of(x):
+            self._shared[x] = shared
+            for changed in self._changed:
+                changed()
