@@ -172,5 +172,9 @@ def step_of(event: Event) -> int:
 
 
 def _named(prefix: str, fields: tuple[str, ...], event: Event | Winning) -> dict[str, float]:
-    values = ((field, getattr(event, field)) for field in fields)
-    return {f"{prefix}/{field}": float(value) for field, value in values if value is not None}
+    found = {}
+    for field in fields:
+        value = getattr(event, field)
+        if value is not None:
+            found[f"{prefix}/{field}"] = float(value)
+    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from dataclasses import dataclass, field
 
 from engine import schema
@@ -73,8 +75,6 @@ class RunProgress:
         time: of the newest event (seconds since 1970); 0 before the first.
         started: when its first attempt started.
         flops: operations for one image through the network without a mask.
-        metrics: the newest value of each by its name in MLflow, that of the highest step.
-        extremes: the smallest and the largest value of each that is a number.
         warning, error: the newest, as written by the worker.
         ended, ended_attempt: how the newest attempt ended, by its own word; None while it has not.
     """
@@ -96,14 +96,13 @@ class RunProgress:
     flops: float | None = None
     images: dict[str, int] = field(default_factory=dict)
     evaluations: list[Evaluated] = field(default_factory=list)
-    metrics: dict[str, float] = field(default_factory=dict)
-    extremes: dict[str, tuple[float, float]] = field(default_factory=dict)
     warning: str | None = None
     error: str | None = None
     ended: str | None = None
     ended_attempt: int = 0
     winning: Winning | None = None
-    _steps: dict[str, int] = field(default_factory=dict)  # of the newest metrics
+    # by metric: the highest step, the value there, the smallest and the largest that is a number
+    _figures: dict[str, list[float]] = field(default_factory=dict)
     _began: tuple[float, int] = (0.0, 0)  # time and epoch at which the newest attempt started
     _latest: tuple[float, int] = (0.0, 0)  # the same of its newest epoch's end
 
@@ -140,6 +139,17 @@ class RunProgress:
         return [self.levels[index] for index in sorted(self.levels) if self.levels[index].ended]
 
     @property
+    def metrics(self) -> dict[str, float]:
+        """The newest value of each metric by its name in MLflow, that of the highest step."""
+        return {key: figures[1] for key, figures in self._figures.items()}
+
+    @property
+    def extremes(self) -> dict[str, tuple[float, float]]:
+        """The smallest and the largest value of each metric that has been a number."""
+        known = ((key, least, most) for key, (_, _, least, most) in self._figures.items())
+        return {key: (least, most) for key, least, most in known if least <= most}
+
+    @property
     def seconds_per_epoch(self) -> float | None:
         """Measured over the newest attempt; None before its first epoch has ended."""
         seconds, epochs = (
@@ -157,11 +167,15 @@ class RunProgress:
         """Take in the metrics that MLflow gets of an event."""
         step = schema.step_of(event)
         for key, value in schema.metrics_of(event).items():
-            if step >= self._steps.get(key, step):
-                self.metrics[key], self._steps[key] = value, step
-            if value == value:
-                least, most = self.extremes.get(key, (value, value))
-                self.extremes[key] = (min(least, value), max(most, value))
+            figures = self._figures.get(key)
+            if figures is None:
+                figures = self._figures[sys.intern(key)] = [step, value, math.inf, -math.inf]
+            if step >= figures[0]:
+                figures[:2] = step, value
+            if value < figures[2]:  # NaN is not
+                figures[2] = value
+            if value > figures[3]:
+                figures[3] = value
 
     def _run_started(self, event: RunStarted) -> None:
         self.planned_levels, self.planned_epochs = event.levels, event.epochs

@@ -226,8 +226,8 @@ def view(watched: Watched, before: RunView | None = None, notes: Notes | None = 
         device=clean_line(launch.device) if launch else "",
         duration=progress.time - progress.started if progress.started else None,
         params=facts.params,
-        metrics=dict(progress.metrics),
-        extremes=dict(progress.extremes),
+        metrics=progress.metrics,
+        extremes=progress.extremes,
         **noted(notes, clean_line(facts.name)),
     )
 

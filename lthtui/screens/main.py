@@ -121,15 +121,14 @@ class MainScreen(RunsScreen):
         self.post_message(RunWanted(message.key))
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while typing; what cannot be read yet says why, and changes nothing."""
-        box = self.query_one("#runs")
+        """Filter while typing; what cannot be read yet says why, and hides nothing."""
+        wanted, trouble = event.value, ""
         try:
-            Filter.parse(event.value, fields.names(self.board.runs.values()))
+            Filter.parse(wanted, fields.names(self.board.runs.values()))
         except Misread as error:
-            box.border_subtitle = Content(str(error))
-            return
-        box.border_subtitle = ""
-        self._view = replace(self._view, filter=event.value)
+            wanted, trouble = "", str(error)
+        self.query_one("#runs").border_subtitle = Content(trouble)
+        self._view = replace(self._view, filter=wanted)
         self._fill()
 
     def on_input_submitted(self) -> None:

@@ -112,6 +112,19 @@ async def test_filter_hides_runs_but_changes_no_figure(running, root):
         assert pilot.app.focused is pilot.app.screen.query_one(Grid)
 
 
+async def test_a_filter_that_cannot_be_read_says_where_and_hides_nothing(running, root):
+    populate(root)
+    async with running(size=(120, 40)) as pilot:
+        await pilot.press("slash", *"val>93")
+        await pilot.settle()
+        assert "column 5: val is a share of 1; expected one, or 93%" in screen(pilot.app)
+        assert len(table(pilot.app)) == 9
+        await pilot.press("%")
+        await pilot.settle()
+        assert "column 5" not in screen(pilot.app)
+        assert len(table(pilot.app)) == 4 and "/val>93%" in screen(pilot.app)
+
+
 async def test_open_a_run_and_go_through_its_tabs(running, root):
     populate(root)
     async with running(size=(120, 40)) as pilot:
