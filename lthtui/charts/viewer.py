@@ -126,7 +126,8 @@ class Viewer:
         self.view = replace(self.view, y=None)
 
     def axis(self) -> None:
-        """Go to the next thing that x can be."""
+        """Go to the next thing that x can be; what is being dragged is no place on it."""
+        self._pressed = None
         self.how = replace(self.how, x=_next(self._panel.xs, self._x))
 
     def band(self) -> None:
