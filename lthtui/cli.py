@@ -15,6 +15,7 @@ from engine.errors import FAILED, INTERRUPTED, LthError
 from lthtui import settings
 from lthtui.text import clean, clean_line
 
+COMPLETE = "_LTHTUI_COMPLETE"  # by which a shell asks what could come next
 BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 
 
@@ -39,13 +40,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    if os.environ.get(COMPLETE, "").startswith("complete_"):
+        from lthtui import completion
+
+        return completion.answer()
     if not arguments and sys.stdin.isatty() and sys.stdout.isatty():
         from lthtui.app import run_app
 
         return run_app(settings.root())
-    from lthtui.commands.tree import app
+    from lthtui.commands.tree import tree
 
-    app(args=arguments, prog_name="lthtui")
+    tree(arguments)(args=arguments, prog_name="lthtui")
     return 0
 
 

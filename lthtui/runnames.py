@@ -29,7 +29,7 @@ def find(root: Path, words: Iterable[str], among: str = RUNS) -> list[RunDirecto
     Raises:
         UsageError: a word means no run, or several; the message lists near or matching ones.
     """
-    known = _known(root, among)
+    known = ids(root, among)
     found = dict.fromkeys(_one(root, known, word, among) for word in words)
     return [RunDirectory(root / among / run) for run in found]
 
@@ -44,7 +44,7 @@ def paired(root: Path, word: str, seed: int) -> RunDirectory:
     Raises:
         UsageError: it means no run, or several.
     """
-    known = _known(root)
+    known = ids(root)
     if word == LAST or word in known or names_seed(word):
         return find(root, [word])[0]
     alike = [run for run in known if _parts(run)[0] == word] or _of_group(root, known, word)
@@ -73,7 +73,7 @@ def seeds(root: Path, word: str, among: str = RUNS) -> list[RunDirectory]:
     Raises:
         UsageError: it means no run, or runs of several groups.
     """
-    known = _known(root, among)
+    known = ids(root, among)
     named = [run for run in known if _parts(run)[0] == word]
     alike = named or _of_group(root, known, word) or [run for run in known if word in run]
     if word == LAST or word in known or names_seed(word) or (len(alike) < 2 and not named):
@@ -93,7 +93,7 @@ def names_seed(word: str) -> bool:
 def every(root: Path, among: str = RUNS) -> list[RunDirectory]:
     """All runs of a root, the oldest first."""
     folder = root.absolute() / among
-    runs = [RunDirectory(folder / name) for name in _known(root, among)]
+    runs = [RunDirectory(folder / name) for name in ids(root, among)]
     return sorted(runs, key=lambda run: (run.spec_file.stat().st_mtime_ns, run.run_id))
 
 
@@ -123,7 +123,8 @@ def trimmed(run: str, width: int) -> str:
     return f"…{run[min(len(run) - width + 1, last.start()) :]}"
 
 
-def _known(root: Path, among: str = RUNS) -> list[str]:
+def ids(root: Path, among: str = RUNS) -> list[str]:
+    """The ids of all runs of a root, sorted."""
     try:
         names = os.listdir(root / among)
     except (FileNotFoundError, NotADirectoryError):

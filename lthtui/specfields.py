@@ -64,6 +64,15 @@ def takes_fractions(tree: Any, path: Keys) -> bool:
     return float in kinds and int not in kinds
 
 
+def literals(annotation: Any) -> list[Any]:
+    """The values that a field of this type may have besides numbers and texts of any kind."""
+    leaves = [*_leaves(annotation)]
+    return [
+        *(leaf for leaf in leaves if isinstance(leaf, str | int)),
+        *([True, False] if bool in leaves else []),
+    ]
+
+
 def is_choice(model: type[BaseModel]) -> bool:
     """Whether these settings belong to a choice file, whose name is no field of theirs."""
     return any(model.__module__.startswith(f"engine.{kind}.") for kind in registry.KINDS)

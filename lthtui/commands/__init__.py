@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lthtui import completion
+
 Root = Annotated[
     Path | None,
     typer.Option("--root", help="Root of all state; LTHTUI_ROOT and ./mlruns otherwise."),
@@ -16,6 +18,7 @@ Specs = Annotated[
     list[str],
     typer.Argument(
         metavar="SPEC... [FIELD=VALUE]...",
+        autocompletion=completion.specs,
         help="Spec files, run folders or names in specs/, and overrides such as train.epochs=9 or"
         " sparsifier.rate=0.1,0.2 (a sweep).",
     ),

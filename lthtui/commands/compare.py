@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.errors import UsageError
-from lthtui import overrides, settings
+from lthtui import completion, overrides, settings
 from lthtui.commands import Json, Root
 from lthtui.comparison import Choice, Comparison, Gain, Row, Spread, compare, describe
 from lthtui.text import clean, clean_line
@@ -37,6 +37,7 @@ def compare_runs(
         list[str],
         typer.Argument(
             metavar="RUN... [FIELD=VALUE]...",
+            autocompletion=completion.runs_and_fields,
             help="Runs, groups (by 6 or more characters of their id), experiments or spec files,"
             " with the overrides they were run with.",
         ),

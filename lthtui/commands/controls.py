@@ -10,7 +10,7 @@ import typer
 
 from engine.errors import FAILED, UsageError
 from engine.sources import Level
-from lthtui import identity, overrides, runnames, settings
+from lthtui import completion, identity, overrides, runnames, settings
 from lthtui.commands import Json, Root
 from lthtui.commands.runs import After, Again, Detach, DryRun, Hold, Priority, launch, turn
 from lthtui.identity import Control, Identity
@@ -24,6 +24,7 @@ Runs = Annotated[
     list[str],
     typer.Argument(
         metavar="RUN... [FIELD=VALUE]...",
+        autocompletion=completion.runs_and_fields,
         help="Runs by any unique part of their ids, or @last. A NAME means all its seeds, as do the"
         " 6 or more digits of a group's id (those of its seed 0, too); NAME-s0 or DIGITS-s0 means"
         " one. And overrides such as train.epochs=9.",

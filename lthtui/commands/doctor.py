@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.errors import FAILED
-from lthtui import settings
+from lthtui import completion, settings
 from lthtui.commands import Json, Root
 from lthtui.commands.tickets import ask
 from lthtui.text import clean_line
@@ -34,6 +34,7 @@ def doctor(
         str | None,
         typer.Option(
             metavar="SPEC",
+            autocompletion=completion.spec,
             help="Instead, try how many runs of a spec should share a device; it should be idle.",
         ),
     ] = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from engine.errors import UsageError
-from lthtui import overrides, settings
+from lthtui import completion, overrides, settings
 from lthtui.commands import Json, Root
 from lthtui.commands.runs import After, Detach, DryRun, Hold, Priority, launch, turn
 
@@ -15,6 +15,7 @@ Runs = Annotated[
     list[str],
     typer.Argument(
         metavar="RUN... FIELD=VALUE...",
+        autocompletion=completion.runs_and_fields,
         help="Finished runs by any unique part of their ids, or @last; a NAME, or 6 or more digits"
         " of a group's id, means all its seeds. And what they are to have more of:"
         " sparsifier.levels=20, train.epochs=200, seeds=0,1,2,3,4.",

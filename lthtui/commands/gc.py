@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.errors import UsageError
-from lthtui import runnames, settings
+from lthtui import completion, runnames, settings
 from lthtui.commands import Json, Root
 from lthtui.commands.tickets import ask
 from lthtui.text import clean_line
@@ -30,6 +30,7 @@ def gc(
         list[str] | None,
         typer.Argument(
             metavar="[RUN]...",
+            autocompletion=completion.runs,
             help="Any unique part of a run's id, NAME-s0, or @last; all by default.",
         ),
     ] = None,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.rundir import RunDirectory, status
-from lthtui import people, runnames, settings
+from lthtui import completion, people, runnames, settings
 from lthtui.aligned import aligned
 from lthtui.commands import Json, Root
 from lthtui.text import clean, clean_line
@@ -27,7 +27,12 @@ if TYPE_CHECKING:
     from lthtui.runview import RunView
 
 Run = Annotated[
-    str, typer.Argument(metavar="RUN", help="Any unique part of a run's id, NAME-s0, or @last.")
+    str,
+    typer.Argument(
+        metavar="RUN",
+        autocompletion=completion.runs,
+        help="Any unique part of a run's id, NAME-s0, or @last.",
+    ),
 ]
 
 

@@ -11,7 +11,7 @@ import typer
 
 from engine.errors import UsageError
 from engine.rundir import RunDirectory
-from lthtui import people, runnames, settings
+from lthtui import completion, people, runnames, settings
 from lthtui.text import clean, clean_line
 
 if TYPE_CHECKING:
@@ -22,11 +22,17 @@ Runs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[RUN]...",
+        autocompletion=completion.any_runs,
         help="Any unique part of a run's id, NAME-s0, @last; or a NAME, for all its seeds.",
     ),
 ]
 Experiment = Annotated[
-    str | None, typer.Option(metavar="NAME", help="All your runs of an experiment instead.")
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        autocompletion=completion.experiments,
+        help="All your runs of an experiment instead.",
+    ),
 ]
 Everything = Annotated[bool, typer.Option("--all", help="All your runs instead.")]
 User = Annotated[

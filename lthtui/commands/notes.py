@@ -12,7 +12,7 @@ import typer
 from engine import schema
 from engine.errors import UsageError
 from engine.rundir import RunDirectory
-from lthtui import overrides, runnames, settings
+from lthtui import completion, overrides, runnames, settings
 from lthtui.commands import Root
 from lthtui.commands.meant import Experiment, Runs, User, meant
 from lthtui.text import clean, clean_line
@@ -24,7 +24,9 @@ NAMED = "Any unique part of a run's id, NAME-s0, @last, or a NAME, for all its s
 Run = Annotated[
     str,
     typer.Argument(
-        metavar="RUN", help="Any unique part of a run's id, NAME-s0, @last, or MLflow's id."
+        metavar="RUN",
+        autocompletion=completion.runs,
+        help="Any unique part of a run's id, NAME-s0, @last, or MLflow's id.",
     ),
 ]
 
@@ -79,7 +81,11 @@ def note(
 def tag(
     arguments: Annotated[
         list[str],
-        typer.Argument(metavar="[RUN]... [KEY=VALUE]...", help=f"{NAMED}; and tags to set."),
+        typer.Argument(
+            metavar="[RUN]... [KEY=VALUE]...",
+            autocompletion=completion.runs,
+            help=f"{NAMED}; and tags to set.",
+        ),
     ],
     remove: Annotated[
         list[str] | None, typer.Option(metavar="KEY", help="Remove a tag; may be repeated.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.errors import FAILED, INTERRUPTED, OK, UsageError
-from lthtui import overrides, runnames, settings
+from lthtui import completion, overrides, runnames, settings
 from lthtui.commands import Json, Root, Specs
 from lthtui.text import clean, clean_line
 
@@ -36,7 +36,11 @@ Again = Annotated[
 Priority = Annotated[int, typer.Option(min=-1000, max=1000, help="Higher starts before lower.")]
 After = Annotated[
     list[str] | None,
-    typer.Option(metavar="RUN", help="Start once this run has finished; may be repeated."),
+    typer.Option(
+        metavar="RUN",
+        autocompletion=completion.runs,
+        help="Start once this run has finished; may be repeated.",
+    ),
 ]
 Hold = Annotated[bool, typer.Option("--hold", help="Queue them, but wait for `lthtui release`.")]
 

@@ -13,7 +13,7 @@ import typer
 from engine.errors import FAILED, UsageError
 from engine.rundir import RunDirectory, Status, status
 from engine.storefile import STORE
-from lthtui import holding, runnames, settings
+from lthtui import completion, holding, runnames, settings
 from lthtui.commands import Json, Root
 from lthtui.commands.tickets import ask
 from lthtui.launch import owner
@@ -60,6 +60,7 @@ def sync(
         list[str] | None,
         typer.Argument(
             metavar="[RUN]...",
+            autocompletion=completion.runs,
             help="Any unique part of a run's id, NAME-s0, or @last; all that don't run by default.",
         ),
     ] = None,

@@ -12,14 +12,21 @@ from typing import Annotated, Any
 import typer
 
 from engine.errors import FAILED, LthError, UsageError
-from lthtui import runnames, settings, specfiles
+from lthtui import completion, runnames, settings, specfiles
 from lthtui.commands import Json, Root
 from lthtui.launch.backends.local import worker_command
 from lthtui.monitor import describe
 from lthtui.text import clean, clean_line
 
 MEANWHILE = 1.0  # seconds between calls of what is done while the worker program is at work
-Run = Annotated[str, typer.Argument(metavar="RUN", help="Any unique part of a run's id, or @last.")]
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        autocompletion=completion.runs,
+        help="Any unique part of a run's id, or @last.",
+    ),
+]
 Output = Annotated[Path, typer.Option("-o", "--output", help="The file to write.")]
 
 
@@ -57,7 +64,12 @@ def list_(root: Root = None, as_json: Json = False) -> None:
 def export(
     run: Run,
     output: Output,
-    level: Annotated[str, typer.Option(help="best (the picked one), last, or a number.")] = "best",
+    level: Annotated[
+        str,
+        typer.Option(
+            autocompletion=completion.levels, help="best (the picked one), last, or a number."
+        ),
+    ] = "best",
     form: Annotated[
         str,
         typer.Option("--format", help="ticket (safetensors) or state_dict (a plain masked .pt)."),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -11,34 +13,42 @@ import typer
 
 from engine.errors import USAGE
 from lthtui import settings
-from lthtui.commands import (
-    compare,
-    controls,
-    doctor,
-    extend,
-    gc,
-    looking,
-    metrics,
-    notes,
-    queue,
-    runs,
-    search,
-    specs,
-    store,
-    tickets,
-    trash,
-)
 
-app = typer.Typer(
-    name="lthtui",
-    help="Find sparse winning tickets in small image sets: plan, launch, watch, compare.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-ABOUT_RUNS = (runs, looking, queue, controls, extend, search, compare, metrics, notes, trash)
-for group in (specs, *ABOUT_RUNS, tickets, store, gc, doctor):
-    group.register(app)
+GROUPS = {  # by file in `lthtui/commands/`, the commands that it has
+    "specs": "check plan new schema",
+    "runs": "run",
+    "looking": "list show logs",
+    "queue": "queue cancel pause resume retry hold release priority limit",
+    "controls": "control",
+    "extend": "extend",
+    "search": "search",
+    "compare": "compare",
+    "metrics": "metrics",
+    "notes": "note tag rename archive",
+    "trash": "trash",
+    "tickets": "ticket",
+    "store": "mlflow sync",
+    "gc": "gc",
+    "doctor": "doctor",
+}
+
+
+def tree(words: Sequence[str] = ()) -> typer.Typer:
+    """The commands of a command line: only those are imported that its words may name, or all."""
+    app = typer.Typer(
+        name="lthtui",
+        help="Find sparse winning tickets in small image sets: plan, launch, watch, compare.",
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_start)
+    meant = [group for group, commands in GROUPS.items() if {*commands.split()} & {*words}]
+    if {"-h", "--help"} & {*words}:  # which may be asked of all of them
+        meant = []
+    for group in meant or GROUPS:
+        import_module(f"lthtui.commands.{group}").register(app)
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -49,7 +59,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
 def _start(
     context: typer.Context,
     root: Annotated[
