@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.errors import UsageError
 from engine.rundir import RunDirectory
-from lthtui import identity, labels, runnames, specfiles
+from lthtui import identity, labels, runnames
 from lthtui.identity import Identity
 from lthtui.runview import RunView
 from lthtui.text import clean_line
@@ -121,6 +121,8 @@ def _of_spec(
     known: Sequence[RunView], word: str, changes: Sequence[str], chosen: Chosen
 ) -> list[RunView]:
     """The runs that a spec file asks for, as far as they were made; of a search its experiment."""
+    from lthtui import specfiles  # here, as the app's first table does not wait for it
+
     expansion = specfiles.expand(word, changes)
     if expansion.search is not None:
         experiment = expansion.runs[0].spec.experiment_name
