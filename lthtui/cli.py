@@ -41,9 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     if os.environ.get(COMPLETE, "").startswith("complete_"):
-        from lthtui import completion
+        from lthtui.answering import answer
 
-        return completion.answer()
+        return answer()
     if not arguments and sys.stdin.isatty() and sys.stdout.isatty():
         from lthtui.app import run_app
 

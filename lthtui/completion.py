@@ -1,16 +1,13 @@
-"""Shell completion: runs, experiments, levels, spec files and the fields of a spec.
+"""Words that a shell may complete: runs, experiments, levels, spec files, fields of a spec.
 
-Typer asks the functions here for words and speaks to the shells; `answer` only makes up for bash,
-which takes `a.b=c` for three words. A shell must never see an error instead of a word.
+Typer asks the functions here, for the arguments and options of commands that name them.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,30 +16,21 @@ import typer
 
 from engine.errors import LthError
 
-VARIABLE = "_LTHTUI_COMPLETE"  # as in `lthtui.cli`, which imports nothing of this unless asked
 NEWEST = 2000  # runs that are offered, or looked into for their experiments
-_BREAKS = re.compile(r"[=:]+")  # words of their own in bash
 
 
-def answer() -> int:
-    """Tell a shell what could come next, and nothing else whatever happens."""
-    bash = os.environ[VARIABLE] == "complete_bash"
-    typed = _glue() if bash else ""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
-        with contextlib.suppress(SystemExit, Exception):
-            from lthtui.commands.tree import GROUPS, tree
+def words() -> list[str]:
+    """The words before the one that is being typed, without the program's name."""
+    if "COMP_WORDS" in os.environ:
+        return os.environ["COMP_WORDS"].split("\n")[1 : int(os.environ["COMP_CWORD"])]
+    typed = os.environ.get("_TYPER_COMPLETE_ARGS", "")
+    words = typed.split()
+    return words[1 : None if typed.endswith(" ") else -1]
 
-            words = _words()
-            if bash and not words and not typed.startswith("-"):  # to name one, none is imported
-                names = " ".join(GROUPS.values()).split()
-                print(*_matching(sorted(names), typed), sep="\n")
-            else:
-                tree(words)(args=[], prog_name="lthtui")
-    before = typed[: max(map(typed.rfind, "=:")) + 1]
-    for line in said.getvalue().splitlines():
-        print(line.removeprefix(before))
-    return 0
+
+def matching(words: Iterable[str], incomplete: str) -> list[str]:
+    """Words that a terminal can show and that begin as is asked for, each once."""
+    return [one for one in dict.fromkeys(words) if one.startswith(incomplete) and one.isprintable()]
 
 
 def runs(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -89,7 +77,7 @@ def experiments(ctx: typer.Context, incomplete: str) -> list[str]:
         with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
             identity = json.loads((root / "runs" / run / "identity.json").read_bytes())
             found[str(identity["experiment"])] += 1
-    return _matching(sorted(found), incomplete)
+    return matching(sorted(found), incomplete)
 
 
 def levels(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -97,38 +85,12 @@ def levels(ctx: typer.Context, incomplete: str) -> list[str]:
     from lthtui import runnames
 
     numbers: set[int] = set()
-    for word in _words()[1:]:
+    for word in words()[1:]:
         with contextlib.suppress(LthError):
             found = runnames.seeds(_root(ctx), word)
             numbers = {int(one.name) for run in found for one in run.levels.glob("[0-9]*")}
             break
-    return _matching(["best", "last", *map(str, sorted(numbers))], incomplete)
-
-
-def _glue() -> str:
-    """Put together what bash took apart; returns the word that is being typed."""
-    words = os.environ.get("COMP_WORDS", "").split("\n")
-    at = min(int(os.environ.get("COMP_CWORD", 0)), len(words) - 1)
-    whole: list[str] = []
-    open_ended = False
-    for word in words[: at + 1]:
-        breaks = _BREAKS.fullmatch(word) is not None
-        if whole[1:] and (breaks or open_ended):
-            whole[-1] += word
-        else:
-            whole.append(word)
-        open_ended = breaks
-    os.environ["COMP_WORDS"], os.environ["COMP_CWORD"] = "\n".join(whole), str(len(whole) - 1)
-    return whole[-1]
-
-
-def _words() -> list[str]:
-    """The words before the one that is being typed, without the program's name."""
-    if "COMP_WORDS" in os.environ:
-        return os.environ["COMP_WORDS"].split("\n")[1 : int(os.environ["COMP_CWORD"])]
-    typed = os.environ.get("_TYPER_COMPLETE_ARGS", "")
-    words = typed.split()
-    return words[1 : None if typed.endswith(" ") else -1]
+    return matching(["best", "last", *map(str, sorted(numbers))], incomplete)
 
 
 def _root(ctx: typer.Context) -> Path:
@@ -136,8 +98,9 @@ def _root(ctx: typer.Context) -> Path:
     from lthtui import settings
 
     given = ctx.params.get("root") or (ctx.parent and ctx.parent.params.get("root"))
-    if not given and "--root" in (words := _words())[:-1]:
-        given = words[words.index("--root") + 1]
+    typed = words()
+    if not given and "--root" in typed[:-1]:
+        given = typed[typed.index("--root") + 1]
     return settings.root(Path(given) if given else None)
 
 
@@ -146,11 +109,11 @@ def _runs(ctx: typer.Context, incomplete: str, among: str) -> list[str]:
 
     known = runnames.ids(_root(ctx), among)[-NEWEST:]
     if incomplete[:1].isdecimal():
-        return _matching(known, incomplete)
+        return matching(known, incomplete)
     names = [*runnames.short(known).values()]
     seeds = Counter(name.rpartition("-s")[0] for name in names if not name[:1].isdecimal())
     several = [name for name, count in seeds.items() if count > 1]
-    return _matching([*([runnames.LAST] if known else []), *several, *names], incomplete)
+    return matching([*([runnames.LAST] if known else []), *several, *names], incomplete)
 
 
 def _files(incomplete: str) -> list[str]:
@@ -179,8 +142,3 @@ def _fields(place: Path, named: Sequence[str], ctx: typer.Context, incomplete: s
 
     changes = [word for word in ctx.params.get("arguments") or () if "=" in word]
     return fieldwords.words(place, named[0], changes, incomplete)
-
-
-def _matching(words: Iterable[str], incomplete: str) -> list[str]:
-    """Words that a terminal can show and that begin as is asked for, each once."""
-    return [one for one in dict.fromkeys(words) if one.startswith(incomplete) and one.isprintable()]

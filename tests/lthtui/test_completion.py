@@ -121,7 +121,7 @@ def test_other_shells_get_whole_words(here, monkeypatch, capsys):
     assert capsys.readouterr().out.strip() == "data.name=cifar10"
 
 
-def test_a_shell_never_sees_an_error(bash, here, monkeypatch):
+def test_a_shell_never_sees_an_error(bash, here, monkeypatch, capsys):
     Path("specs/broken.yaml").write_text("a: [")
     for line in ("bogus x", "run nothing x", "run broken spars", "run quick =", "show x y z"):
         assert bash(f"lthtui {line}") == []
@@ -133,6 +133,8 @@ def test_a_shell_never_sees_an_error(bash, here, monkeypatch):
     assert bash("lthtui show ") == []
     monkeypatch.setattr(fieldwords, "words", lambda *_: 1 / 0)
     assert bash("lthtui run quick x") == []
+    monkeypatch.setenv("COMP_CWORD", "no number")
+    assert main([]) == 0 and capsys.readouterr() == ("", "")
 
 
 def test_a_real_bash_completes(here):
