@@ -108,12 +108,16 @@ class Canvas:
         drawn = np.where(self.dots > 0, _DOTS[self.dots], self.glyph)
         return ["".join(row) for row in drawn.tolist()]
 
-    def rows(self) -> list[Row]:
-        """The rows as runs of one style."""
+    def rows(self, halves: bool = True) -> list[Row]:
+        """The rows as runs of one style.
+
+        Args:
+            halves: whether there are characters for cells of which a half is tinted.
+        """
         upper, lower = self._papers()
         paper = np.maximum(upper, lower)  # under dots, a half-tinted cell is tinted
         plain = (self.dots == 0) & (self.glyph == " ")
-        split = plain & (upper != lower)
+        split = plain & (upper != lower) & halves
         glyph = np.where(split & (upper != NONE), "▀", np.where(split, "▄", self.glyph))
         ink = np.where(split, np.where(upper != NONE, upper, lower), self.ink)
         ink[plain & ~split] = NONE

@@ -142,10 +142,13 @@ class Look:
 
     def say(self, text: str) -> str:
         """Text in the characters that this look may use, and in none that move the cursor."""
-        text = clean_line(text)
+        return self.spell(clean_line(text))
+
+    def spell(self, drawn: str) -> str:
+        """What a chart draws, in the characters that this look may use."""
         if self.braille:
-            return text
-        return text.translate(_ASCII).encode("ascii", "replace").decode()
+            return drawn
+        return drawn.translate(_ASCII).encode("ascii", "replace").decode()
 
     def style(self, colour: str, bold: bool = False) -> Style:
         """The style of text in one colour."""

@@ -70,9 +70,10 @@ def to_rich(rows: Iterable[Row]) -> Text:
 def _body(canvas: Canvas, look: Look) -> list[Row]:
     if not look.braille:
         canvas.spell(LETTERS)
-    if look.colour:
-        return canvas.rows()
-    return [[(look.say(line), Style())] for line in canvas.characters()]
+    if not look.colour:
+        return [[(look.spell(line), Style())] for line in canvas.characters()]
+    rows = canvas.rows(halves=look.braille)
+    return [[(look.spell(text), style) for text, style in row] for row in rows]
 
 
 def _beside_axis(body: list[Row], plot: Plot, look: Look) -> list[Row]:

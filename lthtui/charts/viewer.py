@@ -29,15 +29,16 @@ class Viewer:
 
     Attributes:
         how: how the panel is drawn.
+        plot: where the data are in what was drawn last; None before, and where there is no room.
     """
 
     def __init__(self, linked: Linked | None = None) -> None:
         self.how = How()
+        self.plot: Plot | None = None
         self._linked = linked or Linked()
         self._panel = Panel()
         self._own = View()
         self._chart: tuple[How, Chart] | None = None
-        self._plot: Plot | None = None
         self._drawn: tuple[object, ...] = ()
         self._rows: list[Row] = []
         self._pressed: tuple[Cell, View, Plot, bool] | None = None
@@ -70,15 +71,15 @@ class Viewer:
         state = (width, height, look, self.view)
         if state != self._drawn:
             drawing = draw(chart, width, height, look, self.view)
-            self._drawn, self._rows, self._plot = state, drawing.rows, drawing.plot
+            self._drawn, self._rows, self.plot = state, drawing.rows, drawing.plot
         return self._rows
 
     # ---- keys
 
     def cross(self, by: int) -> None:
         """Move the cross-hair by points."""
-        if self._plot:
-            self.view = window.move(self.view, self.chart, self._plot, by)
+        if self.plot:
+            self.view = window.move(self.view, self.chart, self.plot, by)
 
     def hide(self) -> None:
         """Hide the cross-hair."""
@@ -94,18 +95,18 @@ class Viewer:
 
     def zoom(self, way: int) -> None:
         """Enlarge x, or show more of it."""
-        if self._plot:
-            self.view = window.zoom(self.view, self._plot, ZOOM**way)
+        if self.plot:
+            self.view = window.zoom(self.view, self.plot, ZOOM**way)
 
     def zoom_y(self, way: int) -> None:
         """Enlarge y, or show more of it."""
-        if self._plot:
-            self.view = window.zoom_y(self.view, self._plot, ZOOM**way)
+        if self.plot:
+            self.view = window.zoom_y(self.view, self.plot, ZOOM**way)
 
     def pan(self, right: int, up: int) -> None:
         """Show what lies beside."""
-        if self._plot:
-            self.view = window.pan(self.view, self._plot, PAN * right, PAN * up)
+        if self.plot:
+            self.view = window.pan(self.view, self.plot, PAN * right, PAN * up)
 
     def reset(self) -> None:
         """Show everything."""
@@ -113,8 +114,8 @@ class Viewer:
 
     def follow(self) -> None:
         """Keep the newest data in view, or stop that."""
-        if self._plot:
-            self.view = window.follow(self.view, self._plot)
+        if self.plot:
+            self.view = window.follow(self.view, self.plot)
 
     def average(self) -> None:
         """Go to the next half-life of the moving average."""
@@ -142,15 +143,15 @@ class Viewer:
 
     def wheel(self, cell: Cell, way: int, upright: bool = False) -> None:
         """Enlarge x, or y, or show more of it, around what the mouse points at."""
-        if self._plot:
-            x, y = self._plot.at(*cell)
+        if self.plot:
+            x, y = self.plot.at(*cell)
             zoomed = window.zoom_y if upright else window.zoom
-            self.view = zoomed(self.view, self._plot, WHEEL**way, y if upright else x)
+            self.view = zoomed(self.view, self.plot, WHEEL**way, y if upright else x)
 
     def press(self, cell: Cell, box: bool) -> None:
         """Begin to drag the chart, or a box in it."""
-        if self._plot:
-            self._pressed = cell, self.view, self._plot, box
+        if self.plot:
+            self._pressed = cell, self.view, self.plot, box
 
     def drag(self, cell: Cell) -> bool:
         """Move what is shown along with the mouse; whether anything moved."""
@@ -163,7 +164,7 @@ class Viewer:
 
     def release(self, cell: Cell) -> None:
         """Show the box, or put the cross-hair where the mouse was pressed and not moved."""
-        if self._pressed and self._plot:
+        if self._pressed and self.plot:
             start, view, plot, box = self._pressed
             if cell == start:
                 x, y = plot.at(*cell)

@@ -9,6 +9,7 @@ from rundirs import FakeRun
 
 from lthtui import levels
 from lthtui.board import board, duration, gain, operations, percent
+from lthtui.charts import How
 from lthtui.columns import summary
 from lthtui.comparison import compare
 from lthtui.fields import Field
@@ -228,6 +229,14 @@ def test_the_levels_and_the_chart_tell_winning_from_picked_ones():
     assert chart.series[0].marks == [(0.8, 0.95, "◆"), (0.8, 0.85, "◇")]
     assert chart.marks_label == "1 of 2 are winning tickets"
     assert density_curve([lost], "x", "#123456", {}).marks_label == "no winning ticket"
+
+
+def test_the_curve_over_levels_counts_those_that_were_searches():
+    searched = [level(0, 0.9), replace(level(1, 0.8), search=True), level(2, 0.95)]
+    panel = density_curve([run(0, searched)], "x", "#123456", {})
+    (series,) = panel.chart(How(x="level")).series
+    assert (list(series.x), list(series.y)) == ([0, 2], [0.9, 0.95])
+    assert list(panel.chart().series[0].x) == [1.0, 0.64]
 
 
 def test_note_prefers_errors():

@@ -121,7 +121,7 @@ async def test_escape_hides_the_cross_hair_first_and_then_is_the_screens():
 
 async def test_a_click_is_a_cross_hair_and_a_second_one_shows_all():
     async with shown() as (pilot, chart):
-        plot = chart.viewer._plot
+        plot = chart.viewer.plot
         at = (1 + plot.left + plot.column(50), 1 + plot.top + 3)  # beside and below the border
         await pilot.click(chart, offset=at)
         middle = plot.at(at[0] - 1, at[1] - 1)[0]
@@ -193,3 +193,16 @@ async def test_nothing_to_show_is_blank():
         await pilot.press("h", "plus", "e", "escape")
         await pilot.click(chart, offset=(20, 5))
         assert not text(chart).strip()
+
+
+async def test_a_terminal_without_braille_has_letters():
+    class Plain(App):
+        def compose(self):
+            yield ChartView(braille=False)
+
+    app = Plain()
+    async with app.run_test(size=(60, 15)) as pilot:
+        chart = app.query_one(ChartView)
+        chart.show(panel())
+        await pilot.pause()
+        assert text(chart).isascii() and "**" in text(chart) and "oo" in text(chart)

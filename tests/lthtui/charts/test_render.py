@@ -358,14 +358,19 @@ def test_whatever_is_shown_fills_its_rows(seed):
         span(), span(), bool(rng.integers(0, 2)), cursor, focus="line 1", reference="line 2"
     )
     width, height = int(rng.integers(1, 90)), int(rng.integers(1, 30))
-    for look in (Look(), PLAIN, ASCII):
+    for look in (Look(), PLAIN, ASCII, Look(braille=False)):
         drawing = draw(chart, width, height, look, view)
         assert [sum(cell_len(text) for text, _ in row) for row in drawing.rows] == [width] * height
-        if look is ASCII:
-            assert to_text(drawing.rows).isascii()
+        assert look.braille or to_text(drawing.rows).isascii()
 
 
 class TestSmall:
+    @pytest.mark.parametrize("look", [Look(), PLAIN, ASCII, Look(braille=False)])
+    def test_wide_rows_are_whole(self, look):
+        rows = render(Chart("t", [Series("a", [0, 1], [0, 1])]), 300, 20, look)
+        assert {cell_len(text_of(row)) for row in rows} == {300}
+        assert "characters" not in to_text(rows)
+
     @pytest.mark.parametrize("width", [1, 2, 5, 11])
     def test_without_room_for_axes_there_is_only_the_line(self, width):
         rows = render(Chart("loss", [Series("a", range(50), range(50))]), width, 3)

@@ -46,7 +46,7 @@ def seen(viewer, look=PLAIN):
 def ends(viewer):
     """The shown range of x."""
     seen(viewer)
-    return viewer._plot.x.low, viewer._plot.x.high
+    return viewer.plot.x.low, viewer.plot.x.high
 
 
 class TestWindow:
@@ -97,24 +97,24 @@ class TestWindow:
         viewer = looking(over_steps([0.0] * 50 + [100.0] * 50))
         viewer.view = View(x=(0.0, 40.0))
         seen(viewer)
-        assert viewer._plot.y.high < 2
+        assert viewer.plot.y.high < 2
         viewer.view = View(x=(0.0, 49.5))  # half way up a rise to a point beyond
         seen(viewer)
-        assert 50 <= viewer._plot.y.high < 60
+        assert 50 <= viewer.plot.y.high < 60
 
     def test_y_is_zoomed_and_moved_and_reset(self):
         viewer = looking(over_steps(range(101)))
-        before = viewer._plot.y
+        before = viewer.plot.y
         viewer.zoom_y(1)
         seen(viewer)
-        zoomed = viewer._plot.y
+        zoomed = viewer.plot.y
         assert zoomed.high - zoomed.low == pytest.approx((before.high - before.low) / 1.5)
         viewer.pan(0, 1)
         seen(viewer)
-        assert viewer._plot.y.low == pytest.approx(zoomed.low + (zoomed.high - zoomed.low) / 4)
+        assert viewer.plot.y.low == pytest.approx(zoomed.low + (zoomed.high - zoomed.low) / 4)
         viewer.reset()
         seen(viewer)
-        assert viewer._plot.y == before
+        assert viewer.plot.y == before
 
     def test_following_keeps_the_length_and_the_newest_point(self):
         viewer = looking(over_steps(range(101)))
@@ -162,12 +162,12 @@ class TestCrossHair:
         viewer.cross(-1)
         columns = []
         for _ in range(5):
-            columns.append(viewer._plot.dot(viewer.view.cursor))
+            columns.append(viewer.plot.dot(viewer.view.cursor))
             viewer.cross(-1)
         assert columns == [columns[0] - turn for turn in range(5)]
         viewer.cross(-10)
         viewer.cross(5)
-        assert viewer._plot.dot(viewer.view.cursor) == columns[0] - 10
+        assert viewer.plot.dot(viewer.view.cursor) == columns[0] - 10
 
     def test_what_is_seen_moves_along(self):
         viewer = looking(over_steps(range(101)))
@@ -227,10 +227,10 @@ class TestCrossHair:
         viewer = looking(over_steps([0.0] * 11, [1.0] * 11))
         viewer.view = View(cursor=5.0)
         rows = seen(viewer).split("\n")
-        column = viewer._plot.left + viewer._plot.column(5.0)
-        marks = "".join(row[column] for row in rows[viewer._plot.top :][: viewer._plot.height])
+        column = viewer.plot.left + viewer.plot.column(5.0)
+        marks = "".join(row[column] for row in rows[viewer.plot.top :][: viewer.plot.height])
         assert marks.count("●") == marks.count("■") == 1
-        assert marks.count("│") == viewer._plot.height - 2
+        assert marks.count("│") == viewer.plot.height - 2
 
 
 class TestFocus:
@@ -280,7 +280,7 @@ class TestFocus:
 class TestMouse:
     def cell(self, viewer, x, y):
         """The cell that shows a point."""
-        plot = viewer._plot
+        plot = viewer.plot
         return plot.left + plot.column(x), plot.top + plot.row(y)
 
     def test_a_click_puts_the_cross_hair_on_the_nearest_point(self):
@@ -302,14 +302,14 @@ class TestMouse:
     def test_the_wheel_keeps_what_it_points_at(self):
         viewer = looking(over_steps(range(101)))
         cell = self.cell(viewer, 25.0, 50.0)
-        x, _ = viewer._plot.at(*cell)
+        x, _ = viewer.plot.at(*cell)
         viewer.wheel(cell, 1)
         low, high = ends(viewer)
         assert high - low == pytest.approx(80) and (x - low) / 80 == pytest.approx(x / 100)
-        before, (_, y) = viewer._plot.y, viewer._plot.at(*cell)
+        before, (_, y) = viewer.plot.y, viewer.plot.at(*cell)
         viewer.wheel(cell, 1, upright=True)
         seen(viewer)
-        after = viewer._plot.y
+        after = viewer.plot.y
         assert after.share(y) == pytest.approx(before.share(y))
         assert after.high - after.low == pytest.approx((before.high - before.low) / 1.25)
 
@@ -317,7 +317,7 @@ class TestMouse:
         viewer = looking(over_steps(range(101)))
         viewer.view = View(x=(40.0, 60.0))
         seen(viewer)
-        width = viewer._plot.width
+        width = viewer.plot.width
         viewer.press((40, 10), False)
         for column in (45, 35, 40 + width // 2):
             viewer.drag((column, 10))
@@ -330,7 +330,7 @@ class TestMouse:
     def test_a_box_is_zoomed_into_whichever_way_it_is_drawn(self):
         viewer = looking(over_steps(range(101)))
         corner, other = self.cell(viewer, 60.0, 70.0), self.cell(viewer, 20.0, 30.0)
-        (right, top), (left, bottom) = viewer._plot.at(*corner), viewer._plot.at(*other)
+        (right, top), (left, bottom) = viewer.plot.at(*corner), viewer.plot.at(*other)
         viewer.press(corner, True)
         assert not viewer.drag(other)
         viewer.release(other)
@@ -447,8 +447,8 @@ def test_no_sequence_of_keys_and_mouse_leaves_the_data(seed):
             getattr(viewer, name)(*([int(dice.choice(keys[name]))] if keys[name] else []))
         rows = viewer.rows(*SIZE, PLAIN)
         assert len(rows) == SIZE[1]
-        plot = viewer._plot
+        plot = viewer.plot
         shares = sorted((plot.whole.share(plot.x.low), plot.whole.share(plot.x.high)))
         assert -1e-6 <= shares[0] < shares[1] <= 1 + 1e-6
     viewer.reset()
-    assert ends(viewer) == (viewer._plot.whole.low, viewer._plot.whole.high)
+    assert ends(viewer) == (viewer.plot.whole.low, viewer.plot.whole.high)
