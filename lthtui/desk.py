@@ -54,6 +54,7 @@ class Desk:
         self.root, self._specs = root.absolute(), specs
         self._lookout: Lookout | None = None
         self._chosen: str | None = None
+        self._wanted: frozenset[str] = frozenset()
         self._rouse_at = 0.0
 
     def poll(self) -> Board | None:
@@ -61,9 +62,14 @@ class Desk:
         from lthtui.lookout import Lookout
 
         self._lookout = self._lookout or Lookout(self.root)
+        self._lookout.want(self._wanted)
         board = self._lookout.look(self._chosen)
         self._rouse()
         return board
+
+    def want(self, metrics: frozenset[str]) -> None:
+        """From the next look on, know the extremes of these metrics of stored runs, too."""
+        self._wanted = metrics
 
     def follow(self, run_id: str | None) -> LogTail | None:
         """Choose a run; its log from the beginning, for whoever asks. This reads nothing yet."""

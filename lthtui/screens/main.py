@@ -16,7 +16,7 @@ from lthtui import fields, verdict
 from lthtui.board import Board
 from lthtui.fields import Misread
 from lthtui.filtering import Filter
-from lthtui.messages import Folded, Highlighted, LogGrew, Opened, RunWanted
+from lthtui.messages import Ask, Folded, Highlighted, LogGrew, Opened, RunWanted
 from lthtui.runview import RunView
 from lthtui.screens.base import RunsScreen
 from lthtui.tabling import Tabler
@@ -55,6 +55,7 @@ class MainScreen(RunsScreen):
         self._folded: set[str] = set()
         self._met: set[str] = set()
         self._tabler, self._view = Tabler(), View()
+        self._wanted = self._view.extremes
         self._shown: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -129,6 +130,11 @@ class MainScreen(RunsScreen):
             wanted, trouble = "", str(error)
         self.query_one("#runs").border_subtitle = Content(trouble)
         self._view = replace(self._view, filter=wanted)
+        if (metrics := self._view.extremes) != self._wanted:
+            self._wanted = metrics
+            self.post_message(
+                Ask(self, "extremes", lambda desk: desk.want(metrics), lambda _: None)
+            )
         self._fill()
 
     def on_input_submitted(self) -> None:

@@ -153,7 +153,7 @@ class FakeStore:
     """An MLflow store with one run of ours whose folder is gone and one of somebody else's."""
 
     def __init__(self, root):
-        self.reads, self.curves, self.changes = 0, [], 0
+        self.reads, self.curves, self.changes, self.asked = 0, [], 0, []
 
     def version(self):
         return (self.changes,)
@@ -171,6 +171,10 @@ class FakeStore:
 
     def measured(self):
         return {"m2": {"loss": 0.5}}
+
+    def extremes(self, key):
+        self.asked.append(key)
+        return {"m2": (0.25, 2.0)}
 
     def tags(self):
         return {}
@@ -217,6 +221,14 @@ def test_curves_of_a_stored_run_are_read_when_it_is_chosen(stage, desk, store):
     assert desk.poll().runs["ours-s1"].losses == ((1, 2.0), (2, 1.0))
     assert desk.poll() is None
     assert store[0].curves == [("m1", "epoch/train_loss"), ("m1", "epoch/val_accuracy")]
+
+
+def test_extremes_that_are_wanted_are_read_once(stage, desk, store):
+    desk.poll()
+    desk.want(frozenset({"loss"}))
+    found = desk.poll().runs["m2"]
+    assert (found.metrics, found.extremes) == ({"loss": 0.5}, {"loss": (0.25, 2.0)})
+    assert desk.poll() is None and store[0].asked == ["loss"]
 
 
 def test_a_folder_goes_before_the_store(stage, desk, store, monkeypatch):
