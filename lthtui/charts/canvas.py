@@ -55,22 +55,20 @@ class Canvas:
     def __init__(self, width: int, height: int) -> None:
         self.dots: Cells = np.zeros((height, width), np.uint8)
         self._owner = np.full((height, width), NONE, np.int32)  # line whose dots are in front
-        self._front = np.zeros((height, width), bool)
+        self._rank = np.zeros((height, width), np.int8)
         self.glyph = np.full((height, width), " ", "<U1")
         self.ink = np.full((height, width), NONE, np.int32)
         self._tint: Floats = np.zeros((2 * height, width, 3))
         self._tinted = np.zeros((2 * height, width), bool)
 
-    def line(self, dots: Cells, ink: int, owner: int = NONE, front: bool = False) -> None:
+    def line(self, dots: Cells, ink: int, owner: int = NONE, rank: int = 0) -> None:
         """Add dots; a cell shared with earlier lines keeps theirs and takes this ink.
 
-        Those of lines that are not in front are dropped where one in front is, as its ink would
-        make them seem its own.
+        Those of lines of a lower rank are dropped, as this ink would make them seem this line's.
         """
         where = dots > 0
-        if front:
-            self.dots[where & ~self._front] = 0
-            self._front |= where
+        self.dots[where & (self._rank < rank)] = 0
+        self._rank[where] = rank
         self.dots |= dots
         self.ink[where], self._owner[where] = ink, owner
 

@@ -5,6 +5,7 @@ Text stays text in SVG and PDF.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,9 @@ def save(
 
 
 def _draw(axes: Any, chart: Chart, view: View) -> None:
-    plot = Plot.of(chart, view, (200, 60))
     drawn = pens(chart, view, PAPER)
+    chart = replace(chart, series=[pen.series for pen in drawn])
+    plot = Plot.of(chart, view, (200, 60))
     for pen in drawn:
         _line(axes, pen, plot)
     if chart.baseline is not None:

@@ -53,8 +53,8 @@ def _line(canvas: Canvas, pen: Pen, plot: Plot) -> None:
     dots = raster.polyline(*plot.placed(pen.series.points), plot.width, plot.height)
     if pen.dash:
         pattern = np.array(DASHES[pen.dash], bool)
-        dots *= pattern[np.arange(plot.width) % len(pattern)]
-    canvas.line(dots, packed(pen.colour), pen.index, pen.bright)
+        dots *= pattern[(np.arange(plot.width) + pen.index) % len(pattern)]  # no fences of gaps
+    canvas.line(dots, packed(pen.colour), pen.index, pen.rank)
 
 
 def _band(canvas: Canvas, pen: Pen, plot: Plot, look: Look) -> None:

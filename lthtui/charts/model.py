@@ -36,6 +36,8 @@ class Series:
         colour: `#rrggbb`.
         low, high: (n,) limits of the band, or None.
         faint: drawn behind the others, and not in the legend.
+        raw: faint, and what the line of the same label is an average of; left out where many
+            lines are bright.
         marks: (x, y, one-cell glyph) in front of all lines.
         count: how many runs are behind it; told in the legend if there are several.
     """
@@ -47,6 +49,7 @@ class Series:
     low: Sequence[float] | Floats | None = None
     high: Sequence[float] | Floats | None = None
     faint: bool = False
+    raw: bool = False
     marks: Sequence[tuple[float, float, str]] = ()
     count: int = 1
 

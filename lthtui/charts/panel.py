@@ -173,7 +173,8 @@ def _series(line: Line, x: XName, how: How) -> list[Series]:
     behind: list[Series] = []
     if how.half_life and not line.faint and traces:
         at, table = _aligned(traces, raw, x)
-        behind.append(replace(faint, x=at, y=centre(table) if len(raw) > 1 else table[0]))
+        mean = centre(table) if len(raw) > 1 else table[0]
+        behind.append(replace(faint, x=at, y=mean, raw=True))
     if len(traces) < 2:
         ends = drawn or [(np.empty(0), np.empty(0))]
         return [*behind, replace(base, x=ends[0][0], y=ends[0][1])]

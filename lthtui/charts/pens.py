@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lthtui.charts.canvas import FAINT_LINE, mix
 from lthtui.charts.model import SWATCHES, Chart, Look, Series, View
 
+FEW = 6  # lines whose raw values can be drawn behind all of them; there is always the focus
 FAINT, DIM = 0.4, 0.45  # share of its own colour that a faint line and one out of focus keeps
 
 
@@ -31,15 +32,21 @@ class Pen:
     dash: int = 0
     bright: bool = True
 
+    @property
+    def rank(self) -> int:
+        """Lines of a higher rank push those of a lower one out of the cells that they share."""
+        return 2 if self.bright else int(not self.series.faint)
+
 
 def pens(chart: Chart, view: View, look: Look) -> list[Pen]:
     """The pens of a chart's series, in the order in which they are drawn: the last is in front."""
     named = [one for one in chart.series if not one.faint]
     focused = any(one.label == view.focus for one in named) and bool(view.focus)
+    few = len(named) <= FEW
     behind = [
         Pen(one, FAINT_LINE, 0, mix(look.legible(one.colour), look.paper, FAINT), bright=False)
         for one in chart.series
-        if one.faint
+        if one.faint and (one.label == view.focus if focused else not one.raw or few)
     ]
     met: Counter[str] = Counter()
     front = []
@@ -47,7 +54,7 @@ def pens(chart: Chart, view: View, look: Look) -> list[Pen]:
         bright = not focused or one.label == view.focus
         colour = look.legible(one.colour)
         shown = colour if bright else mix(colour, look.paper, DIM)
-        dash = met[one.colour] % len(SWATCHES)
+        dash = 0 if focused and bright else met[one.colour] % len(SWATCHES)
         front.append(Pen(one, index, len(named), shown, dash, bright))
         met[one.colour] += 1
     return behind + sorted(front, key=lambda pen: focused and pen.bright)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
@@ -35,6 +35,7 @@ def draw(chart: Chart, width: int, height: int, look: Look, view: View) -> Drawi
         `height` rows; the texts of each take `width` cells together.
     """
     drawn = pens(chart, view, look)
+    chart = replace(chart, series=[pen.series for pen in drawn])
     if width < 1 or height < 1:
         return Drawing([[] for _ in range(height)])
     if width < SMALLEST[0] or height < SMALLEST[1]:

@@ -24,7 +24,8 @@ from lthtui.charts import (
     to_text,
 )
 from lthtui.charts.axes import SCALES, Axis, fit
-from lthtui.charts.canvas import packed, style
+from lthtui.charts.canvas import mix, packed, style
+from lthtui.charts.pens import FAINT, FEW
 from lthtui.charts.raster import polyline
 from lthtui.colours import PALETTE, colours
 
@@ -260,6 +261,20 @@ class TestManyLines:
             return [bin(bits(character)).count("1") for character, _ in found]
 
         assert max(dots(both)) == max(dots(alone)) == 2
+
+    def test_raw_values_are_drawn_behind_few_lines_or_the_one_in_focus(self):
+        def raws(count, focus=""):
+            series = []
+            for index in range(count):
+                name, x = f"line {index}", np.arange(40)
+                series.append(Series(name, x, x % 2 + index, BLUE, faint=True, raw=True))
+                series.append(Series(name, x, x * 0.0 + index + 0.5, ORANGE))
+            rows = draw(Chart(series=series), 60, 20, Look(), View(focus=focus)).rows
+            ink = mix(BLUE, Look().paper, FAINT)
+            inks = [one.color for row in rows[1:] for text, one in row if any(map(bits, text))]
+            return style(packed(ink)).color in inks
+
+        assert raws(FEW) and not raws(FEW + 1) and raws(FEW + 1, "line 3")
 
     def test_lines_of_one_colour_differ_in_their_pattern(self):
         x = np.arange(9)
