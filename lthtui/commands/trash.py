@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -94,7 +95,8 @@ def _empty(root: Path, runs: Sequence[RunDirectory], yes: bool) -> None:
     freed, why = trash.empty(root, runs, ask)
     typer.echo(f"freed {size(freed)}")
     for run, said in why.items():
-        _say(f"{run} stays: {said}")
+        place = shlex.quote(str(root / trash.FOLDER / run))
+        _say(f"{run} stays: {said}; `rm -r {place}` removes it all the same")
     if why:
         raise typer.Exit(FAILED)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -135,6 +136,21 @@ def test_a_shell_never_sees_an_error(bash, here, monkeypatch, capsys):
     assert bash("lthtui run quick x") == []
     monkeypatch.setenv("COMP_CWORD", "no number")
     assert main([]) == 0 and capsys.readouterr() == ("", "")
+
+
+def test_completing_loads_nothing_that_takes_long(here):
+    heavy = {"torch", "mlflow", "textual", "numpy", "pandas", "sqlalchemy", "matplotlib"}
+    code = (
+        "import sys\nfrom lthtui.cli import main\nmain([])\n"
+        f"print({heavy!r} & {{*sys.modules}}, file=sys.stderr)"
+    )
+    for line in ("lthtui show d", "lthtui run quick sparsifier.r"):
+        words = {"COMP_WORDS": line.replace(" ", "\n"), "COMP_CWORD": str(line.count(" "))}
+        asked = {**os.environ, **words, "_LTHTUI_COMPLETE": "complete_bash"}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=asked, capture_output=True, text=True, check=True
+        )
+        assert done.stdout and done.stderr == "set()\n"
 
 
 def test_a_real_bash_completes(here):
