@@ -36,7 +36,7 @@ def edited(text: str, name: str) -> str:
     command = editor()
     with tempfile.TemporaryDirectory(prefix="lthtui-") as folder:
         file = Path(folder) / name
-        file.write_text(text)
+        file.write_text(f"{text}\n" if text else "")  # a text file's last line ends
         try:
             code = subprocess.run([*command, str(file)]).returncode
             after = file.read_text()

@@ -235,6 +235,9 @@ def test_an_editor_opens_on_the_note_and_never_overwrites_another_ones(root, com
     monkeypatch.setenv("EDITOR", 'sh -c \'printf " mine\\n\\n" >> "$0"\'')
     assert command("note", "one")[1] == f"{run.run_id} noted\n"
     assert notes.read(run).note == " mine"
+    monkeypatch.setenv("EDITOR", "sh -c 'echo more >> \"$0\"'")
+    assert command("note", "one")[0] == 0
+    assert notes.read(run).note == " mine\nmore"
     monkeypatch.setenv("VISUAL", "true")
     assert command("note", "one")[2] == "the note is as it was\n"
     monkeypatch.setenv("VISUAL", "sh -c 'echo lost > \"$0\"; exit 3'")
@@ -280,3 +283,20 @@ def test_the_book_follows_mlflow(root):
     book.refresh()
     assert book.of(run).tags == {"b": "2"}
     book.close()
+
+
+def test_a_server_is_asked_for_what_was_edited_there_unless_it_is_away(root):
+    run = FakeRun(root, "one").start().train(1).end("stopped").directory
+    write_json(run.mlflow_file, {"mlflow_run_id": "abc", "tracking_uri": "http://server"})
+    notes.change(root, [run], {"a": "here"})
+    tags = {"a": "there", schema.NOTED: str(noted.read(run).newest), schema.NAME: "theirs"}
+    asked = []
+
+    def ask(arguments):
+        asked.append(arguments)
+        return {"runs": {run.run_id: {"tags": tags}} if tags else {}, "failed": {}}
+
+    assert notes.fetch(run, ask) == notes.Notes(name="theirs", tags={"a": "there"})
+    assert asked == [["note", str(run.path)]]
+    tags.clear()
+    assert notes.fetch(run, ask).tags == {"a": "here"}
