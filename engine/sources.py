@@ -214,7 +214,7 @@ def read_card(path: Path) -> dict[str, Any]:
     """
     try:
         with path.open("rb") as file:
-            header = _header(file.read(8), file.read)
+            header = read_header(file.read(8), file.read)
     except OSError as error:
         raise Damaged(f"{path}: {error.strerror}") from None
     return _card(header, path)
@@ -235,12 +235,28 @@ def verified_card(path: Path) -> dict[str, Any]:
     def take(count: int) -> bytes:
         return data[position : position + count]
 
-    header = _header(data[:8], take)
+    header = read_header(data[:8], take)
     card = _card(header, path)
     body = data[8 + int.from_bytes(data[:8], "little") :]
     if _digest(header, body) != card["sha256"]:
         raise Damaged(f"{path}: the tensors differ from the checksum on the card")
     return card
+
+
+def read_header(first: bytes, take: Callable[[int], bytes]) -> dict[str, Any]:
+    """The header of a safetensors file; empty if it is none.
+
+    Args:
+        first: the file's first 8 bytes; `take` reads on from there.
+    """
+    length = int.from_bytes(first, "little")
+    if not 2 <= length <= MAX_HEADER:
+        return {}
+    try:
+        header = json.loads(take(length))
+    except (ValueError, RecursionError):
+        return {}
+    return header if isinstance(header, dict) else {}
 
 
 def check_usable(source: Source, spec: RunSpec, at: str) -> None:
@@ -328,18 +344,6 @@ def _structure(model: dict[str, Any]) -> dict[str, Any]:
 
 def _images(data: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key != "root"}
-
-
-def _header(first: bytes, take: Callable[[int], bytes]) -> dict[str, Any]:
-    """The header of a safetensors file; empty if it is none."""
-    length = int.from_bytes(first, "little")
-    if not 2 <= length <= MAX_HEADER:
-        return {}
-    try:
-        header = json.loads(take(length))
-    except ValueError:
-        return {}
-    return header if isinstance(header, dict) else {}
 
 
 def _card(header: dict[str, Any], path: Path) -> dict[str, Any]:

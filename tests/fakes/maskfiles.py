@@ -1,0 +1,49 @@
+"""Masks and tickets on disk, written with NumPy alone, as a run leaves them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save
+
+
+def draw(shapes, density, seed=0):
+    """Random masks of these shapes."""
+    rng = np.random.default_rng(seed)
+    return {name: rng.random(shape) < density for name, shape in shapes.items()}
+
+
+def write_mask(folder: Path, masks) -> None:
+    """What a finished level keeps of its mask; a ticket that lies there already stays listed."""
+    tensors = {name: np.packbits(mask.reshape(-1)) for name, mask in masks.items()}
+    tensors |= {f"{name}#shape": np.array(mask.shape, np.int64) for name, mask in masks.items()}
+    data = save(tensors)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mask.safetensors").write_bytes(data)
+    manifest = folder / "manifest.json"
+    body = json.loads(manifest.read_text())["body"] if manifest.exists() else {"files": {}}
+    body["files"]["mask.safetensors"] = hashlib.sha256(data).hexdigest()
+    manifest.write_text(json.dumps({"body": body, "sha256": ""}))
+
+
+def write_ticket(path: Path, masks, **card) -> None:
+    """A ticket file with a mask and kept weights that are all 1."""
+    tensors = {f"mask/{name}": np.packbits(mask.reshape(-1)) for name, mask in masks.items()}
+    for part in ("rewind", "trained"):
+        tensors |= {f"{part}/{n}": np.ones(int(m.sum()), np.float32) for n, m in masks.items()}
+    kept, total = (sum(int(f(m)) for m in masks.values()) for f in (np.sum, np.size))
+    whole = {
+        "format": "lthtui-ticket/1",
+        "sha256": "0" * 64,
+        "shapes": {name: list(mask.shape) for name, mask in masks.items()},
+        "spec": {"model": {"name": "resnet20"}},
+        "kept": kept,
+        "total": total,
+        "density": kept / total,
+        **card,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(save(tensors, {"card": json.dumps(whole)}))
