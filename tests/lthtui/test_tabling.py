@@ -1,8 +1,10 @@
 """Columns, sorting, hiding and folding of the table of runs; what of it is made again."""
 
+import random
 from dataclasses import replace
 from datetime import datetime
 
+import manyruns
 import pytest
 from viewed import boarded, level, run
 
@@ -145,6 +147,24 @@ def test_figures_of_a_group_do_not_depend_on_what_else_is_shown():
         assert [row.key for row in table(runs, filter=text, sort="-val").rows][0] == "group:a"
     assert table(runs, filter="val>93%").runs == 2
     assert [row.key for row in table(runs, filter="val>93%").rows] == ["group:a", "a1", "a2"]
+
+
+def test_no_filter_order_or_fold_changes_a_figure():
+    draw, runs = random.Random(7), [*manyruns.runs(60).values()]
+    made = boarded(*runs)
+    asked = "name,val,test,gain,density,epoch/val_loss,train.optimizer.lr"
+    whole = {row.key: row.cells for row in table(runs, columns=asked).rows}
+    tabler, shown = Tabler(), 0
+    for _ in range(60):
+        wanted = draw.choice(["", f"val>{draw.random():.2f}", f"s{draw.randrange(5)}", "imp or cs"])
+        keys = draw.sample(["val", "-gain", "-epoch/val_loss", "name", "-seed", "created"], 2)
+        folded = frozenset(draw.sample([group.key for group in made.groups], 5))
+        found = table(runs, tabler=tabler, columns=asked, filter=wanted, folded=folded)
+        ordered = table(runs, columns=asked, filter=wanted, folded=folded, sort=",".join(keys))
+        assert {row.key for row in ordered.rows} == {row.key for row in found.rows}
+        assert all(whole[row.key] == row.cells for row in (*found.rows, *ordered.rows))
+        shown += len(found.rows)
+    assert shown > 500
 
 
 def test_columns_that_are_the_same_everywhere_can_be_hidden():
