@@ -13,7 +13,7 @@ from mirrored import followed, in_store, run_of
 from servers import GONE, LOST, Answer, mlflow_server, proxy
 from waiting import wait_for
 
-from engine import following, remote, verbs
+from engine import following, lifecycle, noted, remote, schema, verbs
 from engine.errors import StoreAway, StoreDenied, StoreError
 from engine.following import Follower, Wire
 from engine.tracking import sync, sync_all
@@ -188,6 +188,26 @@ def test_a_server_out_of_reach_is_asked_once_for_many_runs(alone, tmp_path):
 
 
 # -- beside training --------------------------------------------------------------------------
+
+
+def test_notes_and_the_trash_reach_a_server_and_wait_for_one_that_is_away(between, tmp_path):
+    directory = whole_run(tmp_path / "there", between.address, "noted").directory
+    sync(directory)
+    client = client_of(between.address)
+    noted.change(directory, {schema.NOTE: "hm", schema.NAME: "mine", "a": "1"})
+    between.fault = lambda asked: GONE
+    with pytest.raises(StoreAway):
+        lifecycle.note(directory)
+    between.fault = lambda asked: None
+    tags = lifecycle.note(directory)["tags"]
+    (found,) = client.search_runs([client.get_experiment_by_name("noted").experiment_id])
+    assert (found.data.tags, found.info.run_name) == (tags, "mine") and tags["a"] == "1"
+    client.delete_tag(found.info.run_id, "a")
+    assert "a" not in lifecycle.note(directory)["tags"]
+    lifecycle.trash(directory)
+    assert client.get_run(found.info.run_id).info.lifecycle_stage == "deleted"
+    assert lifecycle.restore(directory) == {"missing": False}
+    assert client.get_run(found.info.run_id).info.lifecycle_stage == "active"
 
 
 @pytest.fixture
