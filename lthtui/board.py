@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean as mean
-from statistics import stdev
 
 from lthtui import baseline
 from lthtui.runview import LevelView, RunView, scored
-from lthtui.table import NOTHING, Cell
+from lthtui.table import Cell
 
 GLYPHS = {
     "running": "●",
@@ -174,17 +173,6 @@ def duration(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def spread_cell(values: Iterable[float | None], whole: int) -> Cell:
-    """Mean ± sample deviation of accuracies, with their number if it is not `whole`."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return NOTHING
-    text = accuracy(mean(known))
-    if len(known) > 1:
-        text += f"±{100 * stdev(known):.1f}"
-    return Cell(text if len(known) == whole else f"{text} ({len(known)})")
 
 
 def _heads(runs: Mapping[str, RunView]) -> dict[str, str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import fmean as mean
+from statistics import fmean
 from typing import Literal, get_args
 
 from engine.errors import did_you_mean
@@ -183,11 +183,21 @@ def summary(field: Field, group: Group, way: Together | None = None) -> Cell:
     if way == "each":
         return _each(field, values)
     figures = _figures(values)
-    if not figures:
-        return NOTHING
-    if way == "mean":
-        return Cell(_spread(field, figures, len(runs)))
+    if way == "mean" or not figures:
+        return spread(field, figures, len(runs))
     return Cell(show(field, min(figures) if way == "min" else max(figures)))
+
+
+def spread(field: Field, values: Iterable[float | None], whole: int) -> Cell:
+    """Mean ± sample deviation of what is known, with its number if that is not `whole`."""
+    figures = [value for value in values if value is not None]
+    middle = _mean(figures)
+    if middle is None:
+        return NOTHING
+    text = show(field, middle)
+    if len(figures) > 1 and math.isfinite(middle):
+        text += f"±{_deviation(field, figures, middle)}"
+    return Cell(text if len(figures) == whole else f"{text} ({len(figures)})")
 
 
 def usual(field: Field) -> Together:
@@ -211,7 +221,7 @@ def worth(field: Field, group: Group) -> Value | None:
         return gain(group.runs, group.dense)
     if field.name == "density":
         picked = [run.winning.density for run in group.runs if run.winning]
-        return mean(picked) if picked else _mean(_figures(known(field, group)))
+        return _mean(picked or _figures(known(field, group)))
     values = known(field, group)
     figures = _figures(values)
     if len(figures) < len(values):
@@ -223,7 +233,11 @@ def worth(field: Field, group: Group) -> Value | None:
 
 
 def _mean(figures: Sequence[float]) -> float | None:
-    return mean(figures) if figures else None
+    """The mean of what there is; NaN where there is none, as of two infinities."""
+    try:
+        return fmean(figures) if figures else None
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 def _figures(values: Sequence[Value]) -> list[float]:
@@ -232,22 +246,11 @@ def _figures(values: Sequence[Value]) -> list[float]:
     return [value for value in found if value is not None]
 
 
-def _spread(field: Field, figures: Sequence[float], whole: int) -> str:
-    """Mean ± sample deviation, with their number if it is not `whole`."""
-    text = show(field, mean(figures))
-    if len(figures) > 1 and all(map(math.isfinite, figures)):
-        text += f"±{_deviation(field, deviation(figures))}"
-    return text if len(figures) == whole else f"{text} ({len(figures)})"
-
-
-def deviation(figures: Sequence[float]) -> float:
-    """The sample deviation of two numbers or more; many times faster than the library's."""
-    middle = mean(figures)
-    return math.sqrt(math.fsum((one - middle) ** 2 for one in figures) / (len(figures) - 1))
-
-
-def _deviation(field: Field, value: float) -> str:
-    if field.kind in ("share", "seconds"):
+def _deviation(field: Field, figures: Sequence[float], middle: float) -> str:
+    """The sample deviation as text; computed many times faster than by the library."""
+    squares = [(one - middle) * (one - middle) for one in figures]
+    value = math.sqrt(sum(squares) / (len(squares) - 1))
+    if field.kind in ("share", "seconds") and math.isfinite(value):
         return accuracy(value) if field.kind == "share" else duration(value)
     return f"{value:.2g}"
 

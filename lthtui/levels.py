@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import mean
 
-from lthtui.board import duration, operations, percent, spread_cell
+from lthtui.board import duration, operations, percent
+from lthtui.columns import spread
+from lthtui.fields import Field
 from lthtui.runview import LevelView, RunView
 from lthtui.table import NOTHING, Cell, Column, Row
 from lthtui.verdict import MARK, PICKED, wins
@@ -22,6 +24,7 @@ COLUMNS = (
     Column("train FLOPs", rank=8, right=True),
     Column("ticket", rank=0),
 )
+VAL, TEST = Field.parse("val"), Field.parse("test")
 
 
 def rows(runs: Sequence[RunView]) -> list[Row]:
@@ -42,8 +45,8 @@ def _row(index: int, runs: Sequence[RunView]) -> Row:
         Cell(percent(mean(level.density for level in levels)), tone),
         _weights(levels),
         _epochs(levels),
-        spread_cell([level.val for level in levels], len(runs)),
-        spread_cell([level.test for level in levels], len(runs)),
+        spread(VAL, [level.val for level in levels], len(runs)),
+        spread(TEST, [level.test for level in levels], len(runs)),
         _seconds(levels),
         _operations([level.inference_flops for level in levels]),
         _operations([level.training_flops for level in levels]),

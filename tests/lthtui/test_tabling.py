@@ -72,6 +72,25 @@ def test_metrics_have_means_and_extremes_and_say_what_is_no_number():
     assert texts(runs, columns=asked)[3] == ["s2", "nan", "2", "4", "–"]
 
 
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ((float("inf"), 1.0, 2.0), "inf"),
+        ((float("inf"), float("-inf"), 1.0), "nan"),
+        ((1.7e308, 1.7e308, 1.7e308), "nan"),
+        ((1e300, 2e300, 3e300), "2e+300±inf"),
+        ((3.0, 3.0, 3.0), "3±0"),
+    ],
+)
+def test_numbers_without_a_mean_or_a_deviation_break_nothing(values, shown):
+    runs = [
+        replace(one, metrics={"a/b": value}, duration=abs(value))
+        for one, value in zip(seeds(), values, strict=True)
+    ]
+    head, *_ = texts(runs, columns="name,a/b,duration", sort="a/b,-duration")
+    assert head[1] == shown
+
+
 def test_another_way_to_show_a_group_can_be_asked_for():
     val = Field.parse("val")
     headings = tuple(Heading(val, together=way) for way in ("mean", "min", "max", "each"))
