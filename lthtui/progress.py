@@ -34,6 +34,7 @@ class LevelProgress:
         epochs: epochs that it has trained.
         ended: whether it is trained, saved and scored.
         search: whether it was only a search on the way to the ticket.
+        bytes: size of the ticket when it was saved.
         inference_flops: operations for one image through its ticket; `training_flops` those of
             its training.
     """
@@ -54,6 +55,7 @@ class LevelProgress:
     inference_flops: float | None = None
     training_flops: float | None = None
     ticket: str | None = None
+    bytes: int | None = None
     train_losses: list[float] = field(default_factory=list)
     train_accuracies: list[float] = field(default_factory=list)
     val_losses: list[float | None] = field(default_factory=list)
@@ -124,7 +126,8 @@ class RunProgress:
             case LevelEnded():
                 self._level_ended(event)
             case TicketSaved() if event.level in self.levels:
-                self.levels[event.level].ticket = event.path
+                level = self.levels[event.level]
+                level.ticket, level.bytes = event.path, event.bytes
             case Evaluated():
                 self.evaluations.append(event)
             case Warned():

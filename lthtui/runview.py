@@ -25,6 +25,7 @@ class LevelView:
             None where they were not kept.
         inference_flops: operations for one image through its ticket.
         training_flops: operations of its training.
+        bytes: size of the file with its weights; None where that is not known.
         losses: training loss of each of its epochs.
         validations: (epoch, validation accuracy) where it was measured; epochs count from 1.
     """
@@ -43,6 +44,7 @@ class LevelView:
     inference_flops: float | None = None
     training_flops: float | None = None
     search: bool = False
+    bytes: int | None = None
     losses: tuple[float, ...] = ()
     validations: tuple[tuple[int, float], ...] = ()
 
@@ -264,6 +266,7 @@ def _level(level: LevelProgress, folder: Path, known: LevelView | None) -> Level
         test=level.test_accuracy,
         seconds=level.seconds,
         ticket=ticket,
+        bytes=level.bytes,
         inference_flops=level.inference_flops,
         training_flops=level.training_flops,
         losses=tuple(level.train_losses),
