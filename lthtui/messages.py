@@ -107,6 +107,14 @@ class RunWanted(Message):
         self.key = key
 
 
+class CompareWanted(Message):
+    """Groups are to be compared; their keys, as `marks.whole` gives them."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        super().__init__()
+        self.keys = keys
+
+
 class CopyWanted(Message):
     """A text is to be put into the clipboard."""
 

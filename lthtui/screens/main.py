@@ -12,11 +12,11 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Footer, Input, Static
 
-from lthtui import fields, verdict
+from lthtui import fields, marks, verdict
 from lthtui.board import Board
 from lthtui.fields import Misread
 from lthtui.filtering import Filter
-from lthtui.messages import Ask, Folded, Highlighted, LogGrew, Opened, RunWanted
+from lthtui.messages import Ask, CompareWanted, Folded, Highlighted, LogGrew, Opened, RunWanted
 from lthtui.runview import RunView
 from lthtui.screens.base import RunsScreen
 from lthtui.tabling import Tabler
@@ -44,8 +44,10 @@ class MainScreen(RunsScreen):
         Binding(
             "left_square_bracket", "pane(-1)", "Pane before", show=False, id="main.pane_before"
         ),
+        Binding("space", "mark", "Mark", show=False, id="main.mark"),
+        Binding("c", "compare", "Compare", id="main.compare"),
         Binding("m", "metric", "Loss/accuracy", show=False, id="main.metric"),
-        Binding("escape", "clear", "Clear filter", show=False, id="main.clear"),
+        Binding("escape", "clear", "Clear filter, or marks", show=False, id="main.clear"),
     ]
 
     def __init__(self, root: str, clock: Callable[[], float]) -> None:
@@ -54,6 +56,7 @@ class MainScreen(RunsScreen):
         self._quantity: Quantity = "loss"
         self._folded: set[str] = set()
         self._met: set[str] = set()
+        self._marked: set[str] = set()
         self._tabler, self._view = Tabler(), View()
         self._wanted = self._view.extremes
         self._shown: tuple[object, ...] = ()
@@ -149,8 +152,11 @@ class MainScreen(RunsScreen):
         line.focus()
 
     def action_clear(self) -> None:
-        """Show all runs again."""
+        """Show all runs again; if that is so already, take all marks away."""
         line = self.query_one("#filter", Input)
+        if not line.value:
+            self._marked.clear()
+            self._show_marks()
         line.value = ""
         line.remove_class("-open")
         self.query_one(Grid).focus()
@@ -163,6 +169,21 @@ class MainScreen(RunsScreen):
             pane.set_class(index == (at + by) % len(panes), "-shown")
         if self.has_class("-wide"):
             panes[(at + by) % len(panes)].focus()
+
+    def action_mark(self) -> None:
+        """Mark the row under the cursor for a comparison, or take its mark away; go to the next."""
+        grid = self.query_one(Grid)
+        if grid.cursor is not None:
+            self._marked ^= {grid.cursor}
+            self._show_marks()
+            grid.action_move(1)
+
+    def action_compare(self) -> None:
+        """Compare what is marked, or else the family of the row under the cursor."""
+        marked = marks.whole(self.board, self._marked)
+        keys = marked or marks.family(self.board, self.query_one(Grid).cursor)
+        if keys:
+            self.post_message(CompareWanted(keys))
 
     def action_metric(self) -> None:
         """Switch the training curve between accuracy and loss."""
@@ -183,11 +204,18 @@ class MainScreen(RunsScreen):
         grid = self.query_one(Grid)
         grid.columns = table.columns
         grid.show(table.rows)
+        self._show_marks()
+
+    def _show_marks(self) -> None:
+        """Mark rows, and say how many they are beside how many rows there are."""
+        self.query_one(Grid).mark(self._marked)
         title = f"runs  {_count(self.board.groups, 'group')}, {_count(self.board.runs, 'run')}"
         if self.board.unreadable:
             title += f", {self.board.unreadable} unreadable"
         if wanted := self._view.filter.strip():
             title += f"  /{clean_line(wanted)}"
+        if self._marked:
+            title += f"  {len(self._marked)} marked"
         self.query_one("#runs").border_title = Content(title)
 
     def _show_details(self) -> None:

@@ -19,6 +19,7 @@ from lthtui.widgets.tones import tone
 
 GAPS = (2, 1)  # cells between columns, the second where the first would cut the first column
 NARROWEST = 14  # of the column that takes what is left
+MARK = "*"
 
 
 class Grid(ScrollView, can_focus=True):
@@ -37,7 +38,6 @@ class Grid(ScrollView, can_focus=True):
         Binding("end,G", "move(1000000)", "Last row", show=False, id="grid.last"),
         Binding("right,l", "fold(True)", "Unfold", show=False, id="grid.unfold"),
         Binding("left,h", "fold(False)", "Fold", show=False, id="grid.fold"),
-        Binding("space", "fold(None)", "Fold or unfold", show=False, id="grid.toggle"),
         Binding("enter", "open", "Open", id="grid.open"),
     ]
 
@@ -46,6 +46,7 @@ class Grid(ScrollView, can_focus=True):
         self.columns, self.empty = columns, empty
         self.rows: Sequence[Row] = ()
         self.cursor: str | None = None
+        self.marked: frozenset[str] = frozenset()
         self._index: dict[str, int] = {}
         self._widths = [0] * len(columns)
         self._gap = GAPS[0]
@@ -74,6 +75,11 @@ class Grid(ScrollView, can_focus=True):
         """Put the cursor on a row, if it is there."""
         if key in self._index:
             self._put_cursor(self._index[key])
+
+    def mark(self, keys: Iterable[str]) -> None:
+        """Mark these rows and no others; a mark outlasts its row."""
+        before, self.marked = self.marked, frozenset(keys)
+        self._refresh_lines(row.key in before ^ self.marked for row in self.rows)
 
     def action_move(self, by: int) -> None:
         """Move the cursor by rows."""
@@ -138,7 +144,7 @@ class Grid(ScrollView, can_focus=True):
         return Strip(self._cells(cells, "  ")).apply_style(Style(bold=True))
 
     def _row(self, row: Row) -> Strip:
-        strip = Strip(self._cells(row.cells, _lead(row)))
+        strip = Strip(self._cells(row.cells, _lead(row, row.key in self.marked)))
         if row.key != self.cursor:
             return strip
         cursor = self.get_component_rich_style("grid--cursor", partial=True)
@@ -207,8 +213,8 @@ class Grid(ScrollView, can_focus=True):
                 self.refresh(Region(0, index + 1 - self.scroll_offset.y, self.size.width, 1))
 
 
-def _lead(row: Row) -> str:
-    return "  " * row.depth + f"{row.fold:<2}"
+def _lead(row: Row, marked: bool = False) -> str:
+    return "  " * row.depth + (row.fold or " ") + (MARK if marked else " ")
 
 
 def fitted(text: str, width: int, right: bool) -> str:

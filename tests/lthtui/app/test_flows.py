@@ -87,7 +87,7 @@ async def test_groups_fold(running, root):
         await pilot.settle()
         assert table(pilot.app) == whole[:-3]
         assert pilot.app.screen.query_one(Grid).cursor.startswith("group:")
-        await pilot.press("space")
+        await pilot.press("l")
         await pilot.settle()
         assert table(pilot.app) == whole
 
