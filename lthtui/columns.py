@@ -147,6 +147,10 @@ def show(field: Field, value: Value) -> str:
         return str(value)
     if field.name == "density":
         return percent(value)
+    if field.name == "size":
+        from lthtui.planning import size  # not before the first frame
+
+        return size(value)
     if field.kind == "share":
         return accuracy(value)
     if field.kind == "seconds":

@@ -275,6 +275,7 @@ _BUILT_IN: dict[str, tuple[Kind, _Getter]] = {
     "test": ("share", _test),
     "gain": ("share", _gain),
     "best_level": ("number", lambda run, _: _float(run.winner)),
+    "size": ("number", lambda run, _: _float(run.winning.bytes) if run.winning else None),
     "eta": ("seconds", lambda run, _: run.eta),
     "created": ("time", lambda run, _: run.created or None),
     "duration": ("seconds", lambda run, _: run.duration),

@@ -76,11 +76,12 @@ def list_runs(
     """List runs, the oldest first.
 
     A field is one of name, id, status, seed, experiment, sparsifier, dataset, model, level,
-    density, val, test, gain, best_level, eta, created, duration, user, device, note and error, a
-    setting such as train.optimizer.lr, tags.KEY, or a metric such as level/val_accuracy, of which
-    best(..), min(..) and max(..) are more than its newest value. A filter compares fields by
-    = != < <= > >= with numbers, 60%, 1h30m, 2026-11-20 or -24h, by : with text and *, by ~ and !~
-    with regular expressions; terms stand side by side or between and, or, not and brackets.
+    density, val, test, gain, best_level, size (of its ticket, in bytes), eta, created, duration,
+    user, device, note and error, a setting such as train.optimizer.lr, tags.KEY, or a metric such
+    as level/val_accuracy, of which best(..), min(..) and max(..) are more than its newest value. A
+    filter compares fields by = != < <= > >= with numbers, 60%, 1h30m, 2026-11-20 or -24h, by :
+    with text and *, by ~ and !~ with regular expressions; terms stand side by side or between and,
+    or, not and brackets.
     """
     from lthtui import identity, listing, runtable
     from lthtui.labels import by_experiment

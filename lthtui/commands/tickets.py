@@ -1,4 +1,4 @@
-"""Commands about tickets: list, export, verify, import."""
+"""Commands about tickets: list, export, verify, overlap, import."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ import typer
 
 from engine.errors import FAILED, LthError, UsageError
 from lthtui import completion, runnames, settings, specfiles
+from lthtui.aligned import aligned
 from lthtui.commands import Json, Root
+from lthtui.commands.looking import Filter, Sort
 from lthtui.launch.backends.local import worker_command
-from lthtui.monitor import describe
+from lthtui.monitor import Watched
 from lthtui.text import clean, clean_line
 
+COLUMNS = (
+    "id,sparsifier as method,dataset as data,model,best_level as level,density,val,test,gain,size"
+)
 MEANWHILE = 1.0  # seconds between calls of what is done while the worker program is at work
 Run = Annotated[
     str,
@@ -32,33 +37,94 @@ Output = Annotated[Path, typer.Option("-o", "--output", help="The file to write.
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the app."""
-    group = typer.Typer(help="Take tickets away, check them, bring masks in.", no_args_is_help=True)
+    group = typer.Typer(
+        help="List tickets, compare them, take them away, check them, bring masks in.",
+        no_args_is_help=True,
+    )
     group.command("list")(list_)
     group.command()(export)
     group.command()(verify)
+    group.command()(overlap)
     group.command("import")(import_)
     app.add_typer(group, name="ticket")
 
 
-def list_(root: Root = None, as_json: Json = False) -> None:
-    """Show the picked ticket of every run that has one."""
-    described = [describe(run) for run in runnames.every(settings.root(root))]
-    rows = [run for run in described if run["winning"] and run["winning"]["ticket"]]
+def list_(
+    wanted: Filter = "",
+    sort: Sort = "",
+    winning: Annotated[
+        bool, typer.Option("--winning", help="Only those that are pruned and beat dense.")
+    ] = False,
+    root: Root = None,
+    as_json: Json = False,
+) -> None:
+    """List the picked ticket of every run that has one, the oldest run first.
+
+    FILTER and FIELDS are as for `lthtui list`; density, val, test, gain and size (in bytes) are the
+    ticket's.
+    """
+    from lthtui import listing, verdict
+    from lthtui.runview import view
+
+    curves = listing.needs_curves(wanted, sort)
+    known = {run.run_id: Watched(run, curves=curves) for run in runnames.every(settings.root(root))}
+    for watched in known.values():
+        watched.refresh()
+    asked = listing.Listing([view(watched) for watched in known.values()], {})
+    rows = [
+        run
+        for run in asked.arranged(asked.found(wanted), sort)
+        if run.final
+        and run.winning
+        and run.winning.ticket
+        and (not winning or (run.winning.sparse and verdict.wins(run)))
+    ]
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        typer.echo(json.dumps([known[run.run_id].describe() for run in rows], indent=2))
         return
     if not rows:
-        typer.echo("no tickets yet; `lthtui run SPEC` finds some", err=True)
-    for run in rows:
-        won = run["winning"]
-        beats = {True: "beats dense", False: "does not beat dense", None: ""}[won["beats_dense"]]
-        typer.echo(
-            clean(
-                f"{run['run_id']}  level {won['level']}  density {won['density']:.2%}"
-                f"  val {_percent(won['val_accuracy'])}  test {_percent(won['test_accuracy'])}"
-                f"  {beats}"
-            ).rstrip()
-        )
+        which = "no ticket is like that" if wanted or winning else "no tickets yet"
+        typer.echo(f"{which}; `lthtui run SPEC` finds some", err=True)
+        return
+    header, *lines = asked.table(rows, COLUMNS)
+    said = {True: "beats dense", False: "does not beat dense", None: ""}
+    verdicts = [said[run.beats_dense] for run in rows]
+    for line in aligned([*header, ""], [[*a, b] for a, b in zip(lines, verdicts, strict=True)]):
+        typer.echo(line)
+
+
+def overlap(
+    tickets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN[:LEVEL]...",
+            autocompletion=completion.runs,
+            help="Runs, each with a level: a number, last, or best, as without any. A NAME means"
+            " all its seeds. Or ticket files.",
+        ),
+    ],
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Also of every layer, for each two tickets.")
+    ] = False,
+    root: Root = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the masks of tickets of one network: weights in both over those in either (IoU).
+
+    Beside it, in brackets, what two random masks that keep as much in every layer would share.
+    """
+    from lthtui import masksof, overlap
+
+    found = overlap.measure(masksof.named(settings.root(root), tickets))
+    if as_json:
+        typer.echo(json.dumps(overlap.describe(found)))
+        return
+    for line in aligned(*overlap.table(found)):
+        typer.echo(line)
+    if layers:
+        typer.echo()
+        for line in aligned(*overlap.by_layer(found)):
+            typer.echo(line)
 
 
 def export(
@@ -190,7 +256,3 @@ def _findings(report: dict[str, Any]) -> list[str]:
         lines.append("the images drawn here are not those of the card; is it the same data set?")
     verdict = "verified" if report["verified"] else "NOT verified"
     return [*lines, f"{verdict}: {report['density']:.2%} of the prunable weights live"]
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2%}"
