@@ -1,0 +1,235 @@
+"""A contrast of groups as a file: Markdown, LaTeX, CSV with each seed's values, or a picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import UsageError
+from lthtui import written
+from lthtui.contrast import Contrast
+from lthtui.differences import ABSENT, Setting
+from lthtui.text import clean_line
+from lthtui.written import Written
+
+if TYPE_CHECKING:
+    from lthtui.charts import Chart
+    from lthtui.charts.model import View
+
+PICTURES = (".png", ".svg", ".pdf")
+CSV_HEADER = (
+    *("group", "label", "measure", "density", "seed", "value", "std", "n"),
+    *("difference", "p", "p_holm"),
+)
+_LATEX = str.maketrans(
+    {
+        **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+        **{"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"},
+        **{"±": r"$\pm$", "×": r"$\times$", "<": "$<$", ">": "$>$", "|": r"\textbar{}"},
+        **{"–": "--", "−": "$-$", "·": r"\textperiodcentered{}", "…": r"\ldots{}"},
+    }
+)
+_MARKDOWN = re.compile(r"([\\`*_|<>\[\]])")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What can be exported.
+
+    Attributes:
+        settings: those to be written beside the figures.
+        chart, view: as on screen; None where there is nothing to draw.
+    """
+
+    contrast: Contrast
+    settings: Sequence[Setting] = ()
+    chart: Chart | None = None
+    view: View | None = None
+
+
+def save(material: Material, file: Path, overwrite: bool = False) -> Path:
+    """Write a file whose ending says as what; its absolute path.
+
+    Raises:
+        UsageError: the ending is none of `FORMS`, there is nothing to draw, the folder is missing,
+            or the file exists.
+        OSError: it cannot be written.
+    """
+    check(file)
+    file = file.expanduser().absolute()
+    if not file.parent.is_dir():
+        raise UsageError(f"{clean_line(str(file.parent))} is no folder; make it first")
+    if not overwrite:
+        try:
+            file.open("x").close()  # whoever else writes it from now on finds it there
+        except FileExistsError:
+            raise UsageError(
+                f"{clean_line(str(file))} exists already; it was left as it is"
+            ) from None
+    aside = file.with_name(f".{os.getpid()}.{file.name}")
+    try:
+        _write(material, aside)
+        aside.replace(file)
+    except BaseException:
+        if not overwrite:
+            file.unlink()
+        raise
+    finally:
+        aside.unlink(missing_ok=True)
+    return file
+
+
+def written_to(material: Material, file: Path, overwrite: bool = False) -> str:
+    """As `save`; says where the file is."""
+    return f"wrote {clean_line(str(save(material, file, overwrite)), 500)}"
+
+
+def check(file: Path) -> None:
+    """Refuse a file of another ending.
+
+    Raises:
+        UsageError: the ending is none of `FORMS`.
+    """
+    if file.suffix.lower() not in FORMS:
+        raise UsageError(f"{clean_line(file.name)}: give it one of the endings {', '.join(FORMS)}")
+
+
+def markdown(material: Material) -> str:
+    """Two tables and notes."""
+    contrast = material.contrast
+    lines = [*_markdown_table(contrast, _markdown_cells(contrast)), ""]
+    if said := [*_said(contrast)]:
+        lines += [*(f"{_marked(line)}  " for line in said), ""]
+    if material.settings:
+        rows = ([one.key, *(value or ABSENT for value in one.values)] for one in material.settings)
+        lines += _markdown_table(contrast, ([*map(_marked, row)] for row in rows))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def latex(material: Material) -> str:
+    r"""Two `booktabs` tables; the caption tells the test."""
+    contrast = material.contrast
+    caption = " ".join(f"{line.rstrip('.')}." for line in _said(contrast))
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        *_latex_table(contrast, _latex_cells(contrast), caption),
+    ]
+    if material.settings:
+        rows = ([one.key, *(value or ABSENT for value in one.values)] for one in material.settings)
+        cells = ([*map(_tex, row)] for row in rows)
+        lines += ["", *_latex_table(contrast, cells, "Settings.", align="l")]
+    return "\n".join(lines) + "\n"
+
+
+def values(material: Material) -> str:
+    """CSV: a line for each value, and one without a seed for mean, deviation and test."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_HEADER)
+    contrast = material.contrast
+    for line in contrast.lines:
+        density = "" if line.measure.density is None else line.measure.density
+        for group, label, found in zip(contrast.groups, contrast.labels, line.entries, strict=True):
+            head = (group, label, line.measure.name, density)
+            for seed, value in found.values.items():
+                writer.writerow([*head, seed, value, "", "", "", "", ""])
+            if found.values:
+                one = found.finding
+                tested = (one.difference, one.p, one.holm) if one else (None, None, None)
+                writer.writerow(
+                    [*head, "", found.mean, found.deviation, len(found.values), *tested]
+                )
+    return text.getvalue()
+
+
+def _write(material: Material, file: Path) -> None:
+    write = _TEXTS.get(file.suffix.lower())
+    if write is not None:
+        file.write_text(write(material), "utf-8")
+        return
+    if material.chart is None:
+        raise UsageError("there is nothing to draw yet; choose .md, .tex or .csv")
+    from lthtui.charts.figure import save as draw
+
+    draw(material.chart, file, view=material.view)
+
+
+_TEXTS: dict[str, Callable[[Material], str]] = {".md": markdown, ".tex": latex, ".csv": values}
+FORMS = (*_TEXTS, *PICTURES)
+
+
+def _said(contrast: Contrast) -> Iterator[str]:
+    """What has to be known to read the table."""
+    yield "Mean ± sample standard deviation (seeds); bold: best mean"
+    if contrast.tested:
+        yield f"{contrast.tested}: {written.LEGEND}"
+    yield from contrast.notes
+
+
+def _entries(contrast: Contrast) -> Iterator[tuple[str, list[tuple[Written, bool]]]]:
+    for line in contrast.lines:
+        cells = [(written.entry(line.measure, one), one.best) for one in line.entries]
+        yield written.name(line.measure), cells
+
+
+def _markdown_cells(contrast: Contrast) -> Iterator[list[str]]:
+    for name, entries in _entries(contrast):
+        cells = []
+        for found, best in entries:
+            text = _marked(found._replace(count="", stars="").joined(" ± "))
+            text = f"**{text}**" if best else text
+            more = f" ({found.count})" if found.count else ""
+            cells.append(f"{text}{more}{_marked(found.stars)}")
+        yield [_marked(name), *cells]
+
+
+def _markdown_table(contrast: Contrast, rows: Iterator[list[str]]) -> Iterator[str]:
+    yield f"| | {' | '.join(map(_marked, contrast.labels))} |"
+    yield "|---" + "|---:" * len(contrast.labels) + "|"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _marked(text: str) -> str:
+    """Text that Markdown takes as it is."""
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def _latex_cells(contrast: Contrast) -> Iterator[list[str]]:
+    for name, entries in _entries(contrast):
+        cells = []
+        for found, best in entries:
+            text = _tex(found._replace(count="", stars="").joined(" ± "))
+            text = rf"\textbf{{{text}}}" if best else text
+            stars = f"$^{{{found.stars}}}$" if found.stars else ""
+            more = rf" {{\scriptsize({found.count})}}" if found.count else ""
+            cells.append(f"{text}{stars}{more}")
+        yield [_tex(name), *cells]
+
+
+def _latex_table(
+    contrast: Contrast, rows: Iterator[list[str]], caption: str, align: str = "r"
+) -> Iterator[str]:
+    yield r"\begin{table}"
+    yield r"  \centering"
+    yield rf"  \begin{{tabular}}{{l{align * len(contrast.labels)}}}"
+    yield r"    \toprule"
+    yield f"    {' & '.join(['', *map(_tex, contrast.labels)])} \\\\".replace("     &", "    &")
+    yield r"    \midrule"
+    for row in rows:
+        yield f"    {' & '.join(row)} \\\\"
+    yield r"    \bottomrule"
+    yield r"  \end{tabular}"
+    yield rf"  \caption{{{_tex(caption)}}}"
+    yield r"\end{table}"
+
+
+def _tex(text: str) -> str:
+    """Text that LaTeX takes as it is."""
+    return text.translate(_LATEX)

@@ -1,0 +1,56 @@
+"""How much of their masks the picked tickets of groups share with a baseline's, seed by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from engine import packed
+from engine.errors import LthError
+from engine.rundir import RunDirectory
+from lthtui import overlap
+from lthtui.comparison import Result, Row
+from lthtui.contrast import Measure, Measured
+
+
+def measured(rows: Sequence[Row], base: Row) -> Iterator[Measured]:
+    """Overlaps of masks by group and seed, and those to expect of random masks.
+
+    Only pruned levels whose masks are on disk here count.
+    """
+    theirs = {one.run.seed: one for one in base.results}
+    found = []
+    for row in rows:
+        pairs = {one.run.seed: _pair(one, theirs.get(one.run.seed)) for one in row.results}
+        found.append({seed: pair for seed, pair in pairs.items() if pair and row is not base})
+    if any(found):
+        for at, name in enumerate(("mask IoU", "IoU by chance")):
+            yield (
+                Measure(name, "share"),
+                [{seed: pair[at] for seed, pair in one.items()} for one in found],
+            )
+
+
+def _pair(mine: Result, other: Result | None) -> tuple[float, float] | None:
+    if other is None:
+        return None
+    folders = [_folder(one) for one in (mine, other)]
+    try:
+        return _overlap(*folders) if all(folders) else None
+    except LthError:  # of another network, or not there any more
+        return None
+
+
+def _folder(one: Result) -> Path | None:
+    if not one.run.directory or not one.level.sparse:
+        return None
+    return RunDirectory(one.run.directory).level(one.level.index)
+
+
+@lru_cache(4096)
+def _overlap(mine: Path, other: Path) -> tuple[float, float] | None:
+    """Of two levels, which do not change once they have ended."""
+    found = overlap.measure({"mine": packed.of_level(mine), "other": packed.of_level(other)})
+    iou, chance = found.iou(0, 1), found.by_chance(0, 1)
+    return None if iou is None or chance is None else (iou, chance)

@@ -1,0 +1,214 @@
+"""What the place for comparing shows of groups: figures, settings and charts, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from lthtui import contrast, differences, written
+from lthtui.board import Group
+from lthtui.comparison import compare
+from lthtui.contrast import Contrast, Entry, Line, Split
+from lthtui.differences import ABSENT, Setting
+from lthtui.significance import Test
+from lthtui.table import NOTHING, Cell, Column, Row
+
+if TYPE_CHECKING:
+    from lthtui.charts import Panel
+    from lthtui.charts.viewer import Viewer
+    from lthtui.exports import Material
+
+Drawn = Literal["density", "loss", "accuracy"]
+DRAWN: tuple[Drawn, ...] = ("density", "loss", "accuracy")
+WIDEST = 22  # characters of a setting's value in its column
+BEST = "▲"
+BASE = "baseline"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be shown.
+
+    Attributes:
+        baseline: id of the group that the others are tested against; empty for the first.
+        drawn: what the chart shows; `level` is that of training curves, see `overlays.PICKED`.
+    """
+
+    baseline: str = ""
+    test: Test = "paired"
+    split: Split = "test"
+    drawn: Drawn = "density"
+    level: int = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """Groups side by side, in the order of the contrast."""
+
+    groups: tuple[Group, ...]
+    contrast: Contrast
+    settings: tuple[Setting, ...]
+    panel: Panel
+
+    @property
+    def baseline(self) -> int:
+        """Which group the others are tested against."""
+        return self.contrast.baseline or 0
+
+
+def look(groups: Sequence[Group], colours: Mapping[str, str], asked: Asked) -> Sides:
+    """Compare groups; this may take seconds."""
+    from lthtui import maskpairs, overlays  # not before the first frame
+
+    runs = [run for group in groups for run in group.runs]
+    found = compare(runs, {group.id: group.label for group in groups}, "winning", ())
+    dense = {group.runs[0].family: group.dense for group in groups}
+    base = next((row for row in found.rows if row.first.group == asked.baseline), found.rows[0])
+    more = maskpairs.measured(found.rows, base)
+    table = contrast.contrast(
+        found.rows, dense, asked.baseline, asked.test, asked.split, found.notes, more
+    )
+    known = {group.id: group for group in groups}
+    ordered = tuple(known[id] for id in table.groups)
+    if asked.drawn == "density":
+        panel = overlays.density_overlay(ordered, colours, asked.split)
+    else:
+        panel = overlays.training_overlay(ordered, colours, asked.drawn, asked.level)
+    settings = differences.settings([group.runs for group in ordered])
+    return Sides(ordered, table, tuple(settings), panel)
+
+
+def following(one: T, known: Sequence[T]) -> T:
+    """The choice after this one."""
+    return known[(known.index(one) + 1) % len(known)]
+
+
+def levels(groups: Iterable[Group]) -> int:
+    """How many levels the longest run has."""
+    return max((len(run.levels) for group in groups for run in group.runs), default=0)
+
+
+def material(sides: Sides, whole: bool, viewer: Viewer | None) -> Material:
+    """What an export writes: the table, settings as they are shown, and the chart as it is seen."""
+    from lthtui.exports import Material
+
+    settings = [one for one in sides.settings if whole or one.differs]
+    chart, view = (viewer.chart, viewer.view) if viewer else (None, None)
+    return Material(sides.contrast, settings, chart, view)
+
+
+def order(sides: Sides, first: int) -> list[int]:
+    """The groups in columns: the baseline, and the others from the `first` one on."""
+    others = [at for at in range(len(sides.groups)) if at != sides.baseline]
+    return [sides.baseline, *others[first:]]
+
+
+def columns(sides: Sides, shown: Sequence[int], what: str) -> list[Column]:
+    """A column of names, and one for each group that is shown."""
+    labels = sides.contrast.labels
+    groups = [Column(cut(labels[at]), rank, right=True) for rank, at in enumerate(shown, start=1)]
+    return [Column(what, 0), *groups]
+
+
+def figures(sides: Sides, shown: Sequence[int], colours: Mapping[str, str]) -> list[Row]:
+    """The rows of figures, below one that tells the groups by their colours."""
+    heads = [_head(sides, at, colours) for at in shown]
+    rows = [Row("groups", (Cell("runs", "dim"), *heads))]
+    for number, line in enumerate(sides.contrast.lines):
+        cells = (_figure(line, line.entries[at]) for at in shown)
+        rows.append(Row(f"line {number}", (Cell(written.name(line.measure, short=True)), *cells)))
+    return rows
+
+
+def settings(sides: Sides, shown: Sequence[int], whole: bool) -> list[Row]:
+    """The rows of settings: those that differ, or all, with those that differ bright."""
+    return [
+        Row(
+            one.key,
+            (
+                Cell(one.key, "" if one.differs else "dim"),
+                *(_value(one, at, sides.baseline) for at in shown),
+            ),
+        )
+        for one in sides.settings
+        if whole or one.differs
+    ]
+
+
+def in_full(sides: Sides, key: str | None) -> str:
+    """All that there is to say about the row of a key, in one line."""
+    labels = sides.contrast.labels
+    for one in sides.settings:
+        if one.key == key:
+            values = (f"{label}: {value or ABSENT}" for label, value in _pairs(labels, one.values))
+            return f"{key}  {'  '.join(values)}"
+    number = (key or "").removeprefix("line ")
+    if number.isdecimal() and int(number) < len(sides.contrast.lines):
+        return "  ".join(_told(sides, sides.contrast.lines[int(number)]))
+    return "  ".join(
+        f"{label}: {_seeds(group)}" for label, group in zip(labels, sides.groups, strict=True)
+    )
+
+
+def notes(sides: Sides) -> Iterator[str]:
+    """How it was tested, and what was left out."""
+    if sides.contrast.tested:
+        yield f"{sides.contrast.tested}; {written.LEGEND}"
+    whys = dict.fromkeys(one.why for one in sides.contrast.findings if one.why)
+    yield from (f"no more can be said where {why}" for why in whys)
+    yield from sides.contrast.notes
+
+
+def cut(text: str) -> str:
+    """A text that fits a column."""
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+
+
+def _pairs(labels: Iterable[str], values: Iterable[str]) -> Iterator[tuple[str, str]]:
+    return zip(labels, values, strict=True)
+
+
+def _seeds(group: Group) -> str:
+    seeds = ", ".join(str(run.seed) for run in group.runs)
+    return f"seed{'s' if group.runs[1:] else ''} {seeds}"
+
+
+def _head(sides: Sides, at: int, colours: Mapping[str, str]) -> Cell:
+    group = sides.groups[at]
+    text = f"■ {len(group.runs)}" + (f" {BASE}" if at == sides.contrast.baseline else "")
+    return Cell(text, colours.get(group.id, ""))
+
+
+def _figure(line: Line, entry: Entry) -> Cell:
+    if not entry.values:
+        return NOTHING
+    text = written.entry(line.measure, entry).joined()
+    return Cell(f"{BEST}{text}", "winning") if entry.best else Cell(text)
+
+
+def _value(one: Setting, at: int, base: int) -> Cell:
+    value = one.values[at]
+    if not value:
+        return NOTHING
+    return Cell(cut(value), "" if value != one.values[base] or at == base else "dim")
+
+
+def _told(sides: Sides, line: Line) -> Iterator[str]:
+    """What was tested in a line, or what there is of each seed."""
+    yield written.name(line.measure)
+    for label, entry in zip(sides.contrast.labels, line.entries, strict=True):
+        one = entry.finding
+        if one is None:
+            kind = line.measure.kind
+            values = (f"s{seed} {written.figure(kind, v)}" for seed, v in entry.values.items())
+            yield f"{label}: {' '.join(values) or ABSENT}"
+            continue
+        if one.p is None:
+            yield f"{label}: {one.why}"
+            continue
+        by = written.figure("points", one.difference or 0.0)
+        holm = "" if one.holm in (None, one.p) else f", Holm {written.probability(one.holm or 0.0)}"
+        why = f" ({one.why})" if one.why else ""
+        yield f"{label}: {by}, p {written.probability(one.p)}{holm}, n = {one.n}{why}"
