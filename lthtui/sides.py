@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from lthtui import contrast, differences, written
 from lthtui.board import Group
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
 Drawn = Literal["density", "loss", "accuracy"]
 DRAWN: tuple[Drawn, ...] = ("density", "loss", "accuracy")
-WIDEST = 22  # characters of a setting's value in its column
+KEY, VALUE, WIDEST = 26, 9, 22  # cells of a setting: its key, its value at least and at most
+GAP = 2  # between columns
 BEST = "▲"
 BASE = "baseline"
+NAME = " · "  # stands between what a group is and its spec's name
 T = TypeVar("T")
 
 
@@ -62,6 +64,7 @@ def look(groups: Sequence[Group], colours: Mapping[str, str], asked: Asked) -> S
     """Compare groups; this may take seconds."""
     from lthtui import maskpairs, overlays  # not before the first frame
 
+    groups = _briefly(groups)
     runs = [run for group in groups for run in group.runs]
     found = compare(runs, {group.id: group.label for group in groups}, "winning", ())
     dense = {group.runs[0].family: group.dense for group in groups}
@@ -105,10 +108,10 @@ def order(sides: Sides, first: int) -> list[int]:
     return [sides.baseline, *others[first:]]
 
 
-def columns(sides: Sides, shown: Sequence[int], what: str) -> list[Column]:
-    """A column of names, and one for each group that is shown."""
-    labels = sides.contrast.labels
-    groups = [Column(cut(labels[at]), rank, right=True) for rank, at in enumerate(shown, start=1)]
+def columns(sides: Sides, shown: Sequence[int], what: str, width: int) -> list[Column]:
+    """A column of names, and one for each group that is shown, in about `width` cells."""
+    labels = [cut(sides.contrast.labels[at], width) for at in shown]
+    groups = (Column(label, rank, right=True) for rank, label in enumerate(labels, start=1))
     return [Column(what, 0), *groups]
 
 
@@ -117,19 +120,34 @@ def figures(sides: Sides, shown: Sequence[int], colours: Mapping[str, str]) -> l
     heads = [_head(sides, at, colours) for at in shown]
     rows = [Row("groups", (Cell("runs", "dim"), *heads))]
     for number, line in enumerate(sides.contrast.lines):
-        cells = (_figure(line, line.entries[at]) for at in shown)
+        cells = (_figure(line, line.entries[at], len(sides.groups[at].runs)) for at in shown)
         rows.append(Row(f"line {number}", (Cell(written.name(line.measure, short=True)), *cells)))
     return rows
 
 
-def settings(sides: Sides, shown: Sequence[int], whole: bool) -> list[Row]:
-    """The rows of settings: those that differ, or all, with those that differ bright."""
+class Room(NamedTuple):
+    """How many groups fit beside the keys of settings, and how many cells keys and values have."""
+
+    groups: int
+    key: int
+    value: int
+
+    @classmethod
+    def of(cls, width: int, groups: int) -> Room:
+        """Of so many groups as fit into a width, but two at least."""
+        fit = min(groups, max((width - KEY) // (VALUE + GAP), 2))
+        value = min(max((width - KEY) // fit - GAP, VALUE), WIDEST)
+        return cls(fit, max(width - fit * (value + GAP) - 2 * GAP, VALUE), value)
+
+
+def settings(sides: Sides, shown: Sequence[int], whole: bool, room: Room) -> list[Row]:
+    """The rows of settings: those that differ, or all, with those that do not dimmed."""
     return [
         Row(
             one.key,
             (
-                Cell(one.key, "" if one.differs else "dim"),
-                *(_value(one, at, sides.baseline) for at in shown),
+                Cell(cut(one.key, room.key), "" if one.differs else "dim"),
+                *(_value(one, at, sides.baseline, room.value) for at in shown),
             ),
         )
         for one in sides.settings
@@ -161,9 +179,20 @@ def notes(sides: Sides) -> Iterator[str]:
     yield from sides.contrast.notes
 
 
-def cut(text: str) -> str:
-    """A text that fits a column."""
-    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+def cut(text: str, width: int) -> str:
+    """A text that fits a column: its beginning and its end."""
+    if len(text) <= width:
+        return text
+    return f"{text[: width // 2 - 1]}…{text[len(text) - (width - width // 2) :]}"
+
+
+def _briefly(groups: Sequence[Group]) -> list[Group]:
+    """The groups without the name of a spec that they share."""
+    names = {name for group in groups if (name := group.label.partition(NAME)[2])}
+    if len(names) != 1:
+        return [*groups]
+    brief = [replace(group, label=group.label.partition(NAME)[0]) for group in groups]
+    return brief if len({group.label for group in brief}) == len(brief) else [*groups]
 
 
 def _pairs(labels: Iterable[str], values: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -181,18 +210,20 @@ def _head(sides: Sides, at: int, colours: Mapping[str, str]) -> Cell:
     return Cell(text, colours.get(group.id, ""))
 
 
-def _figure(line: Line, entry: Entry) -> Cell:
+def _figure(line: Line, entry: Entry, whole: int) -> Cell:
+    """Mean, deviation and stars; the number of seeds where not all of the group count."""
     if not entry.values:
         return NOTHING
-    text = written.entry(line.measure, entry).joined()
+    found = written.entry(line.measure, entry)
+    text = (found._replace(count="") if len(entry.values) == whole else found).joined()
     return Cell(f"{BEST}{text}", "winning") if entry.best else Cell(text)
 
 
-def _value(one: Setting, at: int, base: int) -> Cell:
+def _value(one: Setting, at: int, base: int, width: int) -> Cell:
     value = one.values[at]
     if not value:
         return NOTHING
-    return Cell(cut(value), "" if value != one.values[base] or at == base else "dim")
+    return Cell(cut(value, width), "" if value != one.values[base] or at == base else "dim")
 
 
 def _told(sides: Sides, line: Line) -> Iterator[str]:

@@ -10,7 +10,7 @@ from lthtui.contrast import Entry, Kind, Measure
 from lthtui.significance import LEVELS, SAME
 
 PERCENT = ("accuracy", "points", "density")
-LEGEND = ", ".join(f"{stars} p < {below:g}" for below, stars in reversed(LEVELS))
+LEGEND = ", ".join(f"{stars} p<{below:g}" for below, stars in reversed(LEVELS))
 
 
 class Written(NamedTuple):
