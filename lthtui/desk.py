@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lthtui.launch.queue import Submitted
     from lthtui.lookout import Lookout
     from lthtui.specfiles import Expansion
+    from lthtui.ticketdesk import TicketDesk
 
 ROUSE = 10.0  # seconds between looks at whether somebody starts what waits
 
@@ -112,6 +113,25 @@ class Desk:
         submitted = queue.submit(self.root, [run.spec for run in expansion.runs])
         left = awaiting.leave_runs(self.root, expansion.later, queue.NOW)
         return _became(submitted, len(left))
+
+    @cached_property
+    def tickets(self) -> TicketDesk:
+        """What is done about tickets."""
+        from lthtui.ticketdesk import TicketDesk
+
+        return TicketDesk(self.root)
+
+    def control(self, run_id: str, level: int, kinds: Sequence[str]) -> str:
+        """Queue controls of a ticket; say what became of them."""
+        from lthtui import controls, layouts
+        from lthtui.commands.tickets import ask
+        from lthtui.launch import queue
+
+        found = controls.originals(self.root, [run_id], level)
+        expansions = [one for _, one in controls.derive(kinds, found, ask)]
+        layouts.check(expansions, ask, lambda message: None)
+        specs = [run.spec for expansion in expansions for run in expansion.runs]
+        return _became(queue.submit(self.root, specs))
 
     def stop(self, run_ids: Sequence[str]) -> str:
         """Stop runs; return once they have ended, with what to say about it."""

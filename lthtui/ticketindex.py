@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Literal
@@ -20,7 +20,6 @@ from lthtui.views import Order
 
 Which = Literal["picked", "winning", "all"]
 WHICH: tuple[Which, ...] = ("picked", "all", "winning")
-MARKED = "●"
 ORDERS = tuple(  # which key sorts by, one after another
     Order(Field.parse(name), down)
     for name, down in (
@@ -136,7 +135,7 @@ def table_columns(order: Order) -> tuple[Column, ...]:
     )
 
 
-def row(ticket: Ticket, colour: str, marked: Collection[str]) -> Row:
+def row(ticket: Ticket, colour: str) -> Row:
     """A ticket's row, in its group's colour."""
     run, level = ticket.run, ticket.level
     sign = verdict.MARK if ticket.winning else verdict.PICKED if ticket.picked else " "
@@ -154,7 +153,7 @@ def row(ticket: Ticket, colour: str, marked: Collection[str]) -> Row:
         NOTHING if level.bytes is None else Cell(size(level.bytes)),
         Cell(*weights(ticket)),
     )
-    return Row(ticket.key, cells, fold=MARKED if ticket.key in marked else "")
+    return Row(ticket.key, cells)
 
 
 def weights(ticket: Ticket) -> tuple[str, str]:

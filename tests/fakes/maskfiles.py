@@ -47,3 +47,29 @@ def write_ticket(path: Path, masks, **card) -> None:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(save(tensors, {"card": json.dumps(whole)}))
+
+
+NETWORK = {  # 100,000 weights, as those of `rundirs`
+    "conv1.weight": (10, 20, 10, 10),
+    "layer1.0.conv1.weight": (50, 10, 10, 10),
+    "fc.weight": (100, 300),
+}
+
+
+def leave_masks(run, levels: int, shapes=NETWORK) -> None:
+    """Give levels of a run made by hand masks that keep as many weights as its journal says.
+
+    Each keeps weights of the one before. Seeds keep other ones; the last layer loses half as many.
+    """
+    rng = np.random.default_rng(int(run.run_id[-1]))
+    scores = {name: rng.random(shape) for name, shape in shapes.items()}
+    scores["fc.weight"] **= 0.5
+    flat = np.sort(np.concatenate([score.reshape(-1) for score in scores.values()]))[::-1]
+    for level in range(levels):
+        least = flat[run.kept(level) - 1]
+        folder = run.directory.level(level)
+        write_mask(folder, {name: score >= least for name, score in scores.items()})
+        card = {"level": level, "sha256": "ab" * 32, "digest": "cd" * 32, "classes": ["0"] * 10}
+        card |= {"spec": {"sparsifier": {"rewind": "2ep", "prunable": "conv+linear"}}}
+        card |= {"environment": {"device": "cpu", "torch": "2.9"}}
+        (folder / "ticket.json").write_text(json.dumps(card))

@@ -53,15 +53,15 @@ def test_fields_are_of_the_ticket_not_of_its_run():
 def test_a_row_says_what_the_ticket_is_worth():
     board = several()
     tickets = {ticket.key: ticket for ticket in Index().tickets(board)}
-    row = ticketindex.row(tickets["good:2"], "#aabbcc", {"good:2"})
+    row = ticketindex.row(tickets["good:2"], "#aabbcc")
     assert [cell.text for cell in row.cells] == [
         *("  good s0", "imp", "digits", "resnet20", "2/2", "64%"),
         *("85.0", "84.0", "+5.0", "700 B", "mask only"),
     ]
-    assert row.fold == "●" and tickets["good:2"].label == "good s0:2"
-    assert ticketindex.row(tickets["good:1"], "", ()).cells[0].text == "◆ good s0"
-    assert ticketindex.row(tickets["bad:1"], "", ()).cells[0].text == "◇ bad s0"
-    assert ticketindex.row(tickets["bad:1"], "", ()).cells[8].text == "−10.0"
+    assert row.cells[0].tone == "#aabbcc" and tickets["good:2"].label == "good s0:2"
+    assert ticketindex.row(tickets["good:1"], "").cells[0].text == "◆ good s0"
+    assert ticketindex.row(tickets["bad:1"], "").cells[0].text == "◇ bad s0"
+    assert ticketindex.row(tickets["bad:1"], "").cells[8].text == "−10.0"
 
 
 def test_where_weights_are():
@@ -76,7 +76,7 @@ def test_where_weights_are():
 def test_names_from_a_store_are_shown_as_text():
     evil = run("evil", [saved(0, 0.8, 0.8), saved(1, 0.9, 0.9)], sparsifier="\x1b[2J[red]x")
     (ticket,) = Index().tickets(boarded(evil))
-    assert ticketindex.row(ticket, "", ()).cells[1].text == "\\x1b[2J[red]x"
+    assert ticketindex.row(ticket, "").cells[1].text == "\\x1b[2J[red]x"
 
 
 def test_groups_that_did_not_change_keep_their_tickets():

@@ -1,0 +1,124 @@
+"""Which part of its weights every layer keeps at every level, as a map to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from rich.cells import cell_len
+
+from lthtui import heat
+from lthtui.board import percent
+from lthtui.heat import Line, Span
+from lthtui.text import clean_line
+
+NAME = 28  # cells of a layer's name at most
+FLOOR = 1e-3  # the density that is drawn like none
+FIGURE = 6  # cells of a density in figures
+Kept = Mapping[str, int]  # weights that live, by layer
+
+
+@dataclass(frozen=True)
+class DensityMap:
+    """Densities by layer and level; of several runs, their mean where a level is known.
+
+    Attributes:
+        totals: weights of each layer.
+        densities: by layer and level.
+        trouble: why there is less than there should be, in one line.
+    """
+
+    totals: Mapping[str, int] = field(default_factory=dict)
+    levels: tuple[int, ...] = ()
+    densities: Mapping[tuple[str, int], float] = field(default_factory=dict)
+    trouble: str = ""
+
+
+def gather(
+    runs: Sequence[Mapping[int, Kept]], totals: Mapping[str, int], trouble: str = ""
+) -> DensityMap:
+    """The map of runs of one network, from the weights that their layers keep at each level."""
+    levels = sorted({level for run in runs for level in run})
+    found: dict[tuple[str, int], float] = {}
+    for level in levels:
+        known = [run[level] for run in runs if level in run]
+        for name, total in totals.items():
+            shares = [kept[name] / total for kept in known if total and name in kept]
+            if shares:
+                found[name, level] = fmean(shares)
+    return DensityMap(totals, tuple(levels), found, trouble)
+
+
+def lines(found: DensityMap, width: int) -> list[Line]:
+    """The map as lines: densities in figures where there is room, or else as blocks.
+
+    Where not even one cell a level has room, some levels are left out, never the last.
+    """
+    if not found.levels:
+        return [(Span(found.trouble or "no level has ended yet", "dim"),)]
+    names = {name: short(name, NAME) for name in found.totals}
+    lead = max(cell_len(name) for name in names.values()) + 2
+    cell, levels = _fit(width - lead, found.levels)
+    least = max(min(found.densities.values(), default=1.0), FLOOR)
+    head = "".join(f"L{level}".rjust(cell)[:cell] if cell > 2 else "" for level in levels)
+    if cell <= 2:
+        head = f"L{levels[0]} to L{levels[-1]}"[: width - lead]
+    drawn: list[Line] = [(Span(" " * lead + head, "dim"),)]
+    for name, called in names.items():
+        cells = [_cell(found.densities.get((name, level)), cell, least) for level in levels]
+        lead_span = Span(called + " " * (lead - cell_len(called)))
+        drawn.append((lead_span, *cells, *_last(found, name, width - lead - cell * len(levels))))
+    drawn.append(())
+    drawn.append(_legend(least))
+    if found.trouble:
+        drawn.append((Span(found.trouble, "failed"),))
+    return drawn
+
+
+def short(name: str, most: int) -> str:
+    """A layer's name without what all have, cut in its middle to `most` characters."""
+    found = clean_line(name.removesuffix(".weight"))
+    return found if len(found) <= most else f"{found[: most // 2 - 1]}…{found[-most // 2 :]}"
+
+
+def _fit(room: int, levels: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """Cells for a level, and the levels that have room."""
+    for cell in (FIGURE, 2, 1):
+        if cell * len(levels) <= room:
+            return cell, levels
+    step = -(-len(levels) // max(room, 1))
+    return 1, levels[::-1][::step][::-1]
+
+
+def _cell(density: float | None, width: int, least: float) -> Span:
+    if density is None:
+        return Span(" " * width)
+    if not density:
+        return Span("·".rjust(width, " " if width == FIGURE else "·"), "failed")
+    share = heat.logarithmic(density, least)
+    if width == FIGURE:
+        return heat.painted(percent(density).rjust(width - 1) + " ", share)
+    return heat.block(share, width)
+
+
+def _last(found: DensityMap, name: str, room: int) -> Line:
+    """Its density at the last level, and of how many weights, as far as there is room."""
+    known = [found.densities.get((name, level)) for level in found.levels]
+    density = next((one for one in reversed(known) if one is not None), None)
+    text = f"  {percent(density):>5}"
+    whole = f"{text}  {found.totals[name]:>11,}"
+    tone = "failed" if density == 0 else ""
+    if room >= len(whole):
+        return (Span(whole, tone),)
+    return (Span(text, tone),) if room >= len(text) else ()
+
+
+def _legend(least: float) -> Line:
+    steps = [heat.block(step / 7) for step in range(8)]
+    return (
+        Span(f"kept, log scale  {percent(least)} ", "dim"),
+        *steps,
+        Span(f" {percent(1.0)}", "dim"),
+        Span("  · none left", "dim"),
+    )

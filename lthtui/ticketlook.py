@@ -1,0 +1,144 @@
+"""What the app shows of one ticket: its card, its size, its layers, and the level before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.cells import cell_len
+
+from lthtui import heat, overlap, ticketindex, verdict
+from lthtui.board import accuracy, percent
+from lthtui.densitymap import FLOOR, Kept, short
+from lthtui.fields import Field
+from lthtui.heat import Line, Span
+from lthtui.overlap import Overlap
+from lthtui.planning import size
+from lthtui.text import clean_line
+from lthtui.ticketindex import Ticket
+
+LABEL = 10  # cells of what stands before a value
+NAME = 24  # cells of a layer's name
+WIDEST = 40  # cells of a bar
+
+
+@dataclass(frozen=True)
+class Look:
+    """A ticket and what is on disk of it.
+
+    Attributes:
+        kept: weights that live, by layer; `totals` all of them.
+        card: as it lies beside the ticket; not cleaned.
+        file: the path of its weights; empty where they were not kept.
+        before: the level before, and what the two masks share; None where that is not known.
+        trouble: what cannot be read of it, in one line.
+    """
+
+    ticket: Ticket
+    kept: Kept = field(default_factory=dict)
+    totals: Mapping[str, int] = field(default_factory=dict)
+    card: Mapping[str, Any] = field(default_factory=dict)
+    file: str = ""
+    before: tuple[int, Overlap] | None = None
+    trouble: str = ""
+
+
+def lines(look: Look, width: int) -> list[Line]:
+    """What there is to say, for a view of this width."""
+    return [*_head(look), *_card(look), (), *_layers(look, width)]
+
+
+def worth(ticket: Ticket) -> str:
+    """What a ticket came to, in words."""
+    if ticket.picked:
+        return verdict.standing([ticket.run])
+    return "not the level that its run picked"
+
+
+def _head(look: Look) -> list[Line]:
+    ticket, level = look.ticket, look.ticket.level
+    sign = verdict.MARK if ticket.winning else verdict.PICKED if ticket.picked else ""
+    tone = "winning" if ticket.winning else ""
+    title = f"{sign} {ticket.label}".strip()
+    scores = f"val {accuracy(level.val)}  test {accuracy(level.test)}"
+    gained = ticket.of(Field.parse("gain"))
+    if gained is not None:
+        scores += f"  {100 * float(gained):+.1f} over dense".replace("-", "−")
+    return [
+        (Span(title, tone, bold=True), Span(f"  {worth(ticket)}", "dim")),
+        _said("kept", f"{percent(level.density)}, {level.kept:,} of {level.total:,} weights"),
+        _said("accuracy", scores),
+        _said("weights", _weights(look)),
+        *([_said("before", _before(*look.before))] if look.before else []),
+    ]
+
+
+def _weights(look: Look) -> str:
+    where, _ = ticketindex.weights(look.ticket)
+    known = look.ticket.level.bytes
+    whole = f"{where}, {size(known)}" if known and where == "kept" else where
+    return f"{whole}  {clean_line(look.file, 400)}".strip()
+
+
+def _before(level: int, found: Overlap) -> str:
+    """How much of the level before the ticket is."""
+    inside = found.within(0, 1)
+    share = "" if inside is None else f"; {percent(inside)} of its weights were there"
+    chance = overlap.figure(found.by_chance(0, 1))
+    return f"IoU {overlap.figure(found.iou(0, 1))} with level {level}, {chance} by chance{share}"
+
+
+def _card(look: Look) -> list[Line]:
+    """What only the card knows."""
+    card = look.card
+    spec = card.get("spec") if isinstance(card.get("spec"), dict) else {}
+    environment = card.get("environment")
+    about = environment if isinstance(environment, dict) else {}
+    made = " ".join(f"{key} {about[key]}" for key in ("device", "torch") if about.get(key))
+    classes = card.get("classes")
+    facts = {
+        "sha256": str(card.get("sha256", ""))[:16],
+        "digest": str(card.get("digest", ""))[:16],
+        "prunable": (spec or {}).get("prunable") or _within(spec, "sparsifier", "prunable"),
+        "rewind": _within(spec, "sparsifier", "rewind"),
+        "classes": f"{len(classes):,}" if isinstance(classes, list) else None,
+        "made on": made,
+    }
+    return [_said(key, clean_line(str(value), 80)) for key, value in facts.items() if value]
+
+
+def _within(spec: Any, part: str, key: str) -> Any:
+    found = spec.get(part) if isinstance(spec, dict) else None
+    return found.get(key) if isinstance(found, dict) else None
+
+
+def _layers(look: Look, width: int) -> list[Line]:
+    """A bar for each layer, on a logarithmic scale."""
+    if not look.totals:
+        return [(Span(look.trouble or "its mask is not known", "dim"),)]
+    shares = {
+        name: look.kept[name] / total if total else 0.0 for name, total in look.totals.items()
+    }
+    least = max(min(shares.values()) / 2, FLOOR)
+    names = {name: short(name, NAME) for name in shares}
+    lead = max(cell_len(name) for name in names.values()) + 1
+    room = min(max(width - lead - 20, 4), WIDEST)
+    drawn: list[Line] = [
+        (
+            Span(f"{'layer':<{lead}}{'kept, log scale':<{room}}", "dim"),
+            Span("       weights", "dim"),
+        )
+    ]
+    for name, share in shares.items():
+        bar = heat.bar(heat.logarithmic(share, least) if share else 0.0, room)
+        tone = "" if share else "failed"
+        figures = f" {percent(share):>6} {look.totals[name]:>11,}"
+        drawn.append((Span(names[name].ljust(lead)), bar, Span(figures, tone)))
+    if look.trouble:
+        drawn.append((Span(look.trouble, "failed"),))
+    return drawn
+
+
+def _said(label: str, text: str) -> Line:
+    return (Span(f"{label:<{LABEL}}", "dim"), Span(text))
