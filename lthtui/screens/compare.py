@@ -181,7 +181,7 @@ class CompareScreen(RunsScreen):
 
         viewer, found = self.query_one(ChartView).viewer, self._sides
         material = sides.material(found, self._whole, viewer)
-        name = re.sub(r"[^\w.=-]+", "-", " ".join(found.contrast.labels[:2])).strip("-")
+        name = re.sub(r"[^\w.-]+", "-", " ".join(found.contrast.labels[:2])).strip("-")
         self.app.push_screen(
             ExportScreen(f"{name or 'comparison'}.md"), partial(self._export, material)
         )

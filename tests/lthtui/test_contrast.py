@@ -1,0 +1,188 @@
+"""Groups side by side: which values count where, and that a group's figures are its own."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import replace
+
+import pytest
+from viewed import level, run, shown, unfinished
+
+from lthtui import sides
+from lthtui.contrast import Entry, at, densities
+from lthtui.sides import Asked
+
+IMP = {1.0: 0.70, 0.8: 0.74, 0.64: 0.76}
+
+
+def table(*runs, others=(), baseline="", test="paired", split="test"):
+    """The contrast of the groups of runs, on a board of these, or of more that are given first."""
+    board = shown(*others, *runs)
+    groups = [one for one in board.groups if one.id in {run.group for run in runs}]
+    groups.sort(key=lambda one: [run.group for run in runs].index(one.id))
+    return sides.look(groups, {}, Asked(baseline, test, split)).contrast
+
+
+def line(found, name, density=None):
+    [one] = [
+        one
+        for one in found.lines
+        if one.measure.name == name
+        and (one.measure.density == pytest.approx(density) if density else not one.measure.density)
+    ]
+    return one
+
+
+def values(found, name, density=None):
+    return [dict(one.values) for one in line(found, name, density).entries]
+
+
+def test_picked_levels_gains_and_costs():
+    imp = [run("imp", seed, {d: t + seed / 100 for d, t in IMP.items()}) for seed in (0, 1)]
+    rigl = [run("rigl", 1, {0.2: 0.79})]
+    found = table(*imp, *rigl)
+    assert found.labels == ("imp", "rigl") and found.baseline == 0
+    assert values(found, "test accuracy") == [{0: 0.76, 1: 0.77}, {1: 0.79}]
+    gains = values(found, "gain")  # over imp's dense levels of the same seeds
+    assert gains[0] == {0: pytest.approx(0.06), 1: pytest.approx(0.06)}
+    assert gains[1] == {1: pytest.approx(0.08)}
+    assert values(found, "training FLOPs")[0][0] == pytest.approx(600 * 2.44)
+    assert values(found, "training time") == [{0: 30.0, 1: 30.0}, {1: 10.0}]
+    assert [one.best for one in line(found, "training time").entries] == [False, True]
+    assert [one.best for one in line(found, "weights kept").entries] == [False, False]
+
+
+def test_levels_are_matched_by_the_nearest_density():
+    one = run("imp", 0, {1.0: 0.1, 0.8: 0.2, 0.64: 0.3, 0.512: 0.4})
+    assert [at(one, d).test for d in (0.99, 0.82, 0.7, 0.5)] == [0.1, 0.2, 0.3, 0.4]
+    assert at(one, 0.4) is None
+    twice = run("retrained", 0, {1.0: 0.1})
+    twice = replace(
+        twice, levels=(*twice.levels, level(1, 1.0, 0.6), level(2, 1.0, 0.9, search=True))
+    )
+    assert at(twice, 1.0).test == 0.6  # the later one, but no search
+    found = table(run("imp", 0, {1.0: 0.7, 0.5: 0.8}), run("rigl", 0, {0.52: 0.6, 0.1: 0.5}))
+    assert [one.measure.density for one in found.lines if one.measure.density] == [1.0, 0.5, 0.1]
+    assert values(found, "test accuracy", 0.5) == [{0: 0.8}, {0: 0.6}]
+    assert values(found, "test accuracy", 0.1) == [{}, {0: 0.5}]
+
+
+def test_densities_are_means_over_the_seeds_of_each_level():
+    runs = [run("a", 0, {1.0: 0.5, 0.20: 0.5}), run("a", 1, {1.0: 0.5, 0.22: 0.5})]
+    rows = [type("Row", (), {"runs": runs})]
+    assert densities(rows) == [1.0, pytest.approx(0.21)]
+
+
+def test_seeds_in_common_are_tested_and_said():
+    mine = [run("a", seed, {0.5: 0.7 + seed / 50}) for seed in (0, 1, 2)]
+    other = [run("b", seed, {0.5: 0.72 + seed / 90}) for seed in (1, 2, 3)]
+    found = table(*mine, *other)
+    finding = line(found, "test accuracy").entries[1].finding
+    assert finding.n == 2 and finding.p is not None
+    assert "b is tested on the seeds in common: 1, 2" in found.notes
+    assert "a has no run of seed 3, which others have" in found.notes
+    assert not any("in common" in note for note in table(*mine, *other, test="unpaired").notes)
+
+
+def test_p_values_are_corrected_for_the_groups_of_a_line():
+    rng = random.Random(1)
+    runs = [
+        run(name, seed, {0.5: base + rng.gauss(0, 0.01)})
+        for name, base in (("a", 0.7), ("b", 0.73), ("c", 0.701), ("d", 0.74))
+        for seed in range(5)
+    ]
+    found = table(*runs, baseline="c")
+    assert found.baseline == 2
+    findings = [one.finding for one in line(found, "test accuracy").entries]
+    assert findings[2] is None
+    ranked = sorted(one.p for one in findings if one)
+    assert sorted(one.holm for one in findings if one) == pytest.approx(
+        [3 * ranked[0], max(3 * ranked[0], 2 * ranked[1]), max(2 * ranked[1], ranked[2])]
+    )
+    assert "against c, n = 5, Holm-corrected over 3 groups" in found.tested
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_groups_figures_do_not_depend_on_what_else_is_shown(seed):
+    rng = random.Random(seed)
+
+    def group(name):
+        density = {i: rng.uniform(0.6, 0.9) ** i for i in range(rng.randint(1, 6))}
+        seeds = rng.sample(range(6), rng.randint(1, 5))
+        return [run(name, s, {d: rng.random() for d in density.values()}) for s in seeds]
+
+    groups = {name: group(name) for name in "abcdef"}
+    everything = [one for runs in groups.values() for one in runs]
+    alone = table(*groups["a"], others=everything)
+    own = {one.measure.name: one.entries[0] for one in alone.lines if not one.measure.density}
+    for count in range(1, 6):
+        chosen = rng.sample("bcdef", count)
+        runs = [one for name in rng.sample(["a", *chosen], count + 1) for one in groups[name]]
+        found = table(*runs, others=everything, baseline=chosen[0])
+        index = found.groups.index("a")
+        for one in found.lines:
+            entry, density = one.entries[index], one.measure.density
+            if density is None:
+                known = own.get(one.measure.name)
+                assert entry.values == (known.values if known else {})
+                assert known is None or (entry.mean, entry.deviation) == (
+                    known.mean,
+                    known.deviation,
+                )
+            else:
+                levels = {one.seed: at(one, density) for one in groups["a"]}
+                assert entry.values == {s: level.test for s, level in levels.items() if level}
+
+
+def test_a_group_without_finished_levels_has_no_figures_and_says_why():
+    new = unfinished(replace(run("new", 0, {}), winner=None))
+    found = table(run("a", 0, {0.5: 0.7}), new)
+    assert values(found, "test accuracy") == [{0: 0.7}, {}]
+    assert line(found, "test accuracy").entries[1].mean is None
+    assert "new s0 is left out: it is running" in found.notes
+    only = table(new)
+    assert only.lines == () and only.baseline is None and only.tested == ""
+
+
+def test_the_levels_of_what_still_runs_count_at_their_densities():
+    runs = unfinished(run("a", 0, IMP)), run("b", 0, {0.8: 0.5})
+    found = table(*runs)
+    assert values(found, "test accuracy") == [{}, {0: 0.5}]
+    assert values(found, "test accuracy", 0.8) == [{0: 0.74}, {0: 0.5}]
+
+
+def test_one_seed_has_neither_deviation_nor_p():
+    found = table(run("a", 0, {0.5: 0.7}), run("b", 0, {0.5: 0.8}))
+    a, b = line(found, "test accuracy").entries
+    assert a.deviation is None and b.best and not a.best
+    assert b.finding.p is None and "needs two" in b.finding.why
+
+
+def test_not_a_number_is_shown_and_never_best():
+    runs = [run("a", s, {0.5: math.nan if s else 0.9}) for s in (0, 1)]
+    found = table(*runs, *[run("b", s, {0.5: 0.5 + s / 10}) for s in (0, 1)])
+    a, b = line(found, "test accuracy").entries
+    assert math.isnan(a.mean) and math.isnan(a.deviation)
+    assert b.finding.p is None and b.finding.why == "a value is no number"
+    assert not a.best and not b.best
+
+
+def test_equal_groups_have_no_best():
+    runs = [run(name, s, {0.5: 0.7 + s / 10}) for name in "ab" for s in (0, 1)]
+    found = line(table(*runs), "test accuracy")
+    assert [one.best for one in found.entries] == [False, False]
+    assert found.entries[1].finding.p is None
+
+
+def test_accuracies_at_densities_are_of_the_images_asked_for():
+    runs = run("a", 0, IMP), run("b", 0, {0.8: None})
+    found = table(*runs, split="val")
+    assert values(found, "val accuracy", 0.8) == [{0: pytest.approx(0.79)}, {}]
+
+
+def test_gains_need_the_dense_network_of_the_same_seed():
+    dense = [run("dense", 0, {1.0: 0.6}, sparsifier="dense")]
+    runs = [run("rigl", s, {0.2: 0.7 + s / 10}) for s in (0, 1)]
+    assert values(table(*runs, others=dense), "gain") == [{0: pytest.approx(0.1)}]
+    assert not [one for one in table(*runs).lines if one.measure.name == "gain"]
