@@ -25,6 +25,8 @@ from lthtui.specfields import takes_fractions
 from lthtui.spectree import Origin, Tree
 from lthtui.yamlfile import Document, FileError, Keys, Problem
 
+_Patience = sources.Patience | None
+
 
 @dataclass(frozen=True)
 class Ready:
@@ -81,16 +83,16 @@ def load(path: str | Path, changes: Sequence[str] = ()) -> list[RunSpec]:
     return [run.spec for run in without_search(expand(path, changes)).runs]
 
 
-def expand(
-    path: str | Path, changes: Sequence[str] = (), patience: sources.Patience | None = None
-) -> Expansion:
+def expand(path: str | Path, changes: Sequence[str] = (), patience: _Patience = None) -> Expansion:
     """As `load`, with each run's plan and images, and also of a file that asks for a search."""
-    return _Expander(*specpaths.read(path), overrides.read_all(changes), None, patience).expand()
+    return expand_document(*specpaths.read(path), changes, patience)
 
 
-def expand_document(document: Document, stem: str, changes: Sequence[str] = ()) -> Expansion:
+def expand_document(
+    document: Document, stem: str, changes: Sequence[str] = (), patience: _Patience = None
+) -> Expansion:
     """As `expand`, from a document that is a mapping; `stem` stands for a file's name."""
-    return _Expander(document, stem, overrides.read_all(changes)).expand()
+    return _Expander(document, stem, overrides.read_all(changes), None, patience).expand()
 
 
 def trials(
@@ -148,14 +150,13 @@ class _Expander:
         stem: str,
         changes: Sequence[overrides.Override],
         tried: Mapping[str, Any] | None = None,
-        patience: sources.Patience | None = None,
+        patience: _Patience = None,
     ) -> None:
         self.tree, self.stem, self.changes = Tree(document).copy(), stem, changes
         self.source, self.tried, self.patience = document.source, tried, patience
-        self.problems: list[Problem] = []
+        self.problems, self.ends = list[Problem](), list[Ready]()
         self.notes, self.later = list[str](), list[sources.Found]()
         self.images: dict[str, Description | None] = {}
-        self.ends: list[Ready] = []
 
     def expand(self) -> Expansion:
         seeds = self._take_seeds()
@@ -388,8 +389,7 @@ class _Expander:
 
 
 _FIXED = {
-    "seed": "seeds vary by `seeds: [0, 1, 2]`",
-    "seeds": "seeds vary by `seeds: [0, 1, 2]`",
+    **dict.fromkeys(("seed", "seeds"), "seeds vary by `seeds: [0, 1, 2]`"),
     "vary": "vary holds fields such as sparsifier.rate",
     "search": "a search is one for the whole file",
     "version": "the version of the format cannot vary",

@@ -21,12 +21,20 @@ def read(path: str | Path) -> tuple[Document, str]:
         UsageError: there is no such file.
     """
     found = find(str(path))
-    document = yamlfile.read(found)
+    return of_runs(yamlfile.read(found), found)
+
+
+def of_runs(document: Document, path: Path) -> tuple[Document, str]:
+    """A document of a file, and the name that it gives to runs without one.
+
+    Raises:
+        FileError: it is no mapping.
+    """
     if not isinstance(document.data, dict):
         what = "the file is empty" if document.data is None else "expected fields such as data:"
         message = f"{what}; `lthtui new NAME` writes a spec"
         raise FileError([document.problem(message, document.values[()])])
-    return document, _stem(found)
+    return document, _stem(path)
 
 
 def find(name: str) -> Path:

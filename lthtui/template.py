@@ -27,7 +27,7 @@ _HEADER = """\
 # `lthtui schema > specs/schema.json` lets editors complete and check this file.
 # Lines that begin with '# name:' show defaults; take the '# ' away to change one.
 """
-_WRITTEN_ELSEWHERE = ("version", "name", "seed", "controls", "extends")
+WRITTEN_ELSEWHERE = ("version", "name", "seed", "controls", "extends")
 
 
 def template(choices: Mapping[str, str]) -> str:
@@ -42,7 +42,7 @@ def template(choices: Mapping[str, str]) -> str:
     tree = _tree({**START, **choices})
     lines = [_HEADER, "version: 1", ""]
     for name, field in RunSpec.model_fields.items():
-        if name not in _WRITTEN_ELSEWHERE:
+        if name not in WRITTEN_ELSEWHERE:
             lines += [*_field((name,), field, tree, active=False), ""]
     for name, field in SpecFile.model_fields.items():
         value = SEEDS if name == "seeds" else None
@@ -73,7 +73,7 @@ def _field(path: Keys, field: FieldInfo, tree: dict[str, Any], active: bool) -> 
     indent = 2 * (len(path) - 1)
     name = _name(tree, path)
     block = settings_at(tree, path)
-    yield from _comment(_about(path, field, tree), indent)
+    yield from _comment(about(path, field, tree), indent)
     if block is None or get_origin(field.annotation) is tuple or field.default is None:
         value = field.get_default(call_default_factory=True)
         yield from _entry(str(path[-1]), field, value if active else None, indent)
@@ -112,18 +112,18 @@ def _entry(name: str, field: FieldInfo, active: Any, indent: int) -> Iterator[st
     value = active
     if value is None:
         value = field.get_default(call_default_factory=True)
-    text = yamlfile.dump_inline(_plain(value))
+    text = yamlfile.dump_inline(plain(value))
     yield f"{' ' * indent}{'# ' if active is None else ''}{name}: {text}"
 
 
-def _plain(value: Any) -> Any:
-    """A default as it may stand in a file: durations as 2ep, no source as empty text."""
+def plain(value: Any) -> Any:
+    """A value of settings as it may stand in a file: durations as 2ep, no source as empty text."""
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return str(value) if isinstance(value, (Duration, Source)) else value
 
 
-def _about(path: Keys, field: FieldInfo, tree: dict[str, Any]) -> str:
+def about(path: Keys, field: FieldInfo, tree: dict[str, Any]) -> str:
     """A field's description with what it may be."""
     choice = choice_of(field)
     names = registry.names(choice.kind) if choice else tags_at(tree, path)

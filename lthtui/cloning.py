@@ -1,0 +1,76 @@
+"""Makes a spec file of runs, to change and run again, and says what was changed since."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.errors import LthError, UsageError
+from engine.rundir import RunDirectory
+from engine.schema import params_of
+from engine.sources import replaced
+from engine.spec import RunSpec
+from lthtui import yamlfile
+from lthtui.text import clean_line
+
+TAG = "cloned_from"
+_OWN = {"name", "seed", "controls", "extends"}  # what only the run itself has
+_ASIDE = ("name", "experiment", "seed", f"tags.{TAG}")
+
+
+def clone(runs: Sequence[RunDirectory]) -> str:
+    """The text of a spec that makes runs like these, one for each of their seeds.
+
+    Defaults are left out. A tag names the first run, so that it can be told what was changed.
+
+    Raises:
+        UsageError: there is none, or they differ in more than their seeds.
+        LthError: a spec cannot be read.
+    """
+    specs = [run.spec() for run in runs]
+    if not specs:
+        raise UsageError("no run is chosen, or its folder is not here")
+    if len({spec.group for spec in specs}) > 1:
+        raise UsageError("these runs differ in more than their seeds; clone one of them")
+    first = replaced(specs[0], lambda at, source: type(source).parse(str(source)))
+    data = first.model_dump(mode="json", exclude_defaults=True, exclude=_OWN)
+    data["data"].pop("examples_sha256", None)
+    data["data"]["root"] = _near(first.data.root)
+    whole = {"version": 1, "experiment": first.experiment_name, **data}
+    whole["tags"] = {**first.tags, TAG: runs[0].run_id}
+    whole["seeds"] = sorted({spec.seed for spec in specs})
+    return f"# Cloned from {clean_line(runs[0].run_id)}.\n{yamlfile.dump(whole)}"
+
+
+def origin(root: Path, data: Mapping[str, Any]) -> tuple[str, RunSpec] | None:
+    """The run that a spec file says it was cloned from; None if it says none, or that is gone."""
+    tags = data.get("tags")
+    run_id = tags.get(TAG) if isinstance(tags, Mapping) else None
+    if not isinstance(run_id, str) or Path(run_id).name != run_id:
+        return None
+    try:
+        return run_id, RunDirectory.open(root / "runs" / run_id).spec()
+    except (LthError, OSError):
+        return None
+
+
+def changed(before: RunSpec, runs: Iterable[RunSpec]) -> list[tuple[str, str, str]]:
+    """Fields that are not as they were, with the value before and those that they have now."""
+    was = params_of(before)
+    now = [params_of(spec) for spec in runs]
+    fields = dict.fromkeys(key for one in (was, *now) for key in one)
+    found = []
+    for field in fields:
+        values = dict.fromkeys(one.get(field, "–") for one in now)
+        told = ", ".join(values)
+        if field not in _ASIDE and told != was.get(field, "–"):
+            found.append((field, was.get(field, "–"), told))
+    return found
+
+
+def _near(root: str) -> str:
+    """A folder as one would write it here."""
+    near = os.path.relpath(root)
+    return root if near.startswith("..") else near
