@@ -1,0 +1,56 @@
+"""Overlaps of the masks of groups, from files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from maskfiles import write_mask
+from viewed import TOTAL, run
+
+from engine.rundir import RunDirectory
+from lthtui.comparison import compare
+from lthtui.maskpairs import measured
+
+
+@pytest.fixture
+def masked(tmp_path):
+    """Makes runs whose last level keeps these of 1000 weights."""
+
+    def make(group, seed, kept, size=TOTAL):
+        made = run(group, seed, {1.0: 0.5, kept.stop / TOTAL - kept.start / TOTAL: 0.6})
+        made = replace(made, directory=str(tmp_path / made.run_id))
+        bits = np.zeros(size, bool)
+        bits[kept.start : kept.stop] = True
+        write_mask(RunDirectory(made.directory).level(1), {"layer": bits})
+        return made
+
+    return make
+
+
+def found(*runs):
+    rows = compare(runs, {run.group: run.group for run in runs}, "winning", ()).rows
+    return {measure.name: values for measure, values in measured(rows, rows[0])}
+
+
+def test_overlaps_are_with_the_baselines_ticket_of_the_same_seed(masked):
+    runs = [masked("a", 0, range(0, 400)), masked("a", 1, range(0, 400))]
+    runs += [
+        masked("b", 0, range(200, 600)),
+        masked("b", 1, range(0, 100)),
+        masked("b", 2, range(9)),
+    ]
+    seen = found(*runs)
+    assert seen["mask IoU"] == [{}, {0: 200 / 600, 1: 100 / 400}]
+    assert seen["IoU by chance"][1] == {0: pytest.approx(160 / 640), 1: pytest.approx(40 / 460)}
+
+
+def test_tickets_that_cannot_be_compared_do_not_count(masked):
+    base = masked("a", 0, range(400))
+    assert found(base, masked("b", 0, range(400), size=500)) == {}  # of another network
+    gone = masked("c", 0, range(300))
+    (RunDirectory(gone.directory).level(1) / "mask.safetensors").unlink()
+    assert found(base, gone) == {}
+    assert found(base, replace(masked("d", 0, range(400)), directory="")) == {}
+    assert found(base, replace(masked("e", 0, range(400)), winner=0)) == {}  # dense
