@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import mean, stdev
 from typing import Any, Literal
 
 from engine.errors import UsageError, did_you_mean
-from lthtui import baseline
+from lthtui import baseline, significance
 from lthtui.baseline import DENSE
 from lthtui.runview import LevelView, RunView, best
 
@@ -27,7 +26,10 @@ class Spread:
     def of(cls, values: Iterable[float | None]) -> Spread | None:
         """Over the values that are known; None if none is."""
         known = [value for value in values if value is not None]
-        return cls(mean(known), stdev(known) if known[1:] else None, len(known)) if known else None
+        if not known:
+            return None
+        spread = significance.deviation(known) if known[1:] else None
+        return cls(significance.mean(known), spread, len(known))
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,14 @@ def describe(comparison: Comparison) -> dict[str, Any]:
     }
 
 
+def matching(name: str, rows: Iterable[Row]) -> list[Row]:
+    """The rows that a baseline's name means: of this label, else method, else first words."""
+    found = [*rows]
+    named = [row for row in found if row.label == name]
+    named = named or [row for row in found if row.method == name]
+    return named or [row for row in found if row.label.startswith(f"{name} ")]
+
+
 def _row(label: str, runs: Sequence[RunView], level: Choice) -> Row:
     """A row without its comparisons; of runs with the same seed the newest finished one counts."""
     ordered = sorted(runs, key=lambda run: (run.status == "finished", run.created))
@@ -201,14 +211,6 @@ def _sum(values: Iterable[float | None]) -> float | None:
     return None if None in known else sum(value for value in known if value is not None)
 
 
-def _matching(name: str, rows: Iterable[Row]) -> list[Row]:
-    """The rows that a baseline's name means: of this label, else method, else first words."""
-    found = [*rows]
-    named = [row for row in found if row.label == name]
-    named = named or [row for row in found if row.method == name]
-    return named or [row for row in found if row.label.startswith(f"{name} ")]
-
-
 def _check_level(level: int, rows: Sequence[Row]) -> None:
     known = {one.index for row in rows for run in row.runs for one in run.ended_levels}
     if known and level not in known:
@@ -217,14 +219,14 @@ def _check_level(level: int, rows: Sequence[Row]) -> None:
 
 
 def _check_baseline(name: str, rows: Sequence[Row]) -> None:
-    matching = _matching(name, rows)
-    if not matching and name != DENSE:
+    found = matching(name, rows)
+    if not found and name != DENSE:
         known = dict.fromkeys(word for row in rows for word in (row.label, row.method))
         raise UsageError(f"no group is called '{name}'{did_you_mean(name, [*known])}")
-    trained = {frozenset(run.run_id for run in row.runs): row for row in matching}
+    trained = {frozenset(run.run_id for run in row.runs): row for row in found}
     families = [row.first.family for row in trained.values()]
     if len(set(families)) < len(families) and name != DENSE:
-        listed = "".join(f"\n  {row.label}" for row in matching)
+        listed = "".join(f"\n  {row.label}" for row in found)
         raise UsageError(f"baseline {name} means several groups; name one by its label:{listed}")
 
 
@@ -237,7 +239,7 @@ def _baseline(
         runs = [run for row in related for run in row.runs]
         beside = [run for run in others if run.family == family]
         return _dense_levels(baseline.dense(runs, beside))
-    return {result.run.seed: result for row in _matching(name, related) for result in row.results}
+    return {result.run.seed: result for row in matching(name, related) for result in row.results}
 
 
 def _dense_levels(runs: Mapping[int, RunView]) -> dict[int, Result]:

@@ -166,9 +166,9 @@ FORMS = (*_TEXTS, *PICTURES)
 
 def _said(contrast: Contrast) -> Iterator[str]:
     """What has to be known to read the table."""
-    yield "Mean ± sample standard deviation (seeds); bold: best mean"
+    yield "Mean ± sample standard deviation (seeds); best mean in bold"
     if contrast.tested:
-        yield f"{contrast.tested}: {written.LEGEND}"
+        yield f"{contrast.tested[0].upper()}{contrast.tested[1:]}: {written.LEGEND}"
     yield from contrast.notes
 
 

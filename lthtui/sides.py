@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from lthtui import contrast, differences, written
 from lthtui.board import Group
+from lthtui.comparison import Row as Compared
 from lthtui.comparison import compare
 from lthtui.contrast import Contrast, Entry, Line, Split
 from lthtui.differences import ABSENT, Setting
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from lthtui.charts import Panel
     from lthtui.charts.viewer import Viewer
     from lthtui.exports import Material
+    from lthtui.runview import LevelView
 
 Drawn = Literal["density", "loss", "accuracy"]
 DRAWN: tuple[Drawn, ...] = ("density", "loss", "accuracy")
@@ -61,26 +63,40 @@ class Sides:
 
 
 def look(groups: Sequence[Group], colours: Mapping[str, str], asked: Asked) -> Sides:
-    """Compare groups; this may take seconds."""
-    from lthtui import maskpairs, overlays  # not before the first frame
-
+    """Compare groups by the levels that they picked; this may take seconds."""
     groups = _briefly(groups)
     runs = [run for group in groups for run in group.runs]
     found = compare(runs, {group.id: group.label for group in groups}, "winning", ())
     dense = {group.runs[0].family: group.dense for group in groups}
-    base = next((row for row in found.rows if row.first.group == asked.baseline), found.rows[0])
-    more = maskpairs.measured(found.rows, base)
-    table = contrast.contrast(
-        found.rows, dense, asked.baseline, asked.test, asked.split, found.notes, more
+    return of_rows(found.rows, dense, colours, asked, found.notes)
+
+
+def of_rows(
+    rows: Sequence[Compared],
+    dense: Mapping[str, Mapping[int, LevelView]],
+    colours: Mapping[str, str],
+    asked: Asked,
+    notes: Iterable[str],
+) -> Sides:
+    """As `look`, of whatever level of each run the rows have.
+
+    Args:
+        dense: by family and seed, the levels that gains are over.
+    """
+    from lthtui import maskpairs, overlays  # not before the first frame
+
+    base = next((row for row in rows if row.first.group == asked.baseline), rows[0])
+    more = maskpairs.measured(rows, base)
+    table = contrast.contrast(rows, dense, asked.baseline, asked.test, asked.split, notes, more)
+    groups = tuple(
+        Group(row.first.group, row.label, row.runs, dense.get(row.first.family, {})) for row in rows
     )
-    known = {group.id: group for group in groups}
-    ordered = tuple(known[id] for id in table.groups)
     if asked.drawn == "density":
-        panel = overlays.density_overlay(ordered, colours, asked.split)
+        panel = overlays.density_overlay(groups, colours, asked.split)
     else:
-        panel = overlays.training_overlay(ordered, colours, asked.drawn, asked.level)
-    settings = differences.settings([group.runs for group in ordered])
-    return Sides(ordered, table, tuple(settings), panel)
+        panel = overlays.training_overlay(groups, colours, asked.drawn, asked.level)
+    settings = differences.settings([group.runs for group in groups])
+    return Sides(groups, table, tuple(settings), panel)
 
 
 def following(one: T, known: Sequence[T]) -> T:

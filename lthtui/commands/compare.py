@@ -7,14 +7,17 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from engine.errors import UsageError
-from lthtui import completion, overrides, settings
+from lthtui import baseline, completion, overrides, settings
 from lthtui.commands import Json, Root
-from lthtui.comparison import Choice, Comparison, Gain, Row, Spread, compare, describe
+from lthtui.comparison import Choice, Comparison, Gain, Row, Spread, compare, describe, matching
+from lthtui.runview import LevelView, RunView
+from lthtui.significance import TESTS, Test
 from lthtui.text import clean, clean_line
 
 
@@ -57,11 +60,27 @@ def compare_runs(
     markdown: Annotated[bool, typer.Option("--markdown", help="Write a Markdown table.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV, numbers in full.")] = False,
     as_json: Json = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="A file instead of the table: .md or .tex with tests and settings that differ,"
+            " .csv with the values of all seeds, .png, .svg or .pdf with the curves.",
+        ),
+    ] = None,
+    test: Annotated[
+        str,
+        typer.Option(help="How groups are tested in files: paired, wilcoxon or unpaired."),
+    ] = "paired",
     root: Root = None,
 ) -> None:
-    """Compare methods over their seeds: accuracy, density, cost, and gains over baselines."""
-    form = _form(markdown, as_csv, as_json)
-    read = _level(level)
+    """Compare methods over their seeds: accuracy, density, cost, and gains over baselines.
+
+    In files, groups are tested against the first baseline, or the first group if that is none.
+    """
+    form = _form(markdown, as_csv, as_json, output)
+    read, way = _level(level), _test(test)
     from lthtui.choosing import choose, given, labelled, standing
     from lthtui.lookout import Lookout
 
@@ -78,14 +97,19 @@ def compare_runs(
     found = compare(runs, labelled(runs), read, over, known, given(runs))
     for note in [*([board.trouble] if board and board.trouble else []), *chosen.notes]:
         _say(note)
-    _write(found, form)
+    if output is None:
+        _write(found, form)
+    else:
+        _export(found, known, way, output)
     for note in found.notes:
         _say(note)
 
 
-def _form(markdown: bool, as_csv: bool, as_json: bool) -> Form:
+def _form(markdown: bool, as_csv: bool, as_json: bool, output: Path | None) -> Form:
     asked = {Form.MARKDOWN: markdown, Form.CSV: as_csv, Form.JSON: as_json}
     forms = [form for form, wanted in asked.items() if wanted]
+    if forms and output is not None:
+        raise UsageError(f"give --output or --{forms[0]}; the file's ending says what is written")
     if len(forms) > 1:
         raise UsageError(f"give one of {', '.join(f'--{form}' for form in forms)}")
     return forms[0] if forms else Form.TABLE
@@ -100,6 +124,38 @@ def _level(text: str) -> Choice:
     raise UsageError(
         f"--level {clean_line(text)}: give winning, best, last, dense or a level's number"
     )
+
+
+def _test(text: str) -> Test:
+    found: Test | None = next((one for one in TESTS if one == text), None)
+    if found is None:
+        raise UsageError(f"--test {clean_line(text)}: give {', '.join(TESTS)}")
+    return found
+
+
+def _export(found: Comparison, known: Sequence[RunView], test: Test, file: Path) -> None:
+    """Write a file; where there is one already, a person is asked, and nobody else is."""
+    from lthtui import exports, sides
+    from lthtui.colours import colours
+
+    exports.check(file)
+    overwrite = file.expanduser().exists() and sys.stdin.isatty() and sys.stderr.isatty()
+    if overwrite:
+        typer.confirm(f"Overwrite {clean_line(str(file))}?", abort=True, err=True)
+    families = {row.first.family for row in found.rows}
+    dense = {one: _dense([run for run in known if run.family == one]) for one in families}
+    against = [row.first.group for row in matching(found.baselines[0], found.rows)]
+    asked = sides.Asked(baseline=next(iter(against), ""), test=test)
+    given = colours(row.first.group for row in found.rows)
+    seen = sides.of_rows(found.rows, dense, given, asked, found.notes)
+    differing = [one for one in seen.settings if one.differs]
+    made = exports.Material(seen.contrast, differing, seen.panel.chart())
+    _say(exports.written_to(made, file, overwrite))
+
+
+def _dense(runs: Sequence[RunView]) -> dict[int, LevelView]:
+    """By seed, the levels that stand for dense, whatever is compared."""
+    return {seed: run.dense for seed, run in baseline.dense(runs).items() if run.dense}
 
 
 def _write(found: Comparison, form: Form) -> None:

@@ -191,3 +191,44 @@ def test_notes_that_cannot_be_read_hide_no_run(root, capsys, noted):
     assert main(["list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert len(listed) == 6 and not any(run["also_controls"] for run in listed)
+
+
+def test_a_comparison_as_a_file_is_tested_against_the_baseline(root, tmp_path, capsys):
+    said = compare(capsys, "both", "--level", "3", "-o", "found.md", "--test", "unpaired")
+    assert said.out == "" and f"wrote {tmp_path / 'found.md'}" in said.err
+    assert "imp s2 is left out: it is running" in said.err
+    text = (tmp_path / "found.md").read_text()
+    assert "| test accuracy % | – | 93.60 ± 1.41 (2) |" in text  # dense has no level 3
+    assert "Welch's t-test, unpaired against dense" in text
+    compare(capsys, "both", "--baseline", "imp", "-o", "found.csv")
+    rows = [*csv.DictReader((tmp_path / "found.csv").open())]
+    picked = [r for r in rows if r["measure"] == "test accuracy" and not r["density"]]
+    assert {(r["label"], r["seed"]): float(r["value"]) for r in picked if r["seed"]} == {
+        ("dense", "0"): pytest.approx(0.89),
+        ("dense", "1"): pytest.approx(0.91),
+        ("imp", "0"): pytest.approx(0.926),
+        ("imp", "1"): pytest.approx(0.946),
+    }
+    [dense] = [r for r in picked if r["label"] == "dense" and not r["seed"]]
+    assert float(dense["difference"]) == pytest.approx(-0.036)
+    assert dense["p"] == ""  # the same difference in both seeds
+
+
+def test_files_are_not_overwritten_without_a_person_who_says_so(root, tmp_path, capsys):
+    (tmp_path / "found.md").write_text("precious")
+    said = compare(capsys, "both", "-o", "found.md", code=2)
+    assert "found.md exists already; it was left as it is" in said.err
+    assert (tmp_path / "found.md").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["-o", "found.docx"], "found.docx: give it one of the endings .md, .tex"),
+        (["-o", "found.md", "--json"], "give --output or --json"),
+        (["-o", "found.md", "--test", "sign"], "--test sign: give paired, wilcoxon, unpaired"),
+    ],
+)
+def test_what_files_cannot_be(root, tmp_path, capsys, options, said):
+    assert said in compare(capsys, "both", *options, code=2).err
+    assert not [*tmp_path.glob("found*")]

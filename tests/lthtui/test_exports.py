@@ -49,7 +49,7 @@ def test_markdown(material):
     assert cells["test accuracy at 100% kept"] == ["70.16 ± 0.76 (5)", "70.16 ± 0.76 (5)"]
     assert cells["sparsifier.rate"] == ["0.2", "0.5"] and "data.name" not in cells
     assert r"\*bold\* \`code\` \[link\]" in text and r"\<i\> \|" in text
-    assert r"paired t-test by seed against imp, n = 5: \* p\<0.05" in text
+    assert r"Paired t-test by seed against imp, n = 5: \* p\<0.05" in text
 
 
 def parsed(text):
@@ -88,7 +88,7 @@ def test_latex(material):
     ]
     assert cells["sparsifier.rate"] == ["0.2", "0.5"]
     assert [text.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [2, 2, 2]
-    assert "paired t-test by seed against imp, n = 5: * p$<$0.05" in text
+    assert "Paired t-test by seed against imp, n = 5: * p$<$0.05" in text
 
 
 def test_csv_has_every_seed_in_full(material):
