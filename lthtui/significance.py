@@ -13,7 +13,7 @@ Test = Literal["paired", "wilcoxon", "unpaired"]
 TESTS: dict[Test, str] = {
     "paired": "paired t-test by seed",
     "wilcoxon": "Wilcoxon signed-rank test by seed",
-    "unpaired": "Welch's t-test, unpaired",
+    "unpaired": "Welch's unpaired t-test",
 }
 LEVELS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))  # p values and the stars that they get
 LEAST = 0.05  # p below which a difference is called significant
