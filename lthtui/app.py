@@ -70,7 +70,11 @@ class LthApp(App[int], inherit_bindings=False):
         self._acted.set()
         self.register_theme(THEME)
         self.theme = THEME.name
-        for place, make in {"runs": self._runs, "queue": self._queue}.items():
+        for place, make in {
+            "runs": self._runs,
+            "queue": self._queue,
+            "compare": self._compare,
+        }.items():
             self.add_mode(place, make)
 
     def _runs(self) -> Screen[Any]:
@@ -80,6 +84,13 @@ class LthApp(App[int], inherit_bindings=False):
         from lthtui.screens.queue import QueueScreen
 
         screen = QueueScreen(_short(self.desk.root), self.clock)
+        screen.board = self.board
+        return screen
+
+    def _compare(self) -> Screen[Any]:
+        from lthtui.screens.compare import CompareScreen
+
+        screen = CompareScreen(_short(self.desk.root), self.clock)
         screen.board = self.board
         return screen
 
@@ -171,6 +182,14 @@ class LthApp(App[int], inherit_bindings=False):
         screen = RunScreen(message.key)
         self.push_screen(screen)
         screen.show_board(self.board)
+
+    async def on_compare_wanted(self, message: messages.CompareWanted) -> None:
+        """Go to the place for comparing, and compare there."""
+        from lthtui.screens.compare import CompareScreen
+
+        await self.action_go("compare")
+        if isinstance(self.screen, CompareScreen):
+            self.screen.compare(message.keys)
 
     def on_copy_wanted(self, message: messages.CopyWanted) -> None:
         """Send a text to the terminal's clipboard, and to a file for terminals that have none."""
