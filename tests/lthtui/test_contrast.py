@@ -7,7 +7,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from viewed import level, run, shown, unfinished
+from scored import level, run, shown, unfinished
 
 from lthtui import sides
 from lthtui.contrast import Entry, at, densities

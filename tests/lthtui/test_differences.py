@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from viewed import run
+from scored import run
 
 from lthtui.differences import Setting, merged, settings
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
-from viewed import run, shown
+from scored import run, shown
 
 from engine.errors import UsageError
 from lthtui import exports, sides

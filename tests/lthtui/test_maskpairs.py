@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from maskfiles import write_mask
-from viewed import TOTAL, run
+from scored import TOTAL, run
 
 from engine.rundir import RunDirectory
 from lthtui.comparison import compare
