@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from lthtui.board import GROUP, Board, Group
 
+NAME = " · "  # in a label, between what a group is and its spec's name
+
 
 def whole(board: Board, keys: Collection[str]) -> tuple[str, ...]:
     """The keys of rows that are there, a group's as such also while it has one run only."""
@@ -36,6 +38,8 @@ def groups(board: Board, keys: Collection[str]) -> tuple[Group, ...]:
         if GROUP + group.id in keys:
             found.append(group)
         elif runs:
-            seeds = " ".join(f"s{run.seed}" for run in runs)
-            found.append(replace(group, runs=runs, label=f"{group.label} {seeds}"))
+            what, *name = group.label.split(NAME)
+            seeds = (f"s{run.seed}" for run in runs)
+            label = NAME.join([" ".join([what, *seeds]), *name])
+            found.append(replace(group, runs=runs, label=label))
     return tuple(found)

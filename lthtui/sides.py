@@ -12,6 +12,7 @@ from lthtui.comparison import Row as Compared
 from lthtui.comparison import compare
 from lthtui.contrast import Contrast, Entry, Line, Split
 from lthtui.differences import ABSENT, Setting
+from lthtui.marks import NAME
 from lthtui.significance import Test
 from lthtui.table import NOTHING, Cell, Column, Row
 
@@ -27,7 +28,6 @@ KEY, VALUE, WIDEST = 26, 9, 22  # cells of a setting: its key, its value at leas
 GAP = 2  # between columns
 BEST = "▲"
 BASE = "baseline"
-NAME = " · "  # stands between what a group is and its spec's name
 T = TypeVar("T")
 
 

@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from lthtui import marks, sides
 from lthtui.board import Board, Group
@@ -27,6 +27,7 @@ from lthtui.table import Column
 from lthtui.text import clean_line
 from lthtui.widgets.chart import ChartView
 from lthtui.widgets.grid import Grid
+from lthtui.widgets.keybar import KeyBar
 from lthtui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class CompareScreen(RunsScreen):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
     BINDINGS = [
-        Binding("right_square_bracket", "pane(1)", "Next pane", id="compare.next_pane"),
+        Binding("right_square_bracket", "pane(1)", "Pane", id="compare.next_pane"),
         Binding(
             "left_square_bracket", "pane(-1)", "Pane before", show=False, id="compare.pane_before"
         ),
@@ -74,14 +75,14 @@ class CompareScreen(RunsScreen):
         yield TopBar(self._root, self._clock, "compare")
         with Horizontal(id="sides"):
             with Vertical(id="left"):
-                yield ChartView(id="overlay", classes="pane -shown")
-                with Vertical(id="figures", classes="pane"):
+                yield ChartView(id="overlay", classes="pane")
+                with Vertical(id="figures", classes="pane -shown"):
                     yield Grid([Column("", 0)], NOTHING, id="figures-table")
                     yield Static(id="remarks", markup=False)
             with Vertical(id="settings", classes="pane"):
                 yield Grid([Column("", 0)], NOTHING, id="settings-table")
         yield Static(id="full", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Start with the figures in focus."""

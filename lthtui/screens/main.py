@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from lthtui import fields, marks, verdict
 from lthtui.board import Board
@@ -24,6 +24,7 @@ from lthtui.text import clean_line
 from lthtui.views import View
 from lthtui.widgets.chart import ChartView
 from lthtui.widgets.grid import Grid
+from lthtui.widgets.keybar import KeyBar
 from lthtui.widgets.log import LogView
 from lthtui.widgets.topbar import TopBar
 
@@ -40,7 +41,7 @@ class MainScreen(RunsScreen):
     BINDINGS = [
         Binding("n", "app.new", "New", id="main.new"),
         Binding("slash", "filter", "Filter", id="main.filter"),
-        Binding("right_square_bracket", "pane(1)", "Next pane", id="main.next_pane"),
+        Binding("right_square_bracket", "pane(1)", "Pane", id="main.next_pane"),
         Binding(
             "left_square_bracket", "pane(-1)", "Pane before", show=False, id="main.pane_before"
         ),
@@ -75,7 +76,7 @@ class MainScreen(RunsScreen):
                 yield ChartView(id="curve", classes="-shown")
                 yield ChartView(id="training")
                 yield LogView(id="log")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Start with the table in focus."""
