@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -12,17 +12,22 @@ from typing import Any
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.worker import Worker, WorkerState, get_current_worker
 
-from lthtui import messages
+from engine.errors import UsageError, did_you_mean
+from lthtui import endings, keymap, messages, preferences, state
 from lthtui.board import Board
 from lthtui.desk import Desk
 from lthtui.logtail import LogTail
+from lthtui.preferences import Preferences
+from lthtui.runview import RunView
 from lthtui.screens.base import RunsScreen
 from lthtui.screens.main import MainScreen
-from lthtui.text import clean
+from lthtui.text import clean, clean_line
+from lthtui.widgets.plain import Plain
 from lthtui.widgets.topbar import PLACES
 
 POLL = 0.5  # seconds between two looks at the runs
@@ -60,22 +65,48 @@ class LthApp(App[int], inherit_bindings=False):
         Binding("ctrl+c", "help_quit", "How to quit", show=False, id="app.interrupt"),
     ]
 
-    def __init__(self, desk: Desk, specs: Path, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, desk: Desk, specs: Path, clock: Callable[[], float], preferences: Preferences
+    ) -> None:
         super().__init__()
         self.desk, self.specs, self.clock = desk, specs, clock
+        self._preferences = preferences
         self.board = Board()
         self._followed: tuple[messages.LogWanted, LogTail] | None = None
         self._said = ""
         self._acted = Event()  # set when the newest of the actions that keep their order is done
         self._acted.set()
         self.register_theme(THEME)
-        self.theme = THEME.name
+        self.theme = self._theme()
+        if preferences.keys:
+            self.set_keymap(self._keys_of(preferences.keys))
         for place, make in {
             "runs": self._runs,
             "queue": self._queue,
             "compare": self._compare,
         }.items():
             self.add_mode(place, make)
+
+    def _theme(self) -> str:
+        """The theme that was set, or else chosen last, or the app's own."""
+        if (wanted := self._preferences.theme) and wanted not in self.available_themes:
+            hint = did_you_mean(wanted, [*self.available_themes])
+            raise UsageError(f"there is no theme '{clean_line(wanted)}'{hint}")
+        chosen = wanted or state.get("app", "theme")
+        return chosen if chosen in self.available_themes else THEME.name
+
+    def _keys_of(self, chosen: Mapping[str, str]) -> Mapping[str, str]:
+        """Keys that a person chose, which do one thing in each place."""
+        from lthtui.screens import bindings
+
+        known, names = bindings.bound(LthApp), bindings.names(LthApp)
+        keymap.check(chosen, known, names, bindings.spelled)
+        return {id: ",".join(keymap.split(keys)) for id, keys in chosen.items()}
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What changes every line before it is written to the terminal."""
+        plain = [Plain()] if self._preferences.ascii else []
+        return [*super().get_line_filters(), *plain]
 
     def _runs(self) -> Screen[Any]:
         return MainScreen(_short(self.desk.root), self.clock)
@@ -204,6 +235,17 @@ class LthApp(App[int], inherit_bindings=False):
         if self.board.trouble and self.board.trouble != before.trouble:
             self.notify(self.board.trouble, severity="warning", timeout=10, markup=False)
         self._show_board()
+        if ended := endings.between(before, self.board):
+            self._say_ended(ended)
+
+    def _say_ended(self, runs: list[RunView]) -> None:
+        """Tell of runs that have ended, by a toast, the bell and the command that is wanted."""
+        failed = any(run.error for run in runs)
+        said = endings.said(runs, self.board)
+        self.notify(said, severity="error" if failed else "information", timeout=10, markup=False)
+        self.bell()
+        if command := self._preferences.on_end:
+            self.post_message(messages.Act(lambda _: endings.call(command, runs), lasting=True))
 
     def _show_board(self) -> None:
         for screen in self.screen_stack:
@@ -212,7 +254,8 @@ class LthApp(App[int], inherit_bindings=False):
 
     def on_done(self, message: messages.Done) -> None:
         """Say what an action did, and show it without waiting for the next look."""
-        self.notify(message.text, markup=False)
+        if message.text:
+            self.notify(message.text, markup=False)
         self._look()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
@@ -241,6 +284,11 @@ class LthApp(App[int], inherit_bindings=False):
         from lthtui.screens.help import HelpScreen
 
         self.push_screen(HelpScreen(self._keys()))
+
+    def watch_theme(self, theme: str) -> None:
+        """Remember the theme that somebody chose."""
+        if self.is_running and theme != self._preferences.theme:
+            state.put("app", "theme", theme)
 
     async def action_quit(self) -> None:
         """Quit; runs go on."""
@@ -283,12 +331,17 @@ def build_app(
     *,
     desk: Desk | None = None,
     clock: Callable[[], float] = time.time,
+    preferences: Preferences | None = None,
 ) -> LthApp:
-    """Make the app for a root of runs and a folder of specs; the one way for command and tests."""
-    return LthApp(desk or Desk(root, specs), specs, clock)
+    """Make the app for a root of runs and a folder of specs; the one way for command and tests.
+
+    Raises:
+        UsageError: the preferences name an unknown theme, binding or key.
+    """
+    return LthApp(desk or Desk(root, specs), specs, clock, preferences or Preferences())
 
 
 def run_app(root: Path) -> int:
     """Run the app on this terminal until it is quit; return the exit code."""
-    app = build_app(root)
+    app = build_app(root, preferences=preferences.load())
     return app.run() or app.return_code or 0

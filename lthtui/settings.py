@@ -12,7 +12,7 @@ from lthtui.text import clean_line
 
 DEFAULT_ROOT = Path("mlruns")
 PROJECT_FILE = Path(".lthtui.toml")
-KNOWN = ["root", "slurm"]
+KNOWN = ["root", "slurm", "theme", "ascii", "on_end", "keys"]
 
 
 def root(given: Path | None = None) -> Path:
@@ -49,7 +49,9 @@ def user_file() -> Path:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """Read a settings file; an absent one sets nothing. `lthtui.launch.profiles` checks `slurm`.
+    """Read a settings file; an absent one sets nothing.
+
+    `lthtui.launch.profiles` checks `slurm`, and `lthtui.preferences` what is about the app.
 
     Raises:
         UsageError: it is no TOML, or has an unknown or misused key.

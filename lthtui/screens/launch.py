@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Footer
 
 from lthtui.desk import Checked
 from lthtui.logtail import Chunk
@@ -18,6 +17,7 @@ from lthtui.screens.confirm import ConfirmScreen
 from lthtui.table import Cell, Column, Row
 from lthtui.text import clean_line
 from lthtui.widgets.grid import Grid
+from lthtui.widgets.keybar import KeyBar
 from lthtui.widgets.log import LogView
 
 
@@ -46,7 +46,7 @@ class LaunchScreen(Asking):
                 )
             with Vertical(id="details"):
                 yield LogView(follow=False, wrap=True, id="plan")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Ask for the specs."""

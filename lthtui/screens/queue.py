@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Footer
 
 from lthtui.board import Board
 from lthtui.jobs import COLUMNS, rows
@@ -19,6 +18,7 @@ from lthtui.runview import RunView
 from lthtui.screens.base import RunsScreen
 from lthtui.widgets.gauges import Gauges
 from lthtui.widgets.grid import Grid
+from lthtui.widgets.keybar import KeyBar
 from lthtui.widgets.log import LogView
 from lthtui.widgets.topbar import TopBar
 
@@ -55,7 +55,7 @@ class QueueScreen(RunsScreen):
             yield Grid(COLUMNS, "reading the queue…", id="jobs")
         yield Gauges(id="gauges")
         yield LogView(id="tail")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Look at once, and again and again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.widgets import Footer, Static, TabbedContent, TabPane
+from textual.widgets import Static, TabbedContent, TabPane
 
 from lthtui import columns, levels, plots, verdict
 from lthtui.board import Board, Group, duration, status_cell
@@ -15,6 +15,7 @@ from lthtui.runview import RunView
 from lthtui.screens.base import RunsScreen
 from lthtui.widgets.chart import ChartView
 from lthtui.widgets.grid import Grid
+from lthtui.widgets.keybar import KeyBar
 from lthtui.widgets.log import LogView
 
 STATUS = Field.parse("status")
@@ -50,7 +51,7 @@ class RunScreen(RunsScreen):
                 yield LogView(id="log")
             with TabPane("spec", id="tab-spec"):
                 yield LogView(follow=False, id="spec")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Fill everything in."""

@@ -11,6 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from lthtui.linked import Linked
+from lthtui.widgets.plain import Plain
 
 if TYPE_CHECKING:
     from lthtui.charts import Look, Panel, Row
@@ -60,11 +61,8 @@ class ChartView(Widget, can_focus=True):
         _key("t", "traces", "traces", "Traces", show=True),
     ]
 
-    def __init__(
-        self, id: str | None = None, classes: str | None = None, braille: bool = True
-    ) -> None:
+    def __init__(self, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._braille = braille
         self._linked: Linked | None = None
         self._rows: list[Row] = []
         self._strips: list[Strip] = []
@@ -174,4 +172,5 @@ class ChartView(Widget, can_focus=True):
 
         paper, ink = self.background_colors[1], self.styles.color
         shades = (paper.blend(ink, share).hex6.lower() for share in (1.0, 0.6, 0.3))
-        return Look(not self.app.no_color, self._braille, paper.hex6.lower(), *shades)
+        braille = not any(isinstance(one, Plain) for one in self.app.get_line_filters())
+        return Look(not self.app.no_color, braille, paper.hex6.lower(), *shades)

@@ -1,4 +1,4 @@
-"""The app on a folder of hand-made runs, with a clock that stands still."""
+"""The app on a folder of hand-made runs, with a clock and a machine that stand still."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ from textual.worker import WorkerFailed
 from waiting import PATIENCE
 
 from lthtui import app as module
+from lthtui import gauges
 from lthtui.desk import Desk
+from lthtui.gauges import Gauge, Machine
 
 SPEC = "data: {name: digits, per_class: 20, validation: 300}\nmodel: resnet20\nseeds: [0, 1, 2]\n"
+
+
+MACHINE = Machine((Gauge("CPU", "2 cores", 0.28, 3 * 2**30, 24 * 2**30),), 2**36, 2**38)
 
 
 class StubDesk(Desk):
@@ -45,9 +50,12 @@ def root(tmp_path, monkeypatch):
     for name, value in {
         "TZ": "UTC",
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
         "TEXTUAL_ANIMATIONS": "none",
     }.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(gauges, "read", lambda root: MACHINE)
     for name in ("NO_COLOR", "TEXTUAL_THEME"):
         monkeypatch.delenv(name, raising=False)
     time.tzset()
@@ -68,12 +76,13 @@ def running(root):
     """Opens the app; `settle()` waits until all that is under way has been shown."""
 
     @asynccontextmanager
-    async def open_app(size=(160, 48), desk=None):
+    async def open_app(size=(160, 48), desk=None, preferences=None):
         made = module.build_app(
             root,
             Path("specs"),
             desk=desk or StubDesk(root),
             clock=lambda: BEGAN,
+            preferences=preferences,
         )
         async with made.run_test(size=size) as pilot:
 

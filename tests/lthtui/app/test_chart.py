@@ -13,6 +13,7 @@ from lthtui.charts import Line, Panel, Trace
 from lthtui.charts.viewer import Viewer
 from lthtui.linked import Linked
 from lthtui.widgets.chart import ChartView
+from lthtui.widgets.plain import Plain
 
 
 def panel(length=101, name="loss", **options):
@@ -196,11 +197,14 @@ async def test_nothing_to_show_is_blank():
 
 
 async def test_a_terminal_without_braille_has_letters():
-    class Plain(App):
+    class Ascii(App):
         def compose(self):
-            yield ChartView(braille=False)
+            yield ChartView()
 
-    app = Plain()
+        def get_line_filters(self):
+            return [Plain()]
+
+    app = Ascii()
     async with app.run_test(size=(60, 15)) as pilot:
         chart = app.query_one(ChartView)
         chart.show(panel())
