@@ -154,4 +154,4 @@ def _signed(ranks: Sequence[int], least: int) -> float:
     for rank in ranks:
         sums.update({total + rank: count for total, count in [*sums.items()]})
     within = sum(count for total, count in sums.items() if total <= least)
-    return min(1.0, 2 * within / 2 ** len(ranks))
+    return min(1.0, 2 * within / 2.0 ** len(ranks))
