@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Literal
 
 from lthtui import significance
+from lthtui.baseline import DENSE
 from lthtui.comparison import Result, Row
 from lthtui.runview import LevelView, RunView
 from lthtui.significance import TESTS, Finding, Test
@@ -122,12 +123,12 @@ def contrast(
     Args:
         rows: the groups with the level of each run that is read, as `comparison.compare` finds it.
         dense: by family and seed, the levels that gains are over.
-        baseline: id of the group that the others are tested against; the first one otherwise.
+        baseline: id of the group that the others are tested against; see `base_of`.
         split: the images on which accuracies at densities were measured.
         more: what else was measured, by seed, of each group.
     """
     ids = [row.first.group for row in rows]
-    base = (ids.index(baseline) if baseline in ids else 0) if len(rows) > 1 else None
+    base = base_of(rows, baseline) if len(rows) > 1 else None
     measured = [*_of_results(rows, dense), *more, *_of_densities(rows, split)]
     lines = [
         _line(measure, found, base, test) for measure, found in measured if any(map(bool, found))
@@ -135,6 +136,13 @@ def contrast(
     told = [*notes, *_unpaired(rows, lines, base, test)]
     labels = tuple(row.label for row in rows)
     return Contrast(tuple(ids), labels, tuple(lines), test, base, tuple(told))
+
+
+def base_of(rows: Sequence[Row], baseline: str) -> int:
+    """Which group has this id; if none has, the first dense one, or else the first."""
+    named = (at for at, row in enumerate(rows) if row.first.group == baseline)
+    dense = (at for at, row in enumerate(rows) if row.method == DENSE)
+    return next(named, next(dense, 0))
 
 
 def densities(rows: Iterable[Row]) -> list[float]:

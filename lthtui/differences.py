@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lthtui.runview import RunView
+from lthtui.text import clean_line
 
 ABSENT = "–"
+WIDEST = 1000  # characters of a value
 
 
 @dataclass(frozen=True)
@@ -54,4 +56,7 @@ def _together(params: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """The settings of runs of one group."""
     keys = merged([[*one] for one in params])
     values = {key: dict.fromkeys(one[key] for one in params if key in one) for key in keys}
-    return {key: ", ".join(different) for key, different in values.items()}
+    return {
+        clean_line(key): ", ".join(clean_line(one, WIDEST) for one in different)
+        for key, different in values.items()
+    }

@@ -36,7 +36,7 @@ class Asked:
     """What is to be shown.
 
     Attributes:
-        baseline: id of the group that the others are tested against; empty for the first.
+        baseline: id of the group that the others are tested against; see `contrast.base_of`.
         drawn: what the chart shows; `level` is that of training curves, see `overlays.PICKED`.
     """
 
@@ -85,8 +85,7 @@ def of_rows(
     """
     from lthtui import maskpairs, overlays  # not before the first frame
 
-    base = next((row for row in rows if row.first.group == asked.baseline), rows[0])
-    more = maskpairs.measured(rows, base)
+    more = maskpairs.measured(rows, rows[contrast.base_of(rows, asked.baseline)])
     table = contrast.contrast(rows, dense, asked.baseline, asked.test, asked.split, notes, more)
     groups = tuple(
         Group(row.first.group, row.label, row.runs, dense.get(row.first.family, {})) for row in rows

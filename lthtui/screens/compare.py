@@ -77,10 +77,10 @@ class CompareScreen(RunsScreen):
             with Vertical(id="left"):
                 yield ChartView(id="overlay", classes="pane")
                 with Vertical(id="figures", classes="pane -shown"):
-                    yield Grid([Column("", 0)], NOTHING, id="figures-table")
+                    yield Grid([Column("", 0)], NOTHING, id="figures-table", opens=False)
                     yield Static(id="remarks", markup=False)
             with Vertical(id="settings", classes="pane"):
-                yield Grid([Column("", 0)], NOTHING, id="settings-table")
+                yield Grid([Column("", 0)], NOTHING, id="settings-table", opens=False)
         yield Static(id="full", markup=False)
         yield KeyBar()
 

@@ -41,8 +41,15 @@ class Grid(ScrollView, can_focus=True):
         Binding("enter", "open", "Open", id="grid.open"),
     ]
 
-    def __init__(self, columns: Sequence[Column], empty: str = "", id: str | None = None) -> None:
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        empty: str = "",
+        id: str | None = None,
+        opens: bool = True,
+    ) -> None:
         super().__init__(id=id)
+        self._opens = opens  # whether rows stand for something that can be opened
         self.columns, self.empty = columns, empty
         self.rows: Sequence[Row] = ()
         self.cursor: str | None = None
@@ -94,6 +101,10 @@ class Grid(ScrollView, can_focus=True):
         if self.cursor is not None:
             self.post_message(Folded(self.cursor, unfold))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to open rows only where they can be."""
+        return action != "open" or self._opens
+
     def action_open(self) -> None:
         """Ask to open the row under the cursor."""
         if self.cursor is not None:
@@ -122,7 +133,7 @@ class Grid(ScrollView, can_focus=True):
         self._put_cursor(index)
         if row.fold and event.x < 2 * row.depth + 2:
             self.action_fold(None)
-        elif event.chain == 2:
+        elif event.chain == 2 and self._opens:
             self.action_open()
 
     def render_line(self, y: int) -> Strip:

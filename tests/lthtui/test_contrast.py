@@ -103,6 +103,13 @@ def test_p_values_are_corrected_for_the_groups_of_a_line():
     assert "against c, n = 5, Holm-corrected over 3 groups" in found.tested
 
 
+def test_dense_is_the_baseline_unless_another_is_named():
+    runs = [run("imp", 0, IMP), run("dense", 0, {1.0: 0.7}, sparsifier="dense")]
+    assert table(*runs).baseline == 1
+    assert table(*runs, baseline="imp").baseline == 0
+    assert table(*runs, baseline="gone").baseline == 1
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_groups_figures_do_not_depend_on_what_else_is_shown(seed):
     rng = random.Random(seed)
@@ -163,6 +170,9 @@ def test_not_a_number_is_shown_and_never_best():
     assert math.isnan(a.mean) and math.isnan(a.deviation)
     assert b.finding.p is None and b.finding.why == "a value is no number"
     assert not a.best and not b.best
+    more = [run("c", s, {0.5: 0.6 + s / 9}) for s in (0, 1)]
+    found = table(*runs, *[run("b", s, {0.5: 0.5}) for s in (0, 1)], *more)
+    assert [one.best for one in line(found, "test accuracy").entries] == [False, False, True]
 
 
 def test_equal_groups_have_no_best():
@@ -183,3 +193,4 @@ def test_gains_need_the_dense_network_of_the_same_seed():
     runs = [run("rigl", s, {0.2: 0.7 + s / 10}) for s in (0, 1)]
     assert values(table(*runs, others=dense), "gain") == [{0: pytest.approx(0.1)}]
     assert not [one for one in table(*runs).lines if one.measure.name == "gain"]
+    assert values(table(*runs, *dense), "gain") == [{0: pytest.approx(0.1)}, {}]

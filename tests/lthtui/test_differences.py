@@ -31,6 +31,11 @@ def test_seeds_of_a_group_are_listed():
     assert seed == Setting("seed", ("3, 1", "3")) and seed.differs and not rate.differs
 
 
+def test_text_from_outside_is_harmless():
+    [one] = settings(groups({"a\x1b[2J": "b\nc"}))
+    assert one == Setting("a\\x1b[2J", ("b\\nc",))
+
+
 def test_keys_keep_their_order():
     assert merged([["a", "b", "c"], ["a", "x", "b", "y"], ["z", "c"]]) == list("zaxbyc")
     assert merged([["b", "a"], ["a", "b"]]) == ["b", "a"]

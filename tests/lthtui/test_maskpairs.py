@@ -42,8 +42,14 @@ def test_overlaps_are_with_the_baselines_ticket_of_the_same_seed(masked):
         masked("b", 2, range(9)),
     ]
     seen = found(*runs)
-    assert seen["mask IoU"] == [{}, {0: 200 / 600, 1: 100 / 400}]
+    assert seen["IoU with a"] == [{0: 1.0, 1: 1.0}, {0: 200 / 600, 1: 100 / 400}]
     assert seen["IoU by chance"][1] == {0: pytest.approx(160 / 640), 1: pytest.approx(40 / 460)}
+
+
+def test_a_dense_baseline_gives_way_to_the_first_ticket(masked):
+    dense = run("dense", 0, {1.0: 0.5})
+    seen = found(dense, masked("a", 0, range(400)), masked("b", 0, range(200, 600)))
+    assert seen["IoU with a"] == [{}, {0: 1.0}, {0: 200 / 600}]
 
 
 def test_tickets_that_cannot_be_compared_do_not_count(masked):

@@ -93,6 +93,7 @@ async def test_a_family_is_compared_where_nothing_is_marked(comparing):
         assert "paired t-test by seed against" in screen(pilot.app)
         assert set(cells(pilot, "settings")) == {"sparsifier.score"}
         assert "◆ winning ticket" in screen(pilot.app) and "weights kept" in screen(pilot.app)
+        assert "Export" in screen(pilot.app) and "Open" not in screen(pilot.app)
 
 
 async def test_keys_change_the_baseline_the_test_and_the_images(comparing):
