@@ -21,10 +21,12 @@ from engine.errors import UsageError, did_you_mean
 from lthtui import endings, keymap, messages, preferences, state
 from lthtui.board import Board
 from lthtui.desk import Desk
+from lthtui.drafts import Draft
 from lthtui.logtail import LogTail
 from lthtui.preferences import Preferences
 from lthtui.runview import RunView
-from lthtui.screens.base import RunsScreen
+from lthtui.screens.base import Watching
+from lthtui.screens.confirm import ConfirmScreen
 from lthtui.screens.main import MainScreen
 from lthtui.text import clean, clean_line
 from lthtui.widgets.plain import Plain
@@ -65,14 +67,13 @@ class LthApp(App[int], inherit_bindings=False):
         Binding("ctrl+c", "help_quit", "How to quit", show=False, id="app.interrupt"),
     ]
 
-    def __init__(
-        self, desk: Desk, specs: Path, clock: Callable[[], float], preferences: Preferences
-    ) -> None:
+    def __init__(self, desk: Desk, clock: Callable[[], float], preferences: Preferences) -> None:
         super().__init__()
-        self.desk, self.specs, self.clock = desk, specs, clock
+        self.desk, self.clock = desk, clock
         self._preferences = preferences
         self.board = Board()
         self._followed: tuple[messages.LogWanted, LogTail] | None = None
+        self._drafts: dict[str, Draft] = {}
         self._said = ""
         self._acted = Event()  # set when the newest of the actions that keep their order is done
         self._acted.set()
@@ -84,6 +85,7 @@ class LthApp(App[int], inherit_bindings=False):
             "runs": self._runs,
             "queue": self._queue,
             "compare": self._compare,
+            "specs": self._specs,
         }.items():
             self.add_mode(place, make)
 
@@ -122,6 +124,13 @@ class LthApp(App[int], inherit_bindings=False):
         from lthtui.screens.compare import CompareScreen
 
         screen = CompareScreen(_short(self.desk.root), self.clock)
+        screen.board = self.board
+        return screen
+
+    def _specs(self) -> Screen[Any]:
+        from lthtui.screens.specs import SpecsScreen
+
+        screen = SpecsScreen(_short(self.desk.root), self.clock, self._drafts)
         screen.board = self.board
         return screen
 
@@ -222,6 +231,14 @@ class LthApp(App[int], inherit_bindings=False):
         if isinstance(self.screen, CompareScreen):
             self.screen.compare(message.keys)
 
+    async def on_clone_wanted(self, message: messages.CloneWanted) -> None:
+        """Go to the place of specs, and begin one there."""
+        from lthtui.screens.specs import SpecsScreen
+
+        await self.action_go("specs")
+        if isinstance(self.screen, SpecsScreen):
+            self.screen.clone(message.run_ids)
+
     def on_copy_wanted(self, message: messages.CopyWanted) -> None:
         """Send a text to the terminal's clipboard, and to a file for terminals that have none."""
         self.copy_to_clipboard(message.text)
@@ -249,7 +266,7 @@ class LthApp(App[int], inherit_bindings=False):
 
     def _show_board(self) -> None:
         for screen in self.screen_stack:
-            if isinstance(screen, RunsScreen):
+            if isinstance(screen, Watching):
                 screen.show_board(self.board)
 
     def on_done(self, message: messages.Done) -> None:
@@ -273,11 +290,9 @@ class LthApp(App[int], inherit_bindings=False):
         await self.switch_mode(place)
         self._show_board()
 
-    def action_new(self) -> None:
-        """Choose a spec to run."""
-        from lthtui.screens.launch import LaunchScreen
-
-        self.push_screen(LaunchScreen(str(self.specs)))
+    async def action_new(self) -> None:
+        """Choose or begin a spec to run."""
+        await self.action_go("specs")
 
     def action_help(self) -> None:
         """Show the keys that work on this screen."""
@@ -291,6 +306,21 @@ class LthApp(App[int], inherit_bindings=False):
             state.put("app", "theme", theme)
 
     async def action_quit(self) -> None:
+        """Quit, after asking about what was typed and not saved."""
+        unsaved = [clean(path) for path, draft in self._drafts.items() if draft.modified]
+        if not unsaved:
+            self._leave()
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._leave()
+
+        question = f"Quit without saving {', '.join(unsaved)}?"
+        detail = "What was typed there is lost. To keep it, say no and save it in its place (F2)."
+        self.push_screen(ConfirmScreen(question, detail, "Quit"), answered)
+
+    def _leave(self) -> None:
         """Quit; runs go on."""
         active = self.board.counts["running"] + self.board.counts["queued"]
         runs = f"{active} run{' goes' if active == 1 else 's go'} on"
@@ -338,7 +368,7 @@ def build_app(
     Raises:
         UsageError: the preferences name an unknown theme, binding or key.
     """
-    return LthApp(desk or Desk(root, specs), specs, clock, preferences or Preferences())
+    return LthApp(desk or Desk(root, specs), clock, preferences or Preferences())
 
 
 def run_app(root: Path) -> int:

@@ -21,23 +21,27 @@ from lthtui.text import clean, clean_line
 if TYPE_CHECKING:
     from engine.rundir import RunDirectory
     from lthtui.board import Board
+    from lthtui.drawer import Drawer
     from lthtui.gauges import Machine
     from lthtui.jobs import Job
     from lthtui.launch.later import Later
     from lthtui.launch.queue import Submitted
     from lthtui.lookout import Lookout
-    from lthtui.specfiles import Expansion
     from lthtui.ticketdesk import TicketDesk
 
 ROUSE = 10.0  # seconds between looks at whether somebody starts what waits
 
 
 @dataclass(frozen=True)
-class Checked:
-    """A spec file after reading: what it would do, or what is wrong with it, as text to show."""
+class Wish:
+    """When runs are to have their turn: as `lthtui run` has it; `after` are ids of runs."""
 
-    text: str
-    runs: int = 0
+    priority: int = 0
+    hold: bool = False
+    after: tuple[str, ...] = ()
+
+
+NO_WISH = Wish()
 
 
 @dataclass(frozen=True)
@@ -83,24 +87,14 @@ class Desk:
         """The spec of a run, as it is in its folder."""
         return clean(self._open(run_id).spec_file.read_text(errors="replace"))
 
-    def specs(self) -> list[str]:
-        """Paths of the spec files that there are."""
-        found = (*self._specs.glob("*.yaml"), *self._specs.glob("*.yml"))
-        return sorted(str(path) for path in found)
+    @cached_property
+    def specs(self) -> Drawer:
+        """What is done with spec files."""
+        from lthtui.drawer import Drawer
 
-    def check(self, path: str) -> Checked:
-        """Read and plan a spec."""
-        from engine.errors import LthError
-        from lthtui import specfiles
-        from lthtui.sources import Patience
+        return Drawer(self.root, self._specs)
 
-        try:
-            expansion = specfiles.expand(path, patience=Patience())
-        except LthError as error:
-            return Checked(clean(str(error)))
-        return Checked(clean(_plan(expansion)), len(expansion.runs) + len(expansion.later))
-
-    def submit(self, path: str) -> str:
+    def submit(self, path: str, wish: Wish = NO_WISH) -> str:
         """Queue all runs of a spec, some until their tickets are there; say what became of them."""
         from lthtui import layouts, specfiles
         from lthtui.commands import awaiting
@@ -110,8 +104,9 @@ class Desk:
 
         expansion = specfiles.without_search(specfiles.expand(path, patience=Patience()))
         layouts.check([expansion], ask, lambda message: None)
-        submitted = queue.submit(self.root, [run.spec for run in expansion.runs])
-        left = awaiting.leave_runs(self.root, expansion.later, queue.NOW)
+        turn = queue.Turn(wish.priority, tuple(map(self._open, wish.after)), wish.hold)
+        submitted = queue.submit(self.root, [run.spec for run in expansion.runs], turn=turn)
+        left = awaiting.leave_runs(self.root, expansion.later, turn)
         return _became(submitted, len(left))
 
     @cached_property
@@ -238,44 +233,6 @@ class Desk:
         from engine.rundir import RunDirectory
 
         return RunDirectory.open(self.root / "runs" / run_id)
-
-
-def _plan(expansion: Expansion) -> str:
-    """What the runs of a spec will do, a few lines for each group of seeds."""
-    from lthtui.planning import groups
-
-    lines = [f"{expansion.source}: {_runs(len(expansion.runs) + len(expansion.later))}", ""]
-    for group in groups(expansion.runs):
-        spec, plan, images = group.first.spec, group.first.plan, group.first.images
-        lines += [
-            f"{spec.sparsifier.name} on {spec.data.name} with {spec.model.name}",
-            *(f"  {field} {value}" for field, value in group.differs.items()),
-            f"  {_levels([planned.level.density for planned in plan.levels])}",
-            f"  {plan.epochs:g} epochs, {plan.steps:,} steps of {spec.train.batch_size} images",
-            f"  {images.train:,} training, {images.val:,} validation, {images.test:,} test images",
-            f"  seeds {', '.join(str(run.spec.seed) for run in group.runs)}",
-            "",
-        ]
-    lines += [
-        f"{one.spec.name}-s{one.spec.seed} starts after {', '.join(one.after)}"
-        for one in expansion.later
-    ]
-    return "\n".join([*lines, *(f"note: {note}" for note in expansion.notes)]).rstrip()
-
-
-def _levels(densities: Sequence[float | None]) -> str:
-    """How many levels there are, and how dense the first and the last are, as far as is known."""
-    from lthtui.board import percent
-
-    count = f"{len(densities)} level{'' if len(densities) == 1 else 's'}"
-    first, last = densities[0], densities[-1]
-    if last is None:
-        return f"{count}, as sparse as training makes them"
-    if first is None:
-        return f"{count}, the last with {percent(last)} of the weights"
-    if len(densities) == 1:
-        return f"{count} with {percent(last)} of the weights"
-    return f"{count}, {percent(first)} to {percent(last)} of the weights"
 
 
 def _became(submitted: Sequence[Submitted], left: int = 0) -> str:

@@ -6,7 +6,7 @@ screen that shows them. A report of a newer state replaces an older one that nob
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.message import Message
@@ -113,6 +113,14 @@ class CompareWanted(Message):
     def __init__(self, keys: tuple[str, ...]) -> None:
         super().__init__()
         self.keys = keys
+
+
+class CloneWanted(Message):
+    """A spec like that of these runs is to be begun."""
+
+    def __init__(self, run_ids: Sequence[str]) -> None:
+        super().__init__()
+        self.run_ids = run_ids
 
 
 class CopyWanted(Message):

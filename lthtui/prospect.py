@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.errors import LthError
 from lthtui import cloning, commandline, form, planning, specfiles, specpaths, yamlfile
+from lthtui.board import percent
 from lthtui.forecast import Forecast, forecast
 from lthtui.form import Knob
 from lthtui.launch import devices, queue
@@ -189,14 +190,30 @@ def _group(group: Group, groups: int) -> Iterator[Line]:
         )
     else:
         yield Line(f"{spec.sparsifier.name} on {spec.data.name} with {spec.model.name}", "name")
-    levels = f"{len(plan.levels)} level{'' if len(plan.levels) == 1 else 's'}"
-    yield Line(f"{levels}, {plan.epochs:g} epochs, {plan.steps:,} steps of {spec.train.batch_size}")
+    yield Line(_levels([planned.level.density for planned in plan.levels]))
+    yield Line(f"{plan.epochs:g} epochs, {plan.steps:,} steps of {spec.train.batch_size} images")
     if groups > TABLES:
         return
     yield Line(f"{images.train:,} training, {images.val:,} validation, {images.test:,} test images")
     yield Line(f"seeds {', '.join(str(run.spec.seed) for run in group.runs)}")
-    for line in planning.table(group):
-        yield Line(f"  {line}", "dim")
+    for one in planning.levels(group):
+        density = "  -" if one["density"] is None else f"{one['density']:.4f}"
+        epochs = f"{one['epochs']:g} epochs"
+        start = one["weights_from"]
+        yield Line(f"  level {one['level']:>2}  {density}  {epochs:<10}  from {start}", "dim")
+
+
+def _levels(densities: Sequence[float | None]) -> str:
+    """How many levels there are, and how dense the first and the last are, as far as is known."""
+    count = f"{len(densities)} level{'' if len(densities) == 1 else 's'}"
+    first, last = densities[0], densities[-1]
+    if last is None:
+        return f"{count}, as sparse as training makes them"
+    if first is None:
+        return f"{count}, the last with {percent(last)} of the weights"
+    if len(densities) == 1:
+        return f"{count} with {percent(last)} of the weights"
+    return f"{count}, {percent(first)} to {percent(last)} of the weights"
 
 
 def _later(expansion: Expansion) -> Iterator[Line]:

@@ -61,7 +61,7 @@ def choose(text: str, path: Keys, name: str, known: list[str]) -> str:
         FileError, UsageError: as `set_value`.
     """
     block = _at(_read(text), path)
-    if not isinstance(block, dict):
+    if not isinstance(block, dict) or not block:
         return set_value(text, path, name)
     for key in [one for one in block if one != "name" and one not in known]:
         text = remove(text, (*path, key))

@@ -6,7 +6,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from lthtui.board import Board
-from lthtui.messages import Act, Answer, CopyWanted, LogWanted
+from lthtui.messages import Act, Answer, CloneWanted, CopyWanted, LogWanted
 from lthtui.runview import RunView
 from lthtui.screens.confirm import ConfirmScreen
 
@@ -21,24 +21,29 @@ class Asking(Screen[None]):
         message.reply(message.value)
 
 
-class RunsScreen(Asking):
-    """A screen about runs; `board` is what it shows."""
-
-    BINDINGS = [
-        Binding("x", "stop", "Stop", id="run.stop"),
-        Binding("p", "pause", "Pause", show=False, id="run.pause"),
-        Binding("R", "resume", "Resume", id="run.resume"),
-        Binding("y", "copy", "Copy id", show=False, id="run.copy"),
-    ]
+class Watching(Asking):
+    """A screen that knows the runs; `board` is what they are like."""
 
     def __init__(self) -> None:
         super().__init__()
         self.board = Board()
 
     def show_board(self, board: Board) -> None:
-        """Show the runs as they are now."""
+        """Take in the runs as they are now."""
         self.board = board
         self.refresh_bindings()
+
+
+class RunsScreen(Watching):
+    """A screen about runs, which acts on those that are chosen."""
+
+    BINDINGS = [
+        Binding("x", "stop", "Stop", id="run.stop"),
+        Binding("p", "pause", "Pause", show=False, id="run.pause"),
+        Binding("R", "resume", "Resume", id="run.resume"),
+        Binding("y", "copy", "Copy id", show=False, id="run.copy"),
+        Binding("C", "clone", "Clone", show=False, id="run.clone"),
+    ]
 
     def chosen(self) -> tuple[RunView, ...]:
         """The runs that actions apply to."""
@@ -58,6 +63,8 @@ class RunsScreen(Asking):
             return True if _active(self.chosen()) else None
         if action == "resume":
             return True if _resumable(self.chosen()) else None
+        if action == "clone":
+            return True if any(run.directory for run in self.chosen()) else None
         return True
 
     def action_stop(self) -> None:
@@ -86,6 +93,11 @@ class RunsScreen(Asking):
         """Copy the ids of the chosen runs."""
         if runs := self.chosen():
             self.post_message(CopyWanted(" ".join(run.run_id for run in runs)))
+
+    def action_clone(self) -> None:
+        """Begin a spec like that of the chosen runs, to be changed and run."""
+        if runs := [run.run_id for run in self.chosen() if run.directory]:
+            self.post_message(CloneWanted(runs))
 
 
 def _active(runs: tuple[RunView, ...]) -> list[RunView]:

@@ -49,7 +49,7 @@ def settled(stage, desk, wanted):
 
 
 def test_submitted_runs_are_run_once(stage, desk):
-    (path,) = desk.specs()
+    (path,) = desk.specs.paths()
     assert desk.submit(path) == "2 runs queued"
     settled(stage, desk, {"finished": 2})
     assert desk.submit(path) == "2 runs already finished"
@@ -60,7 +60,7 @@ def test_what_the_shapes_of_the_network_rule_out_is_not_queued(stage, desk, monk
     answer = {"message": "matches no weights", "at": "sparsifier.prunable"}
     body = f"print({json.dumps({'refusals': [answer]})!r})"
     monkeypatch.setenv("LTHTUI_WORKER", shlex.join([sys.executable, "-c", body]))
-    (path,) = desk.specs()
+    (path,) = desk.specs.paths()
     Path(path).write_text(SPEC + "sparsifier: {name: imp, prunable: re:no}\n")
     with pytest.raises(FileError, match=r"play.yaml:4:35: matches no weights"):
         desk.submit(path)
@@ -70,12 +70,10 @@ def test_what_the_shapes_of_the_network_rule_out_is_not_queued(stage, desk, monk
 def test_a_spec_whose_tickets_are_not_there_yet_waits_for_them(stage, desk, monkeypatch):
     monkeypatch.setenv("LTHTUI_ROOT", str(stage.root))
     monkeypatch.setattr(lease, "ensure", lambda root: None)
-    desk.submit(desk.specs()[0])
+    desk.submit(desk.specs.paths()[0])
     first, second = sorted((run.run_id for run in stage.runs()), key=lambda name: name[-2:])
     again = desk._specs / "again.yaml"
     again.write_text(SPEC + "sparsifier: {name: ticket, source: play}\n")
-    found = desk.check(str(again))
-    assert found.runs == 2 and f"again-s1 starts after {second}" in found.text
     assert desk.submit(str(again)) == "2 runs to be queued once other runs have finished"
     waiting = {one.name: one.after for one in later.read(stage.root)}
     assert waiting == {"run-of-again-s0": (first,), "run-of-again-s1": (second,)}
@@ -84,7 +82,7 @@ def test_a_spec_whose_tickets_are_not_there_yet_waits_for_them(stage, desk, monk
 
 def test_stop_and_resume(stage, desk):
     stage.play({"print": "working"}, {"wait": "go"}, FINISH)
-    desk.submit(desk.specs()[0])
+    desk.submit(desk.specs.paths()[0])
     board = settled(stage, desk, {"running": 2})
     first, second = sorted(board.runs)
     assert desk.stop([first]) == "stopped 1 run; R resumes"
@@ -113,40 +111,6 @@ def test_an_id_that_is_a_path_is_no_run_of_ours(stage, desk):
     assert desk.follow("../") is None
     with pytest.raises(UsageError):
         desk.stop(["../../elsewhere"])
-
-
-def test_check_says_what_each_group_would_do(desk):
-    path = desk.specs()[0]
-    found = desk.check(path)
-    assert found.runs == 2
-    assert "16 levels, 100% to 3.5% of the weights" in found.text
-    assert "200 training, 300 validation, 797 test images" in found.text
-    assert "seeds 0, 1" in found.text
-    (desk._specs / "play.yaml").write_text(SPEC + "vary: {sparsifier.rate: [0.1, 0.5]}\n")
-    found = desk.check(path)
-    assert found.runs == 4
-    assert "sparsifier.rate 0.1" in found.text and "sparsifier.rate 0.5" in found.text
-
-
-@pytest.mark.parametrize(
-    ("sparsifier", "words"),
-    [
-        ("dense", "1 level with 100% of the weights"),
-        ("continuous", "4 levels, as sparse as training makes them"),
-        ("{name: continuous, density: 0.05}", "4 levels, the last with 5% of the weights"),
-    ],
-)
-def test_check_says_no_more_of_the_density_than_is_known(desk, sparsifier, words):
-    (desk._specs / "play.yaml").write_text(f"{SPEC}sparsifier: {sparsifier}\n")
-    assert words in desk.check(desk.specs()[0]).text
-
-
-def test_check_shows_errors_with_their_place_and_nothing_hidden(desk):
-    (desk._specs / "play.yaml").write_text(SPEC + "\x1b: 1\nrewnd: 2ep\n")
-    found = desk.check(desk.specs()[0])
-    assert found.runs == 0 and "play.yaml:" in found.text and "\x1b" not in found.text
-    (desk._specs / "gone.yaml").mkdir()
-    assert desk.check(str(desk._specs / "gone.yaml")).runs == 0
 
 
 class FakeStore:

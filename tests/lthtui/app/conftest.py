@@ -29,8 +29,8 @@ class StubDesk(Desk):
         super().__init__(root, Path("specs"))
         self.asked = []
 
-    def submit(self, path):
-        self.asked.append(("submit", path))
+    def submit(self, path, wish):
+        self.asked.append(("submit", path, wish))
         return "3 runs queued"
 
     def stop(self, run_ids):

@@ -77,6 +77,7 @@ def test_looking_at_runs_imports_neither_torch_nor_mlflow(tmp_path):
     code = (
         "from pathlib import Path; from lthtui.desk import Desk; import lthtui.plots;"
         f" desk = Desk(Path({str(tmp_path)!r}), Path('specs'));"
-        " assert desk.poll() is not None; desk.check('specs/quickstart.yaml')"
+        " assert desk.poll() is not None; path = 'specs/quickstart.yaml';"
+        " assert desk.specs.look(path, desk.specs.read(path), None).runs"
     )
     assert set(imported(code)) & {"torch", "torchvision", "mlflow"} == set()

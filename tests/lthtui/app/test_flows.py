@@ -12,9 +12,9 @@ from textual.widgets import TabbedContent
 
 from lthtui.screens.confirm import ConfirmScreen
 from lthtui.screens.help import HelpScreen
-from lthtui.screens.launch import LaunchScreen
 from lthtui.screens.main import MainScreen
 from lthtui.screens.run import RunScreen
+from lthtui.screens.specs import SpecsScreen
 from lthtui.widgets.chart import ChartView
 from lthtui.widgets.grid import Grid
 
@@ -155,39 +155,6 @@ async def test_open_a_group(running, root):
         assert "94.1±0.7 (2)" in screen(pilot.app)
 
 
-async def test_start_a_run_from_a_spec(running, root, specs):
-    desk = StubDesk(root)
-    async with running(desk=desk) as pilot:
-        assert "no runs yet: press n to start one" in screen(pilot.app)
-        await pilot.press("n")
-        await pilot.settle(
-            lambda: "9 levels" in screen(pilot.app) or "16 levels" in screen(pilot.app)
-        )
-        assert "200 training, 300 validation, 797 test images" in screen(pilot.app)
-        await pilot.press("enter")
-        await pilot.settle()
-        assert "Queue 3 runs of specs/good.yaml?" in screen(pilot.app)
-        await pilot.press("y")
-        await pilot.settle(lambda: desk.asked)
-        assert desk.asked == [("submit", "specs/good.yaml")]
-        assert isinstance(pilot.app.screen, MainScreen)
-        assert toasts(pilot.app) == ["3 runs queued"]
-
-
-async def test_a_wrong_spec_shows_where_and_cannot_start(running, root, specs):
-    desk = StubDesk(root)
-    async with running(desk=desk) as pilot:
-        await pilot.press("n")
-        await pilot.settle(lambda: len(table(pilot.app)) == 2)
-        await pilot.press("down")
-        await pilot.settle(lambda: "did you mean" in screen(pilot.app))
-        assert "wrong.yaml:2:8" in screen(pilot.app).replace("\n", "")
-        await pilot.press("enter")
-        await pilot.settle()
-        assert isinstance(pilot.app.screen, LaunchScreen)
-        assert desk.asked == []
-
-
 async def test_stop_asks_once_and_names_the_victim(running, root):
     runs = populate(root)
     desk = StubDesk(root)
@@ -254,7 +221,7 @@ async def test_palette_finds_actions(running, root, specs, key):
         await pilot.press(*"New")
         await pilot.settle(lambda: "key n" in screen(pilot.app))
         await pilot.press("enter")
-        await pilot.settle(lambda: isinstance(pilot.app.screen, LaunchScreen))
+        await pilot.settle(lambda: isinstance(pilot.app.screen, SpecsScreen))
 
 
 async def test_quitting_stops_no_run_and_says_so(running, root):

@@ -1,0 +1,79 @@
+"""The spec files of a folder, for the app: read, begin, clone and write them, say what they do.
+
+As the desk's, its methods may take long, are called in threads, and import in there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lthtui import drafts
+
+if TYPE_CHECKING:
+    from lthtui.prospect import Prospect
+    from lthtui.runview import RunView
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class Drawer:
+    """Works on one folder of specs for one root."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self._root, self._folder = root.absolute(), folder
+
+    def paths(self) -> list[str]:
+        """Paths of the spec files that there are."""
+        found = (*self._folder.glob("*.yaml"), *self._folder.glob("*.yml"))
+        return sorted(str(path) for path in found)
+
+    def read(self, path: str) -> str:
+        """The text of a file; as `drafts.read`."""
+        return drafts.read(path)
+
+    def write(self, path: str, text: str, before: str | None) -> str | None:
+        """Save a text; as `drafts.write`."""
+        return drafts.write(path, text, before)
+
+    def suggest(self, stem: str, taken: Sequence[str]) -> str:
+        """A name for another spec that no file has and none of those taken."""
+        return drafts.free(self._folder, stem, list(taken))
+
+    def place(self, name: str) -> str:
+        """Where a spec of this name belongs.
+
+        Raises:
+            UsageError: it is no name.
+        """
+        from engine.errors import UsageError
+
+        stem = name.strip().removesuffix(".yaml")
+        if not _NAME.fullmatch(stem):
+            raise UsageError("a name consists of letters, digits, '.', '_' and '-'")
+        return str(self._folder / f"{stem}.yaml")
+
+    def template(self) -> str:
+        """A commented spec to start from."""
+        from lthtui.template import template
+
+        return template({})
+
+    def clone(self, run_ids: Iterable[str], taken: Sequence[str]) -> tuple[str, str]:
+        """A name for a spec like that of runs, as `suggest`, and its text, as `cloning.clone`."""
+        from engine.rundir import RunDirectory
+        from lthtui import cloning
+
+        runs = [RunDirectory.open(self._root / "runs" / Path(one).name) for one in run_ids]
+        text = cloning.clone(runs)
+        return self.suggest(runs[0].spec().name, taken), text
+
+    def look(
+        self, path: str, text: str, disk: str | None, past: Iterable[RunView] = ()
+    ) -> Prospect:
+        """What a text would do; as `prospect.prospect`."""
+        from lthtui.prospect import prospect
+
+        return prospect(self._root, path, text, disk, past)

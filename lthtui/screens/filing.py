@@ -1,0 +1,218 @@
+"""What is done with spec files on screen: begin, copy, clone, save, and queue what they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.binding import Binding
+
+from lthtui.desk import Wish
+from lthtui.drafts import Draft
+from lthtui.messages import Act, Ask
+from lthtui.screens.base import Watching
+from lthtui.screens.confirm import ConfirmScreen
+from lthtui.screens.enqueue import EnqueueScreen
+from lthtui.screens.naming import NameScreen
+from lthtui.text import clean_line
+
+if TYPE_CHECKING:
+    from lthtui.prospect import Prospect
+
+
+class FilingScreen(Watching):
+    """Keeps drafts of specs; a screen built on it shows them.
+
+    Attributes:
+        paths: of all files and drafts.
+        path: of the draft in view.
+        prospect: what its text would do; None while nobody knows.
+        wanted: the path that is to come into view once it is listed.
+    """
+
+    BINDINGS = [
+        Binding("f5", "queue", "Queue", id="specs.queue"),
+        Binding("f2,s", "save", "Save", id="specs.save"),
+        Binding("n", "begin", "New", id="specs.new"),
+        Binding("c", "copy", "Copy spec", id="specs.copy"),
+    ]
+
+    def __init__(self, drafts: dict[str, Draft]) -> None:
+        super().__init__()
+        self.drafts = drafts
+        self.paths: list[str] = []
+        self.path: str | None = None
+        self.prospect: Prospect | None = None
+        self.wanted: str | None = None
+        self._queueing = False
+
+    @property
+    def draft(self) -> Draft | None:
+        """The draft in view."""
+        return self.drafts.get(self.path or "")
+
+    def show_draft(self, draft: Draft) -> None:
+        """Bring a draft into view."""
+
+    def refill(self) -> None:
+        """Show which drafts there are to save."""
+
+    def check(self) -> None:
+        """Find out what the draft in view would do, and `go_on`."""
+
+    def action_reload(self) -> None:
+        """List the files again."""
+
+    # ---- new ones
+
+    def action_begin(self) -> None:
+        """Begin a spec from a template."""
+
+        def named(name: str | None) -> None:
+            if name:
+                self.post_message(
+                    Ask(
+                        self,
+                        "new",
+                        lambda desk: (desk.specs.place(name), desk.specs.template()),
+                        self._start,
+                    )  # fmt: skip
+                )
+
+        detail = "It begins with every setting and its default, as `lthtui new` writes it."
+        self.app.push_screen(NameScreen("Name of the new spec", detail, ""), named)
+
+    def action_copy(self) -> None:
+        """Begin a spec with what is in the editor."""
+        draft, taken = self.draft, list(self.drafts)
+        if draft is None:
+            return
+        stem, text = draft.path.rpartition("/")[2].removesuffix(".yaml"), draft.text
+        self.post_message(
+            Ask(
+                self,
+                "copy",
+                lambda desk: (desk.specs.suggest(stem, taken), text),
+                partial(self._ask_name, f"Copy {stem} to"),
+            )  # fmt: skip
+        )
+
+    def clone(self, run_ids: Iterable[str]) -> None:
+        """Begin a spec like that of runs that differ in nothing but their seeds."""
+        ids, taken = [*run_ids], list(self.drafts)
+        self.post_message(
+            Ask(
+                self,
+                "clone",
+                lambda desk: desk.specs.clone(ids, taken),
+                partial(self._ask_name, f"Clone {clean_line(ids[0])} as"),
+            )  # fmt: skip
+        )
+
+    def _ask_name(self, question: str, suggested: tuple[str, str]) -> None:
+        """Ask what a text is to be called."""
+        name, text = suggested
+
+        def named(name: str | None) -> None:
+            if name:
+                self.post_message(
+                    Ask(self, "new", lambda desk: (desk.specs.place(name), text), self._start)
+                )
+
+        detail = "Nothing is written before it is saved."
+        self.app.push_screen(NameScreen(question, detail, name), named)
+
+    def _start(self, begun: tuple[str, str]) -> None:
+        """Show a new spec, which is saved when somebody says so."""
+        path, text = begun
+        if path in self.paths:
+            said = f"{clean_line(path)} exists already"
+            self.notify(said, severity="error", markup=False)
+            return
+        self.drafts[path] = Draft(path, None, text)
+        self.wanted = path
+        self.action_reload()
+
+    # ---- saving
+
+    def action_save(self) -> None:
+        """Write the draft in view to its file."""
+        if (draft := self.draft) is not None and draft.modified:
+            self._save(draft)
+
+    def _save(self, draft: Draft) -> None:
+        path, text, disk = draft.path, draft.text, draft.disk
+        self.post_message(
+            Ask(
+                self,
+                "save",
+                lambda desk: desk.specs.write(path, text, disk),
+                partial(self._saved, path, text),
+            )  # fmt: skip
+        )
+
+    def _saved(self, path: str, text: str, other: str | None) -> None:
+        """Say that a text is on disk, or that something else is."""
+        if other is not None:
+            self._queueing = False
+            self._conflict(path, other)
+            return
+        self.drafts[path].disk = text
+        self.refill()
+        self.notify(f"{clean_line(path)} saved", markup=False)
+        self.check()
+
+    def _conflict(self, path: str, other: str) -> None:
+        """Offer what is in a file now."""
+        question = f"{clean_line(path)} changed on disk; it was left as it is"
+        detail = (
+            "Reload shows what is there now; what was typed here is lost. To keep both, say no,"
+            " press c and save the copy."
+        )
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.show_draft(Draft(path, other, other))
+                self.refill()
+
+        self.app.push_screen(ConfirmScreen(question, detail, "Reload"), answered)
+
+    # ---- queueing
+
+    def action_queue(self) -> None:
+        """Save the draft, check it, and ask whether its runs are to be queued."""
+        draft = self.draft
+        if draft is None:
+            return
+        self._queueing = True
+        if draft.modified:
+            self._save(draft)
+        else:
+            self.check()
+
+    def go_on(self) -> None:
+        """Ask whether to queue, now that it is known what that would do."""
+        draft, found = self.draft, self.prospect
+        if not self._queueing or draft is None or draft.modified or found is None:
+            return
+        self._queueing = False
+        if not found.runs:
+            why = found.problems[0].message if found.problems else "`lthtui search` runs it"
+            said = f"{clean_line(draft.path)} cannot be queued: {clean_line(why)}"
+            self.notify(said, severity="error", markup=False)
+            return
+        runs = f"{found.runs:,} run{'' if found.runs == 1 else 's'}"
+        detail = "\n".join(
+            [*found.brief[1:], "What is finished or under way already is not started twice."]
+        )
+        active = [run for run in self.board.runs.values() if run.active and run.directory]
+        after = [(f"{run.name} s{run.seed}", run.run_id) for run in active]
+        question = f"Queue {runs} of {clean_line(draft.path)}?"
+        self.app.push_screen(
+            EnqueueScreen(question, detail, after), partial(self._send, draft.path)
+        )
+
+    def _send(self, path: str, wish: Wish | None) -> None:
+        if wish is not None:
+            self.post_message(Act(lambda desk: desk.submit(path, wish)))

@@ -1,0 +1,288 @@
+"""Specs: their files, an editor beside a form, what they would do, and one question to queue it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Footer, Static, TextArea
+
+from lthtui.board import Board
+from lthtui.drafts import Draft
+from lthtui.messages import Ask, CopyWanted, Highlighted, Opened
+from lthtui.screens.filing import FilingScreen
+from lthtui.table import Cell, Column, Row
+from lthtui.text import clean_line
+from lthtui.widgets.editor import SpecEditor
+from lthtui.widgets.form import FormView
+from lthtui.widgets.grid import Grid
+from lthtui.widgets.tones import tone
+from lthtui.widgets.topbar import TopBar
+
+if TYPE_CHECKING:
+    from lthtui.form import Knob
+    from lthtui.prospect import Prospect
+
+PANES = ("specs", "editor", "form", "plan")
+PAUSE = 0.3  # seconds without a key before what was typed is checked
+
+
+class SpecsScreen(FilingScreen):
+    """Files, editor, form and plan; narrow terminals show one of them.
+
+    Args:
+        drafts: what is edited, by path; it outlives the screen, and whoever quits looks at it.
+    """
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (180, "-huge")]
+    BINDINGS = [
+        Binding("f3", "problem", "Next problem", id="specs.problem"),
+        Binding("y", "command", "Copy command", id="specs.command"),
+        Binding("r", "reload", "Read again", show=False, id="specs.reload"),
+        Binding("tab,right_square_bracket", "pane(1)", "Next pane", id="specs.next"),
+        Binding(
+            "shift+tab,left_square_bracket",
+            "pane(-1)",
+            "Pane before",
+            show=False,
+            id="specs.before",
+        ),  # fmt: skip
+        Binding("escape", "files", "Files", show=False, id="specs.files"),
+    ]
+
+    def __init__(self, root: str, clock: Callable[[], float], drafts: dict[str, Draft]) -> None:
+        super().__init__(drafts)
+        self._root, self._clock = root, clock
+        self._counts: dict[str, Cell] = {}
+        self._soon: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """Header, four panes, keys."""
+        yield TopBar(self._root, self._clock, "specs")
+        with Horizontal(id="desk"):
+            yield Grid((Column("spec", rank=0), Column("runs", rank=1, right=True)), "", id="specs")
+            yield SpecEditor(id="editor")
+            with Vertical(id="aside"):
+                yield FormView(self._put, id="form")
+                with VerticalScroll(id="plan"):
+                    yield Static(id="lines")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Ask for the files."""
+        for name, title in {"specs": "specs", "form": "form", "plan": "plan"}.items():
+            self.query_one(f"#{name}").border_title = title
+        self._show_pane("specs")
+
+    def on_screen_resume(self) -> None:
+        """Files may have changed meanwhile."""
+        self.action_reload()
+
+    def show_board(self, board: Board) -> None:
+        """Past runs tell what new ones cost."""
+        super().show_board(board)
+        if self.is_mounted:
+            self.query_one(TopBar).show(board.counts)
+
+    # ---- files
+
+    def action_reload(self) -> None:
+        """Read the folder, and the file in view unless it is being changed."""
+        self.post_message(Ask(self, "paths", lambda desk: desk.specs.paths(), self._list))
+
+    def _list(self, paths: list[str]) -> None:
+        grid = self.query_one(Grid)
+        grid.empty = "no spec here: press n to begin one"
+        unsaved = [one for one, draft in self.drafts.items() if draft.modified]
+        self.paths = sorted({*paths, *unsaved})
+        self.refill()
+        if self.wanted is not None:
+            grid.select(self.wanted)
+            self.wanted = None
+        elif grid.cursor is not None:
+            self._turn_to(grid.cursor)
+
+    def _row(self, path: str) -> Row:
+        draft = self.drafts.get(path)
+        star = "*" if draft and draft.modified else ""
+        name = clean_line(path.rpartition("/")[2].removesuffix(".yaml"))
+        return Row(path, (Cell(f"{name}{star}"), self._counts.get(path, Cell("", "dim"))))
+
+    def refill(self) -> None:
+        """Show which drafts there are to save."""
+        self.query_one("#specs", Grid).show([self._row(path) for path in self.paths])
+
+    def on_highlighted(self, message: Highlighted) -> None:
+        """Show another file, as it was left."""
+        if message.key is not None:
+            self._turn_to(message.key)
+
+    def _turn_to(self, path: str) -> None:
+        """Show a file, as it was left if there is something to save in it."""
+        draft = self.drafts.get(path)
+        if draft is None or not draft.modified:
+            self.post_message(
+                Ask(self, "text", lambda desk: (path, desk.specs.read(path)), self._take)
+            )
+        elif path != self.path:
+            self.show_draft(draft)
+
+    def _take(self, read: tuple[str, str]) -> None:
+        """Show what is in a file, unless it was changed here since it was asked for."""
+        path, text = read
+        draft = self.drafts.get(path)
+        if path != self.query_one("#specs", Grid).cursor or (draft and draft.modified):
+            return
+        if draft is None or draft.disk != text or path != self.path:
+            self.show_draft(Draft(path, text, text))
+        else:
+            self.check()
+
+    def show_draft(self, draft: Draft) -> None:
+        """Put a draft into the editor."""
+        editor = self.query_one(SpecEditor)
+        self.path, self.prospect = draft.path, None
+        self.drafts[draft.path] = draft
+        editor.mark(())
+        with editor.prevent(TextArea.Changed):
+            editor.load_text(draft.text)
+        self._title()
+        self.check()
+
+    def on_opened(self, message: Opened) -> None:
+        """Edit the file."""
+        self._show_pane("editor")
+
+    # ---- what is typed
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """Note what is typed, and check it when the typing rests."""
+        draft = self.draft
+        if draft is None:
+            return
+        draft.text = event.text_area.text
+        self._title()
+        self.refill()
+        if self._soon is not None:
+            self._soon.stop()
+        self._soon = self.set_timer(PAUSE, self.check)
+
+    def check(self) -> None:
+        """Ask what the text would do."""
+        draft, past = self.draft, [*self.board.runs.values()]
+        if draft is not None:
+            path, text, disk = draft.path, draft.text, draft.disk
+            self.post_message(
+                Ask(
+                    self,
+                    "look",
+                    lambda desk: desk.specs.look(path, text, disk, past),
+                    partial(self._looked, path),
+                )  # fmt: skip
+            )
+
+    def _looked(self, path: str, prospect: Prospect) -> None:
+        """Show what the text would do, unless it is another by now."""
+        wrong = f"✗ {len(prospect.problems)}"
+        self._counts[path] = (
+            Cell(wrong, "failed") if prospect.problems else Cell(f"{prospect.runs:,}")
+        )
+        self.refill()
+        draft = self.drafts.get(path)
+        if path != self.path or draft is None or draft.text != prospect.text:
+            return
+        self.prospect = prospect
+        self.query_one(SpecEditor).mark(prospect.problems)
+        self.query_one(FormView).show(prospect.knobs)
+        self.query_one("#lines", Static).update(self._plan(prospect))
+        self._title()
+        self.go_on()
+
+    def _plan(self, prospect: Prospect) -> Text:
+        """Problems, or the plan and the command that does the same."""
+        shown = Text()
+        for one in prospect.problems:
+            place = f"{one.mark.line}:{one.mark.column} " if one.mark else ""
+            shown.append(f"✗ {place}", tone(self, "failed", bold=True))
+            shown.append(f"{clean_line(one.message, 1000)}\n")
+        for line in prospect.lines:
+            shown.append(f"{line.text}\n", tone(self, line.tone))
+        if prospect.command:
+            saved = "  (once it is saved)" if prospect.saved else ""
+            shown.append("\n$ ", tone(self, "dim"))
+            shown.append(f"{prospect.command}{saved}", tone(self, "name"))
+        return shown
+
+    def _title(self) -> None:
+        draft, found = self.draft, self.prospect
+        editor = self.query_one(SpecEditor)
+        star = "" if draft is None or not draft.modified else " (modified)"
+        editor.border_title = Content(f"{clean_line(self.path or '')}{star}")
+        wrong = found.problems if found else ()
+        said = f"✗ {len(wrong)}: {clean_line(wrong[0].message)}" if wrong else ""
+        editor.border_subtitle = Content(said)
+        self.refresh_bindings()
+
+    def _put(self, knob: Knob, typed: str) -> None:
+        """Change a field of the text by the form."""
+        from engine.errors import LthError
+        from lthtui import form
+
+        editor = self.query_one(SpecEditor)
+        try:
+            editor.take(form.put(editor.text, knob, typed))
+        except LthError as error:
+            self.notify(str(error), severity="error", markup=False)
+
+    def action_problem(self) -> None:
+        """Go to the next problem behind the cursor, or to the first."""
+        editor, found = self.query_one(SpecEditor), self.prospect
+        marks = sorted(one.mark for one in found.problems if one.mark) if found else []
+        if marks:
+            row, column = editor.cursor_location
+            here = (row + 1, column + 1)
+            chosen = next((one for one in marks if (one.line, one.column) > here), marks[0])
+            self._show_pane("editor")
+            editor.go_to(chosen.line, chosen.column)
+
+    def action_command(self) -> None:
+        """Copy the command line that does what queueing the text would do."""
+        if self.prospect and self.prospect.command:
+            self.post_message(CopyWanted(self.prospect.command))
+
+    # ---- panes
+
+    def action_pane(self, by: int) -> None:
+        """Go to the next pane; in a narrow terminal it takes the place of this one."""
+        at = next(index for index, name in enumerate(PANES) if self._pane(name).has_class("-shown"))
+        self._show_pane(PANES[(at + by) % len(PANES)])
+
+    def action_files(self) -> None:
+        """Go back to the files."""
+        self._show_pane("specs")
+
+    def on_descendant_focus(self) -> None:
+        """What was clicked is the pane in use, too."""
+        shown = next((one for one in PANES if self._pane(one).has_focus_within), None)
+        if shown is not None:
+            self._mark_shown(shown)
+
+    def _show_pane(self, name: str) -> None:
+        self._mark_shown(name)
+        self._pane(name).focus()
+
+    def _mark_shown(self, name: str) -> None:
+        for one in PANES:
+            self._pane(one).set_class(one == name, "-shown")
+        self.query_one("#aside").set_class(name in ("form", "plan"), "-shown")
+
+    def _pane(self, name: str) -> Widget:
+        return self.query_one(f"#{name}")

@@ -1,0 +1,331 @@
+"""What a user sees and does in the place of specs."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+
+import pytest
+from rundirs import FakeRun, populate
+
+from lthtui import yamlfile
+from lthtui.desk import Wish
+from lthtui.screens import specs as module
+from lthtui.screens.confirm import ConfirmScreen
+from lthtui.screens.enqueue import EnqueueScreen
+from lthtui.screens.main import MainScreen
+from lthtui.screens.naming import NameScreen
+from lthtui.screens.specs import SpecsScreen
+from lthtui.widgets.editor import SpecEditor
+from lthtui.widgets.form import FormView
+from lthtui.widgets.grid import Grid
+
+from .conftest import SPEC, StubDesk, screen
+
+
+@pytest.fixture
+def opened(running, specs, monkeypatch):
+    """Opens the app in the place of specs, at the first of them."""
+    monkeypatch.setattr(module, "PAUSE", 0.02)
+
+    @asynccontextmanager
+    async def open_specs(size=(160, 48), desk=None):
+        async with running(size=size, desk=desk) as pilot:
+            await pilot.press("n")
+            await pilot.settle(lambda: checked(pilot))
+            yield pilot
+
+    return open_specs
+
+
+def checked(pilot):
+    """Whether all that was typed has been looked at."""
+    shown = next(one for one in pilot.app.screen_stack if isinstance(one, SpecsScreen))
+    found = shown.prospect
+    return found is not None and found.text == shown.query_one(SpecEditor).text
+
+
+def text(pilot):
+    return pilot.app.screen.query_one(SpecEditor).text
+
+
+def toasts(pilot):
+    return [one.message for one in pilot.app._notifications]
+
+
+def fields(pilot):
+    """Rows of the form by field."""
+    return {row.key: row for row in pilot.app.screen.query_one("#knobs", Grid).rows}
+
+
+def add(pilot, more=""):
+    """Type at the end of the text."""
+    editor = pilot.app.screen.query_one(SpecEditor)
+    editor.focus()
+    editor.move_cursor(editor.document.end)
+    editor.insert(more)
+
+
+async def to_field(pilot, key):
+    """Put the cursor of the form on a field."""
+    form = pilot.app.screen.query_one(FormView)
+    form.focus()
+    form.query_one(Grid).select(key)
+    await pilot.settle()
+
+
+async def test_an_error_is_fixed_and_the_runs_are_queued(opened, specs, root):
+    desk = StubDesk(root)
+    async with opened(desk=desk) as pilot:
+        await pilot.press("down")
+        await pilot.settle(lambda: "did you mean" in screen(pilot.app))
+        assert "◀ unknown model 'resnet2O'; did you mean resnet" in screen(pilot.app)
+        assert "✗ 2:8 unknown model" in screen(pilot.app) and "✗ 1" in screen(pilot.app)
+        await pilot.press("f5")
+        await pilot.settle(lambda: toasts(pilot))
+        assert "cannot be queued: unknown model" in toasts(pilot)[0] and desk.asked == []
+        await pilot.press("f3")
+        await pilot.settle()
+        editor = pilot.app.focused
+        assert isinstance(editor, SpecEditor) and editor.cursor_location == (1, 7)
+        await pilot.press("end", "backspace", "0")
+        await pilot.settle(lambda: checked(pilot))
+        assert "◀" not in screen(pilot.app) and "specs/wrong.yaml (modified)" in screen(pilot.app)
+        assert "200 training, 300 validation, 797 test" in screen(pilot.app)
+        await pilot.press("f5")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, EnqueueScreen))
+        assert (specs / "wrong.yaml").read_text() == SPEC
+        assert "Queue 3 runs of specs/wrong.yaml?" in screen(pilot.app)
+        await pilot.press("y")
+        await pilot.settle(lambda: desk.asked)
+        assert desk.asked == [("submit", "specs/wrong.yaml", Wish())]
+        assert "3 runs queued" in toasts(pilot)
+
+
+async def test_queueing_asks_when_and_takes_no_for_an_answer(opened, root):
+    runs = populate(root)
+    desk = StubDesk(root)
+    async with opened(desk=desk) as pilot:
+        await pilot.press("f5")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, EnqueueScreen))
+        await pilot.press("enter")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, SpecsScreen))
+        assert desk.asked == []
+        await pilot.press("f5")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, EnqueueScreen))
+        dialog = pilot.app.screen
+        dialog.query_one("#priority").value = "3"
+        dialog.query_one("#hold").value = True
+        dialog.query_one("#after").value = runs["imp-s2"].run_id
+        await pilot.press("y")
+        await pilot.settle(lambda: desk.asked)
+        assert desk.asked[0][2] == Wish(3, True, (runs["imp-s2"].run_id,))
+
+
+async def test_another_sparsifier_is_chosen_by_the_form(opened):
+    async with opened() as pilot:
+        await to_field(pilot, "sparsifier")
+        assert "rewind" in screen(pilot.app)
+        await pilot.press("enter")
+        await pilot.settle()
+        assert "rigl" in screen(pilot.app)
+        options = pilot.app.focused
+        options.highlighted = [str(one.prompt) for one in options.options].index("rigl")
+        await pilot.press("enter")
+        await pilot.settle(lambda: checked(pilot) and "sparsifier.alpha" in fields(pilot))
+        assert text(pilot) == SPEC + "sparsifier: rigl\n"
+        assert "sparsifier.rewind" not in fields(pilot)
+        assert "rigl on digits with resnet20" in screen(pilot.app)
+        await to_field(pilot, "sparsifier.density")
+        await pilot.press("enter", *"0.1, 0.05", "enter")
+        await pilot.settle(lambda: checked(pilot) and "6 runs" in screen(pilot.app))
+        found = yamlfile.parse(text(pilot), "x").data
+        assert found["vary"] == {"sparsifier.density": [0.1, 0.05]}
+        assert "6 runs: 2 variants × 3 seeds" in screen(pilot.app)
+        await pilot.press("backspace")
+        await pilot.settle(lambda: checked(pilot) and "6 runs" not in screen(pilot.app))
+        assert text(pilot) == SPEC + "sparsifier: rigl\n"
+
+
+async def test_what_is_typed_fills_the_form_and_can_be_undone(opened):
+    async with opened() as pilot:
+        await to_field(pilot, "model.width")
+        await pilot.press("enter", "4", "enter")
+        await pilot.settle(lambda: checked(pilot))
+        assert "model: {name: resnet20, width: 4}" in text(pilot)
+        editor = pilot.app.screen.query_one(SpecEditor)
+        editor.undo()
+        await pilot.settle(lambda: checked(pilot))
+        assert text(pilot) == SPEC
+        add(pilot, "select")
+        await pilot.press(*":", "enter", *"level: last")
+        await pilot.settle(lambda: checked(pilot))
+        assert text(pilot) == SPEC + "select:\n  level: last"
+        await to_field(pilot, "select.level")
+        assert "select.level: the best sparse level" in screen(pilot.app)
+        assert [cell.text for cell in fields(pilot)["select.level"].cells] == ["level", "last"]
+        assert fields(pilot)["select.level"].cells[1].tone == "name"
+
+
+async def test_a_field_that_the_text_cannot_take_is_said(opened):
+    async with opened() as pilot:
+        await to_field(pilot, "train.epochs")
+        await pilot.press("enter", "[", "enter")
+        await pilot.settle(lambda: toasts(pilot))
+        assert "a bracket is never closed" in toasts(pilot)[0] and text(pilot) == SPEC
+
+
+async def test_a_run_is_cloned_and_what_changed_is_shown(running, root, specs):
+    run = FakeRun(root, "old", 3, train={"epochs": 4}).start().train(6).end()
+    async with running() as pilot:
+        await pilot.press("C")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, NameScreen))
+        assert f"Clone {run.run_id} as" in screen(pilot.app)
+        await pilot.press("enter")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, SpecsScreen) and checked(pilot))
+        assert f"as {run.run_id}" in screen(pilot.app) and "seeds:" in text(pilot)
+        assert "1 finished already" in screen(pilot.app)
+        await to_field(pilot, "train.epochs")
+        await pilot.press("enter", "backspace", "9", "enter")
+        await pilot.settle(lambda: checked(pilot) and "changed from" in screen(pilot.app))
+        assert "train.epochs  4 → 9" in screen(pilot.app)
+        assert not (specs / "old.yaml").exists()
+        await pilot.press("f2")
+        await pilot.settle(lambda: (specs / "old.yaml").exists())
+        assert (specs / "old.yaml").read_text() == text(pilot)
+
+
+async def test_what_changed_on_disk_is_not_written_over(opened, specs):
+    async with opened() as pilot:
+        add(pilot, "keep: [all]")
+        await pilot.settle(lambda: checked(pilot))
+        (specs / "good.yaml").write_text(SPEC + "# theirs\n")
+        await pilot.press("f2")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        assert "specs/good.yaml changed on disk" in screen(pilot.app)
+        await pilot.press("n")
+        await pilot.settle()
+        assert text(pilot) == SPEC + "keep: [all]"
+        assert (specs / "good.yaml").read_text() == SPEC + "# theirs\n"
+        await pilot.press("f2")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await pilot.settle(lambda: checked(pilot))
+        assert text(pilot) == SPEC + "# theirs\n"
+        assert "modified" not in screen(pilot.app)
+
+
+async def test_a_file_that_others_change_is_shown_anew_unless_something_was_typed(opened, specs):
+    async with opened() as pilot:
+        (specs / "good.yaml").write_text(SPEC + "keep: [all]\n")
+        await pilot.press("r")
+        await pilot.settle(lambda: "keep: [all]" in text(pilot))
+        add(pilot)
+        await pilot.press("#", "escape")
+        (specs / "good.yaml").write_text(SPEC)
+        await pilot.press("r")
+        await pilot.settle()
+        assert text(pilot) == SPEC + "keep: [all]\n#"
+
+
+async def test_what_was_typed_survives_other_files_and_places_and_is_asked_about(opened, specs):
+    async with opened() as pilot:
+        add(pilot, "keep: [all]")
+        await pilot.press("escape")
+        await pilot.settle()
+        assert "good*" in screen(pilot.app)
+        await pilot.press("down")
+        await pilot.settle(lambda: "resnet2O" in text(pilot))
+        await pilot.press("1")
+        await pilot.settle()
+        assert isinstance(pilot.app.screen, MainScreen)
+        await pilot.press("n", "up")
+        await pilot.settle(lambda: "keep: [all]" in text(pilot))
+        await pilot.press("q")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        assert "Quit without saving specs/good.yaml?" in screen(pilot.app)
+        await pilot.press("n")
+        await pilot.settle()
+        assert pilot.app.return_code is None
+        await pilot.press("s")
+        await pilot.settle(lambda: "good*" not in screen(pilot.app))
+        await pilot.press("q")
+        await pilot.pause()
+        assert pilot.app.return_code == 0
+    assert (specs / "good.yaml").read_text() == SPEC + "keep: [all]"
+
+
+async def test_a_spec_is_begun_from_a_template_or_a_copy(opened, specs):
+    async with opened() as pilot:
+        await pilot.press("n", *"fresh", "enter")
+        await pilot.settle(lambda: "# name:" in text(pilot) and checked(pilot))
+        assert "fresh*" in screen(pilot.app) and not (specs / "fresh.yaml").exists()
+        await pilot.press("s")
+        await pilot.settle(lambda: (specs / "fresh.yaml").exists())
+        await pilot.press("c")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, NameScreen))
+        await pilot.press("enter")
+        await pilot.settle(lambda: "fresh-2*" in screen(pilot.app))
+        await pilot.press("n", *"../x", "enter")
+        await pilot.settle(lambda: toasts(pilot))
+        assert "a name consists of" in toasts(pilot)[-1]
+
+
+async def test_a_new_spec_takes_no_name_that_is_taken(opened, specs):
+    async with opened() as pilot:
+        await pilot.press("n", *"good", "enter")
+        await pilot.settle(lambda: toasts(pilot))
+        assert toasts(pilot) == ["specs/good.yaml exists already"] and text(pilot) == SPEC
+        await pilot.press("n", *"new", "enter")
+        await pilot.settle(lambda: "new*" in screen(pilot.app))
+        (specs / "new.yaml").write_text("theirs: 1")
+        await pilot.press("s")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        assert (specs / "new.yaml").read_text() == "theirs: 1"
+
+
+async def test_the_command_is_copied(opened):
+    async with opened() as pilot:
+        await to_field(pilot, "train.epochs")
+        await pilot.press("enter", "9", "enter")
+        await pilot.settle(lambda: checked(pilot))
+        await pilot.press("y")
+        await pilot.settle(lambda: toasts(pilot))
+        assert pilot.app.clipboard == "lthtui run specs/good.yaml train.epochs=9"
+
+
+async def test_a_narrow_terminal_shows_one_pane_at_a_time(opened):
+    async with opened() as pilot:
+        await pilot.resize_terminal(80, 24)
+        panes = [
+            pilot.app.screen.query_one(f"#{name}") for name in ("specs", "editor", "form", "plan")
+        ]
+        for shown in (0, 1, 2, 3, 0):
+            await pilot.settle()
+            assert [pane.is_on_screen for pane in panes] == [at == shown for at in range(4)]
+            assert panes[shown].has_focus_within
+            await pilot.press("tab")
+        await pilot.resize_terminal(200, 60)
+        await pilot.settle()
+        assert all(pane.is_on_screen for pane in panes)
+
+
+async def test_no_text_breaks_the_screen(opened, specs):
+    odd = [
+        "",
+        "a",
+        "\t",
+        "model: 3",
+        "- x",
+        "a: &b 1",
+        "'",
+        "\x1b[31m: 2",
+        "é: [1, {b: ]",
+        "vary: 3",
+    ]
+    async with opened() as pilot:
+        editor = pilot.app.screen.query_one(SpecEditor)
+        for one in odd:
+            editor.text = one
+            await pilot.settle(lambda: checked(pilot))
+        assert not [one for one in pilot.app._notifications if one.severity == "error"]
+        assert "\x1b" not in screen(pilot.app)
