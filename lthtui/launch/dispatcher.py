@@ -114,8 +114,9 @@ class Dispatcher:
         self._obstacles, self._unfit, jobs = {}, set(), list[Entry]()
         for entry in in_order(self._waiting.read()):
             directory, worker = self._directory(entry.run_id), self.workers.get(entry.run_id)
-            if worker and worker.ended():
-                continue  # queued again before its end was seen to, which comes next
+            if worker and worker.ended():  # queued again before its end was seen to, which is next
+                spoken_for |= {devices.CPU, *(gpu.name for gpu in devices.gpus())}
+                continue
             if worker or self._deleted(directory):
                 directory.queue_file.unlink(missing_ok=True)
                 continue
