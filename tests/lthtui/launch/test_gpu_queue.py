@@ -6,7 +6,7 @@ import pytest
 from nvml import GIB, Card, install
 
 from engine.rundir import Status, status
-from lthtui.launch import lease
+from lthtui.launch import lease, queue
 from lthtui.launch.dispatcher import Dispatcher
 
 FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
@@ -95,3 +95,20 @@ def test_a_gpu_that_falls_off_the_bus_gets_no_more_runs(stage, dispatcher, card)
     card.error = None
     dispatcher.dispatch()
     assert status(second) == Status.RUNNING
+
+
+def test_nobody_overtakes_a_run_that_was_queued_again_before_its_end_was_seen_to(
+    stage, dispatcher, card
+):
+    failing = [{"emit": {"kind": "run_ended", "status": "failed"}}]
+    stage.play(s0=failing, s1=[{"wait": "go"}, FINISH])
+    (first,) = stage.submit(0)
+    dispatcher.dispatch()
+    stage.wait(dispatcher.workers[first.run_id].ended)
+    queue.resume([first])
+    (second,) = stage.submit(1)
+    dispatcher.dispatch()
+    assert (status(first), status(second)) == (Status.QUEUED, Status.QUEUED)
+    dispatcher.collect()
+    dispatcher.dispatch()
+    assert first.launch().attempt == 2 and status(second) == Status.QUEUED
