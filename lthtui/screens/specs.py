@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Footer, Static, TextArea
+from textual.widgets import Static, TextArea
 
 from lthtui.board import Board
 from lthtui.drafts import Draft
@@ -24,6 +24,7 @@ from lthtui.text import clean_line
 from lthtui.widgets.editor import SpecEditor
 from lthtui.widgets.form import FormView
 from lthtui.widgets.grid import Grid
+from lthtui.widgets.keybar import KeyBar
 from lthtui.widgets.tones import tone
 from lthtui.widgets.topbar import TopBar
 
@@ -74,12 +75,11 @@ class SpecsScreen(FilingScreen):
                 yield FormView(self._put, id="form")
                 with VerticalScroll(id="plan"):
                     yield Static(id="lines")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Ask for the files."""
-        for name, title in {"specs": "specs", "form": "form", "plan": "plan"}.items():
-            self.query_one(f"#{name}").border_title = title
+        self.query_one("#specs").border_title = "specs"
         self._show_pane("specs")
 
     def on_screen_resume(self) -> None:
@@ -225,7 +225,10 @@ class SpecsScreen(FilingScreen):
         draft, found = self.draft, self.prospect
         editor = self.query_one(SpecEditor)
         star = "" if draft is None or not draft.modified else " (modified)"
-        editor.border_title = Content(f"{clean_line(self.path or '')}{star}")
+        name = clean_line(self.path or "")
+        editor.border_title = Content(f"{name}{star}")
+        for pane in ("form", "plan"):
+            self._pane(pane).border_title = Content(f"{pane}  {name}")
         wrong = found.problems if found else ()
         said = f"✗ {len(wrong)}: {clean_line(wrong[0].message)}" if wrong else ""
         editor.border_subtitle = Content(said)
