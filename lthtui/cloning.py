@@ -37,11 +37,15 @@ def clone(runs: Sequence[RunDirectory]) -> str:
     first = replaced(specs[0], lambda at, source: type(source).parse(str(source)))
     data = first.model_dump(mode="json", exclude_defaults=True, exclude=_OWN)
     data["data"].pop("examples_sha256", None)
-    data["data"]["root"] = _near(first.data.root)
+    if (near := _near(first.data.root)) != type(first.data).model_fields["root"].default:
+        data["data"]["root"] = near
+    else:
+        data["data"].pop("root", None)
     whole = {"version": 1, "experiment": first.experiment_name, **data}
     whole["tags"] = {**first.tags, TAG: runs[0].run_id}
-    whole["seeds"] = sorted({spec.seed for spec in specs})
-    return f"# Cloned from {clean_line(runs[0].run_id)}.\n{yamlfile.dump(whole)}"
+    seeds = yamlfile.dump_inline(sorted({spec.seed for spec in specs}))
+    head = f"# Cloned from {clean_line(runs[0].run_id)}."
+    return f"{head}\n{yamlfile.dump(whole)}seeds: {seeds}\n"
 
 
 def origin(root: Path, data: Mapping[str, Any]) -> tuple[str, RunSpec] | None:
