@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -12,6 +12,7 @@ from lthtui import heat
 from lthtui.board import percent
 from lthtui.heat import Line, Span
 from lthtui.text import clean_line
+from lthtui.verdict import PICKED
 
 NAME = 28  # cells of a layer's name at most
 FLOOR = 1e-3  # the density that is drawn like none
@@ -25,18 +26,23 @@ class DensityMap:
 
     Attributes:
         totals: weights of each layer.
+        picked: levels that a run picked.
         densities: by layer and level.
         trouble: why there is less than there should be, in one line.
     """
 
     totals: Mapping[str, int] = field(default_factory=dict)
     levels: tuple[int, ...] = ()
+    picked: frozenset[int] = frozenset()
     densities: Mapping[tuple[str, int], float] = field(default_factory=dict)
     trouble: str = ""
 
 
 def gather(
-    runs: Sequence[Mapping[int, Kept]], totals: Mapping[str, int], trouble: str = ""
+    runs: Sequence[Mapping[int, Kept]],
+    totals: Mapping[str, int],
+    picked: Iterable[int] = (),
+    trouble: str = "",
 ) -> DensityMap:
     """The map of runs of one network, from the weights that their layers keep at each level."""
     levels = sorted({level for run in runs for level in run})
@@ -47,7 +53,7 @@ def gather(
             shares = [kept[name] / total for kept in known if total and name in kept]
             if shares:
                 found[name, level] = fmean(shares)
-    return DensityMap(totals, tuple(levels), found, trouble)
+    return DensityMap(totals, tuple(levels), frozenset(picked), found, trouble)
 
 
 def lines(found: DensityMap, width: int) -> list[Line]:
@@ -56,15 +62,12 @@ def lines(found: DensityMap, width: int) -> list[Line]:
     Where not even one cell a level has room, some levels are left out, never the last.
     """
     if not found.levels:
-        return [(Span(found.trouble or "no level has ended yet", "dim"),)]
+        return heat.wrapped(found.trouble or "no level has ended yet", width)
     names = {name: short(name, NAME) for name in found.totals}
     lead = max(cell_len(name) for name in names.values()) + 2
     cell, levels = _fit(width - lead, found.levels)
     least = max(min(found.densities.values(), default=1.0), FLOOR)
-    head = "".join(f"L{level}".rjust(cell)[:cell] if cell > 2 else "" for level in levels)
-    if cell <= 2:
-        head = f"L{levels[0]} to L{levels[-1]}"[: width - lead]
-    drawn: list[Line] = [(Span(" " * lead + head, "dim"),)]
+    drawn: list[Line] = [(Span(" " * lead), *_head(found, levels, cell, width - lead))]
     for name, called in names.items():
         cells = [_cell(found.densities.get((name, level)), cell, least) for level in levels]
         lead_span = Span(called + " " * (lead - cell_len(called)))
@@ -72,7 +75,7 @@ def lines(found: DensityMap, width: int) -> list[Line]:
     drawn.append(())
     drawn.append(_legend(least))
     if found.trouble:
-        drawn.append((Span(found.trouble, "failed"),))
+        drawn += heat.wrapped(found.trouble, width, "failed")
     return drawn
 
 
@@ -80,6 +83,17 @@ def short(name: str, most: int) -> str:
     """A layer's name without what all have, cut in its middle to `most` characters."""
     found = clean_line(name.removesuffix(".weight"))
     return found if len(found) <= most else f"{found[: most // 2 - 1]}…{found[-most // 2 :]}"
+
+
+def _head(found: DensityMap, levels: Sequence[int], cell: int, room: int) -> Line:
+    """The numbers of levels, picked ones marked; of blocks, the first and the last."""
+    if cell < FIGURE:
+        return (Span(f"L{levels[0]} to L{levels[-1]}"[:room], "dim"),)
+    names = ((level, PICKED if level in found.picked else "") for level in levels)
+    return tuple(
+        Span(f"{mark}L{level}".rjust(cell - 1) + " ", "winning" if mark else "dim")
+        for level, mark in names
+    )
 
 
 def _fit(room: int, levels: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:

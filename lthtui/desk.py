@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from lthtui.launch.later import Later
     from lthtui.launch.queue import Submitted
     from lthtui.lookout import Lookout
+    from lthtui.preview import Preview
+    from lthtui.runview import RunView
+    from lthtui.table import Row
     from lthtui.ticketdesk import TicketDesk
 
 ROUSE = 10.0  # seconds between looks at whether somebody starts what waits
@@ -115,6 +118,20 @@ class Desk:
         from lthtui.ticketdesk import TicketDesk
 
         return TicketDesk(self.root)
+
+    def files(self, runs: Sequence[RunView], opened: Collection[str]) -> list[Row]:
+        """The files of runs as rows of a tree; those of `opened` folders, too."""
+        from lthtui import filetree
+
+        return filetree.rows(filetree.places(self.root, runs), opened)
+
+    def preview(self, runs: Sequence[RunView], key: str) -> tuple[str, Preview]:
+        """The key of a row of that tree, and what there is to see of its file."""
+        from lthtui import filetree, preview
+
+        found = filetree.place(filetree.places(self.root, runs), key)
+        folder = found is None or found[1].endswith("/") or not found[1]
+        return key, preview.Preview("") if folder or not found else preview.look(*found)
 
     def control(self, run_id: str, level: int, kinds: Sequence[str]) -> str:
         """Queue controls of a ticket; say what became of them."""

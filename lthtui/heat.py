@@ -24,6 +24,7 @@ ANCHORS = (
     "#fde725",
 )
 BLOCKS = "▁▂▃▄▅▆▇█"
+LABEL = 10  # cells of the label of a fact
 BARS = " ▏▎▍▌▋▊▉█"
 DARK, BRIGHT = "#101014", "#f4f4f8"
 
@@ -47,7 +48,20 @@ Line = tuple[Span, ...]
 
 def wrapped(text: str, width: int, tone: str = "dim") -> list[Line]:
     """A text, cleaned before, as lines of at most this width."""
-    return [(Span(line, tone),) for line in textwrap.wrap(text, max(width, 10)) or [""]]
+    return [
+        (Span(line, tone),)
+        for line in textwrap.wrap(text, max(width, 10), break_on_hyphens=False) or [""]
+    ]
+
+
+def fact(label: str, text: str, width: int) -> list[Line]:
+    """A label and what stands behind it, cleaned before, on as many lines as it needs."""
+    parts = textwrap.wrap(text, max(width - LABEL, 10), break_on_hyphens=False) or [""]
+    heads = [label, *[""] * (len(parts) - 1)]
+    return [
+        (Span(f"{head:<{LABEL}}", "dim"), Span(part))
+        for head, part in zip(heads, parts, strict=True)
+    ]
 
 
 def colour(share: float) -> str:

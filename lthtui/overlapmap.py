@@ -12,14 +12,20 @@ from lthtui.overlap import Overlap, figure
 from lthtui.text import clean_line
 
 CELL = 6  # cells of an overlap
-NAME = 24  # cells of a ticket's name, or a layer's
+LEAD = 12  # cells of a ticket's number and its density
+NAME = 14  # cells of a ticket's name at least
+LAYER = 24  # cells of a layer's name at most
 WIDEST = 30  # cells of a bar
 
 
-def matrix(found: Overlap, at: tuple[int, int]) -> list[Line]:
-    """A line for each ticket; the overlap that the cursor is `at` stands in brackets."""
+def matrix(found: Overlap, at: tuple[int, int], width: int) -> list[Line]:
+    """A line for each ticket; the overlap that the cursor is `at` stands in brackets.
+
+    Names are cut, never figures: the lines may be wider than `width`.
+    """
     names = [clean_line(name) for name in found.names]
-    names = [name if cell_len(name) <= NAME else f"…{name[1 - NAME :]}" for name in names]
+    most = max(width - LEAD - CELL * len(names), NAME)
+    names = [name if cell_len(name) <= most else f"…{name[1 - most :]}" for name in names]
     lead = max(map(cell_len, names), default=0)
     numbers = "".join(f"{number:>{CELL - 1}} " for number in range(1, len(names) + 1))
     drawn: list[Line] = [(Span(" " * (lead + 5) + "  kept " + numbers, "dim"),)]
@@ -41,13 +47,17 @@ def pair(found: Overlap, one: int, other: int, width: int) -> list[Line]:
     """What two tickets share: in all, and in each layer beside what is to be expected by chance."""
     names = [clean_line(found.names[at]) for at in (one, other)]
     drawn: list[Line] = [
-        (Span(names[0], bold=True), Span("  and  ", "dim"), Span(names[1], bold=True)),
-        _said("overlap", f"{figure(found.iou(one, other))}  weights in both, over those in either"),
-        _said("by chance", _chance(found, one, other)),
-        _said("in both", f"{found.both(one, other):,} weights{_inside(found, one, other)}"),
-        (),
+        (Span(names[0], bold=True),),
+        (Span("and ", "dim"), Span(names[1], bold=True)),
     ]
-    layers = {layer: short(layer, NAME) for layer in found.totals}
+    for label, text in {
+        "overlap": f"{figure(found.iou(one, other))} of those in either are in both",
+        "by chance": _chance(found, one, other),
+        "in both": f"{found.both(one, other):,} weights{_inside(found, one, other)}",
+    }.items():
+        drawn += heat.fact(label, text, width)
+    drawn.append(())
+    layers = {layer: short(layer, LAYER) for layer in found.totals}
     lead = max((cell_len(name) for name in layers.values()), default=0) + 1
     room = min(max(width - lead - 14, 4), WIDEST)
     drawn.append((Span(" " * lead + f"{'IoU':>5} {'chance':>7} ", "dim"),))
@@ -75,7 +85,3 @@ def _chance(found: Overlap, one: int, other: int) -> str:
 def _inside(found: Overlap, one: int, other: int) -> str:
     inside = found.within(one, other)
     return "" if inside is None or one == other else f", {percent(inside)} of the sparser one's"
-
-
-def _said(label: str, text: str) -> Line:
-    return (Span(f"{label:<10}", "dim"), Span(text))

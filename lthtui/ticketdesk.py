@@ -53,7 +53,6 @@ class TicketDesk:
             kept=kept,
             totals=_totals(mask) if mask else {},
             card=_card(folder) if folder else {},
-            file=_file(ticket, folder),
             before=before,
             trouble=trouble,
         )
@@ -110,6 +109,7 @@ class TicketDesk:
     def densities(self, runs: Sequence[RunView]) -> DensityMap:
         """The densities of all layers at all levels of runs that differ in their seed."""
         found: list[dict[int, Kept]] = []
+        picked = [run.winner for run in runs if run.winner]  # level 0 is no ticket
         totals: dict[str, int] = {}
         trouble = "" if any(run.levels for run in runs) else "no level has started yet"
         for run in runs:
@@ -124,14 +124,14 @@ class TicketDesk:
                 except (LthError, OSError) as error:
                     trouble = clean_line(str(error), 500)
             found.append(levels)
-        return densitymap.gather(found, totals, trouble)
+        return densitymap.gather(found, totals, picked, trouble)
 
     def _weights(self, ticket: Ticket) -> Path:
         """The file with a ticket's weights, in the folder of its run."""
         folder = self._folder(ticket.run, ticket.level.index) if ticket.run.directory else None
         if folder is None:
             raise UsageError(f"the folder of {ticket.run.run_id} is not on this machine")
-        if not _file(ticket, folder):
+        if not ticket.level.ticket or not (folder / TICKET).is_file():
             raise UsageError(
                 f"the weights of {ticket.label} were not kept; keep: [all] in a spec keeps all"
             )
@@ -191,9 +191,3 @@ def _card(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return card if isinstance(card, dict) else {}
-
-
-def _file(ticket: Ticket, folder: Path | None) -> str:
-    """The path of the file with its weights; empty where they were not kept."""
-    path = folder / TICKET if folder else None
-    return str(path) if path and path.is_file() and ticket.level.ticket else ""

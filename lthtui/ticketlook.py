@@ -18,9 +18,9 @@ from lthtui.planning import size
 from lthtui.text import clean_line
 from lthtui.ticketindex import Ticket
 
-LABEL = 10  # cells of what stands before a value
 NAME = 24  # cells of a layer's name
 WIDEST = 40  # cells of a bar
+Fact = tuple[str, str]  # a label and what stands behind it
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,6 @@ class Look:
     Attributes:
         kept: weights that live, by layer; `totals` all of them.
         card: as it lies beside the ticket; not cleaned.
-        file: the path of its weights; empty where they were not kept.
         before: the level before, and what the two masks share; None where that is not known.
         trouble: what cannot be read of it, in one line.
     """
@@ -39,14 +38,17 @@ class Look:
     kept: Kept = field(default_factory=dict)
     totals: Mapping[str, int] = field(default_factory=dict)
     card: Mapping[str, Any] = field(default_factory=dict)
-    file: str = ""
     before: tuple[int, Overlap] | None = None
     trouble: str = ""
 
 
 def lines(look: Look, width: int) -> list[Line]:
     """What there is to say, for a view of this width."""
-    return [*_head(look), *_card(look), (), *_layers(look, width)]
+    head, rest = (
+        [line for label, text in facts if text for line in heat.fact(label, text, width)]
+        for facts in (_head(look), _card(look))
+    )
+    return [_title(look), *head, (), *_layers(look, width), (), *rest]
 
 
 def worth(ticket: Ticket) -> str:
@@ -56,29 +58,34 @@ def worth(ticket: Ticket) -> str:
     return "not the level that its run picked"
 
 
-def _head(look: Look) -> list[Line]:
-    ticket, level = look.ticket, look.ticket.level
+def _title(look: Look) -> Line:
+    ticket = look.ticket
     sign = verdict.MARK if ticket.winning else verdict.PICKED if ticket.picked else ""
     tone = "winning" if ticket.winning else ""
     title = f"{sign} {ticket.label}".strip()
+    return (Span(title, tone, bold=True), Span(f"  {worth(ticket)}", "dim"))
+
+
+def _head(look: Look) -> list[Fact]:
+    ticket, level = look.ticket, look.ticket.level
     scores = f"val {accuracy(level.val)}  test {accuracy(level.test)}"
     gained = ticket.of(Field.parse("gain"))
     if gained is not None:
         scores += f"  {100 * float(gained):+.1f} over dense".replace("-", "−")
     return [
-        (Span(title, tone, bold=True), Span(f"  {worth(ticket)}", "dim")),
-        _said("kept", f"{percent(level.density)}, {level.kept:,} of {level.total:,} weights"),
-        _said("accuracy", scores),
-        _said("weights", _weights(look)),
-        *([_said("before", _before(*look.before))] if look.before else []),
+        ("kept", f"{percent(level.density)}, {level.kept:,} of {level.total:,} weights"),
+        ("accuracy", scores),
+        ("weights", _weights(look)),
+        ("before", _before(*look.before) if look.before else ""),
     ]
 
 
 def _weights(look: Look) -> str:
     where, _ = ticketindex.weights(look.ticket)
     known = look.ticket.level.bytes
-    whole = f"{where}, {size(known)}" if known and where == "kept" else where
-    return f"{whole}  {clean_line(look.file, 400)}".strip()
+    if where != "kept" or known is None:
+        return where
+    return f"{where}, {size(known)} in {clean_line(look.ticket.level.ticket or '', 400)}"
 
 
 def _before(level: int, found: Overlap) -> str:
@@ -89,8 +96,8 @@ def _before(level: int, found: Overlap) -> str:
     return f"IoU {overlap.figure(found.iou(0, 1))} with level {level}, {chance} by chance{share}"
 
 
-def _card(look: Look) -> list[Line]:
-    """What only the card knows."""
+def _card(look: Look) -> list[Fact]:
+    """What only the card knows, and the run's id."""
     card = look.card
     spec = card.get("spec") if isinstance(card.get("spec"), dict) else {}
     environment = card.get("environment")
@@ -98,6 +105,7 @@ def _card(look: Look) -> list[Line]:
     made = " ".join(f"{key} {about[key]}" for key in ("device", "torch") if about.get(key))
     classes = card.get("classes")
     facts = {
+        "run": look.ticket.run.run_id,
         "sha256": str(card.get("sha256", ""))[:16],
         "digest": str(card.get("digest", ""))[:16],
         "prunable": (spec or {}).get("prunable") or _within(spec, "sparsifier", "prunable"),
@@ -105,7 +113,7 @@ def _card(look: Look) -> list[Line]:
         "classes": f"{len(classes):,}" if isinstance(classes, list) else None,
         "made on": made,
     }
-    return [_said(key, clean_line(str(value), 80)) for key, value in facts.items() if value]
+    return [(key, clean_line(str(value))) for key, value in facts.items() if value]
 
 
 def _within(spec: Any, part: str, key: str) -> Any:
@@ -116,7 +124,7 @@ def _within(spec: Any, part: str, key: str) -> Any:
 def _layers(look: Look, width: int) -> list[Line]:
     """A bar for each layer, on a logarithmic scale."""
     if not look.totals:
-        return [(Span(look.trouble or "its mask is not known", "dim"),)]
+        return heat.wrapped(look.trouble or "its mask is not known", width)
     shares = {
         name: look.kept[name] / total if total else 0.0 for name, total in look.totals.items()
     }
@@ -136,9 +144,5 @@ def _layers(look: Look, width: int) -> list[Line]:
         figures = f" {percent(share):>6} {look.totals[name]:>11,}"
         drawn.append((Span(names[name].ljust(lead)), bar, Span(figures, tone)))
     if look.trouble:
-        drawn.append((Span(look.trouble, "failed"),))
+        drawn += heat.wrapped(look.trouble, width, "failed")
     return drawn
-
-
-def _said(label: str, text: str) -> Line:
-    return (Span(f"{label:<{LABEL}}", "dim"), Span(text))

@@ -14,12 +14,14 @@ from lthtui.messages import Ask, LogGrew
 from lthtui.runview import RunView
 from lthtui.screens.base import RunsScreen
 from lthtui.widgets.chart import ChartView
+from lthtui.widgets.files import Files
 from lthtui.widgets.grid import Grid
 from lthtui.widgets.keybar import KeyBar
+from lthtui.widgets.layers import Layers
 from lthtui.widgets.log import LogView
 
 STATUS = Field.parse("status")
-TABS = ("curve", "training", "levels", "log", "spec")
+TABS = ("curve", "training", "levels", "layers", "files", "log", "spec")
 
 
 class RunScreen(RunsScreen):
@@ -47,6 +49,10 @@ class RunScreen(RunsScreen):
                 yield ChartView(id="training")
             with TabPane("levels", id="tab-levels"):
                 yield Grid(levels.COLUMNS, "no level has started yet", id="levels")
+            with TabPane("layers", id="tab-layers"):
+                yield Layers(id="layers")
+            with TabPane("files", id="tab-files"):
+                yield Files(id="files")
             with TabPane("log", id="tab-log"):
                 yield LogView(id="log")
             with TabPane("spec", id="tab-spec"):
@@ -94,7 +100,9 @@ class RunScreen(RunsScreen):
     def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
         """Give the focus to what the tab shows, unless another was chosen since: focus chooses."""
         if event.pane.id == event.tabbed_content.active:
-            self.query_one(f"#{event.pane.id.removeprefix('tab-')}").focus()
+            shown = self.query_one(f"#{event.pane.id.removeprefix('tab-')}")
+            (shown.query_one(Grid) if isinstance(shown, Files) else shown).focus()
+            self._look_closer()
 
     def _show_spec(self, text: str) -> None:
         self.query_one("#spec", LogView).show(Chunk(tuple(text.splitlines()), fresh=True))
@@ -112,6 +120,15 @@ class RunScreen(RunsScreen):
             plots.training_curve(runs, colour, self._quantity)
         )
         self.query_one("#levels", Grid).show(levels.rows(runs))
+        self._look_closer()
+
+    def _look_closer(self) -> None:
+        """Have masks and files looked at while their tab is in view."""
+        shown = self.query_one(TabbedContent).active.removeprefix("tab-")
+        if shown == "layers":
+            self.query_one(Layers).about(self.chosen())
+        elif shown == "files":
+            self.query_one(Files).about(self.chosen())
 
 
 def _facts(runs: tuple[RunView, ...], group: Group) -> str:

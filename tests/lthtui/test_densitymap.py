@@ -28,6 +28,10 @@ def test_wide_maps_have_figures():
     assert rest[-1].startswith("kept, log scale  1% ▁")
 
 
+def test_picked_levels_are_marked():
+    assert texts(gather([one_run()], TOTALS, [1]), 80)[0].split() == ["L0", "◇L1", "L2"]
+
+
 def test_narrow_maps_have_blocks_and_lose_levels_before_the_last():
     found = gather([one_run(4)], TOTALS)
     head, conv1, conv2, *_ = texts(found, 26)
@@ -61,8 +65,11 @@ def test_a_layer_that_is_gone_stands_out():
 
 def test_no_levels_and_what_is_wrong():
     assert texts(gather([], {}), 40) == ["no level has ended yet"]
-    assert texts(gather([], {}, "it is damaged"), 40) == ["it is damaged"]
-    assert texts(gather([one_run()], TOTALS, "level 3 is damaged"), 80)[-1] == "level 3 is damaged"
+    assert texts(gather([], {}, trouble="it is damaged"), 40) == ["it is damaged"]
+    assert (
+        texts(gather([one_run()], TOTALS, trouble="level 3 is damaged"), 80)[-1]
+        == "level 3 is damaged"
+    )
 
 
 def test_names_are_cleaned_and_cut_in_the_middle():

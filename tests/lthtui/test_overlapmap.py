@@ -16,7 +16,7 @@ def texts(lines):
 
 
 def test_the_matrix_says_in_figures_what_its_colours_say():
-    head, one, other, *_, legend = matrix(FOUND, (1, 0))
+    head, one, other, *_, legend = matrix(FOUND, (1, 0), 80)
     assert texts([head])[0].split() == ["kept", "1", "2"]
     # 15 of 35 are in both: 0.43
     assert texts([one])[0].split() == ["1", "one", "18%", "1", ".43"]
@@ -26,21 +26,29 @@ def test_the_matrix_says_in_figures_what_its_colours_say():
     assert len({len(text) for text in texts([head, one, other])}) == 1
 
 
+def test_names_give_way_to_figures():
+    long = Overlap(("x" * 40,) * 6, {"a": 4}, {"a": ((1,) * 6,) * 6})
+    lines = texts(matrix(long, (0, 0), 70))
+    assert max(map(len, lines[:7])) == 70 and lines[1].startswith("  1  …xxx")
+    assert len(texts(matrix(long, (0, 0), 20))[1]) == 12 + 14 + 36
+
+
 def test_the_pair_under_the_cursor_is_told_by_layer():
     lines = texts(pair(FOUND, 1, 0, 80))
-    assert lines[1].startswith("overlap   .43")
+    assert lines[:2] == ["the\\x1b[2J other", "and one"]
+    assert lines[2].startswith("overlap   .43")
     # by chance: 10 * 20 / 100 = 2 in a, 10 in b: 12 of 38; wherever: 20 * 30 / 110 = 5.45 of 44.5
-    assert lines[2].startswith("by chance .32") and "; .12 in whatever layers" in lines[2]
-    assert lines[3] == "in both   15 weights, 75% of the sparser one's"
-    assert lines[6].split()[:3] == ["a", ".20", ".07"] and lines[7].split()[:3] == ["b", "1", "1"]
-    assert max(map(len, lines[5:])) <= 80
+    assert lines[3].startswith("by chance .32") and "; .12 in whatever layers" in lines[3]
+    assert lines[4] == "in both   15 weights, 75% of the sparser one's"
+    assert lines[7].split()[:3] == ["a", ".20", ".07"] and lines[8].split()[:3] == ["b", "1", "1"]
+    assert max(map(len, texts(pair(FOUND, 1, 0, 40)))) <= 40
 
 
 def test_a_ticket_and_itself():
-    assert texts(pair(FOUND, 0, 0, 40))[1].startswith("overlap   1")
+    assert texts(pair(FOUND, 0, 0, 40))[2].startswith("overlap   1")
 
 
 def test_layers_of_which_nothing_lives_have_no_overlap():
     nothing = Overlap(("x", "y"), {"a": 4}, {"a": ((0, 0), (0, 0))})
-    assert texts(matrix(nothing, (0, 0)))[1].split()[-3:] == ["[", "–]", "–"]
-    assert texts(pair(nothing, 0, 1, 60))[6].split()[:3] == ["a", "–", "–"]
+    assert texts(matrix(nothing, (0, 0), 80))[1].split()[-3:] == ["[", "–]", "–"]
+    assert texts(pair(nothing, 0, 1, 60))[-1].split()[:3] == ["a", "–", "–"]

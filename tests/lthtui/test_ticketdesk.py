@@ -43,7 +43,7 @@ def test_a_ticket_is_shown_with_its_layers_and_the_level_before(tmp_path, finish
     text = shown(look)
     assert "◆ one s0:3  winning ticket" in text
     assert "kept      51%, 51,200 of 100,000 weights" in text
-    assert "kept, 1 kB  " in text and "levels/03/ticket.safetensors" in text
+    assert "weights   kept, 1 kB in levels/03/ticket.safetensors" in text
     # each level keeps 0.8 of the one before: 51,200 of 64,000; two random ones: 0.38
     assert "IoU .80 with level 2, " in text and "100% of its weights were there" in text
     assert "sha256    abababababababab" in text and "rewind    2ep" in text
@@ -68,6 +68,8 @@ def test_the_preview_fits_its_view(tmp_path, finished, width):
     look = TicketDesk(tmp_path).look(tickets(tmp_path)["3"])
     bars = [line for line in shown(look, width).splitlines() if "█" in line]
     assert len(bars) == 3 and max(map(len, bars)) <= max(width, 45)
+    facts = shown(look, width).splitlines()[1:]
+    assert max(len(line) for line in facts if line not in bars) <= max(width, 45)
 
 
 def test_a_damaged_mask_is_told_and_everything_else_still_shown(tmp_path, finished):
