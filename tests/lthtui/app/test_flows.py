@@ -317,6 +317,7 @@ async def test_no_sequence_of_keys_breaks_it(running, root, specs, seed):
     populate(root)
     keys = "up down left right enter escape space tab n x R y slash m question_mark colon j k"
     keys += " right_square_bracket left_square_bracket g G pageup pagedown a backspace r ctrl+c"
+    keys += " c c 1 3 B P v E comma full_stop equals_sign h l"
     dice = random.Random(seed)
     async with running(size=(80, 24)) as pilot:
         for _ in range(120):
