@@ -9,6 +9,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
+from textual.widgets.input import Selection
 
 from engine.errors import UsageError
 
@@ -26,13 +27,14 @@ class ExportScreen(ModalScreen[Path]):
         """A line for the name, and what the endings mean."""
         with Vertical(id="dialog"):
             yield Static("Export to", id="question", markup=False)
-            yield Input(self._proposed, id="file", compact=True)
+            yield Input(self._proposed, id="file", compact=True, select_on_focus=False)
             yield Static(HINT, id="detail", markup=False)
 
     def on_mount(self) -> None:
         """Have the name typed over, but for its ending."""
         line = self.query_one(Input)
         line.focus()
+        line.selection = Selection(0, len(Path(self._proposed).stem))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take the name, or say what is wrong with it."""

@@ -177,6 +177,8 @@ async def test_a_comparison_is_exported_and_never_over_a_file_unasked(comparing,
     async with comparing() as pilot:
         await pilot.press("E")
         await pilot.settle(lambda: "Export to" in screen(pilot.app))
+        await pilot.press(*"found")
+        assert pilot.app.screen.query_one("#file").value == "found.md"
         pilot.app.screen.query_one("#file").value = "found.doc"
         await pilot.press("enter")
         await pilot.settle(lambda: "give it one of the endings" in screen(pilot.app))
