@@ -149,7 +149,7 @@ def test_any_field_of_any_spec_is_set_and_nothing_else(file):
         knob for knob in form.knobs(data) if knob.kind != "block" and knob.key != "search.over"
     ]
     rng = random.Random(file.stem)
-    for knob in rng.sample(knobs, 4):
+    for knob in rng.sample(knobs, 2):
         value = rng.choice([7, 0.125, True, "a, b: c %d", ["x", 2]])
         after = set_value(text, knob.path, value)
         before, found = leaves(data), leaves(read(after))

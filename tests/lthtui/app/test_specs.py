@@ -28,7 +28,7 @@ def opened(running, specs, monkeypatch):
     monkeypatch.setattr(module, "PAUSE", 0.02)
 
     @asynccontextmanager
-    async def open_specs(size=(160, 48), desk=None):
+    async def open_specs(size=(120, 40), desk=None):
         async with running(size=size, desk=desk) as pilot:
             await pilot.press("n")
             await pilot.settle(lambda: checked(pilot))
@@ -78,7 +78,7 @@ async def test_an_error_is_fixed_and_the_runs_are_queued(opened, specs, root):
     async with opened(desk=desk) as pilot:
         await pilot.press("down")
         await pilot.settle(lambda: "did you mean" in screen(pilot.app))
-        assert "◀ unknown model 'resnet2O'; did you mean resnet" in screen(pilot.app)
+        assert "◀ unknown model" in screen(pilot.app)
         assert "✗ 2:8 unknown model" in screen(pilot.app) and "✗ 1" in screen(pilot.app)
         await pilot.press("f5")
         await pilot.settle(lambda: toasts(pilot))
