@@ -17,8 +17,8 @@ from staging import FINISH
 from engine.errors import UsageError
 from engine.rundir import Status, status
 from lthtui import lookout
-from lthtui.desk import Desk
-from lthtui.launch import later, lease, queue
+from lthtui.desk import Desk, Wish
+from lthtui.launch import entries, later, lease, queue
 from lthtui.records import RunSummary, TicketRecord, curve
 from lthtui.runview import view
 from lthtui.yamlfile import FileError
@@ -54,6 +54,18 @@ def test_submitted_runs_are_run_once(stage, desk):
     settled(stage, desk, {"finished": 2})
     assert desk.submit(path) == "2 runs already finished"
     assert desk.poll() is None
+
+
+def test_runs_are_queued_with_the_turn_that_is_wished_for(stage, desk, monkeypatch):
+    monkeypatch.setattr(lease, "ensure", lambda root: None)
+    (path,) = desk.specs.paths()
+    desk.submit(path)
+    first, second = sorted(run.run_id for run in stage.runs())
+    Path(path).write_text(SPEC.replace("[0, 1]", "[2]"))
+    assert desk.submit(path, Wish(3, True, (first,))) == "1 run queued"
+    (run,) = [one for one in stage.runs() if one.run_id not in (first, second)]
+    entry = entries.find(run)
+    assert (entry.priority, entry.hold, [*entry.after]) == (3, True, [first])
 
 
 def test_what_the_shapes_of_the_network_rule_out_is_not_queued(stage, desk, monkeypatch):
