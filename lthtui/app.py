@@ -85,6 +85,7 @@ class LthApp(App[int], inherit_bindings=False):
             "runs": self._runs,
             "queue": self._queue,
             "compare": self._compare,
+            "tickets": self._tickets,
             "specs": self._specs,
         }.items():
             self.add_mode(place, make)
@@ -124,6 +125,13 @@ class LthApp(App[int], inherit_bindings=False):
         from lthtui.screens.compare import CompareScreen
 
         screen = CompareScreen(_short(self.desk.root), self.clock)
+        screen.board = self.board
+        return screen
+
+    def _tickets(self) -> Screen[Any]:
+        from lthtui.screens.tickets import TicketsScreen
+
+        screen = TicketsScreen(_short(self.desk.root), self.clock)
         screen.board = self.board
         return screen
 

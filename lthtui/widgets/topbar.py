@@ -13,7 +13,7 @@ from textual.widget import Widget
 from lthtui.board import GLYPHS
 from lthtui.widgets.tones import tone
 
-PLACES = ("runs", "queue", "compare", "specs")  # by the number of their key, from 1
+PLACES = ("runs", "queue", "compare", "tickets", "specs")  # by the number of their key, from 1
 
 
 class TopBar(Widget):

@@ -1,0 +1,69 @@
+"""Asks which controls of a ticket are to be queued."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from lthtui.messages import Opened
+from lthtui.table import Cell, Column, Row
+from lthtui.widgets.grid import Grid
+
+ABOUT = {
+    "same_layer": "the mask's places drawn again within each layer",
+    "random": "drawn again anywhere",
+    "uniform": "drawn again, every layer as dense as all",
+    "erk": "drawn again, layers as dense as Erdős–Rényi kernels",
+    "reinit": "the same mask, other first weights",
+    "shuffle": "the same mask, first weights shuffled within layers",
+    "small_dense": "a narrower dense network of as many parameters",
+    "null": "as many trainings and picks without pruning, of the whole run",
+    "budget": "one dense training as long as the whole run",
+}
+
+
+class KindsScreen(ModalScreen[tuple[str, ...]]):
+    """Returns the kinds that are marked, or else the one under the cursor; None for none."""
+
+    BINDINGS = [
+        Binding("space", "mark", "Mark", id="kinds.mark"),
+        Binding("a", "all", "Mark all", id="kinds.all"),
+        Binding("escape,q", "dismiss(None)", "Cancel", id="kinds.cancel"),
+    ]
+
+    def __init__(self, label: str) -> None:
+        super().__init__()
+        self._label = label
+        self._marked: set[str] = set()
+
+    def compose(self) -> ComposeResult:
+        """A line for each kind."""
+        with Vertical(id="dialog"):
+            yield Static(f"Controls of {self._label}", id="question", markup=False)
+            yield Grid((Column("kind", 0), Column("what is left of the ticket", 1)), id="kinds")
+            yield Static("space marks, a all, enter queues them, esc none", id="detail")
+
+    def on_mount(self) -> None:
+        """Show the kinds."""
+        grid = self.query_one(Grid)
+        grid.show([Row(kind, (Cell(kind), Cell(what, "dim"))) for kind, what in ABOUT.items()])
+        grid.focus()
+
+    def on_opened(self, message: Opened) -> None:
+        """Take what is marked."""
+        self.dismiss(tuple(kind for kind in ABOUT if kind in self._marked) or (message.key,))
+
+    def action_mark(self) -> None:
+        """Mark the kind under the cursor, or take its mark away; go to the next."""
+        grid = self.query_one(Grid)
+        self._marked ^= {grid.cursor or ""}
+        grid.mark(self._marked)
+        grid.action_move(1)
+
+    def action_all(self) -> None:
+        """Mark all kinds; again, none."""
+        self._marked = set() if len(self._marked) == len(ABOUT) else {*ABOUT}
+        self.query_one(Grid).mark(self._marked)

@@ -1,0 +1,69 @@
+"""How much the masks of some tickets overlap, in pairs; and the two under the cursor by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Footer
+
+from lthtui.heat import wrapped
+from lthtui.messages import Ask, Highlighted
+from lthtui.overlapmap import pair
+from lthtui.screens.base import Asking
+from lthtui.widgets.matrix import Matrix
+from lthtui.widgets.sheet import Sheet
+
+if TYPE_CHECKING:
+    from lthtui.overlap import Overlap
+    from lthtui.ticketindex import Ticket
+
+
+class OverlapScreen(Asking):
+    """Compares tickets of one network."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
+    BINDINGS = [Binding("escape,backspace", "app.pop_screen", "Back", id="overlap.back")]
+
+    def __init__(self, tickets: Sequence[Ticket]) -> None:
+        super().__init__()
+        self._tickets = tickets
+        self._overlap: Overlap | None = None
+
+    def compose(self) -> ComposeResult:
+        """The matrix, and what the cursor is on."""
+        with Horizontal(id="body"):
+            with Vertical(id="runs") as box:
+                box.border_title = "overlap of masks"
+                yield Matrix(id="matrix")
+            with Vertical(id="details"):
+                yield Sheet(id="pair", classes="-shown")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Have the masks compared."""
+        tickets = self._tickets
+        self.query_one(Matrix).show(lambda width: wrapped("comparing masks…", width))
+        self.query_one(Matrix).focus()
+        self.query_one("#pair").border_title = "by layer"
+        self.post_message(
+            Ask(self, "overlap", lambda desk: desk.tickets.compared(tickets), self._take)
+        )
+
+    def on_highlighted(self, message: Highlighted) -> None:
+        """Tell of another two."""
+        found = self._overlap
+        if found is not None:
+            row, column = self.query_one(Matrix).at
+            self.query_one("#pair", Sheet).show(lambda width: pair(found, row, column, width))
+
+    def _take(self, found: Overlap | str) -> None:
+        """Show the overlaps, or why there are none."""
+        if isinstance(found, str):
+            self.query_one(Matrix).show(lambda width: wrapped(found, width, "failed"))
+            return
+        self._overlap = found
+        self.query_one(Matrix).compare(found)
