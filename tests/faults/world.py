@@ -122,11 +122,12 @@ class World:
         return [one for one in self.play.actors if one.name.startswith("queue")]
 
     def _sleep(self, this: Dispatcher) -> None:
+        woken = False  # stays true: what was read from the pipe is not there a second time
+
         def called() -> bool:
-            try:
-                woken = bool(os.read(this._wake, 4096))
-            except BlockingIOError:
-                woken = False
+            nonlocal woken
+            with suppress(BlockingIOError):
+                woken = bool(os.read(this._wake, 4096)) or woken
             return woken or any(worker.ended() for worker in this.workers.values())
 
         patience = this._patience()
