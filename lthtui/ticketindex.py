@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Literal
@@ -106,15 +106,15 @@ def chosen(
     tickets: Iterable[Ticket], which: Which = "picked", wanted: Filter | None = None
 ) -> list[Ticket]:
     """Those that are picked, or only winning ones, or all, and that meet a filter."""
-    of_kind = {
+    of_kind: dict[str, Callable[[Ticket], bool]] = {
         "picked": lambda ticket: ticket.picked,
         "winning": lambda ticket: ticket.winning,
         "all": lambda ticket: True,
-    }[which]
+    }
     return [
         ticket
         for ticket in tickets
-        if of_kind(ticket) and (wanted is None or wanted(ticket.as_picked, ticket.group))
+        if of_kind[which](ticket) and (wanted is None or wanted(ticket.as_picked, ticket.group))
     ]
 
 

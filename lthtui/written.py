@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from lthtui.board import duration, operations, percent
 from lthtui.contrast import Entry, Kind, Measure
@@ -13,7 +13,8 @@ PERCENT = ("accuracy", "points", "density")
 LEGEND = ", ".join(f"{stars} p<{below:g}" for below, stars in reversed(LEVELS))
 
 
-class Written(NamedTuple):
+@dataclass(frozen=True)
+class Written:
     """An entry in words; without values `mean` is a dash and the rest is empty.
 
     Attributes:
