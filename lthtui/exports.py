@@ -7,7 +7,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -182,7 +182,7 @@ def _markdown_cells(contrast: Contrast) -> Iterator[list[str]]:
     for name, entries in _entries(contrast):
         cells = []
         for found, best in entries:
-            text = _marked(found._replace(count="", stars="").joined(" ± "))
+            text = _marked(replace(found, count="", stars="").joined(" ± "))
             text = f"**{text}**" if best else text
             more = f" ({found.count})" if found.count else ""
             cells.append(f"{text}{more}{_marked(found.stars)}")
@@ -205,7 +205,7 @@ def _latex_cells(contrast: Contrast) -> Iterator[list[str]]:
     for name, entries in _entries(contrast):
         cells = []
         for found, best in entries:
-            text = _tex(found._replace(count="", stars="").joined(" ± "))
+            text = _tex(replace(found, count="", stars="").joined(" ± "))
             text = rf"\textbf{{{text}}}" if best else text
             stars = f"$^{{{found.stars}}}$" if found.stars else ""
             more = rf" {{\scriptsize({found.count})}}" if found.count else ""

@@ -230,7 +230,7 @@ def _figure(line: Line, entry: Entry, whole: int) -> Cell:
     if not entry.values:
         return NOTHING
     found = written.entry(line.measure, entry)
-    text = (found._replace(count="") if len(entry.values) == whole else found).joined()
+    text = (replace(found, count="") if len(entry.values) == whole else found).joined()
     return Cell(f"{BEST}{text}", "winning") if entry.best else Cell(text)
 
 
