@@ -16,7 +16,7 @@ from engine.rundir import RunDirectory, Status, stalled, status
 from lthtui import identity, notes, people
 from lthtui.identity import Identity
 from lthtui.launch import retrying
-from lthtui.notes import Book
+from lthtui.notes import Notes
 from lthtui.progress import LevelProgress, RunProgress
 from lthtui.text import clean_line
 
@@ -121,11 +121,11 @@ class Watched:
         noted = link.read(self.directory)
         return noted is not None and link.complete(self.directory, noted)
 
-    def describe(self, book: Book | None = None) -> dict[str, Any]:
+    def describe(self, known: Notes | None = None) -> dict[str, Any]:
         """The JSON object that stands for a run everywhere.
 
         Args:
-            book: what people noted of the root's runs, where many are described.
+            known: what people noted of it, where that was read already.
         """
         facts, progress = self.identity, self.progress
         won = progress.winning
@@ -154,7 +154,7 @@ class Watched:
             "levels": [self._level(level) for level in progress.finished_levels],
             "winning": {**won.model_dump(), "ticket": self._path(won.ticket)} if won else None,
             "error": self.error(),
-            **(book.of(self.directory) if book else notes.read(self.directory)).shown,
+            **(known or notes.read(self.directory)).shown,
         }
 
     def _level(self, level: LevelProgress) -> dict[str, Any]:

@@ -82,10 +82,12 @@ class Book:
         except StoreError:  # which whoever shows the store's own runs tells of
             return
 
-    def of(self, run: RunDirectory) -> Notes:
-        """What people noted of a run."""
+    def of(self, run: RunDirectory, asked: Mapping[str, Any] | None = None) -> Notes:
+        """What people noted of a run; `asked` is its spec, where that was read already."""
         tags = self._tags.get(run.run_id)
-        return Notes.of(noted.read(run).over(_asked(run) if tags is None else tags), run.run_id)
+        if tags is None:
+            tags = _tags(_asked(run) if asked is None else asked)
+        return Notes.of(noted.read(run).over(tags), run.run_id)
 
     def close(self) -> None:
         """Let go of the store."""
@@ -226,13 +228,17 @@ def _stored(root: Path, word: str) -> RunSummary | None:
     return meant[0] if len(meant) == 1 else None
 
 
-def _asked(run: RunDirectory) -> dict[str, str]:
-    """The tags that a run's spec gives it, which MLflow will get."""
+def _asked(run: RunDirectory) -> Mapping[str, Any]:
+    """The spec of a run; empty where it can't be read."""
     try:
-        tags = identity.read(run).asked.get("tags", {})
+        return identity.read(run).asked
     except (OSError, ValueError):
         return {}
-    return {str(key): str(value) for key, value in tags.items()}
+
+
+def _tags(asked: Mapping[str, Any]) -> dict[str, str]:
+    """The tags that a spec gives its run, which MLflow will get."""
+    return {str(key): str(value) for key, value in asked.get("tags", {}).items()}
 
 
 def _checked(key: str) -> str:

@@ -148,14 +148,14 @@ def _known(folder: Path, book: Book, archived: bool, curves: bool) -> tuple[list
 
     found, hidden = [], 0
     for directory in runnames.every(folder):
-        notes = book.of(directory)
-        if not archived and notes.archived:
-            hidden += 1
-            continue
         watched = Watched(directory, curves=curves)
-        watched.refresh()
         try:
-            found.append(_Known(watched, watched.describe(book), notes))
+            notes = book.of(directory, watched.identity.asked)
+            if not archived and notes.archived:
+                hidden += 1
+                continue
+            watched.refresh()
+            found.append(_Known(watched, watched.describe(notes), notes))
         except (OSError, ValueError) as error:
             _say(f"{directory.run_id}: its spec can't be read: {error}")
     return found, hidden
