@@ -283,5 +283,7 @@ _BUILT_IN: dict[str, tuple[Kind, _Getter]] = {
     "device": ("text", lambda run, _: run.device or None),
     "note": ("text", lambda run, _: run.note or None),
     "error": ("text", lambda run, _: run.error or None),
+    "archived": ("text", lambda run, _: "yes" if run.archived else "no"),
 }
+ARCHIVED = Field.parse("archived")
 BUILT_IN: Sequence[str] = tuple(_BUILT_IN)

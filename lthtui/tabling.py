@@ -11,7 +11,7 @@ from typing import TypeVar
 from lthtui import columns
 from lthtui.board import Board, Group
 from lthtui.columns import Heading
-from lthtui.fields import Field, Value, number
+from lthtui.fields import ARCHIVED, Field, Value, number
 from lthtui.filtering import Filter
 from lthtui.runview import RunView
 from lthtui.table import Cell, Column, Row
@@ -86,17 +86,19 @@ class Tabler:
         )
 
     def _found(self, board: Board, text: str) -> _Found:
-        """Groups with those of their runs that meet the filter."""
+        """Groups with their runs that meet the filter; archived ones only if it asks for them."""
         read, at = self._read
         if text != read or time.monotonic() - at > STALE:
             self._filter, self._read = Filter.parse(text), (text, time.monotonic())
-        if self._filter.node is None:
-            return [(group, group.runs) for group in board.groups]
-        wanted = self._filter
-        each = (
-            (group, [run for run in group.runs if wanted(run, group)]) for group in board.groups
-        )
-        return [(group, runs) for group, runs in each if runs]
+        wanted, aside = self._filter, ARCHIVED in self._filter.fields
+        found: _Found = []
+        for group in board.groups:
+            runs = group.runs if aside else [run for run in group.runs if not run.archived]
+            if wanted.node is not None:
+                runs = [run for run in runs if wanted(run, group)]
+            if runs:
+                found.append((group, runs))
+        return found
 
     def _sorted(self, found: _Found, order: Sequence[Order]) -> _Found:
         for one in reversed(order):  # sorting is stable: the first key comes last

@@ -77,11 +77,11 @@ def list_runs(
 
     A field is one of name, id, status, seed, experiment, sparsifier, dataset, model, level,
     density, val, test, gain, best_level, size (of its ticket, in bytes), eta, created, duration,
-    user, device, note and error, a setting such as train.optimizer.lr, tags.KEY, or a metric such
-    as level/val_accuracy, of which best(..), min(..) and max(..) are more than its newest value. A
-    filter compares fields by = != < <= > >= with numbers, 60%, 1h30m, 2026-11-20 or -24h, by :
-    with text and *, by ~ and !~ with regular expressions; terms stand side by side or between and,
-    or, not and brackets.
+    user, device, note, error and archived, a setting such as train.optimizer.lr, tags.KEY, or a
+    metric such as level/val_accuracy, of which best(..), min(..) and max(..) are more than its
+    newest value. A filter compares fields by = != < <= > >= with numbers, 60%, 1h30m, 2026-11-20 or
+    -24h, by : with text and *, by ~ and !~ with regular expressions; terms stand side by side or
+    between and, or, not and brackets.
     """
     from lthtui import identity, listing, runtable
     from lthtui.labels import by_experiment
@@ -92,7 +92,8 @@ def list_runs(
     queue.rouse(folder)
     with closing(Book(folder)) as book:
         book.refresh()
-        known, hidden = _known(folder, book, archived, listing.needs_curves(wanted, sort, columns))
+        aside = archived or "archived" in wanted
+        known, hidden = _known(folder, book, aside, listing.needs_curves(wanted, sort, columns))
     besides = [(run, one) for run in known for one in identity.others(run.watched.directory)]
     named = [run.watched.identity for run in known]
     labels = by_experiment([*named, *(one for _, one in besides)])

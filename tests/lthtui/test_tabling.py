@@ -255,3 +255,14 @@ def test_values_that_nobody_has_are_a_dash():
     ).rows
     shown = dict(zip(fields.BUILT_IN, (cell.text for cell in row.cells), strict=True))
     assert shown["eta"] == shown["created"] == shown["val"] == shown["note"] == NOTHING.text
+
+
+def test_what_is_archived_is_shown_where_a_filter_asks_for_it():
+    aside = [replace(one, archived=True) for one in seeds("aside", created=9.0)]
+    half = seeds("half")
+    half[1] = replace(half[1], archived=True)
+    every = [*aside, *half]
+    assert [row[0] for row in texts(every, columns="name")] == ["half  n=3", "s0", "s2"]
+    whole = texts(every, columns="name,val", filter="archived=yes")
+    assert [row[0] for row in whole] == ["aside  n=3", "s0", "s1", "s2", "half  n=3", "s1"]
+    assert whole[0][1] == whole[4][1]  # a group's figures are those of all its runs
