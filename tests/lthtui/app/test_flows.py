@@ -26,6 +26,11 @@ def table(app):
     return [" ".join(cell.text for cell in row.cells) for row in app.screen.query_one(Grid).rows]
 
 
+def tab(app):
+    """The tab in view."""
+    return app.screen.query_one(TabbedContent).active.removeprefix("tab-")
+
+
 def toasts(app):
     return [notification.message for notification in app._notifications]
 
@@ -138,6 +143,10 @@ async def test_open_a_run_and_go_through_its_tabs(running, root):
         await pilot.press("right_square_bracket")
         await pilot.settle(lambda: re.search(r"2 ◇ +64% +64,000/100,000", screen(pilot.app)))
         await pilot.press("right_square_bracket")
+        await pilot.settle(lambda: tab(pilot.app) == "layers")
+        await pilot.press("right_square_bracket")
+        await pilot.settle(lambda: "events.jsonl" in screen(pilot.app))
+        await pilot.press("right_square_bracket")
         await pilot.settle(lambda: "epoch 3: 100%" in screen(pilot.app))
         await pilot.press("right_square_bracket")
         await pilot.settle(lambda: "name: resnet20" in screen(pilot.app))
@@ -149,8 +158,7 @@ async def test_open_a_run_and_go_through_its_tabs(running, root):
 async def test_open_a_group(running, root):
     populate(root)
     async with running(size=(120, 40)) as pilot:
-        await pilot.press("end", "h", "enter", "left_square_bracket", "left_square_bracket")
-        await pilot.press("left_square_bracket")
+        await pilot.press("end", "h", "enter", "right_square_bracket", "right_square_bracket")
         await pilot.settle(lambda: "3 ◆ ×2" in screen(pilot.app))
         assert "94.1±0.7 (2)" in screen(pilot.app)
 
