@@ -145,7 +145,7 @@ async def test_an_empty_queue_says_how_to_fill_it(opened):
     async with opened(size=(80, 24)) as pilot:
         assert "nothing runs or waits: press n to start something" in screen(pilot.app)
         await pilot.press("n")
-        await pilot.settle(lambda: "specs in specs" in screen(pilot.app))
+        await pilot.settle(lambda: "no spec here: press n to begin one" in screen(pilot.app))
 
 
 async def test_places_are_gone_to_by_the_mouse(running, root):
