@@ -94,7 +94,7 @@ def test_a_run_has_the_same_values_from_its_folder_and_from_the_store(tmp_path):
     metrics = [name for name in known if "/" in name]
     assert len(metrics) > 10
     reduced = [f"{reducer}({name})" for name in metrics for reducer in ("best", "min", "max")]
-    # when and where, as each tells it; of a level that has not ended, and of files, only the journal
+    # when and where, as each tells it; of levels under way and of files only the journal tells
     local = {"created", "user", "device", "duration", "eta", "level", "size"}
     for name in {*known, *reduced} - local:
         field = Field.parse(name)
