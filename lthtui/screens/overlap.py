@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Footer
 
 from lthtui.heat import wrapped
 from lthtui.messages import Ask, Highlighted
 from lthtui.overlapmap import pair
 from lthtui.screens.base import Asking
+from lthtui.widgets.keybar import KeyBar
 from lthtui.widgets.matrix import Matrix
 from lthtui.widgets.sheet import Sheet
 
@@ -41,7 +41,7 @@ class OverlapScreen(Asking):
                 yield Matrix(id="matrix")
             with Vertical(id="details"):
                 yield Sheet(id="pair", classes="-shown")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Have the masks compared."""

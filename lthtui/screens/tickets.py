@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from lthtui import fields, ticketindex
 from lthtui.board import Board
@@ -27,6 +27,7 @@ from lthtui.text import clean_line
 from lthtui.ticketindex import ORDERS, WHICH, Index, Ticket
 from lthtui.ticketlook import Look, lines
 from lthtui.widgets.grid import Grid
+from lthtui.widgets.keybar import KeyBar
 from lthtui.widgets.sheet import Sheet
 from lthtui.widgets.topbar import TopBar
 
@@ -72,7 +73,7 @@ class TicketsScreen(RunsScreen):
                 yield Input(placeholder="density<5% method:imp", id="filter", compact=True)
             with Vertical(id="details"):
                 yield Sheet(id="look", classes="-shown")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Start with the table in focus."""
