@@ -6,7 +6,6 @@ renamed; readers skip kinds and fields that they don't know and an unterminated 
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
 
 
 class Event(BaseModel):
@@ -213,10 +213,10 @@ KINDS: dict[str, type[Event]] = {
 def parse(line: bytes) -> Event | None:
     """Read one journal line; None for a kind from the future or a line that is no event."""
     try:
-        raw: Any = json.loads(line)
+        raw: Any = from_json(line)
         kind = KINDS.get(raw["kind"])
         return kind.model_validate(raw) if kind else None
-    except (ValueError, KeyError, TypeError, RecursionError, ValidationError):
+    except (ValueError, KeyError, TypeError, ValidationError):
         return None
 
 

@@ -19,6 +19,7 @@ from engine.events import (
     Evaluated,
     Event,
     LevelEnded,
+    LevelStarted,
     RunEnded,
     RunStarted,
     Succession,
@@ -30,7 +31,7 @@ from engine.filesystems import locked
 from engine.filing import Cabinet
 from engine.mlrun import MlflowRun, Row
 from engine.mlstore import ensure_store
-from engine.rundir import RunDirectory, Status, write_json
+from engine.rundir import RunDirectory, Status, ended_as, write_json
 from engine.spec import RunSpec
 from engine.storefile import STORE
 
@@ -63,7 +64,7 @@ class Mirror:
         known = self._noted.mlflow_run_id if self._noted else ""
         self.run = MlflowRun(directory, spec, self.uri, _ms(started), known)
         self._cabinet = Cabinet(directory.path)
-        self._status: tuple[str, int] | None = None
+        self._status: tuple[Status, int] | None = None
         self._offset = 0 if whole else self._remembered()
         before = self._noted.settled if self._noted else None
         self._attempt = before.attempt if before and self._offset else 0
@@ -91,9 +92,13 @@ class Mirror:
             self._offset, self._succession = offset, succession
 
     def settle(
-        self, status: str = "", end: float = 0.0, error: str | None = None, attempt: int = 0
+        self,
+        status: Status | None = None,
+        end: float = 0.0,
+        error: str | None = None,
+        attempt: int = 0,
     ) -> None:
-        """Set MLflow's status: the one given, or else what the journal's last word was.
+        """Set the status: the one given, or else what the journal's last word was.
 
         Args:
             end: when the run ended, in seconds since 1970.
@@ -102,11 +107,17 @@ class Mirror:
         """
         if error:
             self.run.set_tags({schema.ERROR: error})
-        if status:
-            self.run.set_status(status, _ms(end))
+        if status is not None:
+            self._tell(status, _ms(end))
         elif self._status is not None:
-            self.run.set_status(*self._status)
+            self._tell(*self._status)
         self._attempt = max(self._attempt, attempt)
+
+    def _tell(self, status: Status, end: int) -> None:
+        """Set MLflow's status, and ours where that says less; `end` as in `MlflowRun`."""
+        self.run.set_status(schema.MLFLOW_STATUS[status], end)
+        more = status in (Status.PAUSED, Status.LOST)
+        self.run.set_tags({schema.STATUS: status.value if more else ""})
 
     def file(self) -> None:
         """File what `catch_up` found to file, and remember how far the mirror got; then, notes.
@@ -158,6 +169,9 @@ class Mirror:
 
     def _send(self, events: list[Event]) -> None:
         rows: list[Row] = []
+        levels = [event.level for event in events if isinstance(event, LevelStarted)]
+        if levels:
+            self.run.set_tags({schema.LEVEL: str(levels[-1])})
         for event in events:
             if isinstance(event, LevelEnded):
                 self.run.log_level(event.level or 0, _facts(event), _rows(event))
@@ -181,7 +195,7 @@ class Mirror:
             self._finished(event)
 
     def _started(self, event: RunStarted) -> None:
-        self._status = ("RUNNING", 0)
+        self._status = (Status.RUNNING, 0)
         self.run.set_params(schema.params_of(self._spec))
         self.run.set_data(event.subset, event.images)
         self.run.set_tags(
@@ -201,7 +215,7 @@ class Mirror:
 
     def _finished(self, event: RunEnded) -> None:
         """A worker left. Tickets are filed only now: until then `keep` may drop them again."""
-        self._status = (schema.MLFLOW_STATUS[Status(event.status)], _ms(event.time))
+        self._status = (ended_as(event.status, self._directory), _ms(event.time))
         if event.error:
             self.run.set_tags({schema.ERROR: event.error})
         if event.winning:

@@ -223,6 +223,7 @@ class MlflowRun:
     def _own_tags(self) -> dict[str, str]:
         directory = self._directory
         tags = schema.tags_of(self._spec, directory.run_id, str(directory.path))
+        tags[schema.CREATED] = repr(directory.spec_file.stat().st_mtime)
         return {_key(name): _text(value) for name, value in tags.items()}
 
     def _known_records(self) -> dict[int, Record]:

@@ -25,11 +25,13 @@ class Change(BaseModel):
     Attributes:
         value: None where it was removed.
         order: nanoseconds since 1970, but always more than any earlier change of the run has.
+        user: who made it; empty where nothing says so.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     value: str | None
     order: int
+    user: str = ""
 
 
 class Noted(BaseModel):
@@ -45,8 +47,7 @@ class Noted(BaseModel):
 
     def news(self, tags: Mapping[str, str]) -> dict[str, str | None]:
         """What a run with these tags in MLflow was not told of yet; None for what is to go."""
-        told = tags.get(schema.NOTED, "")
-        mark = int(told) if told.isdecimal() else 0
+        mark = schema.digits(tags.get(schema.NOTED, "")) or 0
         return {key: one.value for key, one in self.changes.items() if one.order > mark}
 
     def over(self, tags: Mapping[str, str]) -> dict[str, str]:
@@ -63,8 +64,8 @@ def read(directory: RunDirectory) -> Noted:
         return Noted()
 
 
-def change(directory: RunDirectory, tags: Mapping[str, str | None]) -> None:
-    """Set tags, or remove those that are None. The caller holds the queue's lock.
+def change(directory: RunDirectory, tags: Mapping[str, str | None], user: str = "") -> None:
+    """Have a user set tags, or remove those that are None. The caller holds the queue's lock.
 
     Raises:
         Foreign: the file is damaged, or of another version.
@@ -79,7 +80,7 @@ def change(directory: RunDirectory, tags: Mapping[str, str | None]) -> None:
             f"{directory.path / FILE} is damaged, or of another version; move it away to begin anew"
         ) from None
     order = max(time.time_ns(), known.newest + 1)
-    new = {key: Change(value=value, order=order) for key, value in tags.items()}
+    new = {key: Change(value=value, order=order, user=user) for key, value in tags.items()}
     whole = known.model_copy(update={"changes": {**known.changes, **new}})
     write_json(directory.path / FILE, whole.model_dump())
 

@@ -13,16 +13,20 @@ import email.utils
 import os
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from engine.errors import StoreAway, StoreDenied, StoreError
 
+if TYPE_CHECKING:
+    import requests
+
 ANSWER_BYTES, ANSWER_SECONDS = 2**28, 300.0
+PATIENCE = 20.0  # seconds for a connection, and between two parts of an answer
 LONGEST_LATER = 3600.0  # seconds that a server may ask us to stay away
 _PREFIX = "MLFLOW_TRACKING_"
 TOKEN, USERNAME, PASSWORD = (f"{_PREFIX}{name}" for name in ("TOKEN", "USERNAME", "PASSWORD"))
-_FILES = "/mlflow-artifacts/"
+_FILES, _SEARCH = "/mlflow-artifacts/", "/search"
 _DENIED = (401, 403, 407)
 _AWAY = (404, 408, 425, 429)  # and 500 to 599; a missing run is a 404 in JSON, which passes
 _known: set[tuple[str | None, int | None]] = set()
@@ -47,27 +51,84 @@ def greet(address: str, patience: float) -> None:
         StoreDenied: it refuses our credentials, or asks for some.
         StoreAway: it does not answer as MLflow does.
     """
+    with _got(address, "/api/2.0/mlflow/experiments/search", {"max_results": 1}, patience):
+        pass
+
+
+def ask(
+    address: str, path: str, asked: Mapping[str, Any], session: requests.Session | None = None
+) -> dict[str, Any]:
+    """The JSON object that a server answers; searches are sent as JSON.
+
+    Args:
+        session: whose connection is used again.
+
+    Raises:
+        StoreError: it is out of reach, refuses, or answers something else.
+    """
+    with _got(address, path, asked, PATIENCE, session=session) as answer:
+        try:
+            said = answer.json()
+        except (ValueError, RecursionError):
+            said = None
+        if not answer.ok:
+            raise StoreError(f"{address} answers {answer.status_code}{_said(answer)}")
+        if not isinstance(said, dict):
+            raise StoreError(f"{address} answers something that is not MLflow's")
+        return said
+
+
+def parts(address: str, path: str, asked: Mapping[str, str]) -> Iterator[bytes]:
+    """The parts of a file that a server sends, which may be of any size.
+
+    Raises:
+        StoreError: as `ask`.
+    """
+    with _got(address, path, asked, PATIENCE, stream=True) as answer:
+        if not answer.ok:
+            raise StoreError(f"{address} answers {answer.status_code}{_said(answer)}")
+        with _explained(address):
+            yield from answer.iter_content(65_536)
+
+
+@contextlib.contextmanager
+def _got(
+    address: str,
+    path: str,
+    asked: Mapping[str, Any],
+    patience: float,
+    stream: bool = False,
+    session: requests.Session | None = None,
+) -> Iterator[requests.Response]:
+    """What a server answers to a request with our credentials."""
     import requests
 
     guard(address)
-    token, user, password = (os.environ.get(name, "") for name in (TOKEN, USERNAME, PASSWORD))
-
-    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """As MLflow's client does; nothing is taken from a file."""
-        if user and password:
-            return requests.auth.HTTPBasicAuth(user, password)(request)
-        if token:
-            request.headers["Authorization"] = f"Bearer {token}"
-        return request
-
+    post = path.endswith(_SEARCH)
     insecure = os.environ.get(f"{_PREFIX}INSECURE_TLS", "").lower() in ("true", "1")
-    requests.get(
-        f"{address.rstrip('/')}/api/2.0/mlflow/experiments/search",
-        params={"max_results": 1},
-        auth=sign,
+    with (session or requests).request(
+        "POST" if post else "GET",
+        f"{address.rstrip('/')}{path}",
+        params=None if post else asked,
+        json=asked if post else None,
+        auth=_sign,
         timeout=patience,
+        stream=stream,
         verify=os.environ.get(f"{_PREFIX}SERVER_CERT_PATH") or not insecure,
-    )
+    ) as answer:
+        yield answer
+
+
+def _sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """As MLflow's client does; nothing is taken from a file."""
+    from requests.auth import HTTPBasicAuth
+
+    token, user, password = (os.environ.get(name, "") for name in (TOKEN, USERNAME, PASSWORD))
+    if user and password:
+        return HTTPBasicAuth(user, password)(request)
+    if token:
+        request.headers["Authorization"] = f"Bearer {token}"
+    return request
 
 
 def reason(error: BaseException) -> StoreError | None:

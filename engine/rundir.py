@@ -234,7 +234,7 @@ def status(directory: RunDirectory) -> Status:
     attempt = max(launch.attempt if launch else 0, beat.attempt if beat else 0)
     ended, left = last_end(directory), directory.exit()
     if ended and ended.attempt >= attempt:
-        return _ended(ended.status, directory)
+        return ended_as(ended.status, directory)
     if left and left.attempt >= attempt:
         return _left(left.code, directory)
     return Status.LOST if attempt and not wish(directory) else _asked(directory)
@@ -248,6 +248,11 @@ def wish(directory: RunDirectory) -> Request | None:
     if request.attempt is None:
         return request if request.time >= launch.time else None
     return request if request.attempt >= launch.attempt else None
+
+
+def ended_as(said: str, directory: RunDirectory) -> Status:
+    """What the newest attempt's last word means: who stopped may have been asked to pause."""
+    return _asked(directory) if said == "stopped" else Status(said)
 
 
 def stalled(directory: RunDirectory, now: float) -> bool:
@@ -327,10 +332,6 @@ def _fence(directory: RunDirectory) -> int:
         return int(directory.attempt_file.read_text())
     except (OSError, ValueError):
         return 0
-
-
-def _ended(status: str, directory: RunDirectory) -> Status:
-    return _asked(directory) if status == "stopped" else Status(status)
 
 
 def _left(code: int, directory: RunDirectory) -> Status:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -26,14 +27,20 @@ CONTROL_SETS = "lthtui.control_sets"
 EXTENDS = "lthtui.extends"
 DIRECTORY = "lthtui.directory"
 WINNING = "lthtui.winning"
+LEVEL = "lthtui.level"  # the one that is or was under way
 LEVELS = "lthtui.levels"
 FLOPS = "lthtui.flops"
 ERROR = "lthtui.error"
+ASKED = "lthtui.asked"  # what its spec says besides defaults, as JSON: groups are called by it
+CREATED = "lthtui.created"  # when it was queued, in seconds since 1970
+STATUS = "lthtui.status"  # where MLflow's word says less
 NOTE = "mlflow.note.content"
 NAME = "mlflow.runName"
 USER = "mlflow.user"
 ARCHIVED = "lthtui.archived"
 NOTED = "lthtui.noted"  # the last change of those in notes.json that MLflow was told of
+LONGEST = 5000  # characters of a tag that every version of MLflow takes
+DIGITS = 20  # of the longest number that is read; nanoseconds since 1970 have 19
 
 # For every process that imports MLflow, before it does: no telemetry, no code from pickles.
 MLFLOW_ENVIRONMENT = {
@@ -66,6 +73,14 @@ LEVEL_METRICS = (
     "training_flops",
 )
 WINNING_METRICS = ("density", "val_accuracy", "test_accuracy")
+_EPOCH, _LEVEL, _WINNING = (  # pairs of a field and what MLflow calls it
+    tuple((field, f"{prefix}/{field}") for field in fields)
+    for prefix, fields in (
+        ("epoch", EPOCH_METRICS),
+        ("level", LEVEL_METRICS),
+        ("winning", WINNING_METRICS),
+    )
+)
 _ABOUT = re.compile(
     r"\*\*[^*\n]*\*\* on \*\*[^*\n]*\*\* with \*\*[^*\n]*\*\*, seed \d+\.\s+Run again: `.*`\s*"
 )
@@ -80,10 +95,27 @@ MLFLOW_STATUS = {
 }
 
 
+UNNAMED = (  # what no group is called by
+    *("name", "experiment", "seed", "tags", "launch", "tracking"),
+    *("keep", "evaluate", "checkpoint", "extends"),
+)
+
+
+def digits(text: str) -> int | None:
+    """The number that a tag or parameter holds; None for anything else, and for huge ones."""
+    return int(text) if text.isdecimal() and len(text) <= DIGITS else None
+
+
 def params_of(spec: RunSpec) -> dict[str, str]:
     """Flatten a spec into MLflow parameters: `train.optimizer.lr` -> `0.1`."""
     told = {"tags", "launch", "controls", "extends"}  # in tags
     return dict(_flat("", spec.model_dump(mode="json", exclude=told)))
+
+
+def asked_of(spec: RunSpec) -> dict[str, Any]:
+    """The sparsifier, and what else a spec asks for besides defaults, as JSON has it."""
+    asked = spec.model_dump(mode="json", exclude_defaults=True)
+    return {"sparsifier": {"name": spec.sparsifier.name}, **asked}
 
 
 def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -114,7 +146,14 @@ def tags_of(spec: RunSpec, run_id: str, directory: str) -> dict[str, str]:
         DIRECTORY: directory,
         **_controls(spec),
         **({EXTENDS: spec.extends} if spec.extends else {}),
+        **_asked(spec),
     }
+
+
+def _asked(spec: RunSpec) -> dict[str, str]:
+    told = {key: value for key, value in asked_of(spec).items() if key not in UNNAMED}
+    text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    return {ASKED: text} if len(text) <= LONGEST else {}
 
 
 def _controls(spec: RunSpec) -> dict[str, str]:
@@ -147,14 +186,16 @@ def is_about(note: str) -> bool:
 def metrics_of(event: Event) -> dict[str, float]:
     """The metrics an event becomes, by their MLflow names; empty for most kinds."""
     if isinstance(event, EpochEnded):
-        own = {f"epoch/{name}": value for name, value in event.metrics.items()}
-        return own | _named("epoch", EPOCH_METRICS, event)
+        found = _named(_EPOCH, event)
+        for name, value in event.metrics.items():
+            found.setdefault(f"epoch/{name}", value)
+        return found
     if isinstance(event, LevelEnded):
-        return _named("level", LEVEL_METRICS, event)
+        return _named(_LEVEL, event)
     if isinstance(event, Evaluated):
         return {f"evaluation/{event.name}/{key}": v for key, v in event.metrics.items()}
     if isinstance(event, RunEnded) and event.winning:
-        return _named("winning", WINNING_METRICS, event.winning)
+        return _named(_WINNING, event.winning)
     if isinstance(event, Sampled):
         return {f"system/{key}": v for key, v in event.metrics.items()}
     return {}
@@ -171,10 +212,6 @@ def step_of(event: Event) -> int:
     return event.level or 0
 
 
-def _named(prefix: str, fields: tuple[str, ...], event: Event | Winning) -> dict[str, float]:
-    found = {}
-    for field in fields:
-        value = getattr(event, field)
-        if value is not None:
-            found[f"{prefix}/{field}"] = float(value)
-    return found
+def _named(names: tuple[tuple[str, str], ...], event: Event | Winning) -> dict[str, float]:
+    values = event.__dict__  # a journal has thousands of events, and attributes take long
+    return {name: float(values[field]) for field, name in names if values[field] is not None}

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine import link, remote, schema
+from engine import link, remote
 from engine.errors import LthError, StoreAway, StoreError, UsageError
 from engine.mirror import Mirror, only_mirror
 from engine.mlstore import ensure_store
@@ -102,7 +102,7 @@ def sync(directory: RunDirectory) -> SyncReport:
             mirror.catch_up()
             state, attempt = status(directory), _attempt(directory)
             end, epitaph = _end(directory, attempt), _epitaph(directory, state, attempt)
-            mirror.settle(schema.MLFLOW_STATUS[state], end, epitaph, attempt)
+            mirror.settle(state, end, epitaph, attempt)
             mirror.file()
     except Exception as error:  # MLflow, SQLAlchemy and the system each raise their own
         raise why(error, directory.run_id) from None

@@ -166,8 +166,9 @@ def narrate(event: Event) -> None:
     elif isinstance(event, LevelEnded):
         test = "" if event.test_accuracy is None else f"  test {event.test_accuracy:.2%}"
         val = "" if event.val_accuracy is None else f"  val {event.val_accuracy:.2%}"
+        epochs = f"{event.epochs} epoch{'' if event.epochs == 1 else 's'}"
         say(
-            f"level {event.level} done after {event.epochs} epochs  density {event.density:.2%}"
+            f"level {event.level} done after {epochs}  density {event.density:.2%}"
             f" ({event.kept:,}/{event.total:,}){val}{test}  {event.seconds:.1f} s"
         )
     elif isinstance(event, Warned):

@@ -2,52 +2,49 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from textual import work
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import Binding
+from textual.events import Event
 from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.theme import Theme
-from textual.worker import Worker, WorkerState, get_current_worker
+from textual.widget import Widget
+from textual.worker import Worker, WorkerState
 
-from engine.errors import UsageError, did_you_mean
-from lthtui import endings, keymap, messages, preferences, state
+from engine.errors import INTERRUPTED
+from lthtui import crash, endings, keymap, messages, preferences, state, themes, tracking
 from lthtui.board import Board
 from lthtui.desk import Desk
-from lthtui.drafts import Draft
-from lthtui.logtail import LogTail
+from lthtui.errands import ACTION, Errands
+from lthtui.here import here
+from lthtui.leaving import leave
 from lthtui.preferences import Preferences
 from lthtui.runview import RunView
+from lthtui.screens import places
 from lthtui.screens.base import Watching
 from lthtui.screens.confirm import ConfirmScreen
-from lthtui.screens.main import MainScreen
-from lthtui.text import clean, clean_line
-from lthtui.widgets.plain import Plain
+from lthtui.text import clean
+from lthtui.typeahead import TypeAhead
+from lthtui.widgets.plain import Plain, named
+from lthtui.widgets.styles import Styles
 from lthtui.widgets.topbar import PLACES
 
+if TYPE_CHECKING:
+    from textual.command import Provider
+
 POLL = 0.5  # seconds between two looks at the runs
-THEME = Theme(
-    name="lthtui",
-    primary="#7aa2f7",
-    secondary="#bb9af7",
-    accent="#7dcfff",
-    success="#9ece6a",
-    warning="#e0af68",
-    error="#f7768e",
-    foreground="#c8cee4",
-    background="#16161e",
-    surface="#16161e",
-    panel="#24283b",
-    dark=True,
-    variables={"border": "#3b4261", "border-blurred": "#3b4261"},
-)
+
+
+def _palette() -> type[Provider]:
+    from lthtui.screens.palette import Palette  # not before somebody opens it
+
+    return Palette
 
 
 class LthApp(App[int], inherit_bindings=False):
@@ -55,15 +52,17 @@ class LthApp(App[int], inherit_bindings=False):
 
     TITLE = "lthtui"
     CSS_PATH = "styles/lthtui.tcss"
-    DEFAULT_MODE = "runs"
+    DEFAULT_MODE = PLACES[0]
+    COMMANDS = {_palette}
     BINDINGS = [
         *(
-            Binding(str(number), f"go('{place}')", place.title(), show=False, id=f"go.{place}")
+            Binding(str(number), f"go('{place}')", f"Go to {place}", show=False, id=f"go.{place}")
             for number, place in enumerate(PLACES, start=1)
         ),
         Binding("q", "quit", "Quit", id="app.quit"),
         Binding("question_mark", "help", "Help", id="app.help"),
         Binding("colon,ctrl+p", "command_palette", "Palette", show=False, id="app.palette"),
+        Binding("apostrophe", "jump", "Jump", show=False, id="app.jump"),
         Binding("ctrl+c", "help_quit", "How to quit", show=False, id="app.interrupt"),
     ]
 
@@ -72,31 +71,18 @@ class LthApp(App[int], inherit_bindings=False):
         self.desk, self.clock = desk, clock
         self._preferences = preferences
         self.board = Board()
-        self._followed: tuple[messages.LogWanted, LogTail] | None = None
-        self._drafts: dict[str, Draft] = {}
+        self._errands = Errands(self, desk)
+        self._typeahead = TypeAhead(self)
+        self._made: dict[str, Watching] = {}
         self._said = ""
-        self._acted = Event()  # set when the newest of the actions that keep their order is done
-        self._acted.set()
-        self.register_theme(THEME)
-        self.theme = self._theme()
+        self._fallen = False
+        self.register_theme(themes.OWN)
+        self.theme = themes.chosen(preferences.theme, self.available_themes)
+        self.stylesheet = Styles(self.get_css_variables())
         if preferences.keys:
             self.set_keymap(self._keys_of(preferences.keys))
-        for place, make in {
-            "runs": self._runs,
-            "queue": self._queue,
-            "compare": self._compare,
-            "tickets": self._tickets,
-            "specs": self._specs,
-        }.items():
-            self.add_mode(place, make)
-
-    def _theme(self) -> str:
-        """The theme that was set, or else chosen last, or the app's own."""
-        if (wanted := self._preferences.theme) and wanted not in self.available_themes:
-            hint = did_you_mean(wanted, [*self.available_themes])
-            raise UsageError(f"there is no theme '{clean_line(wanted)}'{hint}")
-        chosen = wanted or state.get("app", "theme")
-        return chosen if chosen in self.available_themes else THEME.name
+        for place in PLACES:
+            self.add_mode(place, partial(self._place, place))
 
     def _keys_of(self, chosen: Mapping[str, str]) -> Mapping[str, str]:
         """Keys that a person chose, which do one thing in each place."""
@@ -111,117 +97,58 @@ class LthApp(App[int], inherit_bindings=False):
         plain = [Plain()] if self._preferences.ascii else []
         return [*super().get_line_filters(), *plain]
 
-    def _runs(self) -> Screen[Any]:
-        return MainScreen(_short(self.desk.root), self.clock)
+    def get_key_display(self, binding: Binding) -> str:
+        """How a key is shown: as a sign where there is one, if signs may be drawn."""
+        shown = super().get_key_display(binding)
+        return named(shown) if self._preferences.ascii else shown
 
-    def _queue(self) -> Screen[Any]:
-        from lthtui.screens.queue import QueueScreen
-
-        screen = QueueScreen(_short(self.desk.root), self.clock)
+    def _place(self, place: str) -> Screen[Any]:
+        """The screen of a place, which is made once."""
+        screen = self._made[place] = places.make(place, _called(self.desk), self.clock)
         screen.board = self.board
         return screen
 
-    def _compare(self) -> Screen[Any]:
-        from lthtui.screens.compare import CompareScreen
-
-        screen = CompareScreen(_short(self.desk.root), self.clock)
-        screen.board = self.board
-        return screen
-
-    def _tickets(self) -> Screen[Any]:
-        from lthtui.screens.tickets import TicketsScreen
-
-        screen = TicketsScreen(_short(self.desk.root), self.clock)
-        screen.board = self.board
-        return screen
-
-    def _specs(self) -> Screen[Any]:
-        from lthtui.screens.specs import SpecsScreen
-
-        screen = SpecsScreen(_short(self.desk.root), self.clock, self._drafts)
-        screen.board = self.board
-        return screen
-
-    def on_mount(self) -> None:
-        """Look at the runs only after the first screen is painted."""
+    async def on_mount(self) -> None:
+        """Begin where it was left; look at the runs only after the first screen is painted."""
+        if (place := state.get("places", self._looked_at)) in PLACES[1:]:
+            await self.switch_mode(place)
         self.call_after_refresh(self._watch)
 
     def on_unmount(self) -> None:
         """Leave nothing open."""
-        self.desk.close()
+        self._errands.close()
+
+    async def answer(self, question: Callable[[Desk], Any]) -> Any:
+        """The desk's answer to a question of the palette, which is no widget that could ask."""
+        return await self._errands.answer(question)
+
+    def finish(self) -> None:
+        """Wait for what was asked for, once the app has left the terminal; see `Errands`."""
+        self._errands.finish(partial(print, file=sys.stderr))
+
+    async def on_event(self, event: Event) -> None:
+        """Deal with one key after another."""
+        if not self._typeahead.holds(event):
+            await super().on_event(event)
 
     def _watch(self) -> None:
-        self._look()
-        self.set_interval(POLL, self._look)
-
-    def _look(self) -> None:
-        """Look at the runs and the log, unless the last look still lasts."""
-        busy = self._busy()
-        if "poll" not in busy:
-            self._poll()
-        if self._followed and "log" not in busy:
-            self._read_log(*self._followed)
-
-    def _busy(self) -> set[str]:
-        """The groups of what is being worked on."""
-        return {worker.group for worker in self.workers if not worker.is_finished}
-
-    # ---- work, in threads: it reports by messages and touches no widget
-
-    @work(thread=True, group="poll", exit_on_error=False)
-    def _poll(self) -> None:
-        if board := self.desk.poll():
-            self.post_message(messages.RunsChanged(board))
-
-    @work(thread=True, group="log", exit_on_error=False)
-    def _read_log(self, wanted: messages.LogWanted, tail: LogTail) -> None:
-        """Read on for who asked; another screen has a tail of its own, even of the same run."""
-        if wanted.run_id and (chunk := tail.read()):
-            wanted.asker.post_message(messages.LogGrew(wanted.run_id, chunk))
-
-    @work(thread=True, group="action", exit_on_error=False)
-    def _act(self, action: Callable[[Desk], str], before: Event, done: Event) -> None:
-        before.wait()
-        try:
-            self.post_message(messages.Done(action(self.desk)))
-        finally:
-            done.set()
-
-    def _answer(self, asked: messages.Ask) -> None:
-        answer = messages.Answer(asked.reply, asked.question(self.desk))
-        if not get_current_worker().is_cancelled:
-            asked.asker.post_message(answer)
+        self._errands.look()
+        self.set_interval(POLL, self._errands.tick)
 
     # ---- requests
 
     def on_log_wanted(self, message: messages.LogWanted) -> None:
         """Follow another log, from its beginning."""
-        tail = self.desk.follow(message.run_id)
-        self._followed = (message, tail) if tail else None
-        self._look()
+        self._errands.follow(message)
+        self._errands.look()
 
     def on_act(self, message: messages.Act) -> None:
         """Have the desk do something; the screens show what came of it."""
-        before, done = self._acted, Event()
-        if message.lasting:
-            before = done
-            before.set()
-        else:
-            self._acted = done
-        self._act(message.action, before, done)
+        self._errands.act(message)
 
     def on_ask(self, message: messages.Ask) -> None:
         """Have the desk answer a question."""
-        group = f"{id(message.asker)} {message.about}"
-        if message.patient and group in self._busy():
-            return
-        self.run_worker(
-            partial(self._answer, message),
-            thread=True,
-            group=group,
-            exclusive=True,
-            exit_on_error=False,
-        )
+        self._errands.ask(message)
 
     def on_run_wanted(self, message: messages.RunWanted) -> None:
         """Open a run, or a group."""
@@ -235,17 +162,26 @@ class LthApp(App[int], inherit_bindings=False):
         """Go to the place for comparing, and compare there."""
         from lthtui.screens.compare import CompareScreen
 
-        await self.action_go("compare")
+        await self._enter("compare")
         if isinstance(self.screen, CompareScreen):
             self.screen.compare(message.keys)
 
     async def on_clone_wanted(self, message: messages.CloneWanted) -> None:
-        """Go to the place of specs, and begin one there."""
+        """Go to the place of specs, and begin one there; escape leads back."""
         from lthtui.screens.specs import SpecsScreen
 
-        await self.action_go("specs")
+        back = self.current_mode
+        await self._enter("specs")
         if isinstance(self.screen, SpecsScreen):
-            self.screen.clone(message.run_ids)
+            self.screen.clone(message.run_ids, message.level, back)
+
+    async def on_spec_wanted(self, message: messages.SpecWanted) -> None:
+        """Go to the place of specs, and show one there."""
+        from lthtui.screens.specs import SpecsScreen
+
+        await self._enter("specs")
+        if isinstance(self.screen, SpecsScreen):
+            self.screen.turn_to(message.path)
 
     def on_copy_wanted(self, message: messages.CopyWanted) -> None:
         """Send a text to the terminal's clipboard, and to a file for terminals that have none."""
@@ -259,6 +195,8 @@ class LthApp(App[int], inherit_bindings=False):
         before, self.board = self.board, message.board
         if self.board.trouble and self.board.trouble != before.trouble:
             self.notify(self.board.trouble, severity="warning", timeout=10, markup=False)
+        elif before.since and not self.board.since:
+            self.notify("the store can be read again", markup=False)
         self._show_board()
         if ended := endings.between(before, self.board):
             self._say_ended(ended)
@@ -273,29 +211,55 @@ class LthApp(App[int], inherit_bindings=False):
             self.post_message(messages.Act(lambda _: endings.call(command, runs), lasting=True))
 
     def _show_board(self) -> None:
-        for screen in self.screen_stack:
+        """Show the runs on the screens that can be seen, and have the others do so once they can.
+
+        Textual would draw all of what is on top again for whatever changes below.
+        """
+        seen = True
+        for screen in reversed(self.screen_stack):
             if isinstance(screen, Watching):
-                screen.show_board(self.board)
+                screen.missed = None if seen else self.board
+                if seen:
+                    screen.show_board(self.board)
+            seen = seen and screen.is_modal
 
     def on_done(self, message: messages.Done) -> None:
         """Say what an action did, and show it without waiting for the next look."""
         if message.text:
             self.notify(message.text, markup=False)
-        self._look()
+        self._errands.look()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Say what went wrong in a thread; one error again and again is said once."""
         if event.state == WorkerState.ERROR:
             said = clean(str(event.worker.error) or repr(event.worker.error))
-            if event.worker.group == "action" or said != self._said:
+            if event.worker.group == ACTION or said != self._said:
                 self.notify(said, severity="error", timeout=10, markup=False)
             self._said = said
+
+    def _fatal_error(self) -> None:
+        """Leave with one message, where Textual prints a traceback with the values of variables."""
+        from rich.text import Text
+
+        if self._exception is not None and not self._fallen:
+            self._fallen = True  # one failure may bring others along, which tell nothing more
+            self.bell()
+            self.panic(Text(crash.report(self._exception)))
 
     # ---- keys that work everywhere
 
     async def action_go(self, place: str) -> None:
         """Go to one of the places; each is as it was left."""
-        await self.switch_mode(place)
+        if place != self.current_mode:
+            await self.switch_mode(place)
+            self._remember("places", self._looked_at, place)
+        self._show_board()
+
+    async def _enter(self, place: str) -> None:
+        """Go to one of the places itself, and not to what was opened there."""
+        await self.action_go(place)
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
         self._show_board()
 
     async def action_new(self) -> None:
@@ -304,18 +268,35 @@ class LthApp(App[int], inherit_bindings=False):
 
     def action_help(self) -> None:
         """Show the keys that work on this screen."""
-        from lthtui.screens.help import HelpScreen
+        from lthtui.screens.help import HelpScreen, keys_of
 
-        self.push_screen(HelpScreen(self._keys()))
+        self.push_screen(HelpScreen(keys_of(self.screen)))
+
+    def action_jump(self) -> None:
+        """Put a letter on all that can have the focus, and go where one leads."""
+        from lthtui.screens.jump import JumpScreen
+
+        def go(target: Widget | None) -> None:
+            if target is not None:
+                target.focus()
+
+        self.push_screen(JumpScreen(self.screen.focus_chain), go)
 
     def watch_theme(self, theme: str) -> None:
         """Remember the theme that somebody chose."""
         if self.is_running and theme != self._preferences.theme:
-            state.put("app", "theme", theme)
+            self._remember("app", "theme", theme)
+
+    @property
+    def _looked_at(self) -> str:
+        return str(self.desk.store or self.desk.root)
+
+    def _remember(self, section: str, key: str, value: str) -> None:
+        self.post_message(messages.Act(lambda desk: desk.memory.put(section, key, value)))
 
     async def action_quit(self) -> None:
         """Quit, after asking about what was typed and not saved."""
-        unsaved = [clean(path) for path, draft in self._drafts.items() if draft.modified]
+        unsaved = [clean(path) for screen in self._made.values() for path in screen.unsaved()]
         if not unsaved:
             self._leave()
             return
@@ -334,31 +315,19 @@ class LthApp(App[int], inherit_bindings=False):
         runs = f"{active} run{' goes' if active == 1 else 's go'} on"
         self.exit(0, message=f"{runs}; `lthtui` shows them again" if active else None)
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Every action that has a key on this screen, and the themes, for the palette."""
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            if binding.id and binding.description and active.enabled:
-                act = partial(self.run_action, binding.action, active.node)
-                key = self.get_key_display(binding)
-                yield SystemCommand(binding.description, f"key {key}", act)
-        yield SystemCommand("Theme", "choose colours", self.action_change_theme)
 
-    def _keys(self) -> list[tuple[str, str]]:
-        """Keys of the screen in view with what they do, those of the widget in focus last."""
-        keys: dict[str, list[str]] = {}
-        bindings = self.screen.active_bindings.values()
-        for active in sorted(bindings, key=lambda one: one.node is self.focused):
-            if active.binding.id and active.binding.description:
-                shown = self.get_key_display(active.binding)
-                keys.setdefault(active.binding.description, []).append(shown)
-        return [(" ".join(dict.fromkeys(names)), what) for what, names in keys.items()]
+def _called(desk: Desk) -> str:
+    """What the top bar calls the store that is shown."""
+    if desk.store is None:
+        return _short(desk.root)
+    found = tracking.called(desk.store)
+    return _short(Path(found)) if found.startswith("/") else found
 
 
 def _short(path: Path) -> str:
     """A path from the current folder or from home, if it is in there."""
-    for base, sign in ((Path.cwd(), ""), (Path.home(), "~/")):
-        if path.is_relative_to(base) and path != base:
+    for base, sign in ((here(), ""), (Path.home(), "~/")):
+        if base and path.is_relative_to(base) and path != base:
             return clean(sign + str(path.relative_to(base)))
     return clean(str(path))
 
@@ -379,7 +348,17 @@ def build_app(
     return LthApp(desk or Desk(root, specs), clock, preferences or Preferences())
 
 
-def run_app(root: Path) -> int:
-    """Run the app on this terminal until it is quit; return the exit code."""
-    app = build_app(root, preferences=preferences.load())
-    return app.run() or app.return_code or 0
+def run_app(root: Path) -> NoReturn:
+    """Run the app on this terminal until it is quit, and end this program with its exit code.
+
+    Raises:
+        UsageError: see `build_app` and `tracking.browsed`.
+    """
+    desk = Desk(root, Path("specs"), tracking.browsed(root))
+    app = build_app(root, desk=desk, preferences=preferences.load())
+    try:
+        code = app.run() or app.return_code or 0
+        app.finish()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    leave(code)

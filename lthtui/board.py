@@ -31,6 +31,7 @@ class Group:
         label: tells it from others of its name.
         dense: by seed, the dense level that its runs are measured against.
         control: whether it stands under the group that it controls.
+        under: the ids of the groups that its runs are nested under in MLflow, the outermost first.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Group:
     runs: tuple[RunView, ...]
     dense: Mapping[int, LevelView] = field(default_factory=dict)
     control: bool = False
+    under: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -56,10 +58,12 @@ class Board:
 
     Attributes:
         runs: by id.
-        groups: newest first, each followed by its controls.
+        groups: newest first, each followed by its controls and by what is nested under it.
         colours: of each group's id, `#rrggbb`.
         unreadable: how many run folders have a spec that can't be read.
         trouble: what is wrong with the MLflow store, in one line.
+        since: when the store was last read, in seconds since 1970, while it is in trouble.
+        remark: what of the store is not read yet, or never will be, in one line.
     """
 
     runs: Mapping[str, RunView] = field(default_factory=dict)
@@ -67,6 +71,8 @@ class Board:
     colours: Mapping[str, str] = field(default_factory=dict)
     unreadable: int = 0
     trouble: str = ""
+    since: float | None = None
+    remark: str = ""
 
     @property
     def counts(self) -> Counter[str]:
@@ -85,6 +91,10 @@ class Board:
         wanted = members[0].group if members else None
         return next((group for group in self.groups if group.id == wanted), None)
 
+    def folds(self, group: Group) -> bool:
+        """Whether other rows stand under a group's."""
+        return len(group.runs) > 1 or any(group.id in one.under for one in self.groups)
+
 
 def board(
     runs: Mapping[str, RunView],
@@ -96,33 +106,57 @@ def board(
 ) -> Board:
     """Group runs; `labels` names groups (by id) whose runs' name does not do.
 
+    A name to show that all runs of a group were given counts more.
+
     Groups that are as they were `before` are taken from there.
     """
     known = {group.id: group for group in before}
     members: dict[str, list[RunView]] = {}
     for run in runs.values():
         members.setdefault(run.group, []).append(run)
-    dense, heads = _dense(runs.values()), _heads(runs)
+    dense, heads, above = _dense(runs.values()), _heads(runs), _above(runs)
     groups = []
     for id, found in members.items():
         runs_by_seed = tuple(sorted(found, key=lambda run: (run.seed, run.run_id)))
-        label = labels.get(id) or found[0].name
+        oldest = min(found, key=lambda run: (run.created, run.run_id))
+        label = _shown_as(found) or labels.get(id) or oldest.name
         base = dense.get(found[0].family, {})
-        group = Group(id, label, runs_by_seed, base, heads[id] != id)
+        group = Group(id, label, runs_by_seed, base, heads[id] != id, _chain(above, id))
         groups.append(known[id] if known.get(id) == group else group)
     groups.sort(key=lambda group: (-group.created, group.id))
     newest = {group.id: group.created for group in groups}
     groups.sort(key=lambda group: (-newest[heads[group.id]], heads[group.id], group.control))
-    return Board(runs, tuple(groups), colours, unreadable, trouble)
+    return Board(runs, tuple(nested(groups)), colours, unreadable, trouble)
 
 
-def gain(runs: Sequence[RunView], dense: Mapping[int, LevelView]) -> float | None:
+def nested(groups: Iterable[Group]) -> list[Group]:
+    """Groups as they come, each followed by those nested under it that are among them."""
+    groups = list(groups)
+    known = {group.id for group in groups}
+    below: dict[str, list[Group]] = {}
+    for group in groups:
+        place = next((id for id in reversed(group.under) if id in known), "")
+        below.setdefault(place, []).append(group)
+    if len(below) < 2:
+        return groups
+    ordered: list[Group] = []
+    waiting = below.get("", [])[::-1]
+    while waiting:
+        ordered.append(waiting.pop())
+        waiting += below.get(ordered[-1].id, [])[::-1]
+    return ordered
+
+
+def gain(
+    runs: Sequence[RunView], dense: Mapping[int, LevelView], kept: float | None = None
+) -> float | None:
     """What picked levels have over dense: on test images, or where unknown on validation's.
 
     Args:
         dense: by seed, the levels that stand for dense; see `baseline.dense`.
+        kept: not what was picked, but what keeps about this share of weights; see `RunView.meant`.
     """
-    won = {run.seed: run.winning for run in runs if run.winning}
+    won = {run.seed: level for run in runs if (level := run.meant(kept))}
     if all(dense.get(seed) is level for seed, level in won.items()):
         return None
     for split in ("test", "val"):
@@ -175,6 +209,12 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def _shown_as(runs: Sequence[RunView]) -> str:
+    """The name to show that somebody gave all of the runs; empty where there is none."""
+    names = {run.display_name for run in runs}
+    return names.pop() if len(names) == 1 else ""
+
+
 def _heads(runs: Mapping[str, RunView]) -> dict[str, str]:
     """By group, the group whose tickets it controls in the end; itself if it is no control."""
     above = {}
@@ -187,6 +227,28 @@ def _heads(runs: Mapping[str, RunView]) -> dict[str, str]:
             break
         heads = {group: above[head] for group, head in heads.items()}
     return heads
+
+
+def _above(runs: Mapping[str, RunView]) -> dict[str, str]:
+    """By group, the group that its runs are nested under; of those that are, and where it is."""
+    groups = {run.stored: run.group for run in runs.values() if run.stored}
+    return {
+        run.group: groups[run.parent]
+        for run in runs.values()
+        if run.parent in groups and groups[run.parent] != run.group
+    }
+
+
+def _chain(above: Mapping[str, str], id: str) -> tuple[str, ...]:
+    """The groups over a group, the outermost first; none where they go round in a circle."""
+    found: list[str] = []
+    at = id
+    while at in above:
+        at = above[at]
+        if at in found or at == id:
+            return ()
+        found.append(at)
+    return tuple(reversed(found))
 
 
 def _dense(runs: Iterable[RunView]) -> dict[str, dict[int, LevelView]]:

@@ -95,16 +95,19 @@ def _first(runs: Iterable[RunView]) -> dict[str, RunView]:
 
 def _asked(first: Mapping[str, RunView]) -> dict[str, dict[str, Any]]:
     """By group, what its spec asks for besides defaults; of those that can be read."""
-    found = {
-        g: next((one for one in _known_as(r) if one.group == g), None) for g, r in first.items()
-    }
-    return {group: one.asked for group, one in found.items() if one}
+    found = {group: _spec(run) for group, run in first.items()}
+    return {group: spec for group, spec in found.items() if spec}
+
+
+def _spec(run: RunView) -> dict[str, Any]:
+    """What a run's spec asks for; empty where that is not known."""
+    if not run.directory:
+        return identity.told(run.asked)
+    return next((one.asked for one in _known_as(run) if one.group == run.group), {})
 
 
 def _known_as(run: RunView) -> list[Identity]:
-    """All that a run stands for; nothing where there is no spec to read."""
-    if not run.directory:
-        return []
+    """All that a run with a folder stands for; nothing where there is no spec to read."""
     directory = RunDirectory(run.directory)
     try:
         return [identity.read(directory), *identity.others(directory)]
@@ -142,6 +145,9 @@ def _named(root: Path, known: Sequence[RunView], word: str) -> list[RunView]:
             return members
     if any(run.run_id == word for run in known):
         return [run for run in known if run.run_id == word][:1]
+    stored = {run.run_id: run for run in known if run.stored and word in run.run_id}
+    if len(stored) == 1:
+        return [*stored.values()]
     (directory,) = runnames.find(root, [word])
     return [run for run in known if run.run_id == directory.run_id][:1]
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import FAILED, INTERRUPTED, LthError
-from lthtui import settings
+from lthtui import garbage, settings
 from lthtui.text import clean, clean_line
 
 COMPLETE = "_LTHTUI_COMPLETE"  # by which a shell asks what could come next
@@ -44,10 +44,11 @@ def _run(arguments: Sequence[str]) -> int:
         from lthtui.answering import answer
 
         return answer()
-    if not arguments and sys.stdin.isatty() and sys.stdout.isatty():
+    if not arguments and all(one.isatty() for one in (sys.stdin, sys.stdout, sys.stderr)):
+        garbage.wait()
         from lthtui.app import run_app
 
-        return run_app(settings.root())
+        run_app(settings.root())
     from lthtui.commands.tree import tree
 
     tree(arguments)(args=arguments, prog_name="lthtui")

@@ -29,6 +29,18 @@ def clone(runs: Sequence[RunDirectory]) -> str:
         UsageError: there is none, or they differ in more than their seeds.
         LthError: a spec cannot be read.
     """
+    whole = settings(runs)
+    seeds = yamlfile.dump_inline(sorted({run.spec().seed for run in runs}))
+    head = f"# Cloned from {clean_line(runs[0].run_id)}."
+    return f"{head}\n{yamlfile.dump(whole)}seeds: {seeds}\n"
+
+
+def settings(runs: Sequence[RunDirectory]) -> dict[str, Any]:
+    """What a spec file of runs like these says, but for its name and seeds.
+
+    Raises:
+        UsageError, LthError: as `clone`.
+    """
     specs = [run.spec() for run in runs]
     if not specs:
         raise UsageError("no run is chosen, or its folder is not here")
@@ -37,15 +49,12 @@ def clone(runs: Sequence[RunDirectory]) -> str:
     first = replaced(specs[0], lambda at, source: type(source).parse(str(source)))
     data = first.model_dump(mode="json", exclude_defaults=True, exclude=_OWN)
     data["data"].pop("examples_sha256", None)
-    if (near := _near(first.data.root)) != type(first.data).model_fields["root"].default:
-        data["data"]["root"] = near
+    if (root := near(first.data.root)) != type(first.data).model_fields["root"].default:
+        data["data"]["root"] = root
     else:
         data["data"].pop("root", None)
     whole = {"version": 1, "experiment": first.experiment_name, **data}
-    whole["tags"] = {**first.tags, TAG: runs[0].run_id}
-    seeds = yamlfile.dump_inline(sorted({spec.seed for spec in specs}))
-    head = f"# Cloned from {clean_line(runs[0].run_id)}."
-    return f"{head}\n{yamlfile.dump(whole)}seeds: {seeds}\n"
+    return {**whole, "tags": {**first.tags, TAG: runs[0].run_id}}
 
 
 def origin(root: Path, data: Mapping[str, Any]) -> tuple[str, RunSpec] | None:
@@ -61,9 +70,12 @@ def origin(root: Path, data: Mapping[str, Any]) -> tuple[str, RunSpec] | None:
 
 
 def changed(before: RunSpec, runs: Iterable[RunSpec]) -> list[tuple[str, str, str]]:
-    """Fields that are not as they were, with the value before and those that they have now."""
-    was = params_of(before)
-    now = [params_of(spec) for spec in runs]
+    """Fields that are not as they were, with the value before and those that they have now.
+
+    What only the choice before had goes without saying where another was made.
+    """
+    was = _params(before)
+    now = [_params(spec) for spec in runs]
     fields = dict.fromkeys(key for one in (was, *now) for key in one)
     found = []
     for field in fields:
@@ -71,10 +83,17 @@ def changed(before: RunSpec, runs: Iterable[RunSpec]) -> list[tuple[str, str, st
         told = ", ".join(values)
         if field not in _ASIDE and told != was.get(field, "–"):
             found.append((field, was.get(field, "–"), told))
-    return found
+    other = [field.removesuffix("name") for field, _, _ in found if field.endswith(".name")]
+    return [one for one in found if one[2] != "–" or not one[0].startswith(tuple(other))]
 
 
-def _near(root: str) -> str:
-    """A folder as one would write it here."""
-    near = os.path.relpath(root)
-    return root if near.startswith("..") else near
+def _params(spec: RunSpec) -> dict[str, str]:
+    """All settings, with folders as one would write them here."""
+    found = params_of(spec)
+    return {**found, "data.root": near(found["data.root"])}
+
+
+def near(root: str) -> str:
+    """A path as one would write it here."""
+    found = os.path.relpath(root)
+    return root if found.startswith("..") else found

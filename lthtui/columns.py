@@ -63,6 +63,8 @@ class Heading:
     @property
     def shown(self) -> str:
         """What stands above the column."""
+        if self.field.kept is not None:
+            return self.title or self.field.name
         key = self.field.key
         plain = key.rpartition("/" if self.field.family == "metrics" else ".")[2] or key
         if self.field.reducer != "last":
@@ -132,7 +134,7 @@ def cell(field: Field, run: RunView, group: Group) -> Cell:
     value = field.of(run, group)
     if value is None or value == "":
         return NOTHING
-    if field.name == "gain":
+    if _is_gain(field):
         return _gain_cell(value)
     if field.name == "val" and run.winning:
         return Cell(f"{show(field, value)} @{run.winning.index}")
@@ -173,19 +175,18 @@ def summary(field: Field, group: Group, way: Together | None = None) -> Cell:
     runs = group.runs
     if field.name == "status":
         return _statuses(runs)
-    if field.name == "gain" and way is None:
-        found = gain(runs, group.dense)
+    if _is_gain(field) and way is None:
+        found = gain(runs, group.dense, field.kept)
         return NOTHING if found is None else _gain_cell(found)
     way = way or usual(field)
     if field.name == "level" and way == "min":
-        levels = [run.level for run in runs if run.level is not None]
-        return _at(min(levels, default=None), max(run.planned_levels for run in runs))
+        return _at(_level(runs), max(run.planned_levels for run in runs))
     if field.name == "density" and way == "mean":
         whole = worth(field, group)
         return Cell(percent(whole)) if isinstance(whole, float) else NOTHING
     values = known(field, group)
     if way == "each":
-        return _each(field, values)
+        return _each(field, values, len(runs))
     figures = _figures(values)
     if way == "mean" or not figures:
         return spread(field, figures, len(runs))
@@ -219,10 +220,13 @@ def worth(field: Field, group: Group) -> Value | None:
     """What a group is sorted by: the mean of its numbers, or else the first of its texts.
 
     As its cell has it: the gain is that over seeds in common, the density that of the picked
-    levels, levels are the least, what is left the most, and created the newest.
+    levels, levels are the least of those that go on or are done, what is left the most, and
+    created the newest.
     """
-    if field.name == "gain":
-        return gain(group.runs, group.dense)
+    if field.name == "level":
+        return _level(group.runs)
+    if _is_gain(field):
+        return gain(group.runs, group.dense, field.kept)
     if field.name == "density":
         picked = [run.winning.density for run in group.runs if run.winning]
         return _mean(picked or _figures(known(field, group)))
@@ -259,15 +263,19 @@ def _deviation(field: Field, figures: Sequence[float], middle: float) -> str:
     return f"{value:.2g}"
 
 
-def _each(field: Field, values: Sequence[Value]) -> Cell:
-    """The different values in the order of their runs, and how many more there are."""
+def _each(field: Field, values: Sequence[Value], whole: int) -> Cell:
+    """The different values in the order of their runs, and how many more there are.
+
+    Where not all `whole` runs have one, it says how many do.
+    """
     if field.name == "seed":
         values = sorted(values, key=float)
     different = list(dict.fromkeys(show(field, value) for value in values))
     if not different:
         return NOTHING
     more = f" +{len(different) - MOST_EACH}" if len(different) > MOST_EACH else ""
-    return Cell(", ".join(different[:MOST_EACH]) + more)
+    some = f" ({len(values)})" if len(values) < whole else ""
+    return Cell(", ".join(different[:MOST_EACH]) + more + some)
 
 
 def _statuses(runs: Sequence[RunView]) -> Cell:
@@ -278,9 +286,21 @@ def _statuses(runs: Sequence[RunView]) -> Cell:
     return Cell(" ".join(f"{GLYPHS[one]}{counts[one]}" for one in GLYPHS if counts[one]), first)
 
 
+def _is_gain(field: Field) -> bool:
+    """Whether it is a gain, of the ticket or at a share of weights."""
+    return field.family == "run" and field.key == "gain"
+
+
 def _gain_cell(gained: Value) -> Cell:
     value = round(100 * float(gained), 1)
     return Cell(f"{value:+.1f}".replace("-", "−"), "finished" if value > 0 else "failed")
+
+
+def _level(runs: Sequence[RunView]) -> int | None:
+    """How far all runs are, but for those that failed or were stopped if others were not."""
+    known = [run for run in runs if run.level is not None]
+    going = [run for run in known if run.active or run.status == "finished"] or known
+    return min((run.level for run in going if run.level is not None), default=None)
 
 
 def _at(level: int | None, planned: int) -> Cell:

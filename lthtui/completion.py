@@ -1,4 +1,4 @@
-"""Words that a shell may complete: runs, experiments, levels, spec files, fields of a spec.
+"""Words that a shell may complete: runs, experiments, levels, spec files, fields, filters.
 
 Typer asks the functions here, for the arguments and options of commands that name them.
 """
@@ -10,6 +10,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -80,6 +81,24 @@ def experiments(ctx: typer.Context, incomplete: str) -> list[str]:
     return matching(sorted(found), incomplete)
 
 
+def fields(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Fields of runs, between commas."""
+    from lthtui import askedwords
+
+    return matching(askedwords.names(incomplete, partial(_settings, ctx)), incomplete)
+
+
+def filters(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Fields of runs with operators, and their values."""
+    from lthtui import askedwords
+
+    def values(field: str) -> list[str]:
+        return experiments(ctx, "") if field == "experiment" else []
+
+    found = askedwords.terms(incomplete, partial(_settings, ctx), values)
+    return matching(found, incomplete)
+
+
 def levels(ctx: typer.Context, incomplete: str) -> list[str]:
     """Levels of the run that is named."""
     from lthtui import runnames
@@ -114,6 +133,17 @@ def _runs(ctx: typer.Context, incomplete: str, among: str) -> list[str]:
     seeds = Counter(name.rpartition("-s")[0] for name in names if not name[:1].isdecimal())
     several = [name for name, count in seeds.items() if count > 1]
     return matching([*([runnames.LAST] if known else []), *several, *names], incomplete)
+
+
+def _settings(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Settings of the newest run."""
+    from lthtui import fieldwords, runnames
+
+    if "." not in incomplete:  # whole blocks, and what only files have
+        return []
+    with contextlib.suppress(LthError, OSError, ValueError):
+        return fieldwords.words(_root(ctx) / runnames.RUNS, runnames.LAST, [], incomplete)
+    return []
 
 
 def _files(incomplete: str) -> list[str]:

@@ -9,28 +9,32 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lthtui.counting import counted
 from lthtui.logtail import LogTail
-from lthtui.text import clean, clean_line
+from lthtui.once import Once
+from lthtui.text import clean_line
 
 if TYPE_CHECKING:
     from engine.rundir import RunDirectory
     from lthtui.board import Board
     from lthtui.drawer import Drawer
+    from lthtui.filedesk import FileDesk
     from lthtui.gauges import Machine
+    from lthtui.histories import Histories
     from lthtui.jobs import Job
     from lthtui.launch.later import Later
     from lthtui.launch.queue import Submitted
     from lthtui.lookout import Lookout
-    from lthtui.preview import Preview
-    from lthtui.runview import RunView
-    from lthtui.table import Row
+    from lthtui.memory import Memory
+    from lthtui.notedesk import NoteDesk
     from lthtui.ticketdesk import TicketDesk
+    from lthtui.trashdesk import TrashDesk
 
 ROUSE = 10.0  # seconds between looks at whether somebody starts what waits
 
@@ -56,12 +60,16 @@ class Queue:
 
 
 class Desk:
-    """Works on one root and one folder of specs."""
+    """Works on one root and one folder of specs.
 
-    def __init__(self, root: Path, specs: Path) -> None:
+    Args:
+        store: the address of a store that is browsed instead of the root's own; see `tracking`.
+    """
+
+    def __init__(self, root: Path, specs: Path, store: str | None = None) -> None:
         self.root, self._specs = root.absolute(), specs
+        self.store = store
         self._lookout: Lookout | None = None
-        self._chosen: str | None = None
         self._wanted: frozenset[str] = frozenset()
         self._rouse_at = 0.0
 
@@ -69,28 +77,24 @@ class Desk:
         """Look at all runs; None if nothing has changed since the last call."""
         from lthtui.lookout import Lookout
 
-        self._lookout = self._lookout or Lookout(self.root)
+        if self._lookout is None:
+            self._lookout = Lookout(self.root, self.store, hasty=True)
+        else:  # the first board does not wait for the queue
+            self._rouse()
         self._lookout.want(self._wanted)
-        board = self._lookout.look(self._chosen)
-        self._rouse()
-        return board
+        return self._lookout.look()
 
     def want(self, metrics: frozenset[str]) -> None:
         """From the next look on, know the extremes of these metrics of stored runs, too."""
         self._wanted = metrics
 
     def follow(self, run_id: str | None) -> LogTail | None:
-        """Choose a run; its log from the beginning, for whoever asks. This reads nothing yet."""
-        self._chosen = run_id
+        """A run's log from the beginning, for whoever asks. This reads nothing yet."""
         if run_id is None or Path(run_id).name != run_id:  # an id from a store may be a path
             return None
         return LogTail(self.root / "runs" / run_id / "log.txt")
 
-    def spec(self, run_id: str) -> str:
-        """The spec of a run, as it is in its folder."""
-        return clean(self._open(run_id).spec_file.read_text(errors="replace"))
-
-    @cached_property
+    @Once
     def specs(self) -> Drawer:
         """What is done with spec files."""
         from lthtui.drawer import Drawer
@@ -101,9 +105,9 @@ class Desk:
         """Queue all runs of a spec, some until their tickets are there; say what became of them."""
         from lthtui import layouts, specfiles
         from lthtui.commands import awaiting
-        from lthtui.commands.tickets import ask
         from lthtui.launch import queue
         from lthtui.sources import Patience
+        from lthtui.verbs import ask
 
         expansion = specfiles.without_search(specfiles.expand(path, patience=Patience()))
         layouts.check([expansion], ask, lambda message: None)
@@ -112,32 +116,54 @@ class Desk:
         left = awaiting.leave_runs(self.root, expansion.later, turn)
         return _became(submitted, len(left))
 
-    @cached_property
+    @Once
+    def notes(self) -> NoteDesk:
+        """What is done about what people note of runs."""
+        from lthtui.notedesk import NoteDesk
+
+        return NoteDesk(self.root, self.store)
+
+    @Once
+    def trash(self) -> TrashDesk:
+        """What is done about the trash."""
+        from lthtui.trashdesk import TrashDesk
+
+        return TrashDesk(self.root)
+
+    @Once
+    def histories(self) -> Histories:
+        """Metrics of runs, point by point."""
+        from lthtui.histories import Histories
+        from lthtui.store import Store
+
+        return Histories(Store(self.store or self.root))
+
+    @Once
     def tickets(self) -> TicketDesk:
         """What is done about tickets."""
         from lthtui.ticketdesk import TicketDesk
 
-        return TicketDesk(self.root)
+        return TicketDesk(self.root, self.files)
 
-    def files(self, runs: Sequence[RunView], opened: Collection[str]) -> list[Row]:
-        """The files of runs as rows of a tree; those of `opened` folders, too."""
-        from lthtui import filetree
+    @Once
+    def memory(self) -> Memory:
+        """What is remembered for later sessions."""
+        from lthtui.memory import Memory
 
-        return filetree.rows(filetree.places(self.root, runs), opened)
+        return Memory(self.store or self.root)
 
-    def preview(self, runs: Sequence[RunView], key: str) -> tuple[str, Preview]:
-        """The key of a row of that tree, and what there is to see of its file."""
-        from lthtui import filetree, preview
+    @Once
+    def files(self) -> FileDesk:
+        """What is done about the files of runs."""
+        from lthtui.filedesk import FileDesk
 
-        found = filetree.place(filetree.places(self.root, runs), key)
-        folder = found is None or found[1].endswith("/") or not found[1]
-        return key, preview.Preview("") if folder or not found else preview.look(*found)
+        return FileDesk(self.root, self.store)
 
     def control(self, run_id: str, level: int, kinds: Sequence[str]) -> str:
         """Queue controls of a ticket; say what became of them."""
         from lthtui import controls, layouts
-        from lthtui.commands.tickets import ask
         from lthtui.launch import queue
+        from lthtui.verbs import ask
 
         found = controls.originals(self.root, [run_id], level)
         expansions = [one for _, one in controls.derive(kinds, found, ask)]
@@ -150,14 +176,14 @@ class Desk:
         from lthtui.launch import stopping
 
         stopping.cancel([self._open(run) for run in run_ids])
-        return f"stopped {_runs(len(run_ids))}; R resumes"
+        return f"stopped {counted(len(run_ids), 'run')}; R resumes"
 
     def pause(self, run_ids: Sequence[str]) -> str:
         """Have runs save a checkpoint and leave; return once they have, with what to say."""
         from lthtui.launch import stopping
 
         stopping.pause([self._open(run) for run in run_ids])
-        return f"paused {_runs(len(run_ids))}; R resumes"
+        return f"paused {counted(len(run_ids), 'run')}; R resumes"
 
     def resume(self, run_ids: Sequence[str]) -> str:
         """Queue runs again; say what became of them."""
@@ -220,9 +246,15 @@ class Desk:
 
     def queue(self, board: Board) -> Queue:
         """Look at the queue and at the devices."""
-        from lthtui import gauges, jobs
+        from lthtui import jobs
 
-        return Queue(jobs.look(self.root, board), gauges.read(self.root))
+        return Queue(jobs.look(self.root, board), self.machine())
+
+    def machine(self) -> Machine:
+        """Look at the devices."""
+        from lthtui import gauges
+
+        return gauges.read(self.root)
 
     def keep_clip(self, text: str) -> str:
         """Write what was copied to a file, for terminals without a clipboard; say where."""
@@ -236,6 +268,8 @@ class Desk:
         """Let go of the store."""
         if self._lookout is not None:
             self._lookout.close()
+        if "histories" in self.__dict__:
+            self.histories.close()
 
     def _rouse(self) -> None:
         """Now and then make sure that what waits is looked after, also after a restart."""
@@ -261,10 +295,10 @@ def _became(submitted: Sequence[Submitted], left: int = 0) -> str:
         "finished": "already finished",
     }
     counts: Counter[str] = Counter(one.action for one in submitted)
-    said = [f"{_runs(counts[action])} {word}" for action, word in words.items() if counts[action]]
-    said += [f"{_runs(left)} to be queued once other runs have finished"] if left else []
+    said = [
+        f"{counted(counts[action], 'run')} {word}"
+        for action, word in words.items()
+        if counts[action]
+    ]
+    said += [f"{counted(left, 'run')} to be queued once other runs have finished"] if left else []
     return ", ".join(said) or "nothing to do"
-
-
-def _runs(number: int) -> str:
-    return f"{number:,} run{'' if number == 1 else 's'}"

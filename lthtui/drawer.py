@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from lthtui import drafts
 
 if TYPE_CHECKING:
+    from engine.sources import Level
     from lthtui.prospect import Prospect
+    from lthtui.runspec import RunTexts
     from lthtui.runview import RunView
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -61,14 +63,31 @@ class Drawer:
 
         return template({})
 
-    def clone(self, run_ids: Iterable[str], taken: Sequence[str]) -> tuple[str, str]:
-        """A name for a spec like that of runs, as `suggest`, and its text, as `cloning.clone`."""
+    def clone(
+        self, run_ids: Iterable[str], taken: Sequence[str], level: Level | None = None
+    ) -> tuple[str, str]:
+        """A name for a spec like that of runs, as `suggest`, and its text, as `cloning.clone`.
+
+        Args:
+            level: go on from the ticket of this level, as `resuming.resume`.
+        """
         from engine.rundir import RunDirectory
-        from lthtui import cloning
+        from lthtui import cloning, resuming
 
         runs = [RunDirectory.open(self._root / "runs" / Path(one).name) for one in run_ids]
-        text = cloning.clone(runs)
-        return self.suggest(runs[0].spec().name, taken), text
+        if level is None:
+            return self.suggest(runs[0].spec().name, taken), cloning.clone(runs)
+        text = resuming.resume(self._root, runs, level)
+        return self.suggest(resuming.stem(runs[0], level), taken), text
+
+    def of_run(self, run: RunView) -> RunTexts:
+        """The spec of a run; as `runspec.of_run`, or what MLflow has of it."""
+        from engine.rundir import RunDirectory
+        from lthtui import runspec
+
+        if not run.directory:
+            return runspec.of_params(run.params)
+        return runspec.of_run(RunDirectory.open(Path(run.directory)), self.paths())
 
     def look(
         self, path: str, text: str, disk: str | None, past: Iterable[RunView] = ()

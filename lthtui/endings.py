@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 
 from lthtui.board import GLYPHS, Board, accuracy, percent
+from lthtui.counting import counted
 from lthtui.runview import RunView
 from lthtui.text import clean_line
 
@@ -28,7 +29,9 @@ def said(runs: Sequence[RunView], board: Board) -> str:
     if len(runs) > NAMED:
         statuses = [run.status for run in runs]
         return "\n".join(
-            f"{GLYPHS[one]} {statuses.count(one):,} runs {one}" for one in GLYPHS if one in statuses
+            f"{GLYPHS[one]} {counted(statuses.count(one), 'run')} {one}"
+            for one in GLYPHS
+            if one in statuses
         )
     return "\n".join(_line(run, board) for run in runs)
 

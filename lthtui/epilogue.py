@@ -11,11 +11,11 @@ from engine.rundir import Status
 from lthtui import report, runnames
 from lthtui.board import Group
 from lthtui.labels import distinguish
-from lthtui.logtail import shown
+from lthtui.loglines import shown
 from lthtui.monitor import Watched
 from lthtui.runview import view
+from lthtui.signs import spelled
 from lthtui.text import clean, clean_line
-from lthtui.verdict import MARK
 
 LOG_LINES = 10  # of a failed run's log
 CHART = (100, 20)  # the most columns and rows of the curve
@@ -103,8 +103,9 @@ def _last_lines(run: Watched, error: str) -> Iterator[str]:
     """The end of a run's log, without the lines that only repeat the error."""
     try:
         with run.directory.log_file.open("rb") as file:
-            lines = (shown(line.removesuffix(b"\n")) for line in file)
-            yield from deque((line for line in lines if not line.endswith(error)), LOG_LINES)
+            lines = (line.removesuffix(b"\n") for line in file)
+            told = (one for one in lines if not clean(one.decode(errors="replace")).endswith(error))
+            yield from map(shown, deque(told, LOG_LINES))
     except OSError:
         return
 
@@ -116,13 +117,8 @@ def _unicode() -> bool:
 def _printable(line: str) -> str:
     """The line in characters that stdout can show."""
     text = clean(line)
-    if _unicode():
-        return text
-    return text.translate(_PLAIN).encode("ascii", "replace").decode()
+    return text if _unicode() else spelled(text)
 
 
 def _say(message: str) -> None:
     print(clean(message), file=sys.stderr, flush=True)
-
-
-_PLAIN = str.maketrans({"±": "+-", "–": "-", MARK: "*"})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import UsageError
-from lthtui import written
+from lthtui import placing, written
 from lthtui.contrast import Contrast
 from lthtui.differences import ABSENT, Setting
-from lthtui.text import clean_line
 from lthtui.written import Written
 
 if TYPE_CHECKING:
@@ -62,32 +60,12 @@ def save(material: Material, file: Path, overwrite: bool = False) -> Path:
         OSError: it cannot be written.
     """
     check(file)
-    file = file.expanduser().absolute()
-    if not file.parent.is_dir():
-        raise UsageError(f"{clean_line(str(file.parent))} is no folder; make it first")
-    if not overwrite:
-        try:
-            file.open("x").close()  # whoever else writes it from now on finds it there
-        except FileExistsError:
-            raise UsageError(
-                f"{clean_line(str(file))} exists already; it was left as it is"
-            ) from None
-    aside = file.with_name(f".{os.getpid()}.{file.name}")
-    try:
-        _write(material, aside)
-        aside.replace(file)
-    except BaseException:
-        if not overwrite:
-            file.unlink()
-        raise
-    finally:
-        aside.unlink(missing_ok=True)
-    return file
+    return placing.place(file, lambda aside: _write(material, aside), overwrite)
 
 
 def written_to(material: Material, file: Path, overwrite: bool = False) -> str:
     """As `save`; says where the file is."""
-    return f"wrote {clean_line(str(save(material, file, overwrite)), 500)}"
+    return placing.said(save(material, file, overwrite))
 
 
 def check(file: Path) -> None:
@@ -96,8 +74,7 @@ def check(file: Path) -> None:
     Raises:
         UsageError: the ending is none of `FORMS`.
     """
-    if file.suffix.lower() not in FORMS:
-        raise UsageError(f"{clean_line(file.name)}: give it one of the endings {', '.join(FORMS)}")
+    placing.check(file, FORMS)
 
 
 def markdown(material: Material) -> str:

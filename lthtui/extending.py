@@ -21,6 +21,7 @@ from engine.plan import plan
 from engine.rundir import RunDirectory, Status, status
 from engine.spec import RunSpec
 from lthtui import identity, overrides, runnames, specfiles, yamlfile
+from lthtui.counting import counted
 from lthtui.launch import queue
 from lthtui.specfiles import Expansion, Ready
 from lthtui.text import clean_line
@@ -104,7 +105,7 @@ def taken(root: Path, ready: Ready) -> dict[str, Any] | None:
 def told(extends: Mapping[str, Any]) -> str:
     """The run that another extends, and what of it was taken over, once that is known."""
     if extends["epochs"]:
-        return f"{extends['run']} ({extends['epochs']} epochs)"
+        return f"{extends['run']} ({counted(extends['epochs'], 'epoch')})"
     if extends["levels"]:
         return f"{extends['run']} ({_levels(0, extends['levels'])})"
     return str(extends["run"]) + (" (nothing was taken over)" if extends["levels"] == 0 else "")
@@ -241,11 +242,11 @@ def _as_many(own: Mapping[int, RunDirectory], count: int | None) -> list[int]:
 def _told(found: Shared, ready: Ready) -> str:
     planned = ready.plan
     if found.epochs:
-        taken, left = f"{found.epochs} epochs", f"{planned.epochs - found.epochs:g} more"
+        taken, left = counted(found.epochs, "epoch"), f"{planned.epochs - found.epochs:g} more"
     else:
         taken = _levels(0, found.levels)
         left = _levels(found.levels, len(planned.levels))
-    steps = f"{planned.steps - found.steps:,} of {planned.steps:,} steps"
+    steps = f"{planned.steps - found.steps:,} of {counted(planned.steps, 'step')}"
     why = f" ({found.why})" if found.why else ""
     return f"{taken} taken over{why}, {left} to train: {steps}"
 

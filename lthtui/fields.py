@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal
 
-from engine.errors import UsageError, did_you_mean
+from engine.errors import UsageError
 from lthtui.board import gain
+from lthtui.runview import scored
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ Reducer = Literal["last", "best", "min", "max"]
 REDUCERS: tuple[Reducer, ...] = ("last", "best", "min", "max")
 ALIASES = {"kept": "density", "method": "sparsifier", "data": "dataset", "run": "name"}
 SMALLER = {"loss", "error", "err", "perplexity", "nll", "ece", "mse", "mae", "seconds", "flops"}
+MOST_MEANT = 3  # names that a message proposes
+LISTED = "see `lthtui list --help`, or press v among the app's runs"
 _REDUCED = re.compile(rf"({'|'.join(REDUCERS)})\((.*)\)", re.DOTALL)
+_AT = re.compile(r"(val|test|gain)@(.*)", re.DOTALL)
 
 
 class Misread(UsageError):
@@ -48,6 +52,7 @@ class Field:
         kind: what its values are: text that may be a number, a number, a share of 1, seconds, or a
             time in seconds since 1970.
         reducer: which of a metric's values is meant.
+        kept: the share of weights at which an accuracy is meant; None for that of the ticket.
     """
 
     name: str
@@ -55,10 +60,14 @@ class Field:
     key: str
     kind: Kind = "text"
     reducer: Reducer = "last"
+    kept: float | None = None
 
     @classmethod
     def parse(cls, text: str, known: Collection[str] | None = None) -> Field:
         """The field of a name: `val`, `sparsifier.rate`, `tags.why`, `best(epoch/val_loss)`.
+
+        `val@5%`, `test@5%` and `gain@5%` are of the level that keeps about 5% of the weights: at
+        most 12% more or fewer. Runs without such a level have no value.
 
         A name with a slash is a metric, one with a dot a parameter, unless `known` has it
         otherwise. `params.lr` and `metrics.loss` say which.
@@ -76,6 +85,9 @@ class Field:
             if not key or (known is not None and _metric(key) not in known):
                 raise Misread(at, _unknown(key, known, "metric"))
             return _reduced(key, _reducer(reduced[1]))
+        if sparse := _AT.fullmatch(text):
+            kept = _kept(sparse[2], 1 + sparse.start(2))
+            return cls(f"{sparse[1]}@{100 * kept:g}%", "run", sparse[1], "share", kept=kept)
         name = ALIASES.get(text, text)
         if name in _BUILT_IN:
             return cls(name, "run", name, _BUILT_IN[name][0])
@@ -90,6 +102,8 @@ class Field:
         Args:
             group: the run's, which knows what gains are measured against.
         """
+        if self.kept is not None:
+            return _accuracy(self.key, run, group, self.kept)
         if self.family == "run":
             return _BUILT_IN[self.key][1](run, group)
         if self.family == "params":
@@ -147,15 +161,6 @@ def split(text: str) -> list[tuple[int, str]]:
     return found
 
 
-def parse_all(text: str, known: Collection[str] | None = None) -> list[Field]:
-    """The fields of names between commas.
-
-    Raises:
-        Misread: with the column in the whole text.
-    """
-    return [at(column, name, known) for column, name in split(text)]
-
-
 def at(column: int, name: str, known: Collection[str] | None = None) -> Field:
     """As `Field.parse`, for a name that stands at a column of a longer text."""
     try:
@@ -193,13 +198,29 @@ def _metric(key: str) -> str:
     return key if "/" in key and not _prefixed(key) else f"metrics.{key}"
 
 
+def _is_metric(name: str) -> bool:
+    """Whether a name that `names` gives is a metric's."""
+    return name.startswith("metrics.") or ("/" in name and not _prefixed(name))
+
+
 def _prefixed(key: str) -> bool:
+    if _AT.match(key):
+        return True
     return key.startswith(("params.", "metrics.", "tags.")) or bool(_REDUCED.fullmatch(key))
 
 
 def _reduced(key: str, reducer: Reducer) -> Field:
     name = _metric(key) if reducer == "last" else f"{reducer}({key})"
     return Field(name, "metrics", key, "number", reducer)
+
+
+def _kept(text: str, at: int) -> float:
+    """The share of weights that `5%` or `0.05` is, with six digits of its percentage."""
+    found = number(text.removesuffix("%"))
+    share = found and float(f"{found if text.endswith('%') else 100 * found:g}") / 100
+    if not share or not 0 < share <= 1:
+        raise Misread(at, "expected a share of weights, such as 5% or 0.05")
+    return share
 
 
 def _reducer(text: str) -> Reducer:
@@ -219,10 +240,24 @@ def _unknown(text: str, known: Collection[str] | None, what: str) -> str:
     text = clean_line(text, 60)
     if not text:
         return f"expected a {what}"
-    hint = did_you_mean(text, [*_BUILT_IN, *ALIASES, *(known or ())])
-    if not hint.startswith("; did"):
-        hint = f"; known: {', '.join(_BUILT_IN)}, and names of parameters, metrics and tags"
-    return f"no {what} '{text}'{hint}"
+    if what == "metric":
+        names = [name.removeprefix("metrics.") for name in known or () if _is_metric(name)]
+    else:
+        names = [*_BUILT_IN, *ALIASES, *(known or ())]
+    meant = " or ".join(clean_line(name, 60) for name in _near(text.lower(), names))
+    return f"no {what} '{text}'; " + (f"did you mean {meant}?" if meant else LISTED)
+
+
+def _near(text: str, names: Sequence[str]) -> list[str]:
+    """The names that may be meant: those that end so, or else one that is written alike."""
+    import difflib
+
+    ends = [name for name in names if name.lower().endswith((f".{text}", f"/{text}"))]
+    if ends:
+        return ends[:MOST_MEANT]
+    written = {re.split(r"[./]", name.lower())[-1]: name for name in names}
+    written |= {name.lower(): name for name in names}
+    return [written[one] for one in difflib.get_close_matches(text, written, n=1)]
 
 
 # ---- what all runs have
@@ -242,17 +277,15 @@ def _density(run: RunView, group: Group | None) -> float | None:
     return level.density if level else None
 
 
-def _val(run: RunView, group: Group | None) -> float | None:
-    return run.winning.val if run.winning else None
-
-
-def _test(run: RunView, group: Group | None) -> float | None:
-    return run.winning.test if run.winning else None
-
-
-def _gain(run: RunView, group: Group | None) -> float | None:
-    own = {run.seed: run.dense} if run.dense else {}
-    return gain([run], group.dense if group else own)
+def _accuracy(
+    key: str, run: RunView, group: Group | None, kept: float | None = None
+) -> float | None:
+    """`val`, `test` or `gain`, of the ticket or at a share of weights."""
+    if key == "gain":
+        own = {run.seed: run.dense} if run.dense else {}
+        return gain([run], group.dense if group else own, kept)
+    level = run.meant(kept)
+    return scored(level, key) if level else None
 
 
 def _float(value: float | None) -> float | None:
@@ -264,16 +297,16 @@ _BUILT_IN: dict[str, tuple[Kind, _Getter]] = {
     "name": ("text", lambda run, _: run.name),
     "id": ("text", lambda run, _: run.run_id),
     "status": ("text", _status),
-    "seed": ("number", lambda run, _: float(run.seed)),
+    "seed": ("number", lambda run, _: float(run.seed) if run.seeded else None),
     "experiment": ("text", lambda run, _: run.experiment),
     "sparsifier": ("text", lambda run, _: run.sparsifier or None),
     "dataset": ("text", lambda run, _: run.dataset or None),
     "model": ("text", lambda run, _: run.model or None),
     "level": ("number", lambda run, _: _float(run.level)),
     "density": ("share", _density),
-    "val": ("share", _val),
-    "test": ("share", _test),
-    "gain": ("share", _gain),
+    "val": ("share", partial(_accuracy, "val")),
+    "test": ("share", partial(_accuracy, "test")),
+    "gain": ("share", partial(_accuracy, "gain")),
     "best_level": ("number", lambda run, _: _float(run.winner)),
     "size": ("number", lambda run, _: _float(run.winning.bytes) if run.winning else None),
     "eta": ("seconds", lambda run, _: run.eta),

@@ -9,8 +9,9 @@ field, an operator and a value:
     :                     text with `*` and `?` for what may stand there
     ~  !~                 a regular expression, as `lthtui.patterns` knows them
 
-Case counts nowhere. A run without a value meets none but `!=`, `!~` and `not`. Quotes hold names,
-words and values together: `"my metric">3`.
+`val@5%>60%` asks for the accuracy of the level that keeps about 5% of the weights. Case counts
+nowhere. A run without a value meets none but `!=`, `!~` and `not`. Quotes hold names, words and
+values together: `"my metric">3`.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from lthtui.counting import counted
 from lthtui.launch import devices, lease, occupancy
 from lthtui.launch.devices import Device
 from lthtui.launch.slots import Ledger, Place
@@ -76,7 +77,7 @@ def _gpu(device: Device, places: list[Place]) -> Gauge:
 
 def _cpu(places: list[Place]) -> Gauge:
     memory, cores = psutil.virtual_memory(), devices.cores()
-    model = f"{cores} core{'' if cores == 1 else 's'}"
+    model = counted(cores, "core")
     busy = psutil.cpu_percent() / 100
     runs = _runs(devices.CPU, places)
     return Gauge("CPU", model, busy, memory.total - memory.available, memory.total, runs=runs)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from engine.errors import FAILED, INTERRUPTED, OK, RESUMABLE
 from engine.events import Tail
 from engine.rundir import RunDirectory, Status
+from lthtui.counting import counted
 from lthtui.launch import lease, mirroring, stopping, waits
 from lthtui.launch.queue import Submitted
 from lthtui.launch.turns import Obstacle
@@ -171,7 +172,7 @@ class Follower:
         if grace:
             self._awaited = {one.run_id for one in active}
             self.display.say(
-                f"stopping {_count(len(active))}, each at a checkpoint; Ctrl-C again kills"
+                f"stopping {counted(len(active), 'run')}, each at a checkpoint; Ctrl-C again kills"
                 if active
                 else "the runs go on; this command only waited for them"
             )
@@ -204,7 +205,3 @@ def exit_code(runs: Mapping[str, Watched]) -> int:
 
 def _cancel(runs: Sequence[RunDirectory], grace: float) -> None:
     stopping.cancel(runs, grace=grace)
-
-
-def _count(number: int) -> str:
-    return f"{number} run{'' if number == 1 else 's'}"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine import schema
 from engine.rundir import RunDirectory, write_json
-from engine.spec import RunSpec
+
+if TYPE_CHECKING:
+    from engine.spec import RunSpec
 
 FILE = "identity.json"
 ALSO = "also.json"  # other specs that ask for the same training, as that of another control
@@ -93,12 +95,39 @@ class Identity(BaseModel):
             split=spec.select.split,
             controls=Control.of(spec),
             extends=spec.extends,
-            asked={
-                "sparsifier": {"name": spec.sparsifier.name},
-                **spec.model_dump(mode="json", exclude_defaults=True),
-            },
+            asked=schema.asked_of(spec),
             params=schema.params_of(spec),
         )
+
+
+class _Named(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    name: str = Field(min_length=1)
+
+
+class _Controls(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    kind: str = Field(min_length=1)
+    source: dict[str, Any] | None = None
+    instead: dict[str, Any] = {}
+
+
+class _Asked(BaseModel):
+    """As much of what a spec asks for as labels rely on."""
+
+    model_config = ConfigDict(extra="allow")
+    sparsifier: _Named
+    data: dict[str, Any] = {}
+    controls: _Controls | None = None
+
+
+def told(asked: str) -> dict[str, Any]:
+    """What a run's spec asks for, as a tag in MLflow has it; empty where that makes no sense."""
+    try:
+        _Asked.model_validate_json(asked)
+    except ValidationError:
+        return {}
+    return dict(json.loads(asked))
 
 
 def store(directory: RunDirectory, spec: RunSpec, user: str = "") -> None:
@@ -143,6 +172,8 @@ def note(directory: RunDirectory, spec: RunSpec) -> None:
 
 def others(directory: RunDirectory) -> list[Identity]:
     """What a run is besides what it was made as, the first noted first."""
+    from engine.spec import RunSpec  # here, as the app's first table does not wait for it
+
     found = []
     for one in _noted(directory):
         try:

@@ -14,6 +14,7 @@ from lthtui.runview import RunView
 from lthtui.table import NOTHING, Cell, Column, Row
 from lthtui.text import clean_line
 
+PAUSED = "R goes on from its checkpoint"
 LATELY = 20  # failed runs that are listed
 COLUMNS = (
     Column("job", rank=1),
@@ -37,7 +38,8 @@ class Job:
         priority, user: of what waits; of runs that run their user only.
         device: where it runs, as `GPU 0`.
         since: when it was queued or started (seconds since 1970).
-        why: what it waits for, how far it is, or what to do about its failure.
+        why: what it waits for, how far it is, or what made it fail.
+        hint: what can be done about its failure.
         place: how many are before it among those that wait; None for others.
     """
 
@@ -50,6 +52,7 @@ class Job:
     device: str = ""
     since: float | None = None
     why: str = ""
+    hint: str = ""
     held: bool = False
     place: int | None = None
 
@@ -61,6 +64,7 @@ def look(root: Path, board: Board) -> tuple[Job, ...]:
     others = [run for run in board.runs.values() if run.directory and run.run_id not in listed]
     running = [_running(run, board) for run in others if run.status == "running"]
     unread = [run for run in others if run.status == "queued"]
+    paused = [run for run in others if run.status == "paused"]
     failed = [run for run in others if run.status in ("failed", "lost")]
     newest = sorted(failed, key=lambda run: -run.created)[:LATELY]
     return (
@@ -68,6 +72,7 @@ def look(root: Path, board: Board) -> tuple[Job, ...]:
         *waiting,
         *(_unread(run, board) for run in unread),
         *_commands(root),
+        *(Job(one.run_id, _label(one.run_id, board), "paused", why=PAUSED) for one in paused),
         *(_failed(run, board) for run in newest),
     )
 
@@ -137,8 +142,7 @@ def _running(run: RunView, board: Board) -> Job:
 
 def _failed(run: RunView, board: Board) -> Job:
     hint = hints.hint(RunDirectory(run.directory))
-    why = "; ".join(part for part in (run.error, hint) if part)
-    return Job(run.run_id, _label(run.run_id, board), run.status, why=why)
+    return Job(run.run_id, _label(run.run_id, board), run.status, why=run.error, hint=hint)
 
 
 def _device(name: str) -> str:
@@ -158,6 +162,7 @@ def _row(job: Job, now: float, several: bool) -> Row:
     glyphs = {"running": "●", "stalled": "●", "queued": "◌", "failed": "✗", "lost": "?"}
     status = "held" if job.held else job.status
     tone = {"stalled": "lost", "held": "paused"}.get(status, job.status)
+    why = "; ".join(filter(None, (job.why, job.hint)))
     span = max(0.0, now - job.since) if job.since is not None else None
     cells = (
         Cell(job.label),
@@ -166,6 +171,6 @@ def _row(job: Job, now: float, several: bool) -> Row:
         Cell(job.user) if several and job.user else NOTHING,
         Cell(job.device) if job.device else NOTHING,
         NOTHING if span is None else Cell(duration(span)),
-        Cell(job.why) if job.why else NOTHING,
+        Cell(why) if why else NOTHING,
     )
     return Row(job.key, cells)

@@ -7,15 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine import schema
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
     from lthtui.identity import Identity
 
-IGNORED = (
-    *("name", "experiment", "seed", "tags", "launch", "tracking"),
-    *("keep", "evaluate", "checkpoint", "controls", "extends"),
-)
+IGNORED = (*schema.UNNAMED, "controls")
 UNTOLD = ("data.examples_sha256",)  # said by data.examples
 MOST = 3  # settings that a label names
 SHORT = 6  # characters of a group's id that stand for it
@@ -172,7 +170,7 @@ def _choices(flat: Mapping[str, Any], key: str) -> tuple[Any, ...]:
     """The names of the choices that a field belongs to."""
     parts = key.split(".")
     above = [".".join(parts[:end]) for end in range(1, len(parts))]
-    return tuple(flat.get(f"{block}.name") for block in above if f"{block}.name" != key)
+    return tuple(str(flat.get(f"{block}.name")) for block in above if f"{block}.name" != key)
 
 
 def _label(differs: Mapping[str, Any]) -> str:

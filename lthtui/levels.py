@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from statistics import mean
 
-from lthtui.board import duration, operations, percent
+from lthtui import ticketindex
+from lthtui.board import Group, duration, operations, percent
 from lthtui.columns import spread
 from lthtui.fields import Field
 from lthtui.runview import LevelView, RunView
 from lthtui.table import NOTHING, Cell, Column, Row
+from lthtui.ticketindex import Ticket
 from lthtui.verdict import MARK, PICKED, wins
 
 COLUMNS = (
-    Column("level", rank=1),
+    Column("level", rank=0),
     Column("kept", rank=2, right=True),
     Column("weights", rank=5, right=True),
     Column("epochs", rank=7, right=True),
@@ -22,25 +24,62 @@ COLUMNS = (
     Column("time", rank=6, right=True),
     Column("FLOPs/image", rank=9, right=True),
     Column("train FLOPs", rank=8, right=True),
-    Column("ticket", rank=0),
+    Column("ticket", rank=10),
 )
 VAL, TEST = Field.parse("val"), Field.parse("test")
 
 
-def rows(runs: Sequence[RunView]) -> list[Row]:
-    """One row per level that has started; picked ones have a mark, that tells winning ones."""
+def rows(runs: Sequence[RunView], unfolded: Collection[str] = ()) -> list[Row]:
+    """One row per level that has started; picked ones have a mark, that tells winning ones.
+
+    Args:
+        unfolded: keys of rows below which every seed has one of its own.
+    """
     indices = sorted({level.index for run in runs for level in run.levels})
-    return [_row(index, runs) for index in indices]
+    found = []
+    for index in indices:
+        fold = "" if not runs[1:] else "▾" if str(index) in unfolded else "▸"
+        found.append(Row(str(index), _cells(index, runs), fold=fold))
+        if fold == "▾":
+            found += [_seed(index, run) for run in runs if _at(run, index)]
+    return found
 
 
-def _row(index: int, runs: Sequence[RunView]) -> Row:
+def tickets(group: Group, runs: Sequence[RunView]) -> dict[str, Ticket]:
+    """By the keys of rows, the levels of runs as tickets; of several seeds the first one's."""
+    found: dict[str, Ticket] = {}
+    for run in runs:
+        for level in run.levels:
+            one = ticketindex.ticket(group, run, level)
+            found[one.key] = one
+            found.setdefault(str(level.index), one)
+    return found
+
+
+def seeds(index: int, runs: Sequence[RunView]) -> list[str]:
+    """The keys of the rows below that of a level."""
+    return [f"{run.run_id}:{index}" for run in runs if _at(run, index)]
+
+
+def _seed(index: int, run: RunView) -> Row:
+    """The row of one seed's level."""
+    name, *cells = _cells(index, [run])
+    head = Cell(f"s{run.seed}{name.text.removeprefix(str(index))}", name.tone)
+    return Row(f"{run.run_id}:{index}", (head, *cells), depth=1)
+
+
+def _at(run: RunView, index: int | None) -> LevelView | None:
+    return next((level for level in run.levels if level.index == index), None)
+
+
+def _cells(index: int, runs: Sequence[RunView]) -> tuple[Cell, ...]:
     levels = [level for run in runs for level in run.levels if level.index == index]
     picked = [run for run in runs if any(run.winning is one and one.sparse for one in levels)]
     won = sum(map(wins, picked))
     marks = ((MARK, won), (PICKED, len(picked) - won))
     counted = [f"{mark} ×{count}" if runs[1:] else mark for mark, count in marks if count]
     tone = "winning" if won else ""
-    cells = (
+    return (
         Cell(" ".join([str(index), *counted]), tone),
         Cell(percent(mean(level.density for level in levels)), tone),
         _weights(levels),
@@ -52,7 +91,6 @@ def _row(index: int, runs: Sequence[RunView]) -> Row:
         _operations([level.training_flops for level in levels]),
         _ticket(levels),
     )
-    return Row(str(index), cells)
 
 
 def _weights(levels: Sequence[LevelView]) -> Cell:

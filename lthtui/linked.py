@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lthtui.charts import How
 
 
 @dataclass(frozen=True)
@@ -16,12 +20,16 @@ class Shared:
 
 
 class Linked:
-    """What charts share by the value of x: its range and the cross-hair.
+    """What charts share: how they are drawn, and by the value of x its range and the cross-hair.
 
     Charts over different kinds of x, told apart by name, do not disturb each other.
+
+    Attributes:
+        how: how they are drawn; None before the first of them is.
     """
 
     def __init__(self) -> None:
+        self.how: How | None = None
         self._shared: dict[str, Shared] = {}
         self._changed: list[Callable[[], object]] = []
 
@@ -41,5 +49,14 @@ class Linked:
         """Share something else."""
         if shared != self.of(x):
             self._shared[x] = shared
-            for changed in self._changed:
-                changed()
+            self._tell()
+
+    def draw(self, how: How) -> None:
+        """Have all charts drawn in another way."""
+        if how != self.how:
+            self.how = how
+            self._tell()
+
+    def _tell(self) -> None:
+        for changed in self._changed:
+            changed()

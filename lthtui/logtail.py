@@ -1,27 +1,31 @@
-r"""The end of a growing log as lines to show: `\r` rewrites a line, and nothing hides in it."""
+"""The end of a growing log, as lines to show."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from lthtui.text import clean
+from lthtui.loglines import LogLine, read
 
 FIRST = 64 * 1024  # bytes of an existing log that are read at first
 MOST = 1024 * 1024  # bytes read at a time
+LONGEST = 64 * 1024  # bytes kept of a line that has no end yet
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Lines to add to those shown.
+    """Lines to add to those shown, in place of those that begin at or behind the first of them.
 
     Attributes:
-        replaces: how many of the last shown lines they stand for: the one that was not complete.
+        path: the log.
+        begin, end: the bytes of the log that they are.
         fresh: whether what was shown is no part of this log.
     """
 
-    lines: tuple[str, ...]
-    replaces: int = 0
+    path: Path
+    lines: tuple[LogLine, ...]
+    begin: int
+    end: int
     fresh: bool = False
 
 
@@ -31,7 +35,7 @@ class LogTail:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._offset: int | None = None
-        self._open = b""  # of the last line, so far without its end
+        self._open, self._began, self._size = b"", 0, 0  # the last line, so far without its end
 
     def read(self) -> Chunk | None:
         """What was written since the last call; None if nothing was.
@@ -52,15 +56,21 @@ class LogTail:
             return None
         self._offset = start + len(data)
         if fresh:
-            self._open = b""
-            data = data.partition(b"\n")[2] if start else data
-        replaces = 1 if self._open else 0
-        *complete, self._open = (self._open + data).split(b"\n")
-        lines = [*complete, self._open] if self._open else complete
-        return Chunk(tuple(map(shown, lines)), replaces, fresh)
+            cut = data.find(b"\n") + 1 if start else 0
+            self._open, self._began, self._size, data = b"", start + cut, 0, data[cut:]
+        begin, lines = self._began, self._lines(data)
+        return Chunk(self.path, tuple(lines), begin, self._offset, fresh)
 
-
-def shown(line: bytes) -> str:
-    """What a terminal would show of a line in the end: the text after its last carriage return."""
-    written = [part for part in line.split(b"\r") if part.strip()]
-    return clean((written[-1] if written else b"").decode(errors="replace").expandtabs(4))
+    def _lines(self, data: bytes) -> list[LogLine]:
+        """Lines that were completed, and the open one as it is now."""
+        *complete, rest = data.split(b"\n")
+        found = []
+        for line in complete:
+            found.append(read(self._open + line, self._began))
+            self._began += self._size + len(line) + 1
+            self._open, self._size = b"", 0
+        self._open += rest
+        self._size += len(rest)
+        if len(self._open) > LONGEST:  # of a bar that is drawn again and again, its last states
+            self._open = self._open[-LONGEST:].partition(b"\r")[2] or self._open[:LONGEST]
+        return [*found, read(self._open, self._began)] if self._open else found

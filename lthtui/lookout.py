@@ -3,69 +3,70 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from engine.errors import StoreError
 from engine.rundir import RunDirectory
-from lthtui import storedruns, trash
+from lthtui import runnames
 from lthtui.board import Board, board
 from lthtui.choosing import labelled
 from lthtui.colours import colours
 from lthtui.labels import SHORT
-from lthtui.monitor import Monitor
+from lthtui.monitor import Monitor, Watched
 from lthtui.notes import Book
-from lthtui.records import RunSummary
 from lthtui.runview import RunView, noted, view
+from lthtui.shelf import LocalShelf, Shelf
 from lthtui.store import Store
-from lthtui.text import clean_line
 
-SHARE = 0.05  # of the time that may go into reading the store again and again
-AT_ONCE = 500  # new runs whose figures are not waited for before their names are shown
+MOMENT = 0.2  # seconds of a look that may go into what the first one left out
 
 
 class Lookout:
     """Looks again at what may have changed, whenever it is asked; for one thread at a time."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._monitor, self._store = Monitor(root), Store(root)
+    def __init__(self, root: Path, store: str | None = None, *, hasty: bool = False) -> None:
+        """Look at a root and at a store.
+
+        Args:
+            store: the address of a store to be shown instead of the root's own: all that it knows,
+                and of the runs with a folder those that it knows too, or that are under way.
+            hasty: whether the first look is to be soon: epochs of runs that have ended, which are
+                most of what there is to read, are then read by and by.
+        """
+        self._hasty = hasty
+        self._brief: deque[Watched] = deque()  # runs whose epochs were not read so far
+        self._root, self._elsewhere = root, store is not None
+        self._monitor = Monitor(root)
+        self._shelf = _shelf(root, store)
         self._folders: dict[str, RunView] = {}
-        self._stored: dict[str, RunView] = {}
         self._unreadable: set[str] = set()
-        self._version: object = None
-        self._next = 0.0  # when the store may be read again
-        self._unread: list[RunSummary] = []  # runs of which only the names were read so far
         self._wanted: frozenset[str] = frozenset()
-        self._extremes: dict[str, dict[str, tuple[float, float]]] = {}  # by metric
         self._book = Book(root)
-        self._trouble = ""
         self._told: object = None
         self._board = Board()
         self._known: dict[tuple[str, ...], dict[str, str]] = {}  # by groups, what tells them apart
 
-    def look(self, chosen: str | None = None) -> Board | None:
-        """The board; None if it is as it was at the last call.
-
-        Args:
-            chosen: the run whose curves are wanted even if they have to be read from the store.
-        """
-        if self._version is None:
+    def look(self) -> Board | None:
+        """The board; None if it is as it was at the last call."""
+        if self._told is None:
             self._book.refresh()
         self._look_at_folders()
-        self._look_at_store(chosen)
-        views = {**self._folders, **self._stored}
-        news = (views, frozenset(self._unreadable), self._trouble)
+        left_out = frozenset(() if self._elsewhere else self._monitor.runs)
+        if self._shelf.look(self._wanted, left_out) and self._told is not None:
+            self._read_notes()
+        shelf, views = self._shelf, self._views()
+        state = (shelf.trouble, shelf.since, shelf.remark)
+        news = (views, frozenset(self._unreadable), state)
         if news == self._told:
             return None
         self._told = news
         oldest = sorted(views.values(), key=lambda run: (run.created, run.run_id))
         given = colours(run.group for run in oldest)
-        labels, before = self._labels(views), self._board.groups
-        unreadable = len(self._unreadable)
-        self._board = board(views, labels, given, unreadable, self._trouble, before)
+        labels, before = self._labels(views, oldest), self._board.groups
+        made = board(views, labels, given, len(self._unreadable), shelf.trouble, before)
+        self._board = replace(made, since=shelf.since, remark=shelf.remark)
         return self._board
 
     def want(self, metrics: Iterable[str]) -> None:
@@ -74,85 +75,49 @@ class Lookout:
 
     def close(self) -> None:
         """Let go of the store."""
-        self._store.close()
+        self._shelf.close()
         self._book.close()
+
+    def _views(self) -> dict[str, RunView]:
+        """What is shown: of another store, what it knows, and what is under way here."""
+        stored = self._shelf.runs
+        if not self._elsewhere:
+            return {**self._folders, **stored}
+        here = {key: run for key, run in self._folders.items() if run.active or key in stored}
+        return {**stored, **here}
 
     def _look_at_folders(self) -> None:
         for watched in self._monitor.poll():
-            run = watched.run_id
-            try:
-                notes = self._book.of(watched.directory)
-                self._folders[run] = view(watched, self._folders.get(run), notes)
-                self._unreadable.discard(run)
-            except Exception:  # whatever is wrong with one folder, the others are shown
-                self._folders.pop(run, None)
-                self._unreadable.add(run)
+            if self._hasty and self._told is None and not watched.active:
+                watched.read_epochs(False)
+                self._brief.append(watched)
+            self._view(watched, self._folders.get(watched.run_id))
+        if self._told is not None:
+            self._read_epochs()
         self._folders = {run: self._folders[run] for run in self._folders if self._has(run)}
         self._unreadable = {run for run in self._unreadable if self._has(run)}
 
+    def _read_epochs(self) -> None:
+        """Read on where the first look left something out, for a moment."""
+        end = time.monotonic() + MOMENT
+        while self._brief and time.monotonic() < end:
+            watched = self._brief.popleft()
+            if self._has(watched.run_id):
+                watched.read_epochs(True)
+                self._view(watched, None)
+
+    def _view(self, watched: Watched, before: RunView | None) -> None:
+        run = watched.run_id
+        try:
+            notes = self._book.of(watched.directory, watched.identity.asked)
+            self._folders[run] = view(watched, before, notes)
+            self._unreadable.discard(run)
+        except Exception:  # whatever is wrong with one folder, the others are shown
+            self._folders.pop(run, None)
+            self._unreadable.add(run)
+
     def _has(self, run: str) -> bool:
         return run in self._monitor.runs
-
-    def _look_at_store(self, chosen: str | None) -> None:
-        try:
-            version = (self._store.version(), frozenset(self._monitor.runs))
-            if self._unread:
-                self._read_figures()
-            elif version != self._version and time.monotonic() >= self._next:
-                self._read_store()
-                self._version = version
-            if self._wanted - self._extremes.keys():
-                self._read_extremes()
-            run = self._stored.get(chosen or "")
-            if run is not None and not (run.losses or run.validations):
-                self._stored[run.run_id] = storedruns.with_curves(run, self._store)
-            self._trouble = ""
-        except StoreError as error:
-            self._trouble = clean_line(str(error), 500)
-
-    def _read_store(self) -> None:
-        """Read what runs there are; figures of many that are new are left to the next look."""
-        began = time.monotonic()
-        if self._version is not None:
-            self._read_notes()
-        self._extremes.clear()
-        thrown = trash.ids(self._root)  # which MLflow may not have been told yet
-        known = self._store.runs(measured=False)
-        found = [run for run in known if not self._has(run.run_id) and run.run_id not in thrown]
-        self._unread = found
-        new = {storedruns.key_of(run) for run in found} - self._stored.keys()
-        if len(new) > AT_ONCE:
-            views = {storedruns.key_of(run): storedruns.view(run, ()) for run in found}
-            self._stored = {key: self._stored.get(key, one) for key, one in views.items()}
-        else:
-            self._read_figures()
-        self._next = began + (time.monotonic() - began) / SHARE
-
-    def _read_figures(self) -> None:
-        """Read what was measured in the runs that are known by name."""
-        began, runs = time.monotonic(), self._unread
-        tickets = defaultdict(list)
-        for ticket in self._store.tickets() if runs else ():
-            tickets[ticket.mlflow_run_id].append(ticket)
-        measured = self._store.measured() if runs else {}
-        views = {}
-        for run in runs:
-            whole = replace(run, metrics=measured.get(run.mlflow_run_id, run.metrics))
-            views[storedruns.key_of(run)] = storedruns.view(whole, tickets[run.mlflow_run_id])
-        self._stored, self._unread = views, []
-        self._read_extremes()
-        self._next = max(self._next, time.monotonic() + (time.monotonic() - began) / SHARE)
-
-    def _read_extremes(self) -> None:
-        """Give runs without a folder the extremes that are wanted."""
-        if not self._stored:
-            return
-        for key in self._wanted - self._extremes.keys():
-            self._extremes[key] = self._store.extremes(key)
-        for name, run in self._stored.items():
-            known = {k: of[run.stored] for k, of in self._extremes.items() if run.stored in of}
-            if known != run.extremes:
-                self._stored[name] = replace(run, extremes=known)
 
     def _read_notes(self) -> None:
         """Look again at what people noted, in MLflow, of runs with a folder."""
@@ -161,10 +126,10 @@ class Lookout:
             notes = self._book.of(RunDirectory(run.directory))
             self._folders[name] = replace(run, **noted(notes, run.name))
 
-    def _labels(self, views: Mapping[str, RunView]) -> dict[str, str]:
+    def _labels(self, views: Mapping[str, RunView], oldest: Iterable[RunView]) -> dict[str, str]:
         """Labels for groups whose name does not do, beginning with what tells them apart."""
         first: dict[str, RunView] = {}
-        for run in views.values():
+        for run in oldest:
             first.setdefault(run.group, run)
         names = Counter(run.name for run in first.values())
         methods = self._methods(first.values(), views)
@@ -178,10 +143,10 @@ class Lookout:
         return labels
 
     def _methods(self, runs: Iterable[RunView], views: Mapping[str, RunView]) -> dict[str, str]:
-        """What groups with a folder are called among several of one name and their controls."""
+        """What groups of ours are called among several of one name and their controls."""
         names: dict[tuple[str, str], list[RunView]] = {}
         for run in runs:
-            if run.directory:
+            if run.directory or run.asked:
                 names.setdefault((run.experiment, _controlled(run, views).name), []).append(run)
         methods: dict[str, str] = {}
         for alike in names.values():
@@ -190,6 +155,16 @@ class Lookout:
                 self._known[key] = labelled(alike)
             methods |= self._known.get(key, {})
         return methods
+
+
+def _shelf(root: Path, store: str | None) -> Shelf:
+    if store is None:
+        return LocalShelf(Store(root), lambda: runnames.trashed(root))
+    if store.startswith("sqlite:"):
+        return LocalShelf(Store(store))
+    from lthtui.courier import ServerShelf
+
+    return ServerShelf(Store(store))
 
 
 def _controlled(run: RunView, views: Mapping[str, RunView]) -> RunView:

@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 if TYPE_CHECKING:
+    from engine.sources import Level
     from lthtui.board import Board
     from lthtui.desk import Desk
     from lthtui.logtail import Chunk
@@ -55,6 +56,30 @@ class Folded(Message):
         self.key, self.unfold = key, unfold
 
 
+class Marked(Message):
+    """These rows of a table are to be marked, and no others."""
+
+    def __init__(self, keys: frozenset[str]) -> None:
+        super().__init__()
+        self.keys = keys
+
+
+class Filtered(Message):
+    """The line of a filter says something else; `typing` while more may come."""
+
+    def __init__(self, typing: bool) -> None:
+        super().__init__()
+        self.typing = typing
+
+
+class HeadClicked(Message):
+    """The head of a table's column was clicked; `more` if what was clicked before still counts."""
+
+    def __init__(self, column: int, more: bool) -> None:
+        super().__init__()
+        self.column, self.more = column, more
+
+
 # ---- requests to the app
 
 
@@ -84,6 +109,7 @@ class Ask(Message):
     Args:
         about: of two questions about the same, only the newer is answered.
         patient: this question may be left out while an older one about the same is worked on.
+        failed: is called instead of `reply` with what went wrong, which the app tells as well.
     """
 
     def __init__(
@@ -93,10 +119,11 @@ class Ask(Message):
         question: Callable[[Desk], _Asked],
         reply: Callable[[_Asked], object],
         patient: bool = False,
+        failed: Callable[[str], object] | None = None,
     ) -> None:
         super().__init__()
         self.asker, self.about, self.question = asker, about, question
-        self.reply, self.patient = reply, patient
+        self.reply, self.patient, self.failed = reply, patient, failed
 
 
 class RunWanted(Message):
@@ -116,11 +143,23 @@ class CompareWanted(Message):
 
 
 class CloneWanted(Message):
-    """A spec like that of these runs is to be begun."""
+    """A spec like that of these runs is to be begun.
 
-    def __init__(self, run_ids: Sequence[str]) -> None:
+    Args:
+        level: it goes on from the ticket of this level, or of what each picked, `best`.
+    """
+
+    def __init__(self, run_ids: Sequence[str], level: Level | None = None) -> None:
         super().__init__()
-        self.run_ids = run_ids
+        self.run_ids, self.level = run_ids, level
+
+
+class SpecWanted(Message):
+    """The spec of a file is to be shown."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
 
 
 class CopyWanted(Message):

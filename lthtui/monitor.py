@@ -15,7 +15,6 @@ from engine.events import Tail
 from engine.rundir import RunDirectory, Status, stalled, status
 from lthtui import identity, notes, people
 from lthtui.identity import Identity
-from lthtui.launch import retrying
 from lthtui.notes import Notes
 from lthtui.progress import LevelProgress, RunProgress
 from lthtui.text import clean_line
@@ -61,12 +60,26 @@ class Watched:
     def progress(self) -> RunProgress:
         """What its journal tells so far. The first call reads the whole journal."""
         with self._lock:
+            self._start_over()
             for line in self._tail.lines():
                 if self._curves or b'"epoch_ended"' not in line:
                     event = self._tail.event(line)
                     if event:
                         self._progress.apply(event)
             return self._progress
+
+    def read_epochs(self, wanted: bool) -> None:
+        """From the next time on, have `progress` tell of epochs, too, or of levels only."""
+        with self._lock:
+            self._curves = wanted
+            self._progress = RunProgress()
+            self._tail = Tail(self.directory.events_file)
+
+    def _start_over(self) -> None:
+        """Forget what a journal told that has been cut since, as by a copy of an earlier one."""
+        if self._tail.offset > _size(self.directory.events_file):
+            self._progress = RunProgress()
+            self._tail = Tail(self.directory.events_file)
 
     @property
     def active(self) -> bool:
@@ -76,6 +89,8 @@ class Watched:
     @property
     def over(self) -> bool:
         """Whether it has ended, and will not be started again by itself."""
+        from lthtui.launch import retrying  # here, as the app's first table does not wait for it
+
         return not self.active and not retrying.goes_on(self.directory)
 
     @property
@@ -139,7 +154,7 @@ class Watched:
             "seed": facts.seed,
             "status": self.status.value,
             "stalled": self.stalled,
-            "user": people.of(self.directory),
+            "user": people.of(self.directory, facts),
             "directory": str(self.directory.path),
             "mlflow_run_id": self.mlflow_run_id(),
             "sparsifier": facts.sparsifier,
@@ -268,6 +283,13 @@ def _reason(code: int) -> str:
 def _stamp(file: os.DirEntry[str]) -> tuple[int, int, int]:
     found = file.stat()
     return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
 
 
 def _names(folder: Path) -> set[str]:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from engine import link, noted, schema
-from engine.errors import StoreError, UsageError
+from engine.errors import LthError, StoreError, UsageError
 from engine.rundir import RunDirectory, Status, status
-from lthtui import identity, runnames
-from lthtui.launch import entries, owner
+from lthtui import editing, identity, runnames
 from lthtui.records import RunSummary
 from lthtui.store import Store
 from lthtui.text import clean_line
@@ -25,6 +25,10 @@ KEY, VALUE = 250, 8000  # characters that MLflow takes; it cuts longer values wi
 PROGRAMS = ("lthtui.", "mlflow.")  # begin the tags that programs write for themselves
 Ask = Callable[[Sequence[str]], dict[str, Any]]
 Subject = RunDirectory | RunSummary  # a run with a folder, or one that only the store knows
+
+
+class Meanwhile(UsageError):
+    """Somebody else changed a note while it was written."""
 
 
 @dataclass(frozen=True)
@@ -116,31 +120,82 @@ def fetch(subject: Subject, ask: Ask) -> Notes:
     return Notes.of(tags, subject.run_id) if tags is not None else read(subject)
 
 
-def change(root: Path, subjects: Sequence[Subject], tags: Mapping[str, str | None]) -> None:
+def change(
+    root: Path,
+    subjects: Sequence[Subject],
+    tags: Mapping[str, str | None],
+    store: str | None = None,
+    still: Callable[[], bool] = lambda: True,
+) -> None:
     """Set tags of runs by their names in MLflow, or remove those that are None.
 
     What is changed of a run with a folder is only kept there; see `tell`.
 
+    Args:
+        store: where runs without a folder are, if not in the root's own; see `tracking`.
+        still: asked while nobody else can change a folder; if not so, nothing is changed.
+
     Raises:
+        Meanwhile: `still` said no.
         UsageError: the root belongs to somebody else.
         Foreign: a run's file of notes is damaged.
         StoreError: a run that only the store knows cannot be changed there.
         OSError: a file can't be written.
     """
+    from lthtui.launch import entries, owner  # here, as the app's first table only reads
+
     owner.check(root)
-    own = dict(tags)
+    own, user = dict(tags), entries.person()
     with entries.locked(root):
+        if not still():
+            raise Meanwhile("somebody else changed the note meanwhile")
         for run in subjects:
             if isinstance(run, RunDirectory):
                 if schema.NAME in tags and tags[schema.NAME] is None:  # MLflow's have some name
                     own[schema.NAME] = schema.display_name(run.run_id)
-                noted.change(run, own)
+                noted.change(run, own, user)
     stored = [one.mlflow_run_id for one in subjects if isinstance(one, RunSummary)]
     if stored:
-        store = Store(root)
-        for mlflow_run_id in stored:
-            store.set_tags(mlflow_run_id, tags)
-        store.close()
+        with closing(Store(store or root)) as opened:
+            for mlflow_run_id in stored:
+                opened.set_tags(mlflow_run_id, tags)
+
+
+def revise(
+    root: Path, subject: Subject, before: str, after: str, ask: Ask, store: str | None = None
+) -> None:
+    """Replace a note that was `before` when somebody began to edit it, without space at its end.
+
+    Raises:
+        UsageError: it is another by now, or the new one cannot be written; that is kept in a file
+            which the message names.
+    """
+    after = after.rstrip()
+    with _kept(subject, after):
+        last = _last(subject)
+        if fetch(subject, ask).note.rstrip() != before.rstrip():
+            raise Meanwhile("somebody else changed the note meanwhile")
+        _write(root, subject, after, last, store)
+
+
+def append(root: Path, subject: Subject, text: str, ask: Ask, store: str | None = None) -> None:
+    """Add a paragraph to the note that there is, after those that others add meanwhile.
+
+    Raises:
+        UsageError: it cannot be written; it is kept in a file which the message names.
+    """
+    text, written = text.rstrip(), False
+    with _kept(subject, text):
+        while not written:
+            last, now = _last(subject), fetch(subject, ask).note
+            with suppress(Meanwhile):
+                _write(root, subject, f"{now}\n\n{text}" if now else text, last, store)
+                written = True
+
+
+def id_of(subject: Subject) -> str:
+    """What a run is called by here: our own id, or MLflow's."""
+    return subject.run_id or getattr(subject, "mlflow_run_id", "")
 
 
 def tell(subjects: Sequence[Subject], ask: Ask) -> dict[str, str]:
@@ -149,7 +204,7 @@ def tell(subjects: Sequence[Subject], ask: Ask) -> dict[str, str]:
     The worker of a run that is running tells MLflow by itself, as does whatever brings over a run
     that MLflow does not have yet.
     """
-    runs = [one for one in subjects if isinstance(one, RunDirectory) and link.read(one)]
+    runs = [one for one in subjects if isinstance(one, RunDirectory) and _untold(one)]
     there = [run for run in runs if status(run) != Status.RUNNING]
     if not there:
         return {}
@@ -159,6 +214,20 @@ def tell(subjects: Sequence[Subject], ask: Ask) -> dict[str, str]:
         if done["tags"] is None:
             why[run] = f"it does not have the run; `lthtui sync {clean_line(run)}`"
     return why
+
+
+def name_of(text: str, subjects: Iterable[Subject]) -> dict[str, str | None]:
+    """Read a name to show; empty for each run's own name.
+
+    Raises:
+        UsageError: MLflow would not take it, or a run has no name of its own.
+    """
+    name = checked(" ".join(text.split()), "the name", KEY)
+    for one in () if name else subjects:
+        if not isinstance(one, RunDirectory):
+            what = clean_line(id_of(one))
+            raise UsageError(f"{what} has no folder, and so no name of its own; give it one")
+    return {schema.NAME: name or None}
 
 
 def tags_of(changes: Iterable[str], remove: Iterable[str] = ()) -> dict[str, str | None]:
@@ -209,6 +278,38 @@ def find(
                 raise
             found[stored.mlflow_run_id] = stored
     return [*found.values()]
+
+
+def _last(subject: Subject) -> noted.Change | None:
+    """The last change of a note that was made here; None where only the store has it."""
+    if isinstance(subject, RunSummary):
+        return None
+    return noted.read(subject).changes.get(schema.NOTE)
+
+
+def _write(
+    root: Path, subject: Subject, note: str, last: noted.Change | None, store: str | None
+) -> None:
+    """Set a note, unless somebody changed it here after the change that is the last known."""
+    tags = {schema.NOTE: checked(note, "the note") or None}
+    change(root, [subject], tags, store, still=lambda: _last(subject) == last)
+
+
+@contextmanager
+def _kept(subject: Subject, text: str) -> Iterator[None]:
+    """Keep in a file what cannot be written."""
+    name = id_of(subject)
+    try:
+        yield
+    except (LthError, OSError) as error:
+        where = editing.kept(text.encode(errors="replace"), f"note-{name}.md")
+        raise UsageError(f"{clean_line(name)}: {error}; {where}") from None
+
+
+def _untold(run: RunDirectory) -> bool:
+    """Whether MLflow has a run, but does not know all that was changed of it."""
+    linked = link.read(run)
+    return linked is not None and noted.read(run).newest > linked.noted
 
 
 def _stored(root: Path, word: str) -> RunSummary | None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
+from typing import Literal
 
+from lthtui import training
 from lthtui.board import Group
-from lthtui.charts import Curve, Line, Panel, Point, Trace, accuracy_panel
+from lthtui.charts import Curve, Line, Panel, Point, accuracy_panel
 from lthtui.contrast import Split
-from lthtui.plots import Quantity
 from lthtui.runview import LevelView, RunView, scored
 from lthtui.verdict import wins
 
+Quantity = Literal["accuracy", "loss"]
+METRICS: dict[Quantity, str] = {"loss": training.LOSS, "accuracy": training.ACCURACY}
 PICKED = -1  # stands for the level that each run picked
 
 
@@ -36,18 +39,19 @@ def training_overlay(
     lines = []
     for group in groups:
         found = (_level(run, level) for run in group.runs)
-        points = [_epochs(one, quantity) for one in found if one is not None]
-        traces = [_trace(each) for each in points if each]
+        points = [training.epochs(one, METRICS[quantity]) for one in found if one is not None]
+        traces = [training.trace(each) for each in points if each]
         if traces:
             lines.append(Line(group.label, traces, colours.get(group.id, "#56b4e9")))
     where = "the picked level" if level == PICKED else f"level {level}"
+    name, unit, scale = training.described(METRICS[quantity])
     return Panel(
         title=where,
         lines=lines,
         xs=("epoch",),
-        y_label="validation accuracy" if quantity == "accuracy" else "training loss",
-        y_unit="percent" if quantity == "accuracy" else "number",
-        y_scale="linear" if quantity == "accuracy" else "log",
+        y_label=name,
+        y_unit=unit,
+        y_scale=scale,
         empty=f"no epochs of {where} are known",
     )
 
@@ -83,12 +87,3 @@ def _level(run: RunView, level: int) -> LevelView | None:
     if level == PICKED:
         return run.winning
     return next((one for one in run.levels if one.index == level), None)
-
-
-def _epochs(level: LevelView, quantity: Quantity) -> Sequence[tuple[int, float]]:
-    return level.validations if quantity == "accuracy" else [*enumerate(level.losses, start=1)]
-
-
-def _trace(points: Sequence[tuple[int, float]]) -> Trace:
-    epochs, values = zip(*points, strict=True)
-    return Trace(values, {"epoch": epochs})

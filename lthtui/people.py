@@ -8,20 +8,27 @@ from collections.abc import Iterable
 
 from engine.rundir import RunDirectory
 from lthtui import identity
-from lthtui.launch import entries
+from lthtui.identity import Identity
 from lthtui.text import clean_line
 
 EVERYBODY = "*"
 
 
-def of(run: RunDirectory) -> str:
-    """Who queued a run last; empty where nothing says so, as in roots of older versions."""
-    if (entry := entries.find(run)) and entry.user:
-        return entry.user
+def of(run: RunDirectory, known: Identity | None = None) -> str:
+    """Who queued a run last; empty where nothing says so, as in roots of older versions.
+
+    Args:
+        known: its identity, where that was read already.
+    """
+    if run.queue_file.exists():
+        from lthtui.launch import entries  # here, as the app's first table does not wait for it
+
+        if (entry := entries.find(run)) and entry.user:
+            return entry.user
     if (launch := run.launch()) and launch.user:
         return launch.user
     try:
-        return identity.read(run).user
+        return (known or identity.read(run)).user
     except (OSError, ValueError):
         return ""
 
@@ -31,6 +38,8 @@ def meant(whose: str, user: str | None) -> bool:
 
     What names nobody counts as one's own.
     """
+    from lthtui.launch import entries
+
     if user == EVERYBODY:
         return True
     wanted = entries.person() if user is None else user

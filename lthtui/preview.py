@@ -5,22 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import stat
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import prod
-from pathlib import Path
+from pathlib import PurePosixPath
 
+from engine.errors import StoreError
 from lthtui import markup
 from lthtui.aligned import aligned
+from lthtui.counting import counted
 from lthtui.heat import Line, Span, wrapped
 from lthtui.picture import Picture, drawn, read
+from lthtui.places import Place, Unshown
 from lthtui.planning import size
 from lthtui.text import clean, clean_line
 
-LIMIT = 256 * 1024  # bytes that are read of a file
+LIMIT, PICTURE = 256 * 1024, 4 * 1024 * 1024  # bytes that are read of a file, and of a picture
 LINES, COLUMNS, CELL = 2000, 30, 40  # what is shown of a text, and of a table
 HEX = 512  # bytes shown of what is no text
 
@@ -45,23 +47,18 @@ class Preview:
     picture: Picture | None = None
 
 
-class Unshown(Exception):
-    """Why a file's content is not shown."""
-
-
-def look(base: Path, within: str) -> Preview:
-    """What there is to see of a file below a folder."""
-    name = clean_line(within)
+def look(place: Place, within: str) -> Preview:
+    """What there is to see of a file in a place."""
+    name, kind = clean_line(within), PurePosixPath(within).suffix.lower()
+    make = _KINDS.get(kind, _plain)
     try:
-        path = _inside(base, within)
-        data, whole = _read(path)
+        data, whole = place.head(within, PICTURE if make is _picture else LIMIT)
     except (OSError, ValueError, RuntimeError) as error:  # the last: links that lead in a circle
         why = getattr(error, "strerror", None) or str(error)
         return Preview(name, clean_line(f"cannot be read: {why}", 500))
-    except Unshown as error:
-        return Preview(name, str(error))
+    except (Unshown, StoreError) as error:
+        return Preview(name, clean_line(str(error), 500))
     title = f"{name}  {size(whole)}"
-    make = _KINDS.get(path.suffix.lower(), _plain)
     try:
         return make(title, data, whole)
     except Unshown as error:
@@ -78,36 +75,6 @@ def lines(shown: Preview, width: int) -> list[Line]:
     if shown.document:
         found += markup.lines(shown.document, width)
     return found + (drawn(shown.picture, width) if shown.picture else [])
-
-
-def _inside(base: Path, within: str) -> Path:
-    """The file, or what a link leads to in the same folder.
-
-    Raises:
-        Unshown: it leads out of the folder.
-    """
-    path, home = base / within, base.resolve()
-    target = path.resolve()
-    if not target.is_relative_to(home):
-        raise Unshown(f"a link out of this folder, to {clean_line(str(target))}; not followed")
-    return target
-
-
-def _read(path: Path) -> tuple[bytes, int]:
-    """The first bytes of a file, and how many it has.
-
-    Raises:
-        Unshown: it is no file.
-        OSError: it cannot be read.
-    """
-    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        about = os.fstat(file)
-        if not stat.S_ISREG(about.st_mode):
-            raise Unshown("a folder" if stat.S_ISDIR(about.st_mode) else "not a file")
-        return os.pread(file, LIMIT, 0), about.st_size
-    finally:
-        os.close(file)
 
 
 def _text(data: bytes, whole: int) -> str:
@@ -161,19 +128,20 @@ def _json(title: str, data: bytes, whole: int) -> Preview:
         return _lines(title, text, whole - len(data))
 
 
-def _csv(title: str, data: bytes, whole: int) -> Preview:
+def _csv(title: str, data: bytes, whole: int, sign: str = ",") -> Preview:
     text = _text(data, whole)
     cut = whole > len(data)
     if cut:
         text = text[: text.rfind("\n") + 1]
     try:
-        found = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+        found = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=sign) if row]
     except csv.Error:
         return _plain(title, data, whole)
     wide = min(max((len(row) for row in found), default=0), COLUMNS)
     cells = [[*row, *[""] * wide][:wide] for row in found[: LINES + 1]]
     table = tuple(tuple(_cell(cell) for cell in row) for row in cells)
-    note = f"{'the first ' if cut or len(found) > LINES else ''}{max(len(table) - 1, 0):,} rows"
+    first = "the first " if cut or len(found) > LINES else ""
+    note = first + counted(max(len(table) - 1, 0), "row")
     return Preview(title, note if table else "empty", table=table)
 
 
@@ -193,7 +161,7 @@ def _document(title: str, data: bytes, whole: int) -> Preview:
 
 def _picture(title: str, data: bytes, whole: int) -> Preview:
     if whole > len(data):
-        raise Unshown(f"a picture of more than {size(LIMIT)}, too large to show here")
+        raise Unshown(f"a picture of more than {size(PICTURE)}, too large to show here")
     try:
         found = read(data)
     except ValueError as error:
@@ -236,6 +204,7 @@ def _bytes(offsets: list[int]) -> str:
 _KINDS: dict[str, Callable[[str, bytes, int], Preview]] = {
     ".json": _json,
     ".csv": _csv,
+    ".tsv": partial(_csv, sign="\t"),
     ".md": _document,
     ".png": _picture,
     ".jpg": _picture,

@@ -168,8 +168,10 @@ class RunProgress:
 
     def _measured(self, event: Event) -> None:
         """Take in the metrics that MLflow gets of an event."""
+        if not (found := schema.metrics_of(event)):
+            return
         step = schema.step_of(event)
-        for key, value in schema.metrics_of(event).items():
+        for key, value in found.items():
             figures = self._figures.get(key)
             if figures is None:
                 figures = self._figures[sys.intern(key)] = [step, value, math.inf, -math.inf]

@@ -12,6 +12,7 @@ from typing import Any
 from engine.errors import LthError
 from lthtui import cloning, commandline, form, planning, specfiles, specpaths, yamlfile
 from lthtui.board import percent
+from lthtui.counting import counted
 from lthtui.forecast import Forecast, forecast
 from lthtui.form import Knob
 from lthtui.launch import devices, queue
@@ -131,11 +132,11 @@ def _good(
 
 def _made(groups: list[Group], count: int) -> str:
     """How many runs there are, and of what they are made."""
-    runs = f"{count:,} run{'' if count == 1 else 's'}"
+    runs = counted(count, "run")
     sizes = {len(one.runs) for one in groups}
     if len(groups) > 1 and len(sizes) == 1:
         (seeds,) = sizes
-        return f"{runs}: {len(groups):,} variants × {seeds} seed{'' if seeds == 1 else 's'}"
+        return f"{runs}: {len(groups):,} variants × {counted(seeds, 'seed')}"
     return runs
 
 
@@ -149,7 +150,7 @@ def _time(parts: list[tuple[Forecast | None, int]]) -> Iterator[str]:
     runs = sum(count for _, count in known)
     seconds = sum(one.seconds * count for one, count in known)
     first = known[0][0]
-    from_runs = f"from {first.runs} past run{'' if first.runs == 1 else 's'} on {first.device}"
+    from_runs = f"from {counted(first.runs, 'past run')} on {first.device}"
     each = "" if runs == 1 else f" a run, {duration(seconds)} one after another"
     yield f"≈ {duration(seconds / runs)}{each} ({from_runs})"
     disk = [one.disk_bytes * count for one, count in known if one.disk_bytes is not None]
@@ -191,21 +192,22 @@ def _group(group: Group, groups: int) -> Iterator[Line]:
     else:
         yield Line(f"{spec.sparsifier.name} on {spec.data.name} with {spec.model.name}", "name")
     yield Line(_levels([planned.level.density for planned in plan.levels]))
-    yield Line(f"{plan.epochs:g} epochs, {plan.steps:,} steps of {spec.train.batch_size} images")
+    epochs, steps = counted(plan.epochs, "epoch"), counted(plan.steps, "step")
+    yield Line(f"{epochs}, {steps} of {counted(spec.train.batch_size, 'image')}")
     if groups > TABLES:
         return
     yield Line(f"{images.train:,} training, {images.val:,} validation, {images.test:,} test images")
     yield Line(f"seeds {', '.join(str(run.spec.seed) for run in group.runs)}")
     for one in planning.levels(group):
         density = "  -" if one["density"] is None else f"{one['density']:.4f}"
-        epochs = f"{one['epochs']:g} epochs"
+        epochs = counted(one["epochs"], "epoch")
         start = one["weights_from"]
         yield Line(f"  level {one['level']:>2}  {density}  {epochs:<10}  from {start}", "dim")
 
 
 def _levels(densities: Sequence[float | None]) -> str:
     """How many levels there are, and how dense the first and the last are, as far as is known."""
-    count = f"{len(densities)} level{'' if len(densities) == 1 else 's'}"
+    count = counted(len(densities), "level")
     first, last = densities[0], densities[-1]
     if last is None:
         return f"{count}, as sparse as training makes them"

@@ -6,8 +6,9 @@ All text is as it was stored: whoever shows it passes it through `clean()`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from engine import schema
@@ -15,6 +16,10 @@ from engine import schema
 if TYPE_CHECKING:
     from numpy import float64, int64
     from numpy.typing import NDArray
+
+EXACT = 2**53  # the largest step that is the same as a float; points beyond are left out
+LATEST = 253_402_300_800  # the year 10000, in seconds since 1970
+NAN = float("nan")  # one object for all: collections that hold the same are equal then
 
 
 @dataclass(frozen=True)
@@ -99,8 +104,8 @@ class TicketRecord:
 
 def number(value: float, is_nan: bool = False) -> float:
     """A stored value: MLflow keeps NaN beside a 0, and infinities as the largest floats."""
-    if is_nan:
-        return float("nan")
+    if is_nan or value != value:
+        return NAN
     if abs(value) >= sys.float_info.max:
         return float("inf") if value > 0 else float("-inf")
     return value
@@ -122,14 +127,13 @@ def summary(
     tags: Mapping[str, str],
 ) -> RunSummary:
     """A run from what MLflow has of it; `times` are in milliseconds."""
-    seed = tags.get(schema.SEED, "")
     return RunSummary(
         run_id=tags.get(schema.RUN_ID, ""),
         mlflow_run_id=mlflow_run_id,
         name=name,
         experiment=experiment,
         group=tags.get(schema.GROUP, ""),
-        seed=int(seed) if seed.isdecimal() else None,
+        seed=schema.digits(tags.get(schema.SEED, "")),
         sparsifier=tags.get(schema.SPARSIFIER, ""),
         dataset=tags.get(schema.DATASET, ""),
         model=tags.get(schema.MODEL, ""),
@@ -142,17 +146,18 @@ def summary(
     )
 
 
-def curve(points: Sequence[tuple[int, int, float, bool]]) -> Curve:
-    """A curve from steps, times in milliseconds, values as stored, and whether each is NaN."""
+def curve(points: Iterable[tuple[int, int, float | None]]) -> Curve:
+    """A curve from steps, times in milliseconds, and values as stored; None where one is NaN."""
     import numpy as np
 
-    table = np.array(points, dtype=np.float64).reshape(-1, 4)
-    table = table[np.lexsort((table[:, 1], table[:, 0]))]
+    numbers = chain.from_iterable(points)  # a million points as objects would fill the memory
+    table = np.fromiter(numbers, np.float64).reshape(-1, 3)
     values = table[:, 2]
-    values[table[:, 3] != 0] = np.nan
     huge = np.abs(values) >= sys.float_info.max
     values[huge] = np.copysign(np.inf, values[huge])
-    return Curve(table[:, 0].astype(np.int64), table[:, 1] / 1000, values)
+    if not (np.diff(table[:, 0]) > 0).all():  # a store gives most curves in order
+        table = table[np.lexsort((values, table[:, 1], table[:, 0]))]
+    return Curve(table[:, 0].astype(np.int64), table[:, 1] / 1000, table[:, 2].copy())
 
 
 def ticket(
@@ -168,16 +173,19 @@ def ticket(
 ) -> TicketRecord | None:
     """A ticket from a LoggedModel; None for one that is not ours."""
     try:
+        level, kept, total = (schema.digits(params[key]) for key in ("level", "kept", "total"))
+        if level is None or kept is None or total is None:
+            return None
         return TicketRecord(
             model_id=model_id,
             name=name,
             run_id=params["run_id"],
             mlflow_run_id=mlflow_run_id,
             experiment=experiment,
-            level=int(params["level"]),
+            level=level,
             density=float(params["density"]),
-            kept=int(params["kept"]),
-            total=int(params["total"]),
+            kept=kept,
+            total=total,
             sha256=params.get("sha256", ""),
             winning=tags.get("winning") == "true",
             created=created / 1000,

@@ -15,7 +15,7 @@ from lthtui import identity
 from lthtui.text import clean_line
 
 LAST = "@last"
-RUNS = "runs"  # the folder below a root
+RUNS, TRASH = "runs", "trash"  # folders below a root
 SHOWN = 10  # runs that a message lists
 _ID = re.compile(r"\d{8}-(?P<name>.+)-[0-9a-f]{6}-s(?P<seed>\d+)(-\d+)?")
 
@@ -197,3 +197,11 @@ def _parts(run: str) -> tuple[str, int]:
 def _short(run: str) -> str:
     parts = _ID.fullmatch(run)
     return f"{parts['name']}-s{parts['seed']}" if parts else run
+
+
+def trashed(root: Path) -> set[str]:
+    """The ids of runs in the trash."""
+    try:
+        return {*os.listdir(root / TRASH)}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()

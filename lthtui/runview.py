@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lthtui.text import clean_line
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from lthtui.monitor import Watched
     from lthtui.notes import Notes
     from lthtui.progress import LevelProgress
+
+NEAR = 1.12  # times the weights asked for; levels pruned by 20% are at most 1.118 away
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,10 @@ class RunView:
         final: whether the run has named its winner.
         beats_dense: whether the winner is better than dense on `split`; None where unknown.
         directory: its folder; empty for a run that only the store knows.
-        stored: MLflow's id of a run that only the store knows; its levels have no curves, but it
-            may have `losses` and `validations` over the epochs of the whole run.
+        stored: MLflow's id of a run that only the store knows; its levels have no curves.
+        foreign: whether it is none of ours: plain MLflow code wrote it.
+        parent: MLflow's id of the run that it is nested under.
+        asked: what its spec asks for besides defaults, as JSON; of a run that only the store knows.
         user: who queued it; empty where nothing says so.
         duration: seconds from its first start to its newest sign of life.
         params: every setting, defaults too, by dotted name, as MLflow has them.
@@ -114,8 +118,9 @@ class RunView:
     warning: str = ""
     directory: str = ""
     stored: str = ""
-    losses: tuple[tuple[int, float], ...] = ()
-    validations: tuple[tuple[int, float], ...] = ()
+    foreign: bool = False
+    parent: str = ""
+    asked: str = ""
     user: str = ""
     device: str = ""
     duration: float | None = None
@@ -131,6 +136,11 @@ class RunView:
     def active(self) -> bool:
         """Whether it waits or runs."""
         return self.status in ("queued", "running")
+
+    @property
+    def seeded(self) -> bool:
+        """Whether its seed is known, which is not said of all runs of others."""
+        return not self.foreign or self.group != self.stored
 
     @property
     def current(self) -> LevelView | None:
@@ -157,6 +167,20 @@ class RunView:
     def ended_levels(self) -> list[LevelView]:
         """Levels that are trained and scored."""
         return [level for level in self.levels if level.ended]
+
+    def meant(self, kept: float | None) -> LevelView | None:
+        """The ended level that keeps about a share of all weights; the winning one where None.
+
+        Of several it is the nearest in ratio; None where none is within `NEAR`. Searches are none.
+        """
+        if kept is None:
+            return self.winning
+        found = (one for one in self.ended_levels if not one.search and one.density > 0)
+        away = {one.index: max(one.density / kept, kept / one.density) for one in found}
+        nearest = min(away, key=lambda index: (away[index], -index), default=None)
+        if nearest is None or away[nearest] > NEAR:
+            return None
+        return next(one for one in self.levels if one.index == nearest)
 
 
 def scored(level: LevelView, split: str) -> float | None:
@@ -187,7 +211,7 @@ def view(watched: Watched, before: RunView | None = None, notes: Notes | None = 
 
     facts, progress = watched.identity, watched.progress
     known = {level.index: level for level in before.ended_levels} if before else {}
-    folder = watched.directory.path
+    folder = str(watched.directory.path)
     levels = tuple(
         _level(progress.levels[index], folder, known.get(index))
         for index in sorted(progress.levels)
@@ -223,8 +247,8 @@ def view(watched: Watched, before: RunView | None = None, notes: Notes | None = 
         beats_dense=named.beats_dense if named else None,
         error=clean_line(watched.error() or "", 500),
         warning=clean_line(progress.warning or "", 500),
-        directory=str(folder),
-        user=clean_line(people.of(watched.directory)),
+        directory=folder,
+        user=clean_line(people.of(watched.directory, facts)),
         device=clean_line(launch.device) if launch else "",
         duration=progress.time - progress.started if progress.started else None,
         params=facts.params,
@@ -247,10 +271,11 @@ def noted(notes: Notes | None, name: str) -> dict[str, Any]:
     }
 
 
-def _level(level: LevelProgress, folder: Path, known: LevelView | None) -> LevelView:
+def _level(level: LevelProgress, folder: str, known: LevelView | None) -> LevelView:
     """A level of a run; what its journal says was saved may have been dropped again."""
-    ticket = level.ticket if level.ticket and (folder / level.ticket).is_file() else None
-    if known is not None and known.ticket == ticket:
+    kept = level.ticket and os.path.isfile(os.path.join(folder, level.ticket))
+    ticket = level.ticket if kept else None
+    if known is not None and (known.ticket, known.seconds) == (ticket, level.seconds):
         return known
     measured = enumerate(level.val_accuracies, start=1)
     return LevelView(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,10 @@ def read(file: Path) -> dict[str, Any]:
         UsageError: it is no TOML, or has an unknown or misused key.
     """
     try:
-        settings: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
+        import tomllib  # most people have no such file
+
+        settings: dict[str, Any] = tomllib.loads(text)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

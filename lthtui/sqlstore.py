@@ -12,13 +12,13 @@ import sqlite3
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from engine import schema
 from engine.storefile import reader, version
-from lthtui.records import Curve, RunSummary, TicketRecord, curve, number, summary, ticket
+from lthtui.records import EXACT, Curve, RunSummary, TicketRecord, curve, number, summary, ticket
 
 TESTED = {"dc11669786a5"}  # MLflow 3.17
 _NEEDED = {
@@ -37,12 +37,21 @@ _RUNS = """
 SELECT r.run_uuid, r.name, e.name, r.status, r.start_time, r.end_time
 FROM runs r JOIN experiments e USING (experiment_id)
 WHERE r.lifecycle_stage = 'active' AND e.lifecycle_stage = 'active' AND (:one IS NULL
-OR e.name = :one) ORDER BY r.start_time DESC, r.run_uuid
+OR e.name = :one) AND (:known IS NULL OR r.status IN ('RUNNING', 'SCHEDULED')
+OR r.run_uuid IN (SELECT value FROM json_each(:known))) ORDER BY r.start_time DESC, r.run_uuid
 """
 _LATEST = "SELECT run_uuid, key, value, is_nan FROM latest_metrics"
-_EXTREMES = """
-SELECT run_uuid, min(value), max(value) FROM metrics WHERE key = ? AND is_nan = 0 GROUP BY run_uuid
+_THESE = "(SELECT value FROM json_each(?))"
+_EXTREMES = f"""
+SELECT run_uuid, min(value), max(value) FROM metrics WHERE key = ? AND is_nan = 0
+AND abs(step) <= {EXACT} GROUP BY run_uuid
 """
+# a step is asked for even where all are wanted: without one, SQLite reads this metric of all runs
+_CURVE = f"""
+SELECT step, timestamp, iif(is_nan, NULL, value) FROM metrics
+WHERE run_uuid = ? AND key = ? AND step > ? AND step <= {EXACT}
+"""
+_FIRST = -EXACT - 1
 _NAMES = (schema.RUN_ID, schema.NOTE, schema.NAME, schema.ARCHIVED, schema.NOTED)
 _PEOPLES = """
 SELECT run_uuid, key, t.value FROM tags t JOIN runs r USING (run_uuid)
@@ -55,8 +64,15 @@ FROM logged_models m JOIN experiments e USING (experiment_id)
 LEFT JOIN runs r ON r.run_uuid = m.source_run_id
 WHERE m.lifecycle_stage = 'active' AND e.lifecycle_stage = 'active'
 AND coalesce(r.lifecycle_stage, 'active') = 'active' AND (:one IS NULL
-OR e.name = :one) ORDER BY m.creation_timestamp_ms DESC, m.model_id
+OR e.name = :one) AND (:runs IS NULL OR m.source_run_id IN (SELECT value FROM json_each(:runs)))
+ORDER BY m.creation_timestamp_ms DESC, m.model_id
 """
+_OF_TICKETS = (
+    "SELECT model_id, param_key, param_value FROM logged_model_params WHERE TRUE{}",
+    "SELECT model_id, tag_key, tag_value FROM logged_model_tags WHERE TRUE{}",
+    "SELECT model_id, metric_name, metric_value, 0 FROM logged_model_metrics"
+    " WHERE metric_value IS NOT NULL{} ORDER BY metric_step, metric_timestamp_ms",
+)
 
 
 class SqlReader:
@@ -69,6 +85,7 @@ class SqlReader:
         self._file = file
         self._watching = threading.Lock()
         self._watch: tuple[tuple[int, int], sqlite3.Connection] | None = None
+        self._closed = False
 
     def schema_version(self) -> str:
         """MLflow's version of the tables; empty if there is none."""
@@ -87,22 +104,22 @@ class SqlReader:
         """All runs, or those of one experiment, with or without metrics; newest first."""
         with self._open() as store:
             store.execute("BEGIN")  # one moment in time for all four tables
-            found = store.execute(_RUNS, {"one": experiment}).fetchall()
+            found = store.execute(_RUNS, {"one": experiment, "known": None}).fetchall()
             metrics = _grouped(store, _LATEST) if measured else {}
             params, tags = _texts(store, "params"), _texts(store, "tags")
-        return [
-            summary(
-                id,
-                name or "",
-                where,
-                status,
-                times=(start, end),
-                metrics=metrics.get(id, {}),
-                params=params.get(id, {}),
-                tags=tags.get(id, {}),
-            )
-            for id, name, where, status, start, end in found
-        ]
+        return _summaries(found, metrics, params, tags)
+
+    def moving(self, known: Sequence[str]) -> tuple[list[RunSummary], list[TicketRecord]]:
+        """The runs that are under way or of these ids, and their tickets; read by themselves."""
+        with self._open() as store:
+            store.execute("BEGIN")
+            asked = {"one": None, "known": json.dumps(known)}
+            found = store.execute(_RUNS, asked).fetchall()
+            these = json.dumps([row[0] for row in found])
+            metrics = _grouped(store, f"{_LATEST} WHERE run_uuid IN {_THESE}", (these,))
+            params, tags = (_texts(store, table, these) for table in ("params", "tags"))
+            tickets = _tickets(store, None, these)
+        return _summaries(found, metrics, params, tags), tickets
 
     def measured(self) -> dict[str, dict[str, float]]:
         """By MLflow's run ids, the newest value of each metric."""
@@ -115,6 +132,13 @@ class SqlReader:
             found = store.execute(_EXTREMES, (key,)).fetchall()
         return {id: (number(least), number(most)) for id, least, most in found}
 
+    def artifacts(self, mlflow_run_id: str) -> str:
+        """Where files of a run are, as MLflow has it; empty for a run that there is not."""
+        with self._open() as store:
+            query = "SELECT artifact_uri FROM runs WHERE run_uuid = ?"
+            found = store.execute(query, (mlflow_run_id,)).fetchone()
+        return str(found[0] or "") if found else ""
+
     def tags(self) -> dict[str, dict[str, str]]:
         """By our own run ids, the tags that people may change, and what they were told of."""
         with self._open() as store:
@@ -123,57 +147,36 @@ class SqlReader:
 
     def curve(self, mlflow_run_id: str, key: str, after: int | None = None) -> Curve:
         """A metric of a run, or only its steps beyond `after`."""
-        query = "SELECT step, timestamp, value, is_nan FROM metrics WHERE run_uuid = ? AND key = ?"
         with self._open() as store:
-            points = store.execute(
-                query if after is None else f"{query} AND step > {int(after)}", (mlflow_run_id, key)
-            ).fetchall()
-        return curve(points)
+            first = _FIRST if after is None else after
+            return curve(store.execute(_CURVE, (mlflow_run_id, key, first)))
 
     def tickets(self, experiment: str | None = None) -> list[TicketRecord]:
         """All tickets, or those of one experiment; newest first."""
         with self._open() as store:
             store.execute("BEGIN")
-            found = store.execute(_TICKETS, {"one": experiment}).fetchall()
-            params = _grouped(
-                store, "SELECT model_id, param_key, param_value FROM logged_model_params"
-            )
-            tags = _grouped(store, "SELECT model_id, tag_key, tag_value FROM logged_model_tags")
-            metrics = _grouped(
-                store,
-                "SELECT model_id, metric_name, metric_value, 0 FROM logged_model_metrics"
-                " WHERE metric_value IS NOT NULL"
-                " ORDER BY metric_step, metric_timestamp_ms",
-            )
-        made = (
-            ticket(
-                id,
-                name,
-                run or "",
-                where,
-                created,
-                files,
-                params=params[id],
-                tags=tags[id],
-                metrics=metrics[id],
-            )
-            for id, name, run, where, created, files in found
-        )
-        return [one for one in made if one is not None]
+            return _tickets(store, experiment)
 
     def version(self) -> tuple[int, ...]:
         """Differs from an earlier one if another process may have written since; costs no read."""
         with self._watching:
+            if self._closed:
+                raise sqlite3.ProgrammingError("closed")
             found = self._file.stat()
             identity = found.st_dev, found.st_ino
             if self._watch is None or self._watch[0] != identity:
-                self.close()
+                self._let_go()
                 self._watch = identity, reader(self._file)
             (change,) = self._watch[1].execute("PRAGMA data_version").fetchone()
         return *identity, int(change)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file for good, once no thread looks for changes."""
+        with self._watching:  # SQLite crashes where a connection is closed while it is in use
+            self._closed = True
+            self._let_go()
+
+    def _let_go(self) -> None:
         if self._watch is not None:
             self._watch[1].close()
             self._watch = None
@@ -182,6 +185,53 @@ class SqlReader:
     def _open(self) -> Iterator[sqlite3.Connection]:
         with contextlib.closing(reader(self._file)) as store:
             yield store
+
+
+def _summaries(
+    found: Sequence[tuple[Any, ...]],
+    metrics: Mapping[str, dict[str, float]],
+    params: Mapping[str, dict[str, str]],
+    tags: Mapping[str, dict[str, str]],
+) -> list[RunSummary]:
+    """Runs as `_RUNS` finds them, with what was read of each."""
+    return [
+        summary(
+            id,
+            name or "",
+            where,
+            status,
+            times=(start, end),
+            metrics=metrics.get(id, {}),
+            params=params.get(id, {}),
+            tags=tags.get(id, {}),
+        )
+        for id, name, where, status, start, end in found
+    ]
+
+
+def _tickets(
+    store: sqlite3.Connection, experiment: str | None, runs: str | None = None
+) -> list[TicketRecord]:
+    """All tickets, or those of one experiment, or of runs (ids as JSON); newest first."""
+    found = store.execute(_TICKETS, {"one": experiment, "runs": runs}).fetchall()
+    models = () if runs is None else (json.dumps([row[0] for row in found]),)
+    among = f" AND model_id IN {_THESE}" if models else ""
+    params, tags, metrics = (_grouped(store, query.format(among), models) for query in _OF_TICKETS)
+    made = (
+        ticket(
+            id,
+            name,
+            run or "",
+            where,
+            created,
+            files,
+            params=params[id],
+            tags=tags[id],
+            metrics=metrics[id],
+        )
+        for id, name, run, where, created, files in found
+    )
+    return [one for one in made if one is not None]
 
 
 def _grouped(
@@ -194,10 +244,19 @@ def _grouped(
     return found
 
 
-def _texts(store: sqlite3.Connection, table: str) -> dict[str, dict[str, str]]:
-    """Keys and values per run; grouped by SQLite, which is faster, and each text kept once."""
-    query = f"SELECT run_uuid, json_group_object(key, value) FROM {table} GROUP BY run_uuid"
-    return {run: json.loads(text, object_pairs_hook=_shared) for run, text in store.execute(query)}
+def _texts(
+    store: sqlite3.Connection, table: str, runs: str | None = None
+) -> dict[str, dict[str, str]]:
+    """Keys and values per run; grouped by SQLite, which is faster, and each text kept once.
+
+    Args:
+        runs: the ids of those that are read, as JSON; None for all.
+    """
+    among = "" if runs is None else f"WHERE run_uuid IN {_THESE}"
+    query = f"SELECT run_uuid, json_group_object(key, value) FROM {table} {among} GROUP BY run_uuid"
+    found = store.execute(query, () if runs is None else (runs,))
+    decode = json.JSONDecoder(object_pairs_hook=_shared).raw_decode
+    return {run: decode(text)[0] for run, text in found}
 
 
 def _shared(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

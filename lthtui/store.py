@@ -1,29 +1,46 @@
 """The app's view of an MLflow store, local or on a server: runs, curves, tickets, notes and tags.
 
-A local store is read by SQL where its version is known, everything else through MLflow's client,
-which takes seconds to import: call from a thread.
+A local store is read by SQL where its version is known, or else through MLflow's client, a server
+by requests of our own. The client takes seconds to import: call from a thread.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from engine import remote, schema
 from engine.errors import StoreError
 from engine.storefile import expected_version, foreign
-from lthtui.records import Curve, RunSummary, TicketRecord, curve, number, summary, ticket
+from lthtui.abandonable import Abandonable
+from lthtui.once import Once
+from lthtui.records import (
+    EXACT,
+    LATEST,
+    Curve,
+    RunSummary,
+    TicketRecord,
+    curve,
+    number,
+    summary,
+    ticket,
+)
+from lthtui.rest import Rest
 from lthtui.sqlstore import TESTED, SqlReader
 
-_PAGE, _PAGES = 1000, 5000
-_LATEST = 253_402_300_800_000  # the year 10000, in milliseconds
-_EXACT = 2**53  # the largest step that is the same as a float
+_PAGE, _PAGES = 250, 20_000  # a page is parsed at once, while nothing is drawn
+_DELETED = 2  # MLflow's ViewType
+_DOORS = (  # ways into a server that only MLflow's client knows
+    "MLFLOW_TRACKING_AUTH",
+    "MLFLOW_TRACKING_AWS_SIGV4",
+    "MLFLOW_TRACKING_CLIENT_CERT_PATH",
+    "MLFLOW_WORKSPACE",
+)
 _REMOTE_SECONDS = 5  # how often a server may have news
 _QUIET = {
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
@@ -59,6 +76,15 @@ class Store:
         with self._explained():
             return self._reader().runs(experiment, measured=measured) if self._exists else []
 
+    def moving(self, known: Sequence[str]) -> tuple[list[RunSummary], list[TicketRecord]] | None:
+        """The runs that are under way, or of these MLflow ids, and their levels.
+
+        None where only all can be read.
+        """
+        with self._explained():
+            reader = self._reader() if self._exists else None
+            return reader.moving(known) if isinstance(reader, SqlReader) else None
+
     def measured(self) -> dict[str, dict[str, float]]:
         """By MLflow's run ids, the metrics that `runs` left out; a server's leaves out none."""
         with self._explained():
@@ -82,16 +108,41 @@ class Store:
         with self._explained():
             return self._reader().tickets(experiment) if self._exists else []
 
+    def artifacts(self, mlflow_run_id: str) -> str:
+        """Where a local store says that files of a run are: a path or an address; else empty."""
+        with self._explained():
+            return self._sql.artifacts(mlflow_run_id) if self._sql and self._exists else ""
+
+    def experiments(self) -> dict[str, str]:
+        """A server's experiments that were not deleted: their names by their ids."""
+        with self._explained():
+            return self._server.experiments()
+
+    def pages(self, experiments: Mapping[str, str], wanted: str = "") -> Iterator[list[RunSummary]]:
+        """A server's runs of these experiments in parts, as they come; newest first.
+
+        Args:
+            wanted: a filter in MLflow's own language.
+        """
+        with self._explained():
+            yield from self._server.pages(experiments, wanted)
+
+    def run(self, mlflow_run_id: str, experiments: Mapping[str, str]) -> RunSummary | None:
+        """A server's run of one of these experiments; None if it was deleted."""
+        with self._explained():
+            return self._server.run(mlflow_run_id, experiments)
+
+    def levels(self, experiments: Mapping[str, str]) -> Iterator[TicketRecord]:
+        """A server's records of levels, also of runs that were deleted; in no order."""
+        with self._explained():
+            yield from self._server.levels(experiments)
+
     def version(self) -> tuple[int, ...]:
         """Equal to an earlier one if nothing was written since; a server changes every 5 s."""
         if self._sql is None:
             return (int(time.monotonic()) // _REMOTE_SECONDS,)
         with self._explained():
             return self._sql.version() if self._exists else ()
-
-    def set_note(self, mlflow_run_id: str, text: str) -> None:
-        """Replace a run's note, which is Markdown."""
-        self.set_tags(mlflow_run_id, {schema.NOTE: text})
 
     def tags(self) -> dict[str, dict[str, str]]:
         """By our own run ids, the tags of active runs that people may change, of a local store."""
@@ -111,20 +162,32 @@ class Store:
                     self._client.delete_tag(mlflow_run_id, name)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, or of a server: what is asked of it just now raises StoreAway."""
         if self._sql is not None:
             self._sql.close()
+        for asking in ("_client", "_rest") if self._file is None else ():
+            if asking in self.__dict__:
+                self.__dict__[asking].leave()
 
     @property
     def _exists(self) -> bool:
         return self._file is None or (self._file.exists() and self._file.stat().st_size > 0)
 
-    @functools.cached_property
+    @Once
     def _client(self) -> Any:
         client = _import_mlflow().MlflowClient(self.uri)
-        if self._file is None:
-            remote.guard(self.uri)
-        return client
+        if self._file is not None:
+            return client
+        remote.guard(self.uri)
+        return Abandonable(client)
+
+    @Once
+    def _rest(self) -> Abandonable:
+        return Abandonable(Rest(self.uri))
+
+    @Once
+    def _server(self) -> ClientReader:
+        return ClientReader(self._client if any(map(os.environ.get, _DOORS)) else self._rest)
 
     def _reader(self) -> SqlReader | ClientReader:
         """The fastest reader that can be trusted.
@@ -132,7 +195,7 @@ class Store:
         MLflow's client is never let near a local store of another version: it would migrate it.
         """
         if self._sql is None:
-            return ClientReader(self._client)
+            return self._server
         version = self._sql.schema_version()
         if version in TESTED:
             return self._sql
@@ -166,30 +229,30 @@ class Store:
 
 
 class ClientReader:
-    """Reads through MLflow's client: slower, for any version and any server."""
+    """Reads through MLflow's client, or what stands for it: slower, for any version."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
 
     def runs(self, experiment: str | None = None, *, measured: bool = True) -> list[RunSummary]:
         """See `Store.runs`."""
-        names = self._experiments(experiment)
-        found = _all(self._client.search_runs, experiment_ids=list(names)) if names else []
-        runs = [
-            summary(
-                run.info.run_id,
-                run.info.run_name or "",
-                names[run.info.experiment_id],
-                run.info.status,
-                (_time(run.info.start_time), _time(run.info.end_time)),
-                {key: number(value) for key, value in run.data.metrics.items()},
-                dict(run.data.params),
-                dict(run.data.tags),
-            )
-            for run in found
-            if run.info.experiment_id in names
-        ]
-        return sorted(runs, key=lambda run: (-(run.start or 0), run.mlflow_run_id))
+        found = [run for page in self.pages(self.experiments(experiment)) for run in page]
+        return sorted(found, key=lambda run: (-(run.start or 0), run.mlflow_run_id))
+
+    def pages(self, experiments: Mapping[str, str], wanted: str = "") -> Iterator[list[RunSummary]]:
+        """See `Store.pages`."""
+        if experiments:
+            search = {"experiment_ids": [*experiments], "filter_string": wanted}
+            for page in _paged(self._client.search_runs, **search):
+                known = (run for run in page if run.info.experiment_id in experiments)
+                yield [_summary(run, experiments[run.info.experiment_id]) for run in known]
+
+    def run(self, mlflow_run_id: str, experiments: Mapping[str, str]) -> RunSummary | None:
+        """See `Store.run`."""
+        run = self._client.get_run(mlflow_run_id)
+        name = experiments.get(run.info.experiment_id)
+        gone = name is None or run.info.lifecycle_stage != "active"
+        return None if gone else _summary(run, str(name))
 
     def measured(self) -> dict[str, dict[str, float]]:
         """See `Store.measured`."""
@@ -204,44 +267,36 @@ class ClientReader:
         found = self._client.get_metric_history(mlflow_run_id, key)
         return curve(
             [
-                (point.step, point.timestamp, point.value, False)
+                (point.step, point.timestamp, point.value)
                 for point in found
-                if abs(point.step) <= _EXACT and (after is None or point.step > after)
+                if abs(point.step) <= EXACT and (after is None or point.step > after)
             ]
         )
 
     def tickets(self, experiment: str | None = None) -> list[TicketRecord]:
         """See `Store.tickets`."""
-        names = self._experiments(experiment)
-        search = self._client.search_logged_models
-        found = _all(search, experiment_ids=list(names)) if names else []
+        names = self.experiments(experiment)
         deleted = self._deleted(names) if names else set()
-        made = (
-            ticket(
-                model.model_id,
-                model.name,
-                model.source_run_id or "",
-                names[model.experiment_id],
-                _time(model.creation_timestamp) or 0,
-                model.artifact_location,
-                dict(model.params),
-                dict(model.tags),
-                _newest(model.metrics or []),
-            )
-            for model in found
-            if model.experiment_id in names and model.source_run_id not in deleted
-        )
-        tickets = [one for one in made if one is not None]
+        tickets = [one for one in self.levels(names) if one.mlflow_run_id not in deleted]
         return sorted(tickets, key=lambda one: (-one.created, one.model_id))
+
+    def levels(self, experiments: Mapping[str, str]) -> Iterator[TicketRecord]:
+        """See `Store.levels`."""
+        search = self._client.search_logged_models
+        found = _all(search, experiment_ids=[*experiments]) if experiments else ()
+        for model in found:
+            if model.experiment_id in experiments:
+                made = _ticket(model, experiments[model.experiment_id])
+                if made is not None:
+                    yield made
 
     def _deleted(self, experiments: Iterable[str]) -> set[str]:
         """Runs that were deleted; the records of their levels stay, for they can't be restored."""
-        from mlflow.entities import ViewType
-
-        where = {"experiment_ids": [*experiments], "run_view_type": ViewType.DELETED_ONLY}
+        where = {"experiment_ids": [*experiments], "run_view_type": _DELETED}
         return {run.info.run_id for run in _all(self._client.search_runs, **where)}
 
-    def _experiments(self, only: str | None) -> dict[str, str]:
+    def experiments(self, only: str | None = None) -> dict[str, str]:
+        """See `Store.experiments`; of one name, or all."""
         found = _all(self._client.search_experiments)
         return {one.experiment_id: one.name for one in found if only in (None, one.name)}
 
@@ -258,7 +313,13 @@ def _import_mlflow() -> Any:
 
 
 def _all(search: Callable[..., Any], **arguments: Any) -> Iterator[Any]:
-    """Every result of a search that comes in pages.
+    """Every result of a search that comes in pages; see `_paged`."""
+    for page in _paged(search, **arguments):
+        yield from page
+
+
+def _paged(search: Callable[..., Any], **arguments: Any) -> Iterator[Any]:
+    """The pages of a search's results.
 
     Raises:
         StoreError: the pages never end.
@@ -266,7 +327,7 @@ def _all(search: Callable[..., Any], **arguments: Any) -> Iterator[Any]:
     token = None
     for _ in range(_PAGES):
         page = search(max_results=_PAGE, page_token=token, **arguments)
-        yield from page
+        yield page
         before, token = token, page.token
         if not token:
             return
@@ -275,9 +336,39 @@ def _all(search: Callable[..., Any], **arguments: Any) -> Iterator[Any]:
     raise StoreError("the MLflow server's list of results never ends")
 
 
+def _summary(run: Any, experiment: str) -> RunSummary:
+    """A run from MLflow's entity."""
+    return summary(
+        run.info.run_id,
+        run.info.run_name or "",
+        experiment,
+        run.info.status,
+        (_time(run.info.start_time), _time(run.info.end_time)),
+        {key: number(value) for key, value in run.data.metrics.items()},
+        dict(run.data.params),
+        dict(run.data.tags),
+    )
+
+
+def _ticket(model: Any, experiment: str) -> TicketRecord | None:
+    """A ticket from MLflow's entity of a model."""
+    return ticket(
+        model.model_id,
+        model.name,
+        model.source_run_id or "",
+        experiment,
+        _time(model.creation_timestamp) or 0,
+        model.artifact_location,
+        dict(model.params),
+        dict(model.tags),
+        _newest(model.metrics or []),
+    )
+
+
 def _time(milliseconds: int | None) -> int | None:
     """A time that a calendar can show, or None."""
-    return milliseconds if milliseconds is not None and 0 <= milliseconds < _LATEST else None
+    known = milliseconds is not None and 0 <= milliseconds < 1000 * LATEST
+    return milliseconds if known else None
 
 
 def _newest(metrics: list[Any]) -> dict[str, float]:

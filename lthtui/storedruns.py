@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
 from engine import schema
+from lthtui import strangers
 from lthtui.identity import Control
 from lthtui.notes import Notes
-from lthtui.records import Curve, RunSummary, TicketRecord
+from lthtui.records import LATEST, Curve, RunSummary, TicketRecord
 from lthtui.runview import LevelView, RunView, best, noted
+from lthtui.strangers import Kin
 from lthtui.text import clean_line
-
-if TYPE_CHECKING:
-    from lthtui.store import Store
 
 STATUS = {
     "SCHEDULED": "queued",
@@ -23,6 +20,8 @@ STATUS = {
     "FAILED": "failed",
     "KILLED": "stopped",
 }
+WORDS = {status.value: word for status, word in schema.MLFLOW_STATUS.items()}
+MOST = 500  # runs of a server whose extremes of a metric are read
 
 
 def key_of(run: RunSummary) -> str:
@@ -30,31 +29,51 @@ def key_of(run: RunSummary) -> str:
     return run.run_id or run.mlflow_run_id
 
 
-def view(run: RunSummary, tickets: Sequence[TicketRecord]) -> RunView:
-    """A run from its summary and the records of its levels; curves are added by `with_curves`."""
+def views(
+    runs: Iterable[RunSummary], tickets: Mapping[str, Sequence[TicketRecord]]
+) -> dict[str, RunView]:
+    """Runs by the ids that the screens know them by.
+
+    Args:
+        tickets: the records of levels, by MLflow's id of their run.
+    """
+    runs = list(runs)
+    parents = {run.tags.get(strangers.PARENT, "") for run in runs}
+    return {
+        key_of(run): view(run, tickets.get(run.mlflow_run_id, ()), run.mlflow_run_id in parents)
+        for run in runs
+    }
+
+
+def view(run: RunSummary, tickets: Sequence[TicketRecord], alone: bool = False) -> RunView:
+    """A run from its summary and the records of its levels.
+
+    Args:
+        alone: see `strangers.kin`.
+    """
     ordered = sorted(tickets, key=lambda ticket: ticket.level)
     levels = tuple({ticket.level: _level(ticket) for ticket in ordered}.values())
     named = next((ticket.level for ticket in ordered if ticket.winning), None)
     split = "test" if run.params.get("select.split") == "test" else "val"
-    planned = run.tags.get(schema.LEVELS, "")
+    planned = schema.digits(run.tags.get(schema.LEVELS, ""))
     ended = run.end is not None and run.start is not None
-    notes = Notes.of(run.tags, run.run_id)
-    name = clean_line(run.params.get("name") or run.name or run.mlflow_run_id)
+    notes, kin = Notes.of(run.tags, run.run_id), _kin(run, alone)
+    name = clean_line(kin.name)
     return RunView(
         run_id=clean_line(key_of(run)),
         name=name,
         experiment=clean_line(run.experiment),
-        group=run.group or run.mlflow_run_id,
+        group=kin.group,
         family=run.tags.get(schema.FAMILY, ""),
-        seed=run.seed or 0,
+        seed=kin.seed or 0,
         sparsifier=clean_line(run.sparsifier),
         dataset=clean_line(run.dataset),
         model=clean_line(run.model),
-        status=STATUS.get(run.status, "lost"),
-        created=run.start or 0.0,
+        status=_status(run),
+        created=_created(run),
         levels=levels,
-        planned_levels=int(planned) if planned.isdecimal() else len(levels),
-        level=levels[-1].index if levels else None,
+        planned_levels=len(levels) if planned is None else planned,
+        level=_under_way(run.tags, levels),
         flops=_number(run.tags.get(schema.FLOPS, "")),
         split=split,
         picks=clean_line(run.params.get("select.level", "best")),
@@ -65,6 +84,9 @@ def view(run: RunSummary, tickets: Sequence[TicketRecord]) -> RunView:
         beats_dense=_beats_dense(ordered, f"{split}_{run.params.get('select.metric', 'accuracy')}"),
         error=clean_line(run.tags.get(schema.ERROR, ""), 500),
         stored=run.mlflow_run_id,
+        foreign=not strangers.is_ours(run),
+        parent=run.tags.get(strangers.PARENT, ""),
+        asked=run.tags.get(schema.ASKED, ""),
         user=clean_line(run.tags.get(schema.USER, "")),
         duration=(run.end or 0.0) - (run.start or 0.0) if ended else None,
         params=run.params,
@@ -73,11 +95,43 @@ def view(run: RunSummary, tickets: Sequence[TicketRecord]) -> RunView:
     )
 
 
-def with_curves(run: RunView, store: Store) -> RunView:
-    """The run with its training curves, which are read from the store."""
-    losses = _points(store.curve(run.stored, "epoch/train_loss"))
-    validations = _points(store.curve(run.stored, "epoch/val_accuracy"))
-    return replace(run, losses=losses, validations=validations)
+def _status(run: RunSummary) -> str:
+    """MLflow's word, or our own where it says more and is not from before."""
+    said = run.tags.get(schema.STATUS, "")
+    more = WORDS.get(said) == run.status
+    return said if more else STATUS.get(run.status, "lost")
+
+
+def _under_way(tags: Mapping[str, str], levels: Sequence[LevelView]) -> int | None:
+    """The level that is or was trained last."""
+    said = schema.digits(tags.get(schema.LEVEL, ""))
+    return levels[-1].index if said is None and levels else said
+
+
+def _created(run: RunSummary) -> float:
+    """When it was queued, or else began."""
+    queued = _number(run.tags.get(schema.CREATED, ""))
+    return queued if queued is not None and 0 <= queued < LATEST else run.start or 0.0
+
+
+def newest(runs: Iterable[RunSummary], key: str) -> list[RunSummary]:
+    """The newest of the runs that have a metric: those of a server whose extremes are read."""
+    have = [run for run in runs if key in run.metrics]
+    return sorted(have, key=lambda run: -(run.start or 0.0))[:MOST]
+
+
+def extremes(curve: Curve) -> tuple[float, float] | None:
+    """The smallest and the largest value of a curve; None where nothing is a number."""
+    values = [value for value in curve.values.tolist() if value == value]
+    return (min(values), max(values)) if values else None
+
+
+def _kin(run: RunSummary, alone: bool) -> Kin:
+    """What a run has in common with others; runs of ours say so themselves."""
+    if not strangers.is_ours(run):
+        return strangers.kin(run, alone)
+    name = run.params.get("name") or run.name or run.mlflow_run_id
+    return Kin(run.group or run.mlflow_run_id, name, run.seed)
 
 
 def _beats_dense(tickets: Sequence[TicketRecord], metric: str) -> bool | None:
@@ -94,12 +148,7 @@ def _control(tags: Mapping[str, str]) -> Control | None:
         return None
     sets = tuple(filter(None, tags.get(schema.CONTROL_SETS, "").split(",")))
     kind = clean_line(tags.get(schema.CONTROL, ""))
-    number = int(level) if level.isdecimal() else None
-    return Control(run=clean_line(run), level=number, kind=kind, sets=sets)
-
-
-def _points(curve: Curve) -> tuple[tuple[int, float], ...]:
-    return tuple(zip(curve.steps.tolist(), curve.values.tolist(), strict=True))
+    return Control(run=clean_line(run), level=schema.digits(level), kind=kind, sets=sets)
 
 
 def _level(ticket: TicketRecord) -> LevelView:

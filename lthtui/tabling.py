@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from lthtui import columns
-from lthtui.board import Board, Group
+from lthtui.board import Board, Group, nested
 from lthtui.columns import Heading
 from lthtui.fields import ARCHIVED, Field, Value, number
 from lthtui.filtering import Filter
 from lthtui.runview import RunView
+from lthtui.suited import suited
 from lthtui.table import Cell, Column, Row
 from lthtui.views import Order, View
 
@@ -27,15 +28,21 @@ class Table:
     """What a grid shows.
 
     Attributes:
+        headings: those of the columns.
         groups, runs: how many meet the filter, whether they are folded away or not.
         hidden: headings that are left out because all that is shown has the same there.
+        archived: how many more runs would be shown if they were not archived.
+        met: the ids of the runs that meet the filter.
     """
 
     columns: tuple[Column, ...] = ()
+    headings: tuple[Heading, ...] = ()
     rows: tuple[Row, ...] = ()
     groups: int = 0
     runs: int = 0
     hidden: tuple[Heading, ...] = ()
+    archived: int = 0
+    met: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -60,9 +67,13 @@ class Tabler:
     def __init__(self) -> None:
         self._kept: dict[str, _Kept] = {}
         self._filter, self._read = Filter(), ("", 0.0)  # from what, and when
+        self._suited: tuple[object, tuple[Heading, ...]] = (None, columns.DEFAULT)  # to which runs
 
-    def table(self, board: Board, view: View) -> Table:
+    def table(self, board: Board, view: View, experiment: str = "") -> Table:
         """What a view shows of a board. A group's figures count all its runs, shown or not.
+
+        Args:
+            experiment: the one whose runs are shown; empty for all.
 
         Raises:
             Misread: the view's filter cannot be read.
@@ -71,34 +82,57 @@ class Tabler:
         self._kept = {
             group.id: old if old and old.group is group else _Kept(group) for group, old in kept
         }
-        found = self._sorted(self._found(board, view.filter), view.order)
+        if view.headings == columns.DEFAULT:
+            view = replace(view, headings=self._usual(board))
+        found, archived = self._found(board, view, experiment)
+        found = self._sorted(found, view.order)
         hidden = self._constant(found, view) if view.hide_constant else ()
         headings = tuple(one for one in _named(view.headings) if one not in hidden)
         rows: list[Row] = []
-        for group, runs in found:
-            rows += self._rows(group, runs, headings, view, board.colours.get(group.id, ""))
+        for place in _places(board, found, view.folded):
+            colour = board.colours.get(place.group.id, "")
+            rows += self._rows(place, headings, view, colour)
         return Table(
             columns=tuple(_column(one, at, view.order) for at, one in enumerate(headings)),
+            headings=headings,
             rows=tuple(rows),
             groups=len(found),
             runs=sum(len(runs) for _, runs in found),
             hidden=hidden,
+            archived=archived,
+            met=frozenset(run.run_id for _, runs in found for run in runs),
         )
 
-    def _found(self, board: Board, text: str) -> _Found:
-        """Groups with their runs that meet the filter; archived ones only if it asks for them."""
+    def _usual(self, board: Board) -> tuple[Heading, ...]:
+        """The columns of a view for which nobody has chosen any."""
+        if self._suited[0] is not board.runs:
+            self._suited = board.runs, suited(board.runs.values())
+        return self._suited[1]
+
+    def _found(self, board: Board, view: View, experiment: str) -> tuple[_Found, int]:
+        """Groups with their runs that meet the filter, and how many archived ones are left out.
+
+        These are shown if the view has them shown, or its filter asks which are archived.
+        """
         read, at = self._read
-        if text != read or time.monotonic() - at > STALE:
-            self._filter, self._read = Filter.parse(text), (text, time.monotonic())
-        wanted, aside = self._filter, ARCHIVED in self._filter.fields
+        if view.filter != read or time.monotonic() - at > STALE:
+            self._filter, self._read = Filter.parse(view.filter), (view.filter, time.monotonic())
+        wanted, every = self._filter, view.archived or ARCHIVED in self._filter.fields
         found: _Found = []
+        archived = 0
         for group in board.groups:
-            runs = group.runs if aside else [run for run in group.runs if not run.archived]
+            runs: Sequence[RunView] = group.runs
+            if experiment:
+                runs = [run for run in runs if run.experiment == experiment]
             if wanted.node is not None:
                 runs = [run for run in runs if wanted(run, group)]
+            if not every:
+                here = [run for run in runs if not run.archived]
+                archived += len(runs) - len(here)
+                runs = here
             if runs:
                 found.append((group, runs))
-        return found
+        return found, archived
 
     def _sorted(self, found: _Found, order: Sequence[Order]) -> _Found:
         for one in reversed(order):  # sorting is stable: the first key comes last
@@ -133,24 +167,28 @@ class Tabler:
         return True
 
     def _rows(
-        self,
-        group: Group,
-        runs: Sequence[RunView],
-        headings: tuple[Heading, ...],
-        view: View,
-        colour: str,
+        self, place: _Place, headings: tuple[Heading, ...], view: View, colour: str
     ) -> list[Row]:
         """The row of a group and those of its runs, or the only run's."""
-        folded, nested = group.key in view.folded, group.control and not view.order
-        head = (headings, colour, nested, folded)
+        group, runs = place.group, place.runs
+        head = _Head(
+            headings,
+            colour,
+            nested=group.control and not view.order,
+            folded=group.key in view.folded,
+            depth=place.depth,
+            parent=place.parent,
+            shown=len(runs),
+        )
         if len(group.runs) == 1:
-            return [self._kept_row(group, group.key, head, partial(_alone, group, *head))]
-        rows = [self._kept_row(group, group.key, head, partial(_head, group, *head))]
-        if not folded:
+            return [self._kept_row(group, group.key, head, partial(_alone, group, head))]
+        rows = [self._kept_row(group, group.key, head, partial(_group, group, head))]
+        if not head.folded:
             for one in reversed(view.order):
                 runs = arranged(runs, partial(_of, one.field, group), one)
+            of = (headings, place.depth)
             rows += [
-                self._kept_row(group, run.run_id, headings, partial(_child, run, group, headings))
+                self._kept_row(group, run.run_id, of, partial(_child, run, group, *of))
                 for run in runs
             ]
         return rows
@@ -163,11 +201,74 @@ class Tabler:
         return rows[key][1]
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a group stands.
+
+    Attributes:
+        runs: those that are shown.
+        depth: under how many others it is nested.
+        parent: whether others that are shown are nested under it.
+    """
+
+    group: Group
+    runs: Sequence[RunView]
+    depth: int
+    parent: bool
+
+
+class _Head(NamedTuple):
+    """All that the row of a group depends on but the group: as a tuple it is compared fast.
+
+    Attributes:
+        nested: whether it stands under what it controls.
+        folded: whether what stands under it is hidden.
+        depth, parent: see `_Place`.
+        shown: how many of its runs are shown.
+    """
+
+    headings: tuple[Heading, ...]
+    colour: str
+    nested: bool
+    folded: bool
+    depth: int
+    parent: bool
+    shown: int
+
+    @property
+    def fold(self) -> str:
+        """Whether it is folded, as a sign."""
+        return "▸" if self.folded else "▾"
+
+
+def _places(board: Board, found: _Found, folded: Collection[str]) -> list[_Place]:
+    """Groups in their order, those that are nested under another right behind that.
+
+    What something is nested under is shown with it, whether it meets the filter or not.
+    """
+    if not any(group.under for group, _ in found):
+        return [_Place(group, runs, 0, False) for group, runs in found]
+    runs = {group.id: shown for group, shown in found}
+    everything = {group.id: group for group in board.groups}
+    known: dict[str, Group] = {}
+    for group, _ in found:
+        known |= {id: everything[id] for id in group.under if id not in runs}
+        known[group.id] = group
+    above = {id for group, _ in found for id in group.under}
+    places = []
+    for group in nested(known.values()):
+        if not any(known[id].key in folded for id in group.under):
+            shown = runs.get(group.id, group.runs)
+            places.append(_Place(group, shown, len(group.under), group.id in above))
+    return places
+
+
 def arranged(things: Iterable[T], worth: Callable[[T], Value | None], by: Order) -> list[T]:
-    """Things in order, numbers before text, and what has no value last in either direction."""
+    """Things in order; in either direction numbers come first, and what has no value last."""
     ranked = [(_rank(worth(thing)), thing) for thing in things]
     known = [(rank, thing) for rank, thing in ranked if rank is not None]
     known.sort(key=lambda pair: pair[0], reverse=by.descending)
+    known.sort(key=lambda pair: pair[0][0])  # text behind numbers, each as it was
     missing = [thing for rank, thing in ranked if rank is None]
     return [*(thing for _, thing in known), *missing]
 
@@ -187,37 +288,43 @@ def _named(headings: tuple[Heading, ...]) -> tuple[Heading, ...]:
 
 
 def _column(heading: Heading, position: int, order: Sequence[Order]) -> Column:
-    arrow = next(
-        ("↓" if one.descending else "↑" for one in order if one.field == heading.field), ""
-    )
+    arrow = ""
+    for place, one in enumerate(order, start=1):
+        if one.field == heading.field:
+            arrow = ("↓" if one.descending else "↑") + (str(place) if len(order) > 1 else "")
     return Column(f"{heading.shown}{arrow}", heading.rank(position), heading.right, heading.width)
 
 
-def _head(
-    group: Group, headings: Sequence[Heading], colour: str, nested: bool, folded: bool
-) -> Row:
+def _group(group: Group, head: _Head) -> Row:
+    count = f"n={len(group.runs)}"
+    if head.shown < len(group.runs):
+        count += f" ({head.shown} shown)"
     cells = (
-        _name(f"{group.label}  n={len(group.runs)}", colour, nested)
-        if one.field.name == "name"
-        else one.summary(group)
-        for one in headings
+        _name(f"{group.label}  {count}", head) if one.field.name == "name" else one.summary(group)
+        for one in head.headings
     )
-    return Row(group.key, tuple(cells), fold="▸" if folded else "▾")
+    return Row(group.key, tuple(cells), head.depth, head.fold)
+
+
+def _alone(group: Group, head: _Head) -> Row:
+    (run,) = group.runs
+    cells = _cells(run, group, head.headings, _name(f"{group.label}{_aside(run)}", head))
+    return Row(group.key, cells, head.depth, head.fold if head.parent else "")
 
 
 def _of(asked: Field, group: Group, run: RunView) -> Value | None:
     return asked.of(run, group)
 
 
-def _alone(
-    group: Group, headings: Sequence[Heading], colour: str, nested: bool, folded: bool
-) -> Row:
-    name = _name(group.label, colour, nested)
-    return Row(group.key, _cells(group.runs[0], group, headings, name))
+def _child(run: RunView, group: Group, headings: Sequence[Heading], depth: int) -> Row:
+    own = f"  {run.display_name}" if run.display_name not in ("", group.label) else ""
+    name = Cell(f"s{run.seed}{own}{_aside(run)}", "dim")
+    return Row(run.run_id, _cells(run, group, headings, name), depth + 1)
 
 
-def _child(run: RunView, group: Group, headings: Sequence[Heading]) -> Row:
-    return Row(run.run_id, _cells(run, group, headings, Cell(f"s{run.seed}", "dim")), depth=1)
+def _aside(run: RunView) -> str:
+    """What is said of a run behind its name."""
+    return "  archived" if run.archived else ""
 
 
 def _cells(run: RunView, group: Group, headings: Sequence[Heading], name: Cell) -> tuple[Cell, ...]:
@@ -225,6 +332,6 @@ def _cells(run: RunView, group: Group, headings: Sequence[Heading], name: Cell) 
     return tuple(cells)
 
 
-def _name(label: str, colour: str, nested: bool) -> Cell:
+def _name(label: str, head: _Head) -> Cell:
     """What a group is called, in its colour, and whether it stands under what it controls."""
-    return Cell(f"└ {label}" if nested else label, colour)
+    return Cell(f"└ {label}" if head.nested else label, head.colour)

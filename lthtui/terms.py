@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine.errors import did_you_mean
-from lthtui.fields import Field, Misread, Value, number
+from lthtui.fields import ARCHIVED, Field, Misread, Value, number
 from lthtui.patterns import Pattern, PatternError
 from lthtui.text import clean_line
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lthtui.runview import RunView
 
 STATUSES = ("queued", "running", "stalled", "paused", "finished", "failed", "stopped", "lost")
+YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SPAN = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+")
 
@@ -68,10 +69,19 @@ def _asked(field: Field, operator: str, text: str, at: tuple[int, int], now: flo
     if field.kind == "time":
         return _within(operator, *_moments(text, column, now))
     wanted = _figure(field, text, column)
+    if field == ARCHIVED and operator in ("=", "!="):
+        return _like(operator, _answer(text, column), None)
     if field.name == "status" and operator in ("=", "!=") and text.lower() not in STATUSES:
         hint = did_you_mean(text, [*STATUSES])
         raise Misread(column, f"expected a status: {', '.join(STATUSES)}{hint}")
     return _like(operator, text.lower(), wanted)
+
+
+def _answer(text: str, at: int) -> str:
+    """`yes` or `no`, however it was written."""
+    if text.lower() not in (*YES, *NO):
+        raise Misread(at, f"expected yes or no, not '{clean_line(text, 20)}'")
+    return YES[0] if text.lower() in YES else NO[0]
 
 
 def _matching(operator: str, text: str, at: int) -> _Asked:

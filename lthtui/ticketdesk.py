@@ -6,8 +6,11 @@ Every method may take long and is called in a thread.
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +18,36 @@ from engine import packed
 from engine.errors import LthError, UsageError
 from engine.packed import Packed
 from engine.rundir import RunDirectory
-from engine.sources import TICKET
-from lthtui import densitymap, overlap
-from lthtui.commands.tickets import ask
+from engine.sources import TICKET, verified_card
+from lthtui import densitymap, overlap, placing
 from lthtui.densitymap import DensityMap, Kept
+from lthtui.filedesk import FileDesk
 from lthtui.overlap import Overlap
 from lthtui.runview import RunView
 from lthtui.text import clean_line
 from lthtui.ticketindex import Ticket
 from lthtui.ticketlook import Look
+from lthtui.verbs import ask
 
 CARD = "ticket.json"
+FORMS = {".safetensors": "ticket", ".pt": "state_dict"}  # by how a file's name ends
+BESIDE = ".json"  # how the name of a card beside a ticket ends
 CARD_BYTES = 1_000_000  # of a card at most
 
 
 class TicketDesk:
     """Reads the tickets of one root; what was counted of a file is kept while it is the same."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, files: FileDesk | None = None) -> None:
+        self._root, self._files = root, files or FileDesk(root)
         self._counted: dict[tuple[Path, int, int], tuple[Packed, Kept]] = {}
 
     def look(self, ticket: Ticket) -> Look:
         """What there is to show of a ticket; what cannot be read of it is said."""
         folder = self._folder(ticket.run, ticket.level.index)
         trouble = "" if folder else "its files are not on this machine"
+        if not ticket.level.ended:
+            folder, trouble = None, "this level is still being trained"
         kept: Kept = {}
         mask, before = None, None
         try:
@@ -76,8 +84,8 @@ class TicketDesk:
         Raises:
             LthError: it is not what its card says, or cannot be loaded.
         """
-        file = self._weights(ticket)
-        report = ask(["verify", str(file)])
+        with self._weights(ticket) as file:
+            report = ask(["verify", str(file)])
         scores = ", ".join(
             f"{split} {found['correct']:,}/{found['total']:,}"
             for split, found in report["splits"].items()
@@ -87,24 +95,42 @@ class TicketDesk:
         why = "" if report["same_images"] else "; the images are not those of the card"
         raise LthError(f"{ticket.label} is NOT what its card says: {scores}{why}")
 
-    def export(self, ticket: Ticket, output: Path) -> str:
+    def export(self, ticket: Ticket, output: Path, replace: bool = False) -> str:
         """Write a ticket to a file, its card beside it; `.pt` for a plain masked state dict.
 
+        Args:
+            replace: write over files that are there.
+
         Raises:
-            UsageError: the file exists, or its name ends otherwise.
+            UsageError: a file exists, or its name ends otherwise.
             LthError: it cannot be written.
         """
-        forms = {".safetensors": "ticket", ".pt": "state_dict"}
-        output = output.expanduser().absolute()
-        if output.suffix not in forms:
-            raise UsageError(f"{output}: the name has to end in {' or '.join(forms)}")
-        for path in (output, output.with_suffix(".json")):
-            if path.exists():
-                raise UsageError(f"{path} exists already; give another name")
-        self._weights(ticket)
-        where = ["--level", str(ticket.level.index), "--format", forms[output.suffix]]
-        card = ask(["export", ticket.run.directory, *where, "-o", str(output)])
+        placing.check(output, FORMS)
+        output = placing.whole(output)
+        there = [] if replace else placing.in_the_way(output, [BESIDE])
+        if there:
+            raise UsageError(f"{clean_line(str(there[0]))} exists already; give another name")
+        try:
+            with self._weights(ticket) as file, _aside(output) as made:
+                card = self._written(ticket, file, made)
+                for one in (made, made.with_suffix(BESIDE)):
+                    placing.place(output.with_suffix(one.suffix), one.replace, replace)
+        except OSError as error:
+            raise LthError(f"{clean_line(str(output))}: {error.strerror or error}") from None
         return clean_line(f"wrote {output}, sha256 {str(card['sha256'])[:16]}", 1000)
+
+    def _written(self, ticket: Ticket, file: Path, output: Path) -> dict[str, Any]:
+        """Write a ticket whose weights are in a file to another, and its card; the card."""
+        form = FORMS[output.suffix.lower()]
+        if ticket.run.directory:
+            where = ["--level", str(ticket.level.index), "--format", form]
+            return ask(["export", ticket.run.directory, *where, "-o", str(output)])
+        if form != "ticket":
+            raise UsageError("only the machine that ran it makes a .pt; export it as .safetensors")
+        card = verified_card(file)
+        shutil.copyfile(file, output)
+        output.with_suffix(BESIDE).write_text(json.dumps(card, indent=1))
+        return card
 
     def densities(self, runs: Sequence[RunView]) -> DensityMap:
         """The densities of all layers at all levels of runs that differ in their seed."""
@@ -126,16 +152,24 @@ class TicketDesk:
             found.append(levels)
         return densitymap.gather(found, totals, picked, trouble)
 
-    def _weights(self, ticket: Ticket) -> Path:
-        """The file with a ticket's weights, in the folder of its run."""
-        folder = self._folder(ticket.run, ticket.level.index) if ticket.run.directory else None
-        if folder is None:
-            raise UsageError(f"the folder of {ticket.run.run_id} is not on this machine")
-        if not ticket.level.ticket or not (folder / TICKET).is_file():
+    @contextmanager
+    def _weights(self, ticket: Ticket) -> Iterator[Path]:
+        """The file with a ticket's weights: in its run's folder, or a copy of what MLflow keeps."""
+        if not ticket.run.directory:
+            within = f"tickets/level-{ticket.level.index:02d}/{TICKET}"
+            try:
+                copy = self._files.artifact(ticket.run, within)
+            except LthError as error:
+                raise UsageError(f"MLflow has no weights of {ticket.label}: {error}") from None
+            with copy as file:
+                yield file
+            return
+        folder = self._folder(ticket.run, ticket.level.index)
+        if folder is None or not ticket.level.ticket or not (folder / TICKET).is_file():
             raise UsageError(
                 f"the weights of {ticket.label} were not kept; keep: [all] in a spec keeps all"
             )
-        return folder / TICKET
+        yield folder / TICKET
 
     def _before(self, ticket: Ticket) -> tuple[int, Overlap] | None:
         """The level before, and how much of its mask the ticket has; None where it is not kept."""
@@ -160,10 +194,10 @@ class TicketDesk:
         if run.directory:
             folder = RunDirectory(run.directory).level(level)
             return folder if folder.is_dir() else None
-        place = f"artifacts/*/{run.stored}/artifacts/tickets/level-{level:02d}"
+        within = f"artifacts/*/{run.stored}/artifacts/tickets/level-{level:02d}"
         if not run.stored.isalnum():
             return None
-        return next(iter(sorted(self._root.glob(place))), None)
+        return next(iter(sorted(self._root.glob(within))), None)
 
     def _counts(self, folder: Path) -> tuple[Packed, Kept]:
         """The mask in a folder, and how many weights of each layer live."""
@@ -181,6 +215,13 @@ class TicketDesk:
 
 def _totals(mask: Packed) -> dict[str, int]:
     return {name: layer.total for name, layer in mask.layers.items()}
+
+
+@contextmanager
+def _aside(output: Path) -> Iterator[Path]:
+    """A file of the same name in a folder beside, which goes in the end."""
+    with tempfile.TemporaryDirectory(prefix=".lthtui-", dir=output.parent) as folder:
+        yield Path(folder, output.name)
 
 
 def _card(folder: Path) -> dict[str, Any]:

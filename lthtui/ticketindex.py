@@ -74,6 +74,11 @@ class Ticket:
         """What it is called on screen: its run and its level."""
         return f"{verdict.name(self.group, [self.run])}:{self.level.index}"
 
+    @property
+    def kept(self) -> bool:
+        """Whether its weights were kept."""
+        return bool(self.level.ticket)
+
     @cached_property
     def as_picked(self) -> RunView:
         """Its run as if that had picked it, so that what is asked of the run is of the ticket."""
@@ -81,7 +86,31 @@ class Ticket:
 
     def of(self, field: Field) -> Value | None:
         """What a field is of it."""
-        return field.of(self.as_picked, self.group)
+        if field not in self._values:
+            self._values[field] = field.of(self.as_picked, self.group)
+        return self._values[field]
+
+    @cached_property
+    def _values(self) -> dict[Field, Value | None]:
+        return {}
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """What its row says behind its name, which has its group's colour."""
+        run, level = self.run, self.level
+        gained = self.of(_GAIN)
+        return (
+            _text(run.sparsifier),
+            _text(run.dataset),
+            _text(run.model),
+            Cell(f"{level.index}/{max(run.planned_levels - 1, level.index)}"),
+            Cell(percent(level.density)),
+            _share(level.val),
+            _share(level.test),
+            NOTHING if gained is None else columns.cell(_GAIN, self.as_picked, self.group),
+            NOTHING if level.bytes is None else Cell(size(level.bytes)),
+            Cell(*weights(self)),
+        )
 
 
 class Index:
@@ -100,6 +129,12 @@ class Index:
             for group in board.groups
         }
         return [ticket for _, tickets in self._known.values() for ticket in tickets]
+
+
+def ticket(group: Group, run: RunView, level: LevelView) -> Ticket:
+    """A level of a run as a ticket, whether there is one to take or not."""
+    picked = level.index == run.winner
+    return Ticket(run, level, group, picked, picked and level.sparse and verdict.wins(run))
 
 
 def chosen(
@@ -135,25 +170,17 @@ def table_columns(order: Order) -> tuple[Column, ...]:
     )
 
 
+def order_at(column: int) -> Order | None:
+    """What a column of the table is sorted by when somebody asks for that; None for none."""
+    name = _TITLES[column][1]
+    return next((one for one in ORDERS if one.field.name == name), None)
+
+
 def row(ticket: Ticket, colour: str) -> Row:
     """A ticket's row, in its group's colour."""
-    run, level = ticket.run, ticket.level
     sign = verdict.MARK if ticket.winning else verdict.PICKED if ticket.picked else " "
-    gained = ticket.of(_GAIN)
-    cells = (
-        Cell(f"{sign} {verdict.name(ticket.group, [run])}", colour),
-        _text(run.sparsifier),
-        _text(run.dataset),
-        _text(run.model),
-        Cell(f"{level.index}/{max(run.planned_levels - 1, level.index)}"),
-        Cell(percent(level.density)),
-        _share(level.val),
-        _share(level.test),
-        NOTHING if gained is None else columns.cell(_GAIN, ticket.as_picked, ticket.group),
-        NOTHING if level.bytes is None else Cell(size(level.bytes)),
-        Cell(*weights(ticket)),
-    )
-    return Row(ticket.key, cells)
+    name = Cell(f"{sign} {verdict.name(ticket.group, [ticket.run])}", colour)
+    return Row(ticket.key, (name, *ticket.cells))
 
 
 def weights(ticket: Ticket) -> tuple[str, str]:
@@ -165,11 +192,9 @@ def weights(ticket: Ticket) -> tuple[str, str]:
 
 def _tickets(group: Group) -> Iterable[Ticket]:
     for run in group.runs:
-        wins = verdict.wins(run)
         for level in run.ended_levels:
             if level.sparse and not level.search:
-                picked = level.index == run.winner
-                yield Ticket(run, level, group, picked, picked and wins)
+                yield ticket(group, run, level)
 
 
 def _value(field: Field, ticket: Ticket) -> Value | None:

@@ -20,6 +20,7 @@ from lthtui.ticketindex import Ticket
 
 NAME = 24  # cells of a layer's name
 WIDEST = 40  # cells of a bar
+COUNT = "weights"
 Fact = tuple[str, str]  # a label and what stands behind it
 
 
@@ -48,22 +49,29 @@ def lines(look: Look, width: int) -> list[Line]:
         [line for label, text in facts if text for line in heat.fact(label, text, width)]
         for facts in (_head(look), _card(look))
     )
-    return [_title(look), *head, (), *_layers(look, width), (), *rest]
+    return [*_title(look, width), *head, (), *_layers(look, width), (), *rest]
 
 
 def worth(ticket: Ticket) -> str:
     """What a ticket came to, in words."""
     if ticket.picked:
         return verdict.standing([ticket.run])
-    return "not the level that its run picked"
+    if not ticket.level.ended:
+        return "in training"
+    if ticket.level.search:
+        return "searched for a mask"
+    return "not the level that its run picked" if ticket.level.sparse else "all weights"
 
 
-def _title(look: Look) -> Line:
+def _title(look: Look, width: int) -> list[Line]:
     ticket = look.ticket
     sign = verdict.MARK if ticket.winning else verdict.PICKED if ticket.picked else ""
     tone = "winning" if ticket.winning else ""
     title = f"{sign} {ticket.label}".strip()
-    return (Span(title, tone, bold=True), Span(f"  {worth(ticket)}", "dim"))
+    name, said = Span(title, tone, bold=True), worth(ticket)
+    if cell_len(title) + 2 + len(said) > width:
+        return [(name,), *heat.wrapped(said, width)]
+    return [(name, Span(f"  {said}", "dim"))]
 
 
 def _head(look: Look) -> list[Fact]:
@@ -131,17 +139,16 @@ def _layers(look: Look, width: int) -> list[Line]:
     least = max(min(shares.values()) / 2, FLOOR)
     names = {name: short(name, NAME) for name in shares}
     lead = max(cell_len(name) for name in names.values()) + 1
-    room = min(max(width - lead - 20, 4), WIDEST)
+    count = max(len(COUNT), *(len(f"{total:,}") for total in look.totals.values()))
+    room = min(max(width - lead - count - 8, 4), WIDEST)
+    scale = "kept, log scale"[:room]
     drawn: list[Line] = [
-        (
-            Span(f"{'layer':<{lead}}{'kept, log scale':<{room}}", "dim"),
-            Span("       weights", "dim"),
-        )
+        (Span(f"{'layer':<{lead}}{scale:<{room}}{COUNT:>{count + 8}}", "dim"),),
     ]
     for name, share in shares.items():
         bar = heat.bar(heat.logarithmic(share, least) if share else 0.0, room)
         tone = "" if share else "failed"
-        figures = f" {percent(share):>6} {look.totals[name]:>11,}"
+        figures = f" {percent(share):>6} {look.totals[name]:>{count},}"
         drawn.append((Span(names[name].ljust(lead)), bar, Span(figures, tone)))
     if look.trouble:
         drawn += heat.wrapped(look.trouble, width, "failed")

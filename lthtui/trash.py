@@ -11,6 +11,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,8 @@ from lthtui import gc, runnames
 from lthtui.launch import entries, later, owner, retrying
 from lthtui.text import clean_line
 
-FOLDER, MARK = "trash", "trashed.json"
+FOLDER, MARK = runnames.TRASH, "trashed.json"
+PATIENCE = 20.0  # seconds to wait for whoever brings a run over to MLflow
 Ask = Callable[[Sequence[str]], dict[str, Any]]
 _PLACES = """
 SELECT run_uuid, artifact_uri FROM runs WHERE run_uuid = ?
@@ -47,14 +49,6 @@ class Trashed:
     directory: RunDirectory
     since: float
     bytes: int
-
-
-def ids(root: Path) -> set[str]:
-    """The ids of runs in the trash."""
-    try:
-        return {*os.listdir(root / FOLDER)}
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
 
 
 def listed(root: Path) -> list[Trashed]:
@@ -169,15 +163,27 @@ def _move(runs: Iterable[RunDirectory], folder: Path) -> Iterator[RunDirectory]:
                     f"there is a {clean_line(run.run_id)} in {folder} already;"
                     " `lthtui trash --empty` or another `lthtui trash` makes room"
                 )
-            try:
-                held.enter_context(locked(run.path / "mlflow.lock", wait=False))
-            except BlockingIOError:
-                raise UsageError(
-                    f"{clean_line(run.run_id)} is being brought over to MLflow just now; try again"
-                ) from None
+            held.enter_context(_at_rest(run))
         for source, target in moves.items():
             source.rename(target)
             yield RunDirectory(target)
+
+
+def _at_rest(run: RunDirectory) -> contextlib.ExitStack:
+    """Have nobody bring a run over to MLflow; who does so just now is waited for a while."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(locked(run.path / "mlflow.lock", wait=False))
+                return held.pop_all()
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise UsageError(
+                        f"{clean_line(run.run_id)} is being brought over to MLflow just now;"
+                        " try again"
+                    ) from None
+        time.sleep(0.1)
 
 
 def _tell(runs: Sequence[RunDirectory], verb: str, ask: Ask) -> dict[str, str]:

@@ -8,6 +8,7 @@ from lthtui import columns
 from lthtui.board import Group, accuracy, percent
 from lthtui.fields import Field
 from lthtui.runview import LevelView, RunView
+from lthtui.table import NOTHING
 
 MARK = "◆"  # of a ticket that beats dense
 PICKED = "◇"  # of one that does not, or where nobody can tell yet
@@ -15,7 +16,8 @@ PICKED = "◇"  # of one that does not, or where nobody can tell yet
 
 def name(group: Group, runs: Sequence[RunView]) -> str:
     """What a run of a group, or the group, is called."""
-    return group.label if len(runs) > 1 else f"{group.label} s{runs[0].seed}"
+    one = len(runs) == 1 and runs[0].seeded
+    return f"{group.label} s{runs[0].seed}" if one else group.label
 
 
 def wins(run: RunView) -> bool:
@@ -61,20 +63,40 @@ def of_run(run: RunView) -> str:
 
 
 def of_group(group: Group) -> str:
-    """Mean and deviation of what was picked; the errors of failed runs first."""
+    """Mean and deviation of what was picked; the errors of failed runs first.
+
+    It names the images that decided which tickets win, as the gain is that of others: of the test.
+    """
     failed = [run for run in group.runs if run.error]
     if failed:
         return f"s{failed[0].seed}: {failed[0].error}"
-    asked = (Field.parse(name) for name in ("val", "test", "gain"))
-    parts = [f"{one.name} {columns.summary(one, group).text}" for one in asked]
-    known = ", ".join(part for part in parts if not part.endswith("–"))
-    return f"{_marked(group.runs)}: {known}" if known else ""
+    found = {name: columns.summary(Field.parse(name), group) for name in ("val", "test", "gain")}
+    known = [f"{name} {cell.text}" for name, cell in found.items() if cell != NOTHING]
+    if not known:
+        return ""
+    if NOTHING not in (found["test"], found["gain"]):  # which is that of the test images
+        known[-2:] = [f"{known[-2]} ({known[-1]})"]
+    by = f" by {group.runs[0].split}" if _judged(group.runs) else ""
+    return f"{_marked(group.runs)}{by}: {', '.join(known)}"
+
+
+def without_ticket(runs: Sequence[RunView], index: int | None = None) -> str:
+    """Why runs have no ticket of a level, or of what they picked; empty if all have one."""
+    if not runs:
+        return "no run is chosen"
+    return next(filter(None, (_without_ticket(run, index) for run in runs)), "")
 
 
 def _marked(runs: Sequence[RunView]) -> str:
-    judged = all(run.final and run.beats_dense is not None for run in runs if run.winning)
     said = standing(runs)
-    return f"{MARK} {said}" if judged and any(map(wins, runs)) else said
+    return f"{MARK} {said}" if _judged(runs) and any(map(wins, runs)) else said
+
+
+def _judged(runs: Sequence[RunView]) -> bool:
+    """Whether it is known of all pruned networks that were picked if they beat dense."""
+    picked = [run for run in runs if run.winning]
+    known = all(run.final and run.beats_dense is not None for run in picked)
+    return known and any(run.winning.sparse for run in picked if run.winning)
 
 
 def _unpruned(runs: Sequence[RunView]) -> str:
@@ -96,3 +118,24 @@ def _scores(picked: LevelView, dense: LevelView | None) -> Iterator[str]:
                 "" if beside is None else f" ({called}{accuracy(beside)})"
             )
             called = ""
+
+
+def _without_ticket(run: RunView, index: int | None) -> str:
+    if not run.directory:
+        return (
+            f"{run.run_id} has no folder here; E on its ticket writes it to a file, which a spec"
+            " may name as the source of sparsifier: ticket"
+        )
+    wanted = run.winner if index is None else index
+    level = next((one for one in run.levels if one.index == wanted), None)
+    if level is None or not level.ended:
+        which = "no level has" if wanted is None else f"level {wanted} has not"
+        return f"{run.run_id}: {which} ended yet"
+    if level.search:
+        return f"level {wanted} of {run.run_id} searched for a mask and trained no ticket"
+    if not level.ticket:
+        return (
+            f"{run.run_id} did not keep the weights of level {wanted};"
+            " keep: [all] in a spec keeps all"
+        )
+    return ""

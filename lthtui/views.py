@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,14 +36,19 @@ class View:
             followed by its controls; sorted groups stand for themselves, also controls.
         filter: as `Filter.parse` reads it.
         hide_constant: leave out columns that are the same in all runs that are shown.
+        archived: show archived runs too; a filter that asks for them does so by itself.
         folded: keys of groups whose runs are not shown.
+        unfolded: keys of groups that somebody unfolded; the table of runs shows others folded when
+            nothing happens in them.
     """
 
     headings: tuple[Heading, ...] = DEFAULT
     order: tuple[Order, ...] = ()
     filter: str = ""
     hide_constant: bool = False
+    archived: bool = False
     folded: frozenset[str] = frozenset()
+    unfolded: frozenset[str] = frozenset()
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -68,7 +73,9 @@ class View:
             "sort": [str(order) for order in self.order],
             "filter": self.filter,
             "hide_constant": self.hide_constant,
+            "archived": self.archived,
             "folded": sorted(self.folded),
+            "unfolded": sorted(self.unfolded),
         }
 
     @classmethod
@@ -80,22 +87,24 @@ class View:
             order=tuple(_orders(found.get("sort"))),
             filter=_readable(found.get("filter")),
             hide_constant=found.get("hide_constant") is True,
+            archived=found.get("archived") is True,
             folded=frozenset(_texts(found.get("folded"))),
+            unfolded=frozenset(_texts(found.get("unfolded"))),
         )
 
 
-def recall(experiment: str) -> View:
-    """The view of an experiment as it was left; that of all of them has an empty name."""
-    return View.load(state.get(SECTION, experiment))
+def recall(key: str) -> View:
+    """A view as it was left; `Memory` has the keys."""
+    return View.load(state.get(SECTION, key))
 
 
-def remember(experiment: str, view: View) -> None:
-    """Keep the view of an experiment for later sessions.
+def remember(key: str, view: View) -> None:
+    """Keep a view for later sessions.
 
     Raises:
         OSError: the file of what is remembered cannot be written.
     """
-    state.put(SECTION, experiment, None if view == View() else view.dump())
+    state.put(SECTION, key, None if view == View() else view.dump())
 
 
 def orders(text: str, known: Collection[str] | None = None) -> tuple[Order, ...]:
@@ -109,6 +118,20 @@ def orders(text: str, known: Collection[str] | None = None) -> tuple[Order, ...]
         down = name.startswith("-")
         found.append(Order(fields.at(column + down, name[down:].lstrip(), known), down))
     return tuple(found)
+
+
+def clicked(order: Sequence[Order], field: Field, more: bool) -> tuple[Order, ...]:
+    """The order after a click on a column: by it, with the largest first, by it no more.
+
+    Args:
+        more: whether the other keys stay.
+    """
+    before = next((one for one in order if one.field == field), None)
+    after = None if before and before.descending else Order(field, before is not None)
+    if not more:
+        return (after,) if after else ()
+    kept = [after if one == before else one for one in order]
+    return tuple(one for one in [*kept, *([] if before else [after])] if one)
 
 
 def _dumped(heading: Heading) -> dict[str, Any]:

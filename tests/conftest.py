@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import runpy
+import shutil
+import signal
 import subprocess
 import sys
 import warnings
@@ -13,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 from cluster import Cluster, missing
@@ -20,7 +23,20 @@ from cluster import Cluster, missing
 from engine.rundir import RunDirectory
 from engine.spec import RunSpec
 
+# A shell starts what runs in its background with Ctrl-C ignored, which programs that are started
+# from here would take over: tests press it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors: more threads only get in the way
+MEMORY = Path("/dev/shm")
+if (
+    MEMORY.is_dir()
+    and min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) > 2**33
+):
+    # No test cuts the power: none needs a disk, for which some would wait half of their time.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -72,6 +72,11 @@ def test_the_app_is_imported_without_the_engines_weight():
     assert "textual" in found and found.isdisjoint(HEAVY)
 
 
+@pytest.mark.parametrize("desk", ["desk", "notedesk", "ticketdesk", "trashdesk"])
+def test_the_apps_desks_are_imported_without_the_command_line(desk):
+    assert "typer" not in imported_by(f"import lthtui.{desk}")
+
+
 def test_no_import_cycles():
     graph = grimp.build_graph("engine", "lthtui", exclude_type_checking_imports=True)
     edges = {

@@ -11,32 +11,18 @@ from rich.style import Style
 
 from lthtui.charts.axes import Floats
 from lthtui.charts.raster import BRAILLE, Cells
+from lthtui.legible import channels
 
 Row = list[tuple[str, Style]]
 NONE = -1
 FAINT_LINE = -2
 BOLD = 1 << 24
-LEGIBLE = 3.0  # contrast that the Web's guidelines ask of graphics
 _DOTS = np.array([" ", *(chr(BRAILLE + bits) for bits in range(1, 256))])
 
 
 def packed(colour: str, bold: bool = False) -> int:
     """A `#rrggbb` colour as the number that the canvas stores."""
     return int(colour[1:], 16) | (BOLD if bold else 0)
-
-
-def mix(colour: str, other: str, share: float) -> str:
-    """`share` of one `#rrggbb` colour and the rest of another."""
-    pairs = zip(_channels(colour), _channels(other), strict=True)
-    return "#" + "".join(f"{round(a * share + b * (1 - share)):02x}" for a, b in pairs)
-
-
-@lru_cache(1024)
-def legible(colour: str, paper: str) -> str:
-    """The colour itself, or the first mix with black or white that contrasts with the paper."""
-    away = "#000000" if _luminance(paper) > 0.18 else "#ffffff"
-    mixes = (mix(away, colour, share / 20) for share in range(20))
-    return next((one for one in mixes if _contrast(one, paper) >= LEGIBLE), away)
 
 
 @lru_cache(4096)
@@ -85,8 +71,8 @@ class Canvas:
 
     def tint(self, halves: NDArray[np.bool_], colour: str, paper: str, share: float) -> None:
         """Mix a colour into the (2 * height, width) half cells of the paper."""
-        base = np.where(self._tinted[halves][:, None], self._tint[halves], _channels(paper))
-        self._tint[halves] = base * (1 - share) + np.array(_channels(colour)) * share
+        base = np.where(self._tinted[halves][:, None], self._tint[halves], channels(paper))
+        self._tint[halves] = base * (1 - share) + np.array(channels(colour)) * share
         self._tinted |= halves
 
     @property
@@ -141,22 +127,6 @@ def _runs(characters: NDArray[np.str_], ink: NDArray[np.int32], paper: NDArray[n
         (text[start:end], style(one, other))
         for start, end, one, other in zip(starts, ends, inks, papers, strict=True)
     ]
-
-
-def _contrast(colour: str, other: str) -> float:
-    """The ratio of luminances by which the Web's guidelines measure contrast: 1 to 21."""
-    high, low = sorted((_luminance(colour), _luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    shares = (channel / 255 for channel in _channels(colour))
-    linear = (one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in shares)
-    return sum(part * one for part, one in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
-def _channels(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
 @lru_cache(1024)

@@ -84,15 +84,15 @@ def _line(axes: Any, pen: Pen, plot: Plot) -> None:
         low, high = series.edges
         axes.fill_between(low.x, low.y, high.y, color=pen.colour, alpha=BAND, linewidth=0)
     lone = "o" if np.count_nonzero(np.isfinite(points.y)) == 1 else None
-    axes.plot(
-        points.x,
-        points.y,
-        color=pen.colour,
-        linestyle=DASHES[pen.dash],
-        linewidth=0.7 if series.faint else 1.3,
-        marker=lone,
-        zorder=1.5 if series.faint else 2,
-    )
+    looks: Any = {"linewidth": 0.7 if series.faint else 1.3, "zorder": 1.5 if series.faint else 2}
+    heights = points.y
+    if series.tally:
+        fewer = np.interp(points.x, series.tally.x, series.tally.y) < series.count
+        near = fewer | np.append(fewer[1:], False) | np.append(False, fewer[:-1])
+        ends = np.where(near, heights, np.nan)  # as far as the points that it begins and ends at
+        axes.plot(points.x, ends, color=pen.colour, linestyle=":", **looks)
+        heights = np.where(fewer, np.nan, heights)
+    axes.plot(points.x, heights, color=pen.colour, linestyle=DASHES[pen.dash], marker=lone, **looks)
     for x, y, glyph in series.marks:
         marker = MARKERS.get(glyph, "o")
         axes.plot([x], [y], color=pen.colour, marker=marker, linestyle="", **MARK, zorder=3)

@@ -54,6 +54,9 @@ def _line(canvas: Canvas, pen: Pen, plot: Plot) -> None:
     if pen.dash:
         pattern = np.array(DASHES[pen.dash], bool)
         dots *= pattern[(np.arange(plot.width) + pen.index) % len(pattern)]  # no fences of gaps
+    if pen.series.tally:
+        fewer = _least(pen.series.tally, plot) < pen.series.count
+        dots[:, fewer & (np.arange(plot.width) % 2 == 1)] = 0
     canvas.line(dots, packed(pen.colour), pen.index, pen.rank)
 
 
@@ -81,7 +84,18 @@ def _across(points: Points, plot: Plot) -> tuple[Floats, Floats]:
     x, y = plot.x.place(shown.x), plot.y.place(shown.y)
     if plot.y.scale == "log":
         y = np.where(shown.y <= 0, -1.0, y)
-    return raster.hull((x * (2 * plot.width - 1) - 0.5) / 2, y, plot.width)
+    return raster.hull(_cells(x, plot), y, plot.width)
+
+
+def _least(tally: Points, plot: Plot) -> Floats:
+    """The least number of runs in each column of cells; NaN where the line isn't."""
+    shown = tally.within(plot.x.low, plot.x.high)
+    return raster.hull(_cells(plot.x.place(shown.x), plot), shown.y, plot.width)[0]
+
+
+def _cells(x: Floats, plot: Plot) -> Floats:
+    """Fractions of the plot's width in columns of cells, whose centres are the whole numbers."""
+    return (x * (2 * plot.width - 1) - 0.5) / 2
 
 
 def _points(canvas: Canvas, drawn: Sequence[Pen], plot: Plot) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
@@ -76,11 +77,24 @@ def _legend(
     if marks and chart.marks_label:
         glyph = (look.say(marks[0][2]), look.style(look.text, bold=True))
         entries.append([glyph, (" " + look.say(chart.marks_label), look.style(look.label))])
+    entries += _lost(chart, drawn, look)
     if chart.baseline is not None:
         value = f" {exact(chart.baseline, chart.y_unit)}" if read else ""
         text = look.say(f"╌╌ {chart.baseline_label}{value}")
         entries.append([(text, look.style(look.label))])
     return entries
+
+
+def _lost(chart: Chart, drawn: Sequence[Pen], look: Look) -> Iterator[Row]:
+    """In words, what stands at the edge of the plot for values that have no place in it."""
+    lost = frozenset[float]().union(*(pen.series.lost for pen in drawn))
+    words = {"✗ NaN": any(value != value for value in lost), "▲ inf": np.inf in lost}
+    if chart.y_scale == "log":
+        words["▼ not above 0"] = any((pen.series.points.y <= 0).any() for pen in drawn)
+    else:
+        words["▼ -inf"] = -np.inf in lost
+    for word in (word for word, there in words.items() if there):
+        yield [(look.say(word), look.style(look.text, bold=True))]
 
 
 def _entry(chart: Chart, pen: Pen, view: View, read: Mapping[str, Reading], look: Look) -> Row:

@@ -10,18 +10,16 @@ import numpy as np
 from rich.style import Style
 
 from lthtui.charts.axes import Floats, Scale, as_array
-from lthtui.charts.canvas import legible, packed, style
+from lthtui.charts.canvas import packed, style
 from lthtui.charts.points import Points
 from lthtui.charts.ticks import Unit
+from lthtui.legible import legible
+from lthtui.signs import spelled
 from lthtui.text import clean_line
 
 LETTERS = "*o+x#%="
 POINTS = "●■▲○□△◇"
 SWATCHES = ("━━", "╍╍", "┅┅")  # solid, dashed, dotted
-_ASCII: dict[int, int | str] = {
-    **str.maketrans("│┤└┈╌━╍┅░◆✗▲▼…–·" + POINTS, "|+'.-=-.:@x^v~-." + "*#^o#^o"),
-    ord("±"): "+-",
-}
 
 Span = tuple[float, float]
 
@@ -40,6 +38,7 @@ class Series:
             lines are bright.
         marks: (x, y, one-cell glyph) in front of all lines.
         count: how many runs are behind it; told in the legend if there are several.
+        counts: (n,) how many of them have a number at each point, or None for all of them.
     """
 
     label: str
@@ -52,6 +51,7 @@ class Series:
     raw: bool = False
     marks: Sequence[tuple[float, float, str]] = ()
     count: int = 1
+    counts: Sequence[float] | Floats | None = None
 
     @cached_property
     def points(self) -> Points:
@@ -64,6 +64,20 @@ class Series:
         if self.low is None or self.high is None:
             return None
         return Points.of(self.x, self.low), Points.of(self.x, self.high)
+
+    @cached_property
+    def tally(self) -> Points | None:
+        """How many runs are behind each point, in order; None where it is all at every point."""
+        if self.counts is None or (as_array(self.counts) >= self.count).all():
+            return None
+        return Points.of(self.x, self.counts)
+
+    @cached_property
+    def lost(self) -> frozenset[float]:
+        """Which of NaN, infinity and its negative are among the values; NaN stands for itself."""
+        y = self.points.y
+        found = {value for value in (np.inf, -np.inf) if (y == value).any()}
+        return frozenset(found | ({np.nan} if np.isnan(y).any() else set()))
 
     @cached_property
     def marked(self) -> Points:
@@ -149,9 +163,7 @@ class Look:
 
     def spell(self, drawn: str) -> str:
         """What a chart draws, in the characters that this look may use."""
-        if self.braille:
-            return drawn
-        return drawn.translate(_ASCII).encode("ascii", "replace").decode()
+        return drawn if self.braille else spelled(drawn)
 
     def style(self, colour: str, bold: bool = False) -> Style:
         """The style of text in one colour."""

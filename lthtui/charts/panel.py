@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from lthtui.charts.spread import BANDS, Band, centre, limits
 from lthtui.charts.ticks import Unit
 
 XName = Literal["step", "epoch", "wall", "relative", "level", "density"]
+FEWER = "dotted: fewer seeds"
 GRID = 1000  # places at which runs are compared whose points don't share any
 
 
@@ -71,7 +72,7 @@ class Line:
 
     Attributes:
         colour: `#rrggbb`.
-        faint: drawn behind the others, and not in the legend.
+        faint: drawn behind the others, without a band and not in the legend.
     """
 
     label: str
@@ -90,14 +91,14 @@ class How:
         half_life: of the moving average, in points; 0 for none. See `smoothing`.
         band: what the band around a mean is.
         traces: whether the runs behind a mean are drawn, too.
-        y_scale: None for the panel's own.
+        scales: by the name of y, its scale where that is not to be the panel's own.
     """
 
     x: XName | Literal[""] = ""
     half_life: int = 0
     band: Band = "std"
     traces: bool = False
-    y_scale: Scale | None = None
+    scales: Mapping[str, Scale] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,9 +135,9 @@ class Panel:
             series=series,
             x_label=axis.label,
             y_label=self.y_label,
-            notes=self._notes(how),
+            notes=self._notes(how, series),
             x_scale=axis.scale,
-            y_scale=how.y_scale or self.y_scale,
+            y_scale=how.scales.get(self.y_label, self.y_scale),
             x_unit=axis.unit,
             y_unit=self.y_unit,
             x_falls=axis.falls,
@@ -146,15 +147,20 @@ class Panel:
             empty=self.empty,
         )
 
-    def _notes(self, how: How) -> list[str]:
+    def _notes(self, how: How, series: Sequence[Series]) -> list[str]:
         """What was done to the numbers."""
         notes = []
-        if any(len(line.traces) > 1 for line in self.lines):
+        if any(one.count > 1 and not one.faint for one in series):
             notes.append(BANDS[how.band])
+        if any(one.tally for one in series if not one.faint):
+            notes.append(FEWER)
         if how.half_life:
             notes.append(f"EMA half-life {how.half_life}")
-        if how.y_scale and how.y_scale != self.y_scale:
-            notes.append(how.y_scale)
+        if (x := self.over(how)) != self.xs[0]:
+            notes.append(f"over {X_AXES[x].label}")  # small charts have no room for it below
+        scale = how.scales.get(self.y_label, self.y_scale)
+        if scale != self.y_scale:
+            notes.append(scale)
         return notes
 
 
@@ -178,16 +184,18 @@ def _series(line: Line, x: XName, how: How) -> list[Series]:
     if len(traces) < 2:
         ends = drawn or [(np.empty(0), np.empty(0))]
         return [*behind, replace(base, x=ends[0][0], y=ends[0][1])]
-    if how.traces:
+    if how.traces and not line.faint:
         behind += [replace(faint, x=at, y=y) for at, y in drawn]
     else:
         behind += [_lost(faint, at, y) for at, y in drawn if not np.isfinite(y).all()]
     at, table = _aligned(traces, drawn, x)
-    mean = centre(table)
-    low, high = limits(table, how.band)
-    if how.band == "none":
-        return [*behind, replace(base, x=at, y=mean)]
-    return [*behind, replace(base, x=at, y=mean, low=low, high=high)]
+    counts = np.isfinite(table).sum(0).astype(np.float64)
+    base = replace(base, x=at, y=centre(table), counts=counts)
+    if how.band == "none" or line.faint:
+        return [*behind, base]
+    several = counts > 1  # one run has no spread
+    low, high = (np.where(several, limit, np.nan) for limit in limits(table, how.band))
+    return [*behind, replace(base, low=low, high=high)]
 
 
 def _lost(faint: Series, at: Floats, y: Floats) -> Series:

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lthtui.charts.canvas import FAINT_LINE, mix
+from lthtui.charts.canvas import FAINT_LINE
 from lthtui.charts.model import SWATCHES, Chart, Look, Series, View
+from lthtui.legible import mix
 
 FEW = 6  # lines whose raw values can be drawn behind all of them; there is always the focus
 FAINT, DIM = 0.4, 0.45  # share of its own colour that a faint line and one out of focus keeps

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ class Reading:
         x, y: its own point that is nearest; nothing is interpolated.
         low, high: limits of its band there, or None.
         gain: `y` less what differences are told to, or None.
+        count: how many runs are behind it where those are fewer than elsewhere, or None.
     """
 
     x: float
@@ -28,9 +29,10 @@ class Reading:
     low: float | None = None
     high: float | None = None
     gain: float | None = None
+    count: int | None = None
 
     def text(self, chart: Chart, cursor: float) -> str:
-        """The value, its spread, its gain, and its own x if that isn't the cross-hair's."""
+        """The value, spread, number of runs, gain, and its own x if not the cross-hair's."""
         parts = [exact(self.y, chart.y_unit)]
         if self.low is not None and self.high is not None and self.high > self.low:
             above, below = self.high - self.y, self.y - self.low
@@ -38,6 +40,8 @@ class Reading:
                 parts[0] += f"±{exact(above, chart.y_unit).removesuffix('%')}"
             else:
                 parts.append(f"{exact(self.low, chart.y_unit)}–{exact(self.high, chart.y_unit)}")
+        if self.count is not None:
+            parts.append(f"n={self.count}")
         if self.gain is not None:
             parts.append(_signed(self.gain, chart.y_unit))
         if self.x != cursor:
@@ -56,10 +60,7 @@ def readings(chart: Chart, view: View) -> Mapping[str, Reading]:
     against = base.y if base else chart.baseline
     if against is None:
         return known
-    return {
-        label: Reading(one.x, one.y, one.low, one.high, one.y - against)
-        for label, one in known.items()
-    }
+    return {label: replace(one, gain=one.y - against) for label, one in known.items()}
 
 
 def against(chart: Chart, view: View) -> str:
@@ -119,10 +120,12 @@ def _read(series: Series, cursor: float) -> Reading | None:
     if at is None:
         return None
     x, y = float(series.points.x[at]), float(series.points.y[at])
+    count = int(series.tally.y[at]) if series.tally else series.count
+    fewer = count if count < series.count else None
     if series.edges is None:
-        return Reading(x, y)
+        return Reading(x, y, count=fewer)
     low, high = (float(edge.y[at]) for edge in series.edges)
-    return Reading(x, y, low, high)
+    return Reading(x, y, low, high, count=fewer)
 
 
 def _signed(gain: float, unit: Unit) -> str:

@@ -44,7 +44,7 @@ def draw(chart: Chart, width: int, height: int, look: Look, view: View) -> Drawi
             return Drawing([[(set_cell_size(line, width), Style())] for line in lines])
         plot = Plot.of(chart, view, (width, height), bare=True)
         return Drawing(_body(paint(chart, drawn, plot, view, look), look), plot)
-    above = header(chart, drawn, view, width, max(1, height // 5), look)
+    above = header(chart, drawn, view, width, max(1, (height + 1) // 5), look)
     named = bool(chart.x_label) and height >= NAMED
     plot = Plot.of(chart, view, (width, height - len(above) - 1 - named), len(above))
     body = _body(paint(chart, drawn, plot, view, look), look)

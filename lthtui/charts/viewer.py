@@ -28,12 +28,10 @@ class Viewer:
     """Draws a panel and moves about in it.
 
     Attributes:
-        how: how the panel is drawn.
         plot: where the data are in what was drawn last; None before, and where there is no room.
     """
 
     def __init__(self, linked: Linked | None = None) -> None:
-        self.how = How()
         self.plot: Plot | None = None
         self._linked = linked or Linked()
         self._panel = Panel()
@@ -46,6 +44,15 @@ class Viewer:
     def show(self, panel: Panel) -> None:
         """Look at another panel, or at the same one with newer data; the view stays."""
         self._panel, self._chart, self._drawn = panel, None, ()
+
+    @property
+    def how(self) -> How:
+        """How the panel is drawn, and those that it is linked with."""
+        return self._linked.how or How()
+
+    @how.setter
+    def how(self, how: How) -> None:
+        self._linked.draw(how)
 
     @property
     def chart(self) -> Chart:
@@ -123,7 +130,8 @@ class Viewer:
 
     def scale(self) -> None:
         """Go to the next scale of y."""
-        self.how = replace(self.how, y_scale=_next(SCALES, self.chart.y_scale))
+        scales = {self._panel.y_label: _next(SCALES, self.chart.y_scale)}
+        self.how = replace(self.how, scales={**self.how.scales, **scales})
         self.view = replace(self.view, y=None)
 
     def axis(self) -> None:

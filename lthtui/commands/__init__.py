@@ -13,6 +13,16 @@ Root = Annotated[
     Path | None,
     typer.Option("--root", help="Root of all state; LTHTUI_ROOT and ./mlruns otherwise."),
 ]
+Tracking = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri",
+        metavar="URI",
+        help="Browse this MLflow store, not the root's: http(s)://..., sqlite:///FILE or a path;"
+        " by default LTHTUI_TRACKING_URI. MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN, let"
+        " in.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
 Specs = Annotated[
     list[str],

@@ -13,9 +13,10 @@ import typer
 from engine.errors import FAILED, INTERRUPTED, OK, RESUMABLE, LthError, UsageError
 from engine.rundir import RunDirectory, Status, status
 from lthtui import identity, runnames, specfiles, yamlfile
+from lthtui.commands.saying import say
 from lthtui.sources import Found, Patience
 from lthtui.specfiles import Expansion
-from lthtui.text import clean, clean_line
+from lthtui.text import clean_line
 
 if TYPE_CHECKING:
     from lthtui.launch.later import Later
@@ -49,7 +50,7 @@ def wait(folder: Path, runs: Iterable[RunDirectory]) -> None:
         return
     names = runnames.short([one.directory.run_id for one in going])
     listed = ", ".join(names.values())
-    _say(f"waiting for {listed} to finish; Ctrl-C ends the waiting and nothing else")
+    say(f"waiting for {listed} to finish; Ctrl-C ends the waiting and nothing else")
     follower = Follower(folder, going, Plain(names, going))
     follower.follow(mirrored=False)  # what comes next needs runs, not MLflow
     if follower.interrupted:
@@ -61,14 +62,14 @@ def unfinished(runs: Iterable[RunDirectory]) -> bool:
     left = [run for run in runs if status(run) != Status.FINISHED]
     for run in left:
         what = "is gone" if not run.spec_file.exists() else f"is {status(run)}"
-        _say(f"{run.run_id} {what}; `lthtui resume {run.run_id}`, then give this command again")
+        say(f"{run.run_id} {what}; `lthtui resume {run.run_id}`, then give this command again")
     return bool(left)
 
 
 def ready(folder: Path, awaited: Sequence[Found]) -> tuple[list[Expansion], bool]:
     """Wait for tickets; the runs that can begin from theirs now, and whether these are all."""
     from lthtui import layouts
-    from lthtui.commands.tickets import ask
+    from lthtui.verbs import ask
 
     sources = {run: RunDirectory(folder / "runs" / run) for one in awaited for run in one.after}
     wait(folder, sources.values())
@@ -79,10 +80,10 @@ def ready(folder: Path, awaited: Sequence[Found]) -> tuple[list[Expansion], bool
         document = yamlfile.parse(specfiles.write(one.spec), one.spec.name)
         try:
             expansion = specfiles.expand_document(document, one.spec.name)
-            layouts.check([expansion], ask, _say)
+            layouts.check([expansion], ask, say)
             found.append(expansion)
         except LthError as error:
-            _say(str(error))
+            say(str(error))
             complete = False
     return found, complete
 
@@ -142,9 +143,9 @@ def leave_controls(
 def tell(left: Sequence[Later]) -> None:
     """Say what was left with the queue."""
     for one in left:
-        _say(f"{one.name} is left with the queue, after {', '.join(one.after)}")
+        say(f"{one.name} is left with the queue, after {', '.join(one.after)}")
     if left:
-        _say("`lthtui queue` lists what waits")
+        say("`lthtui queue` lists what waits")
 
 
 def refuse_again(again: bool, sources: Sequence[str]) -> None:
@@ -177,7 +178,3 @@ def _circumstances(folder: Path, turn: Turn) -> dict[str, object]:
         "hold": turn.hold,
         "cwd": os.getcwd(),
     }
-
-
-def _say(message: str) -> None:
-    typer.echo(clean(message), err=True)

@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,12 +14,13 @@ from typing import Annotated, Any
 import typer
 
 from engine.errors import UsageError
-from lthtui import baseline, completion, overrides, settings
-from lthtui.commands import Json, Root
+from lthtui import baseline, completion, overrides, settings, tracking
+from lthtui.commands import Json, Root, Tracking
+from lthtui.commands.saying import say
 from lthtui.comparison import Choice, Comparison, Gain, Row, Spread, compare, describe, matching
 from lthtui.runview import LevelView, RunView
 from lthtui.significance import TESTS, Test
-from lthtui.text import clean, clean_line
+from lthtui.text import clean_line
 
 
 class Form(StrEnum):
@@ -35,45 +37,53 @@ def register(app: typer.Typer) -> None:
     app.command("compare")(compare_runs)
 
 
+Arguments = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN... [FIELD=VALUE]...",
+        autocompletion=completion.runs_and_fields,
+        help="Runs, groups (by 6 or more characters of their id), experiments or spec files,"
+        " with the overrides they were run with.",
+    ),
+]
+OfLevel = Annotated[
+    str, typer.Option(help="Level to read: winning, best, last, dense, or a number.")
+]
+Baselines = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--baseline",
+        help="Method, label or its first words, to show gains over; costs are relative to the"
+        " first. May be given several times; by default dense, of runs that are not named too.",
+    ),
+]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Write a Markdown table.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Write CSV, numbers in full.")]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        help="A file instead of the table: .md or .tex with tests and settings that differ,"
+        " .csv with the values of all seeds, .png, .svg or .pdf with the curves.",
+    ),
+]
+OfTest = Annotated[
+    str, typer.Option(help="How groups are tested in files: paired, wilcoxon or unpaired.")
+]
+
+
 def compare_runs(
-    arguments: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="RUN... [FIELD=VALUE]...",
-            autocompletion=completion.runs_and_fields,
-            help="Runs, groups (by 6 or more characters of their id), experiments or spec files,"
-            " with the overrides they were run with.",
-        ),
-    ],
-    level: Annotated[
-        str,
-        typer.Option(help="Level to read: winning, best, last, dense, or a number."),
-    ] = "winning",
-    baselines: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--baseline",
-            help="Method, label or its first words, to show gains over; costs are relative to the"
-            " first. May be given several times; by default dense, of runs that are not named too.",
-        ),
-    ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Write a Markdown table.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV, numbers in full.")] = False,
+    arguments: Arguments,
+    level: OfLevel = "winning",
+    baselines: Baselines = None,
+    markdown: Markdown = False,
+    as_csv: Csv = False,
     as_json: Json = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            help="A file instead of the table: .md or .tex with tests and settings that differ,"
-            " .csv with the values of all seeds, .png, .svg or .pdf with the curves.",
-        ),
-    ] = None,
-    test: Annotated[
-        str,
-        typer.Option(help="How groups are tested in files: paired, wilcoxon or unpaired."),
-    ] = "paired",
+    output: Output = None,
+    test: OfTest = "paired",
     root: Root = None,
+    tracking_uri: Tracking = None,
 ) -> None:
     """Compare methods over their seeds: accuracy, density, cost, and gains over baselines.
 
@@ -81,28 +91,36 @@ def compare_runs(
     """
     form = _form(markdown, as_csv, as_json, output)
     read, way = _level(level), _test(test)
-    from lthtui.choosing import choose, given, labelled, standing
-    from lthtui.lookout import Lookout
+    from lthtui.choosing import choose, given, labelled
 
     names, changes = overrides.separate(arguments)
     folder = settings.use(root)
-    lookout = Lookout(folder)
-    try:
-        board = lookout.look()
-    finally:
-        lookout.close()
-    known = [*standing(board.runs.values())] if board else []
+    known, trouble = _known(folder, tracking_uri)
     chosen = choose(folder, known, names, changes)
     runs, over = [*chosen.runs.values()], tuple(dict.fromkeys(baselines or ["dense"]))
     found = compare(runs, labelled(runs), read, over, known, given(runs))
-    for note in [*([board.trouble] if board and board.trouble else []), *chosen.notes]:
-        _say(note)
+    for note in [*([trouble] if trouble else []), *chosen.notes]:
+        say(note)
     if output is None:
         _write(found, form)
     else:
         _export(found, known, way, output)
     for note in found.notes:
-        _say(note)
+        say(note)
+
+
+def _known(folder: Path, tracking_uri: str | None) -> tuple[list[RunView], str]:
+    """All runs that can be compared, and what is wrong with the store."""
+    from lthtui import browsed
+    from lthtui.board import Board
+    from lthtui.choosing import standing
+    from lthtui.lookout import Lookout
+
+    if address := tracking.browsed(folder, tracking_uri):
+        return [*browsed.read(address).values()], ""
+    with closing(Lookout(folder)) as lookout:
+        board = lookout.look() or Board()
+    return [*standing(board.runs.values())], board.trouble
 
 
 def _form(markdown: bool, as_csv: bool, as_json: bool, output: Path | None) -> Form:
@@ -150,7 +168,7 @@ def _export(found: Comparison, known: Sequence[RunView], test: Test, file: Path)
     seen = sides.of_rows(found.rows, dense, given, asked, found.notes)
     differing = [one for one in seen.settings if one.differs]
     made = exports.Material(seen.contrast, differing, seen.panel.chart())
-    _say(exports.written_to(made, file, overwrite))
+    say(exports.written_to(made, file, overwrite))
 
 
 def _dense(runs: Sequence[RunView]) -> dict[int, LevelView]:
@@ -260,7 +278,3 @@ def _flat(prefix: str, value: Any) -> Iterator[tuple[str, object]]:
         yield prefix, " ".join(str(run["run_id"]) for run in value)
     else:
         yield prefix, value
-
-
-def _say(message: str) -> None:
-    typer.echo(clean(message), err=True)

@@ -80,9 +80,9 @@ def control(
     """
     from lthtui import controls
     from lthtui.commands import awaiting
-    from lthtui.commands.tickets import ask
     from lthtui.launch import queue, retrying
     from lthtui.launch.later import Later
+    from lthtui.verbs import ask
 
     words, changes = overrides.separate(arguments)
     if not words:

@@ -12,8 +12,8 @@ import typer
 from engine.errors import FAILED
 from lthtui import completion, settings
 from lthtui.commands import Json, Root
-from lthtui.commands.tickets import ask
 from lthtui.text import clean_line
+from lthtui.verbs import ask
 
 if TYPE_CHECKING:
     from lthtui.doctor.findings import Finding

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.errors import UsageError
 from lthtui import completion, runnames, settings
 from lthtui.commands import Json, Root
-from lthtui.commands.tickets import ask
+from lthtui.commands.saying import confirm
 from lthtui.text import clean_line
+from lthtui.verbs import ask
 
 if TYPE_CHECKING:
     from lthtui.gc import Waste
+
+OTHERWISE = "nothing was removed: give --yes to remove it, or --dry-run to only look"
 
 
 def register(app: typer.Typer) -> None:
@@ -66,25 +67,12 @@ def gc(
         _show(waste, folder, runs is not None)
     if dry_run or not waste.items:
         return
-    if not yes:
-        _confirm()
+    confirm("Remove it?", yes, OTHERWISE)
     done = sweep.clear()
     if as_json:
         _print_json(done, folder, removed=True)
     else:
         typer.echo(f"freed {_size(done.bytes)}")
-
-
-def _confirm() -> None:
-    """Ask on a terminal.
-
-    Raises:
-        UsageError: there is none.
-        typer.Abort: the answer is no.
-    """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError("nothing was removed: give --yes to remove it, or --dry-run to only look")
-    typer.confirm("Remove it?", abort=True, err=True)
 
 
 def _show(waste: Waste, root: Path, named: bool) -> None:

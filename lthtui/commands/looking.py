@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,24 +16,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.rundir import RunDirectory, status
-from lthtui import completion, people, runnames, settings
+from lthtui import completion, people, runnames, settings, tracking
 from lthtui.aligned import aligned
-from lthtui.commands import Json, Root
+from lthtui.commands import Json, Root, Tracking
+from lthtui.commands.meant import Run
+from lthtui.commands.saying import say
 from lthtui.text import clean, clean_line
 
 if TYPE_CHECKING:
+    from lthtui.identity import Identity
     from lthtui.monitor import Watched
     from lthtui.notes import Book, Notes
     from lthtui.runview import RunView
-
-Run = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN",
-        autocompletion=completion.runs,
-        help="Any unique part of a run's id, NAME-s0, or @last.",
-    ),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -48,16 +42,24 @@ Filter = Annotated[
     typer.Option(
         "--filter",
         metavar="FILTER",
+        autocompletion=completion.filters,
         help="Only runs that are so, as in 'method:imp* and val>60% and not status=failed'.",
     ),
 ]
 Sort = Annotated[
-    str, typer.Option(metavar="FIELDS", help="Sort by these, as in `-val,density`; - is downward.")
+    str,
+    typer.Option(
+        metavar="FIELDS",
+        autocompletion=completion.fields,
+        help="Sort by these, as in `-val,density`; - is downward.",
+    ),
 ]
 Columns = Annotated[
     str,
     typer.Option(
-        metavar="FIELDS", help="Show these, as in `name,val,sparsifier.rate,best(epoch/val_loss)`."
+        metavar="FIELDS",
+        autocompletion=completion.fields,
+        help="Show these, as in `name,val,sparsifier.rate,best(epoch/val_loss)`.",
     ),
 ]
 Archived = Annotated[
@@ -72,23 +74,29 @@ def list_runs(
     archived: Archived = False,
     as_json: Json = False,
     root: Root = None,
+    tracking_uri: Tracking = None,
 ) -> None:
     """List runs, the oldest first.
 
     A field is one of name, id, status, seed, experiment, sparsifier, dataset, model, level,
-    density, val, test, gain, best_level, size (of its ticket, in bytes), eta, created, duration,
-    user, device, note, error and archived, a setting such as train.optimizer.lr, tags.KEY, or a
-    metric such as level/val_accuracy, of which best(..), min(..) and max(..) are more than its
-    newest value. A filter compares fields by = != < <= > >= with numbers, 60%, 1h30m, 2026-11-20 or
-    -24h, by : with text and *, by ~ and !~ with regular expressions; terms stand side by side or
-    between and, or, not and brackets.
+    density, val, test, gain (of test accuracy over dense; which tickets win is decided by val),
+    best_level, size (of its ticket, in bytes), eta, created, duration, user, device, note, error
+    and archived, a setting such as train.optimizer.lr, tags.KEY, or a metric such as
+    level/val_accuracy, of which best(..), min(..) and max(..) are more than its newest value.
+    val@5%, test@5% and gain@5% are those of the level that keeps about 5% of the weights, at most
+    12% more or fewer; any share can be asked for. A filter compares fields by = != < <= > >= with
+    numbers, 60%, 1h30m, 2026-11-20 or -24h, by : with text and *, by ~ and !~ with regular
+    expressions; terms stand side by side or between and, or, not and brackets.
     """
-    from lthtui import identity, listing, runtable
+    from lthtui import browsing, identity, listing
     from lthtui.labels import by_experiment
     from lthtui.launch import queue
     from lthtui.notes import Book
 
     folder = settings.root(root)
+    if address := tracking.browsed(folder, tracking_uri):
+        browsing.list_runs(address, wanted, sort, columns, archived, as_json)
+        return
     queue.rouse(folder)
     with closing(Book(folder)) as book:
         book.refresh()
@@ -101,32 +109,24 @@ def list_runs(
         run.facts["label"] = labels[run.facts["experiment"], run.facts["group"]]
     table = None
     if wanted or sort or columns:
-        asked = listing.Listing([run.view() for run in known], _by_group(labels))
-        runs = asked.arranged(asked.found(wanted), sort)
-        table = asked.table(runs, columns) if columns else None
-        by_id = {run.watched.run_id: run for run in known}
-        known = [by_id[run.run_id] for run in runs]
+        known, table = _arranged(known, labels, wanted, sort, columns)
     if as_json:
         typer.echo(json.dumps([run.facts for run in known]))
         return
     if hidden:
-        _say(f"{hidden} archived; --archived shows all")
+        say(f"{hidden} archived; --archived shows all")
     if not known:
         if not hidden:
-            _say("no run is like that" if wanted else "no runs yet; `lthtui run SPEC` makes one")
+            say("no run is like that" if wanted else "no runs yet; `lthtui run SPEC` makes one")
         return
     if table is not None:
         _echo(aligned(table[0], table[1:]))
         return
-    again = [
-        runtable.same(run.facts, one, labels[one.experiment, one.group])
-        for run, one in besides
-        if run in known
-    ]
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    _echo(runtable.lines([*(run.facts for run in known), *again], width, nested=not sort))
-    if again:
-        _say(f"{runtable.SAME}a run that stands in this list already, for this as well")
+    again = [(run, one) for run, one in besides if run in known]
+    _draw(known, again, labels, nested=not sort)
+
+
+Labels = Mapping[tuple[str, str], str]  # by experiment and group
 
 
 @dataclass(eq=False)
@@ -141,6 +141,38 @@ class _Known:
         from lthtui import runview
 
         return runview.view(self.watched, notes=self.notes)
+
+
+def _draw(
+    known: Sequence[_Known],
+    again: Sequence[tuple[_Known, Identity]],
+    labels: Labels,
+    nested: bool,
+) -> None:
+    """Write the table, with runs once more where they stand for something else as well."""
+    from lthtui import runtable
+
+    others = [
+        runtable.same(run.facts, one, labels[one.experiment, one.group]) for run, one in again
+    ]
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    _echo(runtable.lines([*(run.facts for run in known), *others], width, nested=nested))
+    if others:
+        say(f"{runtable.SAME}a run that stands in this list already, for this as well")
+
+
+def _arranged(
+    known: list[_Known], labels: Labels, wanted: str, sort: str, columns: str
+) -> tuple[list[_Known], list[list[str]] | None]:
+    """The runs that are asked for, in their order, and the table of their columns if any are."""
+    from lthtui import listing
+
+    by_group = {group: label for (_, group), label in labels.items()}
+    asked = listing.Listing([run.view() for run in known], by_group)
+    runs = asked.arranged(asked.found(wanted), sort)
+    by_id = {run.watched.run_id: run for run in known}
+    table = asked.table(runs, columns) if columns else None
+    return [by_id[run.run_id] for run in runs], table
 
 
 def _known(folder: Path, book: Book, archived: bool, curves: bool) -> tuple[list[_Known], int]:
@@ -158,12 +190,8 @@ def _known(folder: Path, book: Book, archived: bool, curves: bool) -> tuple[list
             watched.refresh()
             found.append(_Known(watched, watched.describe(notes), notes))
         except (OSError, ValueError) as error:
-            _say(f"{directory.run_id}: its spec can't be read: {error}")
+            say(f"{directory.run_id}: its spec can't be read: {error}")
     return found, hidden
-
-
-def _by_group(labels: Mapping[tuple[str, str], str]) -> dict[str, str]:
-    return {group: label for (_, group), label in labels.items()}
 
 
 def _echo(lines: Iterable[str]) -> None:
@@ -171,14 +199,19 @@ def _echo(lines: Iterable[str]) -> None:
         typer.echo(line)
 
 
-def show(name: Run, as_json: Json = False, root: Root = None) -> None:
+def show(
+    name: Run, as_json: Json = False, root: Root = None, tracking_uri: Tracking = None
+) -> None:
     """Show one run: what it is, its levels, its winning ticket."""
-    from lthtui import epilogue, extending
+    from lthtui import browsing, epilogue, extending
     from lthtui.labels import method
     from lthtui.launch import queue
     from lthtui.monitor import Watched
 
     folder = settings.root(root)
+    if address := tracking.browsed(folder, tracking_uri):
+        browsing.show(address, name, as_json)
+        return
     queue.rouse(folder)
     (directory,) = runnames.find(folder, [name])
     watched = Watched(directory)
@@ -235,12 +268,12 @@ def logs(
 def _log(directory: RunDirectory, lines: int | None, follow: bool) -> Iterator[str]:
     """The lines of a log; with `follow`, also those to come until the run has ended for good."""
     from lthtui.launch import retrying
-    from lthtui.logtail import shown
+    from lthtui.loglines import shown
 
     while follow and not directory.log_file.exists() and retrying.goes_on(directory):
         time.sleep(0.1)
     if not directory.log_file.exists():
-        _say(f"{directory.run_id} has no log yet: it is {status(directory)}")
+        say(f"{directory.run_id} has no log yet: it is {status(directory)}")
         return
     with directory.log_file.open("rb") as file:
         for line in deque(file, lines) if lines is not None else file:
@@ -261,7 +294,3 @@ def _grown(file: Any) -> Iterator[bytes]:
             file.seek(-len(line), 1)
             return
         yield line.removesuffix(b"\n")
-
-
-def _say(message: str) -> None:
-    typer.echo(clean(message), err=True)

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from lthtui.launch.later import Later
 
 T = TypeVar("T")
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        autocompletion=completion.runs,
+        help="Any unique part of a run's id, NAME-s0, or @last.",
+    ),
+]
 Runs = Annotated[
     list[str] | None,
     typer.Argument(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lthtui import settings
-from lthtui.commands import Root
+from engine.errors import UsageError
+from lthtui import settings, tracking
+from lthtui.commands import Root, Tracking
 from lthtui.commands.meant import Experiment, Runs, User
 from lthtui.commands.notes import chosen
 from lthtui.text import clean_line
@@ -36,17 +37,24 @@ def metrics(
     experiment: Experiment = None,
     user: User = None,
     root: Root = None,
+    tracking_uri: Tracking = None,
 ) -> None:
     """Write every value of runs' metrics, one a row: run, group, seed, metric, step, time, value.
 
     Those of runs with a folder come from their journals, those of others from the MLflow store.
     """
-    from lthtui import exporting
+    from lthtui import browsed, exporting
     from lthtui.store import Store
 
     folder = settings.root(root)
-    subjects = chosen(folder, names or (), experiment, user)
-    store = Store(folder)
+    address, subjects = tracking.browsed(folder, tracking_uri), []
+    if address is None:
+        subjects += chosen(folder, names or (), experiment, user)
+    elif bool(names) == (experiment is not None) or user is not None:
+        raise UsageError("of a store that is browsed, name runs or give --experiment NAME")
+    else:
+        subjects += browsed.summaries(address, names or (), experiment)
+    store = Store(address or folder)
     try:
         found = exporting.rows(subjects, store, patterns or ())
         if output is None:

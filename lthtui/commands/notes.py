@@ -15,10 +15,11 @@ from engine.rundir import RunDirectory
 from lthtui import completion, overrides, runnames, settings
 from lthtui.commands import Root
 from lthtui.commands.meant import Experiment, Runs, User, meant
+from lthtui.commands.saying import say
 from lthtui.text import clean, clean_line
 
 if TYPE_CHECKING:
-    from lthtui.notes import Notes, Subject
+    from lthtui.notes import Subject
 
 NAMED = "Any unique part of a run's id, NAME-s0, @last, or a NAME, for all its seeds"
 Run = Annotated[
@@ -53,29 +54,33 @@ def note(
     Without TEXT an editor ($VISUAL or $EDITOR) opens on the note; away from a terminal, the note is
     written to standard output.
     """
-    from lthtui import notes
+    from lthtui import editing, notes
+    from lthtui.verbs import ask
 
     folder = settings.root(root)
     subject = _one(folder, run)
-    before = _read(subject).note
+    said = sys.stdin.read() if text == ["-"] else " ".join(text or ())
+    if append and said.strip():
+        notes.append(folder, subject, said, ask)
+        _tell([subject], "noted")
+        return
+    before = notes.fetch(subject, ask).note
     if text:
-        said = sys.stdin.read() if text == ["-"] else " ".join(text)
-        after = f"{before}\n\n{said}" if append and before else said
+        after = before if append else said
     elif sys.stdin.isatty() and sys.stdout.isatty():
-        after = _edited(subject, before)
+        after = editing.edited(before, "note.md")
     else:
         typer.echo(clean(before, notes.VALUE), nl=bool(before))
         return
-    after = notes.checked(after.rstrip(), "the note")
-    if after == before:
-        _say("the note is as it was")
+    after = after.rstrip()
+    if after == before.rstrip():
+        say("the note is as it was")
         return
-    _change(
-        folder,
-        [subject],
-        {schema.NOTE: after or None},
-        "noted" if after else "has no note any more",
-    )
+    if text:
+        notes.change(folder, [subject], {schema.NOTE: notes.checked(after, "the note") or None})
+    else:
+        notes.revise(folder, subject, before, after, ask)
+    _tell([subject], "noted" if after else "has no note any more")
 
 
 def tag(
@@ -96,6 +101,7 @@ def tag(
 ) -> None:
     """Tag runs, or show their tags; they are those of MLflow's own pages."""
     from lthtui import notes
+    from lthtui.verbs import ask
 
     words, pairs = overrides.separate(arguments)
     changes = notes.tags_of(pairs, remove or ())
@@ -105,8 +111,8 @@ def tag(
         _change(folder, subjects, changes, "tagged" if pairs else "untagged")
         return
     for one in subjects:
-        for key, value in _read(one).tags.items():
-            typer.echo(clean_line(f"{_id(one)}  {key}={value}", notes.VALUE))
+        for key, value in notes.fetch(one, ask).tags.items():
+            typer.echo(clean_line(f"{notes.id_of(one)}  {key}={value}", notes.VALUE))
 
 
 def rename(
@@ -119,11 +125,10 @@ def rename(
 
     folder = settings.root(root)
     subject = _one(folder, run)
-    name = notes.checked(" ".join(name.split()), "the name", notes.KEY)
-    if not name and not isinstance(subject, RunDirectory):
-        raise UsageError(f"{run} has no folder, and so no name of its own; give it one")
-    what = f"is shown as {name}" if name else "has its own name again"
-    _change(folder, [subject], {schema.NAME: name or None}, what)
+    changes = notes.name_of(name, [subject])
+    shown = changes[schema.NAME]
+    what = f"is shown as {shown}" if shown else "has its own name again"
+    _change(folder, [subject], changes, what)
 
 
 def archive(
@@ -174,46 +179,21 @@ def _one(root: Path, name: str) -> Subject:
     return notes.find(root, [name], alone)[0]
 
 
-def _read(subject: Subject) -> Notes:
-    from lthtui import notes
-    from lthtui.commands.tickets import ask
-
-    return notes.fetch(subject, ask)
-
-
-def _edited(subject: Subject, before: str) -> str:
-    """The note as an editor leaves it.
-
-    Raises:
-        UsageError: there is no editor, or somebody else changed the note meanwhile.
-    """
-    from lthtui import editing
-
-    after = editing.edited(before, "note.md")
-    if after != before.rstrip() and _read(subject).note != before:
-        file = Path(f"note-{_id(subject)}.md").absolute()
-        file.write_text(after)
-        raise UsageError(f"somebody else changed the note meanwhile; yours is in {file}")
-    return after
-
-
 def _change(
     root: Path, subjects: Sequence[Subject], tags: Mapping[str, str | None], what: str
 ) -> None:
     """Change tags, say so of each run, and say what MLflow has to be told later."""
     from lthtui import notes
-    from lthtui.commands.tickets import ask
 
     notes.change(root, subjects, tags)
+    _tell(subjects, what)
+
+
+def _tell(subjects: Sequence[Subject], what: str) -> None:
+    from lthtui import notes
+    from lthtui.verbs import ask
+
     for subject in subjects:
-        typer.echo(clean_line(f"{_id(subject)} {what}", 1000))
+        typer.echo(clean_line(f"{notes.id_of(subject)} {what}", 1000))
     for why in notes.tell(subjects, ask).values():
-        _say(f"kept here; MLflow is told later: {why}")
-
-
-def _id(subject: Subject) -> str:
-    return subject.run_id or getattr(subject, "mlflow_run_id", "")
-
-
-def _say(message: str) -> None:
-    typer.echo(clean(message), err=True)
+        say(f"kept here; MLflow is told later: {why}")

@@ -13,20 +13,23 @@ import typer
 
 from engine.errors import FAILED, UsageError
 from engine.rundir import RunDirectory, Status, status
-from lthtui import people, settings
+from lthtui import people, runnames, settings
 from lthtui.commands import Json, Root
-from lthtui.commands.meant import Everything, Experiment, Meant, Runs, User, meant
+from lthtui.commands.meant import Everything, Experiment, Meant, Run, Runs, User, meant
 from lthtui.commands.runs import After, Hold, turn
-from lthtui.text import clean, clean_line
+from lthtui.commands.saying import say
+from lthtui.text import clean_line
 
 if TYPE_CHECKING:
     from lthtui.launch.entries import Change
     from lthtui.launch.later import Later
 
+_ELSEWHERE = "is in Slurm's own queue; `lthtui queue` says as which job, for scontrol"
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the app."""
-    for command in (cancel, pause, resume, retry, hold, release, priority, limit):
+    for command in (cancel, pause, resume, retry, hold, release, priority, exchange, limit):
         app.command()(command)
     app.command("queue")(show_queue)
 
@@ -81,7 +84,7 @@ def show_queue(as_json: Json = False, root: Root = None) -> None:
     if facts:
         _table(facts)
     else:
-        _say("nothing waits")
+        say("nothing waits")
 
 
 def cancel(
@@ -102,7 +105,7 @@ def cancel(
     later.drop(chosen.root, commands)
     for one in commands:
         typer.echo(f"{one.name} dropped")
-    _stop(chosen, partial(stopping.cancel, tell=_say), commands)
+    _stop(chosen, partial(stopping.cancel, tell=say), commands)
 
 
 def pause(
@@ -116,7 +119,7 @@ def pause(
     from lthtui.launch import stopping
 
     chosen = meant(root, names, experiment, everything, user)
-    _stop(chosen, partial(stopping.pause, tell=_say))
+    _stop(chosen, partial(stopping.pause, tell=say))
 
 
 def resume(
@@ -137,7 +140,7 @@ def resume(
     chosen = meant(root, names, experiment, everything, user)
     found = chosen.runs(lambda run: status(run) in (Status.STOPPED, Status.PAUSED))
     if chosen.bulk and not found:
-        _say(chosen.none("is stopped or paused"))
+        say(chosen.none("is stopped or paused"))
     left = {"active": "is queued or running already", "finished": "is finished"}
     for one in queue.resume(found, turn=turn(chosen.root, level, after, hold)):
         typer.echo(f"{one.directory.run_id} {left.get(one.action, 'queued')}")
@@ -162,13 +165,13 @@ def retry(
     chosen, hopeless = meant(root, names, experiment, everything, user), False
     found = chosen.runs(failed)
     if chosen.bulk and not found:
-        _say(chosen.none("failed or was lost"))
+        say(chosen.none("failed or was lost"))
     for run in found:
         if not failed(run):
             typer.echo(f"{run.run_id} is {status(run)}")
         elif (why := retrying.in_vain(run)) and not force:
             hopeless = True
-            _say(f"{run.run_id}: {why}; --force tries it all the same")
+            say(f"{run.run_id}: {why}; --force tries it all the same")
         else:
             queue.resume([run])
             typer.echo(f"{run.run_id} queued")
@@ -227,6 +230,25 @@ def priority(
     )
 
 
+def exchange(run: Run, other: Run, root: Root = None) -> None:
+    """Give two waiting runs each other's turn, as `lthtui queue` shows it, and priority."""
+    from lthtui.launch import entries, queue
+
+    folder = settings.root(root)
+    both = runnames.find(folder, [run, other])
+    if len(both) != 2:
+        raise UsageError(f"{run} and {other} are the same run; name two")
+    if queue.exchange(*both):
+        typer.echo(" and ".join(one.run_id for one in both) + " exchanged turns")
+        return
+    for one in both:
+        entry = entries.find(one)
+        if entry is None:
+            say(_waits_not(folder, one.run_id))
+        elif entry.job:
+            say(f"{one.run_id} {_ELSEWHERE}")
+
+
 def limit(
     most: Annotated[
         str | None, typer.Argument(help="Runs at once, or 'none' to lift the limit.")
@@ -256,7 +278,7 @@ def limit(
     if user is not None:
         limiting.limit(folder, "users", user, runs)
         if runs is not None and limiting.stranger(folder, user):
-            _say(f"nobody has the login {clean_line(user)}, or has queued anything as that yet")
+            say(f"nobody has the login {clean_line(user)}, or has queued anything as that yet")
     elif device is not None:
         limiting.limit(folder, "devices", device, runs)
     _show_limits(folder)
@@ -270,9 +292,9 @@ def _stop(
     found = chosen.runs(retrying.goes_on, commands)
     active = [run for run in found if retrying.goes_on(run)]
     if not active and len(found) == 1:
-        _say(f"{found[0].run_id} neither runs nor waits: it is {status(found[0])}")
+        say(f"{found[0].run_id} neither runs nor waits: it is {status(found[0])}")
     elif not active and not commands:
-        _say(chosen.none("waits or runs") if chosen.bulk else "none of these runs waits or runs")
+        say(chosen.none("waits or runs") if chosen.bulk else "none of these runs waits or runs")
     stop(active)
     for run in active:
         typer.echo(f"{run.run_id} {status(run)}")
@@ -301,11 +323,11 @@ def _change(
         if what == "changed":
             typer.echo(f"{name} {said.did}")
         elif what == "elsewhere":
-            _say(f"{name} is in Slurm's own queue; `lthtui queue` says as which job, for scontrol")
+            say(f"{name} {_ELSEWHERE}")
         elif not chosen.bulk:
-            _say(f"{name} {said.already}" if what else _waits_not(chosen.root, name))
+            say(f"{name} {said.already}" if what else _waits_not(chosen.root, name))
     if chosen.bulk and "changed" not in became.values():
-        _say(chosen.none(said.none if became else "waits"))
+        say(chosen.none(said.none if became else "waits"))
 
 
 def _waits_not(root: Path, name: str) -> str:
@@ -331,8 +353,4 @@ def _show_limits(root: Path) -> None:
         for name, most in of.items():
             typer.echo(f"{kind} {clean_line(name)}: {most} at once")
     if not (known.users or known.devices):
-        _say("no limits are set")
-
-
-def _say(message: str) -> None:
-    typer.echo(clean(message), err=True)
+        say("no limits are set")

@@ -13,7 +13,9 @@ import typer
 from engine.errors import FAILED, INTERRUPTED, OK, UsageError
 from lthtui import completion, overrides, runnames, settings
 from lthtui.commands import Json, Root, Specs
-from lthtui.text import clean, clean_line
+from lthtui.commands.saying import say
+from lthtui.counting import counted
+from lthtui.text import clean_line
 
 if TYPE_CHECKING:
     from lthtui.headless import Display
@@ -105,20 +107,20 @@ def launch(
     """
     from lthtui import layouts
     from lthtui.commands import awaiting
-    from lthtui.commands.tickets import ask
     from lthtui.launch import queue
+    from lthtui.verbs import ask
 
     for expansion in expansions:
         for note in expansion.notes:
-            _say(f"{expansion.source}: {note}")
-    layouts.check(expansions, ask, _say)
+            say(f"{expansion.source}: {note}")
+    layouts.check(expansions, ask, say)
     ready = [one for expansion in expansions for one in expansion.runs]
     awaited = [one for expansion in expansions for one in expansion.later]
     specs = [one.spec for one in ready]
     if dry_run:
         _dry_run(folder, queue.preview(folder, specs, again=again), ready, as_json)
         for found in awaited:
-            _say(f"{found.spec.name}-s{found.spec.seed} would start after {', '.join(found.after)}")
+            say(f"{found.spec.name}-s{found.spec.seed} would start after {', '.join(found.after)}")
         return
     if detach:
         awaiting.refuse_again(again, [run for found in awaited for run in found.after])
@@ -128,9 +130,9 @@ def launch(
         why = clean_line(error.strerror or str(error), 1000)
         raise UsageError(f"{folder} cannot be written to ({why}); --root names another") from None
     for name in _on_other_images(submitted, ready):
-        _say(f"{name} was trained on other images than its data.root gives now")
+        say(f"{name} was trained on other images than its data.root gives now")
     if short := _shortage(folder, submitted):
-        _say(f"{short}; runs wait for room, and `lthtui gc --dry-run` shows what could go")
+        say(f"{short}; runs wait for room, and `lthtui gc --dry-run` shows what could go")
     if detach:
         _detached(submitted, [*left, *awaiting.leave_runs(folder, awaited, turn)], as_json)
         return
@@ -161,7 +163,7 @@ def _hint(folder: Path, expansions: Sequence[Expansion]) -> None:
     found = queue.preview(folder, [one.spec for one in ready])
     new = [run for run, one in zip(ready, found, strict=True) if one.action == "new"]
     for line in extending.hints(folder, new):
-        _say(line)
+        say(line)
 
 
 def _on_other_images(submitted: Sequence[Submitted], ready: Sequence[Ready]) -> Iterator[str]:
@@ -191,7 +193,7 @@ def _tell_known(submitted: Sequence[Submitted]) -> dict[str, str]:
     for one in submitted:
         if not one.queued:
             what = "runs or waits already" if one.action == "active" else "is finished already"
-            _say(f"{names[one.directory.run_id]} {what}; --again makes a new run")
+            say(f"{names[one.directory.run_id]} {what}; --again makes a new run")
     return names
 
 
@@ -231,7 +233,7 @@ def _detached(submitted: Sequence[Submitted], left: Sequence[Later], as_json: bo
     for one in submitted:
         typer.echo(one.directory.run_id)
     if any(one.queued for one in submitted):
-        _say(f"follow with `lthtui logs -f {submitted[0].directory.run_id}` or `lthtui`")
+        say(f"follow with `lthtui logs -f {submitted[0].directory.run_id}` or `lthtui`")
 
 
 def _dry_run(
@@ -260,13 +262,9 @@ def _dry_run(
         "finished": "is finished already",
     }
     for row in rows:
-        what = f"{row['levels']} levels, {row['epochs']:g} epochs, {row['steps']:,} steps"
+        what = ", ".join(counted(row[f"{noun}s"], noun) for noun in ("level", "epoch", "step"))
         typer.echo(f"{row['run_id']}  {words[str(row['action'])]}: {what}")
 
 
 def _print_json(kind: str, runs: Sequence[dict[str, Any]], **more: Any) -> None:
     typer.echo(json.dumps({"kind": kind, "runs": runs, **more}))
-
-
-def _say(message: str) -> None:
-    typer.echo(clean(message), err=True)

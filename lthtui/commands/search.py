@@ -13,6 +13,7 @@ import typer
 from engine.errors import FAILED, INTERRUPTED, RESUMABLE, UsageError
 from lthtui import overrides, settings
 from lthtui.commands import Json, Root, Specs
+from lthtui.commands.saying import say
 from lthtui.text import clean, clean_line
 
 if TYPE_CHECKING:
@@ -41,18 +42,18 @@ def search(
         raise UsageError(f"{clean_line(str(write))} exists already; it was left as it is")
     from lthtui import layouts, searching, specfiles
     from lthtui.commands.runs import display
-    from lthtui.commands.tickets import ask
     from lthtui.headless import Follower
     from lthtui.launch.queue import Submitted
+    from lthtui.verbs import ask
 
     expansion, make = specfiles.trials(names[0], changes)
-    layouts.check([expansion], ask, _say)
+    layouts.check([expansion], ask, say)
     folder = settings.root(root)
 
     def follow(submitted: Sequence[Submitted], shown: dict[str, str]) -> Follower:
         return Follower(folder, submitted, display(submitted, shown, as_json))
 
-    found = searching.conduct(folder, expansion, make, follow, _say)
+    found = searching.conduct(folder, expansion, make, follow, say)
     _show(found, as_json)
     if found.best is not None and found.met and not found.code:
         _tell_best(found.best, names[0], changes)
@@ -108,8 +109,8 @@ def _tell_best(trial: Trial, name: str, changes: Sequence[str]) -> None:
     """Say what to type for the best trial's runs."""
     kept = [change for change in changes if not change.startswith("search")]
     best = _written(trial)
-    _say(f"best: {' '.join(best)}; its runs again:")
-    _say(f"  lthtui run {shlex.join([name, 'search=null', *kept, *best])}")
+    say(f"best: {' '.join(best)}; its runs again:")
+    say(f"  lthtui run {shlex.join([name, 'search=null', *kept, *best])}")
 
 
 def _written(trial: Trial) -> list[str]:
@@ -121,7 +122,7 @@ def _written(trial: Trial) -> list[str]:
 def _end(found: Found, write: Path | None) -> None:
     """Say how it ended, and exit as that asks for."""
     for line in _remarks(found, write):
-        _say(line)
+        say(line)
     if found.code or not found.met:
         raise typer.Exit(found.code or FAILED)
 
@@ -140,7 +141,3 @@ def _remarks(found: Found, write: Path | None) -> Iterator[str]:
             yield f"{clean_line(str(write))} was not written"
     if found.remark:
         yield found.remark
-
-
-def _say(message: str) -> None:
-    typer.echo(clean(message), err=True)

@@ -13,12 +13,13 @@ import typer
 from engine.errors import USAGE, LthError, UsageError
 from lthtui import costs, extending, layouts, overrides, planning, settings, specfiles, specpaths
 from lthtui.commands import Json, Specs
-from lthtui.commands.tickets import ask
 from lthtui.costs import Cost, Measurement
+from lthtui.counting import counted
 from lthtui.planning import Group
 from lthtui.specschema import json_schema
 from lthtui.template import template
 from lthtui.text import clean
+from lthtui.verbs import ask
 from lthtui.yamlfile import FileError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -128,7 +129,7 @@ def _totals(groups: list[Group]) -> dict[str, Any]:
 
 def _lines(found: specfiles.Expansion, groups: list[Group]) -> Iterator[str]:
     total = _totals(groups)
-    yield f"{found.source}: {_count(total['runs'], 'run')}; {_images(found)}"
+    yield f"{found.source}: {counted(total['runs'], 'run')}; {_images(found)}"
     for group in groups:
         spec, laid_out = group.first.spec, group.first.plan
         yield ""
@@ -136,8 +137,9 @@ def _lines(found: specfiles.Expansion, groups: list[Group]) -> Iterator[str]:
         seeds = ", ".join(str(run.spec.seed) for run in group.runs)
         yield f"{spec.name} {spec.group[:6]}  seeds {seeds}{varied}"
         yield from planning.table(group)
-        trainings = _count(len(laid_out.levels), "training")
-        yield f"{trainings}, {laid_out.epochs:g} epochs, {laid_out.steps:,} steps a run"
+        trainings = counted(len(laid_out.levels), "training")
+        epochs = counted(laid_out.epochs, "epoch")
+        yield f"{trainings}, {epochs}, {counted(laid_out.steps, 'step')} a run"
         if group.cost and group.measured:
             yield from _cost_lines(group.cost, group.measured)
     if total["seconds"] is not None:
@@ -149,7 +151,7 @@ def _lines(found: specfiles.Expansion, groups: list[Group]) -> Iterator[str]:
 def _cost_lines(cost: Cost, measured: Measurement) -> Iterator[str]:
     kept, peak = planning.size(cost.disk_bytes), planning.size(cost.peak_bytes)
     yield f"about {planning.duration(cost.seconds)} a run; disk {kept} kept, {peak} at the peak"
-    threads = "" if measured.device != "cpu" else f", {_count(measured.threads, 'thread')}"
+    threads = "" if measured.device != "cpu" else f", {counted(measured.threads, 'thread')}"
     step, validate, test, start = map(
         planning.duration,
         (
@@ -213,7 +215,7 @@ def _accepted(found: specfiles.Expansion) -> dict[str, Any]:
         "runs": len(found.runs),
         "notes": list(found.notes),
         "problems": [],
-        "text": f"{found.source}: ok, {_count(len(found.runs), 'run')}; {_images(found)}",
+        "text": f"{found.source}: ok, {counted(len(found.runs), 'run')}; {_images(found)}",
     }
 
 
@@ -225,7 +227,3 @@ def _images(found: specfiles.Expansion) -> str:
     """The numbers of images that the runs use, each set of numbers once."""
     counts = dict.fromkeys((r.images.train, r.images.val, r.images.test) for r in found.runs)
     return " | ".join(f"{a:,} training, {b:,} validation, {c:,} test images" for a, b, c in counts)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -15,9 +15,9 @@ from engine.rundir import RunDirectory, Status, status
 from engine.storefile import STORE
 from lthtui import completion, holding, runnames, settings
 from lthtui.commands import Json, Root
-from lthtui.commands.tickets import ask
 from lthtui.launch import owner
 from lthtui.text import clean, clean_line
+from lthtui.verbs import ask
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +46,7 @@ def mlflow(
             " the top left, once. Telemetry is off, whatever the pages say.",
             err=True,
         )
-        typer.echo(f"From another machine, first: {_tunnel(used)}", err=True)
+        typer.echo(f"From another machine, first: {tunnel(used)}", err=True)
         typer.echo(address)
 
     mlflow_server.check(host, port)
@@ -114,7 +114,8 @@ def _at_rest(root: Path) -> list[RunDirectory]:
     return [run for run in begun if status(run) != Status.RUNNING]
 
 
-def _tunnel(port: str) -> str:
+def tunnel(port: str) -> str:
+    """The command by which another machine reaches a port of this one's loopback."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError):

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from engine.errors import FAILED, LthError, UsageError
-from lthtui import completion, runnames, settings, specfiles
+from engine.errors import FAILED, UsageError
+from lthtui import completion, runnames, settings, specfiles, tracking
 from lthtui.aligned import aligned
-from lthtui.commands import Json, Root
+from lthtui.commands import Json, Root, Tracking
 from lthtui.commands.looking import Filter, Sort
-from lthtui.launch.backends.local import worker_command
 from lthtui.monitor import Watched
 from lthtui.text import clean, clean_line
+from lthtui.verbs import ask
 
 COLUMNS = (
     "id,sparsifier as method,dataset as data,model,best_level as level,density,val,test,gain,size"
 )
-MEANWHILE = 1.0  # seconds between calls of what is done while the worker program is at work
 Run = Annotated[
     str,
     typer.Argument(
@@ -57,20 +56,28 @@ def list_(
     ] = False,
     root: Root = None,
     as_json: Json = False,
+    tracking_uri: Tracking = None,
 ) -> None:
     """List the picked ticket of every run that has one, the oldest run first.
 
     FILTER and FIELDS are as for `lthtui list`; density, val, test, gain and size (in bytes) are the
     ticket's.
     """
-    from lthtui import listing, verdict
+    from lthtui import browsed, listing, verdict
     from lthtui.runview import view
 
-    curves = listing.needs_curves(wanted, sort)
-    known = {run.run_id: Watched(run, curves=curves) for run in runnames.every(settings.root(root))}
-    for watched in known.values():
-        watched.refresh()
-    asked = listing.Listing([view(watched) for watched in known.values()], {})
+    folder, curves = settings.root(root), listing.needs_curves(wanted, sort)
+    described: dict[str, Callable[[], dict[str, Any]]] = {}
+    if address := tracking.browsed(folder, tracking_uri):
+        runs = [*browsed.read(address, browsed.extremes(wanted, sort, "")).values()]
+        described |= {run.run_id: partial(browsed.describe, run) for run in runs}
+    else:
+        known = [Watched(run, curves=curves) for run in runnames.every(folder)]
+        for watched in known:
+            watched.refresh()
+        runs = [view(watched) for watched in known]
+        described |= {watched.run_id: watched.describe for watched in known}
+    asked = listing.Listing(runs, {})
     rows = [
         run
         for run in asked.arranged(asked.found(wanted), sort)
@@ -80,7 +87,7 @@ def list_(
         and (not winning or (run.winning.sparse and verdict.wins(run)))
     ]
     if as_json:
-        typer.echo(json.dumps([known[run.run_id].describe() for run in rows], indent=2))
+        typer.echo(json.dumps([described[run.run_id]() for run in rows], indent=2))
         return
     if not rows:
         which = "no ticket is like that" if wanted or winning else "no tickets yet"
@@ -185,52 +192,6 @@ def import_(
         where = ["--spec", str(file), "-o", str(output.absolute())]
         card = ask(["import", str(checkpoint.absolute()), *where])
     _tell(card, output, as_json)
-
-
-def ask(arguments: Sequence[str], meanwhile: Callable[[int], None] | None = None) -> dict[str, Any]:
-    """Have the worker program carry out a verb, and return what it reports.
-
-    Args:
-        meanwhile: called every second with the number of its process.
-
-    Raises:
-        LthError: it failed; message and exit code are the worker's.
-    """
-    done = subprocess.Popen(
-        [*worker_command(), *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with done:
-        try:
-            out, said = _heard(done, meanwhile)
-        except BaseException:  # such as Ctrl-C: what it does may be broken off, and done again
-            done.kill()
-            done.wait()
-            raise
-    try:
-        report = json.loads(out)
-    except ValueError:
-        lines = said.strip().splitlines() or [f"exit code {done.returncode}"]
-        error = LthError(clean_line(lines[-1], 1000))
-        error.exit_code = done.returncode if done.returncode > 0 else FAILED
-        raise error from None
-    assert isinstance(report, dict)
-    return report
-
-
-def _heard(
-    process: subprocess.Popen[str], meanwhile: Callable[[int], None] | None
-) -> tuple[str, str]:
-    """What a process wrote until its end."""
-    while True:
-        try:
-            return process.communicate(timeout=MEANWHILE if meanwhile else None)
-        except subprocess.TimeoutExpired:
-            assert meanwhile is not None
-            meanwhile(process.pid)
 
 
 def _tell(card: dict[str, Any], output: Path, as_json: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,8 +17,11 @@ from lthtui import people, runnames, settings
 from lthtui.commands import Json, Root
 from lthtui.commands.meant import Experiment, Runs, User
 from lthtui.commands.notes import chosen_folders
-from lthtui.commands.tickets import ask
-from lthtui.text import clean, clean_line
+from lthtui.commands.saying import confirm, say
+from lthtui.text import clean_line
+from lthtui.verbs import ask
+
+OTHERWISE = "nothing was done: give --yes to do it"
 
 
 def register(app: typer.Typer) -> None:
@@ -63,7 +65,7 @@ def throw(
     else:
         runs = chosen_folders(folder, names or (), experiment, user)
         if runs:  # none where all are other people's, which was said
-            _confirm(f"Put {_count(runs)} into the trash?", yes)
+            confirm(f"Put {_count(runs)} into the trash?", yes, OTHERWISE)
         _tell(runs, "is in the trash", trash.throw(folder, runs, ask))
 
 
@@ -89,14 +91,14 @@ def _empty(root: Path, runs: Sequence[RunDirectory], yes: bool) -> None:
     from lthtui.planning import size
 
     if not runs:
-        _say("the trash is empty")
+        say("the trash is empty")
         return
-    _confirm(f"Remove {_count(runs)} for good?", yes)
+    confirm(f"Remove {_count(runs)} for good?", yes, OTHERWISE)
     freed, why = trash.empty(root, runs, ask)
     typer.echo(f"freed {size(freed)}")
     for run, said in why.items():
         place = shlex.quote(str(root / trash.FOLDER / run))
-        _say(f"{run} stays: {said}; `rm -r {place}` removes it all the same")
+        say(f"{run} stays: {said}; `rm -r {place}` removes it all the same")
     if why:
         raise typer.Exit(FAILED)
 
@@ -115,7 +117,7 @@ def _list(root: Path, as_json: bool) -> None:
         typer.echo(json.dumps(facts))
         return
     if not found:
-        _say("the trash is empty")
+        say("the trash is empty")
         return
     rows = [(clean_line(one.directory.run_id), _day(one.since), size(one.bytes)) for one in found]
     for line in aligned(("RUN", "SINCE", "SIZE"), rows):
@@ -130,21 +132,7 @@ def _tell(runs: Sequence[RunDirectory], what: str, why: Mapping[str, str]) -> No
 
 def _later(why: Mapping[str, str]) -> None:
     for run, said in why.items():
-        _say(f"MLflow is told later of {run}, by the next `lthtui trash`: {said}")
-
-
-def _confirm(question: str, yes: bool) -> None:
-    """Ask on a terminal.
-
-    Raises:
-        UsageError: there is none.
-        typer.Abort: the answer is no.
-    """
-    if yes:
-        return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError("nothing was done: give --yes to do it")
-    typer.confirm(question, abort=True, err=True)
+        say(f"MLflow is told later of {run}, by the next `lthtui trash`: {said}")
 
 
 def _count(runs: Sequence[RunDirectory]) -> str:
@@ -153,7 +141,3 @@ def _count(runs: Sequence[RunDirectory]) -> str:
 
 def _day(when: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
-
-
-def _say(message: str) -> None:
-    typer.echo(clean(message), err=True)

@@ -12,13 +12,14 @@ from typing import Annotated
 import typer
 
 from engine.errors import USAGE
-from lthtui import settings
+from lthtui import settings, tracking
+from lthtui.commands import Tracking
 
 GROUPS = {  # by file in `lthtui/commands/`, the commands that it has
     "specs": "check plan new schema",
     "runs": "run",
     "looking": "list show logs",
-    "queue": "queue cancel pause resume retry hold release priority limit",
+    "queue": "queue cancel pause resume retry hold release priority exchange limit",
     "controls": "control",
     "extend": "extend",
     "search": "search",
@@ -30,6 +31,7 @@ GROUPS = {  # by file in `lthtui/commands/`, the commands that it has
     "store": "mlflow sync",
     "gc": "gc",
     "doctor": "doctor",
+    "serve": "serve",
 }
 
 
@@ -64,17 +66,23 @@ def _start(
     root: Annotated[
         Path | None, typer.Option("--root", help="Root of all state, mlruns by default.")
     ] = None,
+    tracking_uri: Tracking = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     if root is not None:
         os.environ["LTHTUI_ROOT"] = str(root.absolute())
+    if tracking_uri is not None:
+        os.environ[tracking.VARIABLE] = tracking_uri
     if context.invoked_subcommand is not None:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         typer.echo(context.get_help(), err=True)
         raise typer.Exit(USAGE)
+    if not sys.stderr.isatty():
+        typer.echo("lthtui: the app draws on stderr, which leads elsewhere; start it without 2>")
+        raise typer.Exit(USAGE)
     from lthtui.app import run_app
 
-    raise typer.Exit(run_app(settings.root()))
+    run_app(settings.root())

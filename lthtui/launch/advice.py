@@ -187,7 +187,9 @@ def _read(worker: subprocess.Popen[bytes], deadline: float) -> bytes:
         OSError: it ended, or there was none in time.
     """
     assert worker.stdout
-    ready, _, _ = select.select([worker.stdout], [], [], max(0.0, deadline - time.monotonic()))
+    word = select.poll()
+    word.register(worker.stdout, select.POLLIN)
+    ready = word.poll(1000 * max(0.0, deadline - time.monotonic()))
     line = worker.stdout.readline() if ready else b""
     if not line.endswith(b"\n"):
         raise OSError("it took too long" if not ready else "it ended without a word")

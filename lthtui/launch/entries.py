@@ -19,8 +19,9 @@ from engine.rundir import RunDirectory, begun, write_json
 
 # What became of something that waits; a cluster has what is `elsewhere` in its own queue.
 Change = Literal["changed", "same", "elsewhere"]
-_Name = Annotated[str, Field(pattern=r"^[^/\x00]{1,255}$")]  # that of a folder
-_Text = Annotated[str, Field(pattern=r"^[^\x00]{0,4096}$")]  # which an environment can hold
+# a number of repetitions within a pattern would take as long to compile as all else of this file
+_Name = Annotated[str, Field(pattern=r"^[^/\x00]+$", max_length=255)]  # that of a folder
+_Text = Annotated[str, Field(pattern=r"^[^\x00]*$", max_length=4096)]  # for an environment
 
 
 class Entry(BaseModel):

@@ -18,6 +18,7 @@ from engine.errors import UsageError
 from engine.launchspec import LaunchSpec
 from engine.rundir import RunDirectory, Status, launched, run_id, status
 from engine.spec import RunSpec
+from lthtui import runnames
 from lthtui.launch import devices, entries, folders, later, lease, limits, owner, slots, waits
 from lthtui.launch.entries import Change, Entry
 from lthtui.launch.turns import Turns
@@ -250,6 +251,7 @@ def _choose(root: Path, specs: Sequence[RunSpec], again: bool) -> Iterator[Submi
     for name in used:
         if match := _ALIKE.search(name):
             alike[match[1]].append(name)
+    used.update(runnames.ids(root, runnames.TRASH))  # so that either may go where the other is
     chosen: dict[str, Submitted] = {}
     for spec in specs:
         if spec.digest in chosen and not again:

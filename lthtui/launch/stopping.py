@@ -134,8 +134,10 @@ def _signal_and_wait(workers: Iterable[Process], number: int, seconds: float) ->
             handle = os.pidfd_open(worker.pid)
         except ProcessLookupError:
             continue
+        end = select.poll()  # select() would refuse the file descriptors of a busy process
+        end.register(handle, select.POLLIN)
         try:
             if worker.alive:
-                select.select([handle], [], [], max(0.0, deadline - time.monotonic()))
+                end.poll(1000 * max(0.0, deadline - time.monotonic()))
         finally:
             os.close(handle)

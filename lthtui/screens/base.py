@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.binding import Binding
 from textual.screen import Screen
 
+from lthtui import verdict
 from lthtui.board import Board
-from lthtui.messages import Act, Answer, CloneWanted, CopyWanted, LogWanted
+from lthtui.messages import Act, Answer, CloneWanted, CopyWanted, LogGrew, LogWanted
 from lthtui.runview import RunView
-from lthtui.screens.confirm import ConfirmScreen
-
-NAMED = 6  # runs that a question names one by one
+from lthtui.screens.confirm import ConfirmScreen, listed
+from lthtui.widgets.log import LogView
+from lthtui.widgets.topbar import TopBar
 
 
 class Asking(Screen[None]):
     """A screen that asks the desk, see `messages.Ask`."""
+
+    def on_compose(self) -> None:
+        """Be laid out for this terminal in the first frame, and not only from the second on."""
+        at = self.app.size
+        for points, room in (
+            (self.HORIZONTAL_BREAKPOINTS, at.width),
+            (self.VERTICAL_BREAKPOINTS, at.height),
+        ):
+            self.add_class(*[name for least, name in points or () if least <= room][-1:])
 
     def on_answer(self, message: Answer) -> None:
         """Hand an answer to what wants it."""
@@ -22,16 +33,43 @@ class Asking(Screen[None]):
 
 
 class Watching(Asking):
-    """A screen that knows the runs; `board` is what they are like."""
+    """A screen that knows the runs.
+
+    Attributes:
+        board: what they are like.
+        missed: what they came to be like while another screen hid this one.
+    """
+
+    BINDINGS = [Binding("z", "zoom", "Zoom pane", show=False, id="pane.zoom")]
 
     def __init__(self) -> None:
         super().__init__()
         self.board = Board()
+        self.missed: Board | None = None
+
+    def on_screen_resume(self) -> None:
+        """Show what was missed."""
+        board, self.missed = self.missed, None
+        if board is not None:
+            self.show_board(board)
 
     def show_board(self, board: Board) -> None:
         """Take in the runs as they are now."""
         self.board = board
+        for bar in self.query(TopBar):
+            bar.since = board.since
         self.refresh_bindings()
+
+    def action_zoom(self) -> None:
+        """Give the pane in focus all the room, or no longer."""
+        if self.maximized is not None:
+            self.minimize()
+        elif self.focused is not None:
+            self.maximize(self.focused)
+
+    def unsaved(self) -> list[str]:
+        """What was typed here and would be lost by quitting."""
+        return []
 
 
 class RunsScreen(Watching):
@@ -43,34 +81,73 @@ class RunsScreen(Watching):
         Binding("R", "resume", "Resume", id="run.resume"),
         Binding("y", "copy", "Copy id", show=False, id="run.copy"),
         Binding("C", "clone", "Clone", show=False, id="run.clone"),
+        Binding("U", "go_on", "Train from ticket", show=False, id="run.go_on"),
     ]
+    LOG = "#log"  # the view that shows a run's log
+    _turned_to: str | None = None
 
     def chosen(self) -> tuple[RunView, ...]:
         """The runs that actions apply to."""
         return ()
 
+    def meant(self) -> tuple[RunView, ...]:
+        """The runs that are changed; those that are chosen, unless others are marked."""
+        return self.chosen()
+
+    @property
+    def origin(self) -> tuple[tuple[RunView, ...], int | None]:
+        """The runs, and the level of theirs, to go on from; None for what each picked."""
+        return self.chosen(), None
+
     def follow(self) -> None:
-        """Ask for the log of the chosen run, or of the first running one of a group."""
+        """Ask for the log of the chosen run; of a group's for the one that was turned to."""
         if not self.is_current:
             return
+        runs, run = self.chosen(), self._logged()
+        self.post_message(LogWanted(self, run.run_id if run else None))
+        several = f"s{run.seed}, {runs.index(run) + 1} of {len(runs)} (< >)" if run else ""
+        self.query_one(self.LOG, LogView).whose(several if len(runs) > 1 else "")
+
+    def on_log_grew(self, message: LogGrew) -> None:
+        """Show more of the log that is followed."""
+        self.query_one(self.LOG, LogView).show(message.chunk)
+
+    def action_turn(self, by: int) -> None:
+        """Follow the log of another run of the group."""
+        runs, run = self.chosen(), self._logged()
+        if run is not None:
+            self._turned_to = runs[(runs.index(run) + by) % len(runs)].run_id
+            self.follow()
+
+    def _logged(self) -> RunView | None:
+        """The run whose log is shown: the one that was turned to, or the first that runs."""
         runs = self.chosen()
-        active = [run for run in runs if run.status == "running"]
-        self.post_message(LogWanted(self, (active or runs)[0].run_id if runs else None))
+        turned = [run for run in runs if run.run_id == self._turned_to]
+        running = [run for run in runs if run.status == "running"]
+        return next(iter([*turned, *running, *runs]), None)
+
+    def on_key(self, event: events.Key) -> None:
+        """Say why a key does nothing where all chosen runs are without a folder."""
+        active, runs = self.active_bindings.get(event.key), self.chosen()
+        if active and not active.enabled and runs and not any(run.directory for run in runs):
+            name, what = runs[0].display_name or runs[0].name, active.binding.description
+            why = "has no folder here; do that where it runs. MLflow knows only its figures"
+            self.notify(f"{what}: {name} {why}", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Show the keys of actions that no chosen run can take as disabled."""
+        """Show the keys of actions that none of the runs can take as disabled."""
         if action in ("stop", "pause"):
-            return True if _active(self.chosen()) else None
+            return True if _active(self.meant()) else None
         if action == "resume":
-            return True if _resumable(self.chosen()) else None
+            return True if _resumable(self.meant()) else None
         if action == "clone":
             return True if any(run.directory for run in self.chosen()) else None
         return True
 
     def action_stop(self) -> None:
-        """Stop the chosen runs after asking once."""
-        victims = [run.run_id for run in _active(self.chosen())]
-        question = f"Stop {_named(victims)}?"
+        """Stop runs after asking once."""
+        victims = [run.run_id for run in _active(self.meant())]
+        question = f"Stop {listed(victims)}?"
         detail = "Training ends at a checkpoint within seconds. R resumes it from there."
 
         def answered(yes: bool | None) -> None:
@@ -80,24 +157,35 @@ class RunsScreen(Watching):
         self.app.push_screen(ConfirmScreen(question, detail, "Stop"), answered)
 
     def action_pause(self) -> None:
-        """Have the chosen runs save a checkpoint and leave their devices; R goes on."""
-        runs = [run.run_id for run in _active(self.chosen())]
+        """Have runs save a checkpoint and leave their devices; R goes on."""
+        runs = [run.run_id for run in _active(self.meant())]
         self.post_message(Act(lambda desk: desk.pause(runs), lasting=True))
 
     def action_resume(self) -> None:
-        """Queue the chosen runs again."""
-        runs = [run.run_id for run in _resumable(self.chosen())]
+        """Queue runs again."""
+        runs = [run.run_id for run in _resumable(self.meant())]
         self.post_message(Act(lambda desk: desk.resume(runs)))
 
     def action_copy(self) -> None:
-        """Copy the ids of the chosen runs."""
-        if runs := self.chosen():
+        """Copy the ids of runs."""
+        if runs := self.meant():
             self.post_message(CopyWanted(" ".join(run.run_id for run in runs)))
 
     def action_clone(self) -> None:
         """Begin a spec like that of the chosen runs, to be changed and run."""
         if runs := [run.run_id for run in self.chosen() if run.directory]:
             self.post_message(CloneWanted(runs))
+
+    def action_go_on(self) -> None:
+        """Begin a spec that trains from the ticket in view, or from those that the runs picked."""
+        runs, level = self.origin
+        if why := verdict.without_ticket(runs, level):
+            self.notify(why, severity="warning", markup=False)
+            return
+        if level is None and not runs[1:]:
+            level = runs[0].winner
+        ids = [run.run_id for run in runs]
+        self.post_message(CloneWanted(ids, "best" if level is None else level))
 
 
 def _active(runs: tuple[RunView, ...]) -> list[RunView]:
@@ -106,11 +194,3 @@ def _active(runs: tuple[RunView, ...]) -> list[RunView]:
 
 def _resumable(runs: tuple[RunView, ...]) -> list[RunView]:
     return [run for run in runs if not run.active and run.status != "finished" and run.directory]
-
-
-def _named(run_ids: list[str]) -> str:
-    if len(run_ids) == 1:
-        return run_ids[0]
-    shown = "\n".join(f"  {run}" for run in run_ids[:NAMED])
-    more = f"\n  and {len(run_ids) - NAMED} more" if len(run_ids) > NAMED else ""
-    return f"these {len(run_ids)} runs\n{shown}{more}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,21 +17,25 @@ from textual.widgets import Static
 from lthtui import marks, sides
 from lthtui.board import Board, Group
 from lthtui.contrast import SPLITS
-from lthtui.messages import Act, Ask, Folded, Highlighted
+from lthtui.counting import counted
+from lthtui.messages import Ask, Folded, Highlighted
 from lthtui.screens.base import RunsScreen
-from lthtui.screens.confirm import ConfirmScreen
 from lthtui.sides import DRAWN, Asked, Sides
 from lthtui.significance import TESTS
 from lthtui.table import Column
-from lthtui.text import clean_line
 from lthtui.widgets.chart import ChartView
 from lthtui.widgets.grid import Grid
 from lthtui.widgets.keybar import KeyBar
 from lthtui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
-    from lthtui.exports import Material
+    from lthtui.desk import Desk
 
+EXPORTS = {
+    ".md .tex": "the tables, with the test in words",
+    ".csv": "the values of every seed, too",
+    ".png .svg .pdf": "the chart as it is shown",
+}
 PANES = ("overlay", "figures", "settings")
 FIGURE = 14  # cells of a figure
 NOTHING = "nothing to compare yet: mark rows of 1 Runs with space, and press c there"
@@ -75,7 +78,7 @@ class CompareScreen(RunsScreen):
         yield TopBar(self._root, self._clock, "compare")
         with Horizontal(id="sides"):
             with Vertical(id="left"):
-                yield ChartView(id="overlay", classes="pane")
+                yield ChartView(id="overlay", classes="pane", kind="compare")
                 with Vertical(id="figures", classes="pane -shown"):
                     yield Grid([Column("", 0)], NOTHING, id="figures-table", opens=False)
                     yield Static(id="remarks", markup=False)
@@ -178,41 +181,16 @@ class CompareScreen(RunsScreen):
         """Ask for a file, and write the comparison to it."""
         if self._sides is None:
             return
-        from lthtui.screens.export import ExportScreen
-
-        viewer, found = self.query_one(ChartView).viewer, self._sides
-        material = sides.material(found, self._whole, viewer)
-        name = re.sub(r"[^\w.-]+", "-", " ".join(found.contrast.labels[:2])).strip("-")
-        self.app.push_screen(
-            ExportScreen(f"{name or 'comparison'}.md"), partial(self._export, material)
-        )
-
-    # ---- writing
-
-    def _export(self, material: Material, file: Path | None) -> None:
-        if file is not None:
-            reply = partial(self._confirm, material, file)
-            self.post_message(Ask(self, "export", lambda _: file.expanduser().exists(), reply))
-
-    def _confirm(self, material: Material, file: Path, there: bool) -> None:
-        """Write, after asking where a file would be lost."""
-        if not there:
-            self._write(material, file, False)
-            return
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._write(material, file, True)
-
-        question = f"Overwrite {clean_line(str(file))}?"
-        self.app.push_screen(
-            ConfirmScreen(question, "What is in it is lost.", "Overwrite"), answered
-        )
-
-    def _write(self, material: Material, file: Path, overwrite: bool) -> None:
         from lthtui import exports
+        from lthtui.screens.export import export
 
-        self.post_message(Act(lambda _: exports.written_to(material, file, overwrite)))
+        material = sides.material(self._sides, self._whole, self.query_one(ChartView).viewer)
+        name = re.sub(r"[^\w.-]+", "-", " ".join(self._sides.contrast.labels[:2])).strip("-")
+
+        def write(_: Desk, file: Path, overwrite: bool) -> str:
+            return exports.written_to(material, file, overwrite)
+
+        export(self, "Export to", f"{name or 'comparison'}.md", write, EXPORTS)
 
     # ---- showing
 
@@ -252,7 +230,7 @@ class CompareScreen(RunsScreen):
     def _entitle(self) -> None:
         """Say what the panes show."""
         found, asked = self._sides, self._asked
-        count = f"{len(found.groups)} groups" if found else "compare"
+        count = counted(len(found.groups), "group") if found else "compare"
         self.query_one("#overlay").border_title = Content(f"{count}  {SHOWN[asked.drawn]}")
         self.query_one("#figures").border_title = Content(f"mean±std (seeds)  {TESTS[asked.test]}")
         what = "all settings" if self._whole else "settings that differ"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
+
+NAMED = 6  # runs that a question names one by one
 
 
 class ConfirmScreen(ModalScreen[bool]):
@@ -42,3 +46,12 @@ class ConfirmScreen(ModalScreen[bool]):
     def action_answer(self, yes: bool) -> None:
         """Answer by a key."""
         self.dismiss(yes)
+
+
+def listed(run_ids: Sequence[str]) -> str:
+    """Runs as a question names them; of many only the first."""
+    if len(run_ids) == 1:
+        return run_ids[0]
+    shown = "\n".join(f"  {run}" for run in run_ids[:NAMED])
+    more = f"\n  and {len(run_ids) - NAMED} more" if len(run_ids) > NAMED else ""
+    return f"these {len(run_ids)} runs\n{shown}{more}"

@@ -8,9 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button, Checkbox, Input, Select, Static
+from textual.widgets import Button, Input, Select, Static
 
 from lthtui.desk import Wish
+from lthtui.widgets.tick import Tick
 
 
 class EnqueueScreen(ModalScreen[Wish]):
@@ -42,7 +43,7 @@ class EnqueueScreen(ModalScreen[Wish]):
                 yield Select(self._after, prompt="no other run", id="after", compact=True)
             with Horizontal(classes="choice"):
                 yield Static("hold")
-                yield Checkbox("until it is released", id="hold", compact=True)
+                yield Tick("until it is released", id="hold", compact=True)
             with Horizontal(id="buttons"):
                 yield Button("No (n)", id="no")
                 yield Button("Queue (y)", variant="warning", id="yes")
@@ -64,5 +65,5 @@ class EnqueueScreen(ModalScreen[Wish]):
         chosen = self.query_one("#after", Select)
         level = int(typed.value) if typed.value.strip("+-") else 0
         after = () if chosen.is_blank() else (str(chosen.value),)
-        hold = self.query_one("#hold", Checkbox).value
+        hold = self.query_one("#hold", Tick).value
         self.dismiss(Wish(max(-1000, min(level, 1000)), hold, after))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 
+from lthtui.counting import counted
 from lthtui.desk import Wish
 from lthtui.drafts import Draft
 from lthtui.messages import Act, Ask
@@ -18,6 +19,7 @@ from lthtui.screens.naming import NameScreen
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
+    from engine.sources import Level
     from lthtui.prospect import Prospect
 
 
@@ -29,6 +31,7 @@ class FilingScreen(Watching):
         path: of the draft in view.
         prospect: what its text would do; None while nobody knows.
         wanted: the path that is to come into view once it is listed.
+        back: by path, the place that a draft was asked for in, which escape leads back to.
     """
 
     BINDINGS = [
@@ -38,13 +41,14 @@ class FilingScreen(Watching):
         Binding("c", "copy", "Copy spec", id="specs.copy"),
     ]
 
-    def __init__(self, drafts: dict[str, Draft]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.drafts = drafts
+        self.drafts: dict[str, Draft] = {}
         self.paths: list[str] = []
         self.path: str | None = None
         self.prospect: Prospect | None = None
         self.wanted: str | None = None
+        self.back: dict[str, str] = {}
         self._queueing = False
 
     @property
@@ -98,32 +102,43 @@ class FilingScreen(Watching):
             )  # fmt: skip
         )
 
-    def clone(self, run_ids: Iterable[str]) -> None:
-        """Begin a spec like that of runs that differ in nothing but their seeds."""
+    def clone(self, run_ids: Iterable[str], level: Level | None, back: str) -> None:
+        """Begin a spec like that of runs that differ in nothing but their seeds.
+
+        Args:
+            level: train from the ticket of this level.
+            back: the place to go back to, now if no spec is begun and else by escape.
+        """
         ids, taken = [*run_ids], list(self.drafts)
+        name = clean_line(ids[0])
+        question = f"Clone {name} as" if level is None else f"Train from ticket {name}:{level} as"
         self.post_message(
             Ask(
                 self,
                 "clone",
-                lambda desk: desk.specs.clone(ids, taken),
-                partial(self._ask_name, f"Clone {clean_line(ids[0])} as"),
+                lambda desk: desk.specs.clone(ids, taken, level),
+                partial(self._ask_name, question, back=back),
+                failed=lambda _: self._go(back),
             )  # fmt: skip
         )
 
-    def _ask_name(self, question: str, suggested: tuple[str, str]) -> None:
+    def _ask_name(self, question: str, suggested: tuple[str, str], back: str = "") -> None:
         """Ask what a text is to be called."""
         name, text = suggested
 
         def named(name: str | None) -> None:
             if name:
+                start = partial(self._start, back=back)
                 self.post_message(
-                    Ask(self, "new", lambda desk: (desk.specs.place(name), text), self._start)
+                    Ask(self, "new", lambda desk: (desk.specs.place(name), text), start)
                 )
+            elif back:
+                self._go(back)
 
         detail = "Nothing is written before it is saved."
         self.app.push_screen(NameScreen(question, detail, name), named)
 
-    def _start(self, begun: tuple[str, str]) -> None:
+    def _start(self, begun: tuple[str, str], back: str = "") -> None:
         """Show a new spec, which is saved when somebody says so."""
         path, text = begun
         if path in self.paths:
@@ -133,6 +148,13 @@ class FilingScreen(Watching):
         self.drafts[path] = Draft(path, None, text)
         self.wanted = path
         self.action_reload()
+        if back:
+            self.back[path] = back
+            self.notify(f"not saved yet: f5 queues it, esc goes back to {back}", markup=False)
+
+    def _go(self, place: str) -> None:
+        """Go to another place."""
+        self.call_later(self.run_action, f"app.go('{place}')")
 
     # ---- saving
 
@@ -202,13 +224,12 @@ class FilingScreen(Watching):
             said = f"{clean_line(draft.path)} cannot be queued: {clean_line(why)}"
             self.notify(said, severity="error", markup=False)
             return
-        runs = f"{found.runs:,} run{'' if found.runs == 1 else 's'}"
         detail = "\n".join(
             [*found.brief[1:], "What is finished or under way already is not started twice."]
         )
         active = [run for run in self.board.runs.values() if run.active and run.directory]
         after = [(f"{run.name} s{run.seed}", run.run_id) for run in active]
-        question = f"Queue {runs} of {clean_line(draft.path)}?"
+        question = f"Queue {counted(found.runs, 'run')} of {clean_line(draft.path)}?"
         self.app.push_screen(
             EnqueueScreen(question, detail, after), partial(self._send, draft.path)
         )

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from lthtui.messages import Opened
+from lthtui.messages import Marked, Opened
 from lthtui.table import Cell, Column, Row
 from lthtui.widgets.grid import Grid
 
@@ -37,13 +37,14 @@ class KindsScreen(ModalScreen[tuple[str, ...]]):
     def __init__(self, label: str) -> None:
         super().__init__()
         self._label = label
-        self._marked: set[str] = set()
+        self._marked: frozenset[str] = frozenset()
 
     def compose(self) -> ComposeResult:
         """A line for each kind."""
         with Vertical(id="dialog"):
             yield Static(f"Controls of {self._label}", id="question", markup=False)
-            yield Grid((Column("kind", 0), Column("what is left of the ticket", 1)), id="kinds")
+            columns = (Column("kind", 0), Column("what is left of the ticket", 1))
+            yield Grid(columns, id="kinds", marks=True)
             yield Static("space marks, a all, enter queues them, esc none", id="detail")
 
     def on_mount(self) -> None:
@@ -56,14 +57,20 @@ class KindsScreen(ModalScreen[tuple[str, ...]]):
         """Take what is marked."""
         self.dismiss(tuple(kind for kind in ABOUT if kind in self._marked) or (message.key,))
 
+    def on_marked(self, message: Marked) -> None:
+        """Mark these kinds."""
+        self._mark(message.keys)
+
     def action_mark(self) -> None:
         """Mark the kind under the cursor, or take its mark away; go to the next."""
         grid = self.query_one(Grid)
-        self._marked ^= {grid.cursor or ""}
-        grid.mark(self._marked)
+        self._mark(self._marked ^ {grid.cursor or ""})
         grid.action_move(1)
 
     def action_all(self) -> None:
         """Mark all kinds; again, none."""
-        self._marked = set() if len(self._marked) == len(ABOUT) else {*ABOUT}
-        self.query_one(Grid).mark(self._marked)
+        self._mark(frozenset() if len(self._marked) == len(ABOUT) else frozenset(ABOUT))
+
+    def _mark(self, kinds: frozenset[str]) -> None:
+        self._marked = kinds
+        self.query_one(Grid).mark(kinds)

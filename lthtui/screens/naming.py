@@ -10,13 +10,18 @@ from textual.widgets import Input, Static
 
 
 class NameScreen(ModalScreen[str]):
-    """Returns the name; None if none is wanted."""
+    """Returns the name; None if none is wanted.
+
+    Args:
+        blank: whether no name at all is an answer, too.
+    """
 
     BINDINGS = [Binding("escape", "dismiss(None)", "Cancel", id="name.cancel")]
 
-    def __init__(self, question: str, detail: str, suggested: str) -> None:
+    def __init__(self, question: str, detail: str, suggested: str, blank: bool = False) -> None:
         super().__init__()
         self._question, self._detail, self._suggested = question, detail, suggested
+        self._blank = blank
 
     def compose(self) -> ComposeResult:
         """The question and a line to type in."""
@@ -27,4 +32,5 @@ class NameScreen(ModalScreen[str]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take what was typed."""
-        self.dismiss(event.value.strip() or None)
+        name = event.value.strip()
+        self.dismiss(name if name or self._blank else None)

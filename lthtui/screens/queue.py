@@ -10,16 +10,18 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
+from textual.widgets import Static
 
 from lthtui.board import Board
 from lthtui.jobs import COLUMNS, rows
-from lthtui.messages import Act, Ask, Highlighted, LogGrew, Opened, RunWanted
+from lthtui.messages import Act, Ask, Highlighted, Opened, RunWanted
 from lthtui.runview import RunView
-from lthtui.screens.base import RunsScreen
+from lthtui.screens.noting import NotingScreen
 from lthtui.widgets.gauges import Gauges
 from lthtui.widgets.grid import Grid
 from lthtui.widgets.keybar import KeyBar
 from lthtui.widgets.log import LogView
+from lthtui.widgets.titles import entitle
 from lthtui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
@@ -29,9 +31,10 @@ if TYPE_CHECKING:
 LOOK = 1.0  # seconds between two looks at the queue
 
 
-class QueueScreen(RunsScreen):
+class QueueScreen(NotingScreen):
     """A table of jobs, the devices, and the log of the job under the cursor."""
 
+    LOG = "#tail"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
     BINDINGS = [
         Binding("n", "app.new", "New", id="queue.new"),
@@ -53,6 +56,7 @@ class QueueScreen(RunsScreen):
         with Vertical(classes="box") as box:
             box.border_title = "queue"
             yield Grid(COLUMNS, "reading the queue…", id="jobs")
+            yield Static(id="why", markup=False)
         yield Gauges(id="gauges")
         yield LogView(id="tail")
         yield KeyBar()
@@ -75,15 +79,12 @@ class QueueScreen(RunsScreen):
             self.query_one(TopBar).show(board.counts)
             self._look()
 
-    def on_log_grew(self, message: LogGrew) -> None:
-        """Show more of the log that is followed."""
-        self.query_one(LogView).show(message.chunk)
-
     def on_highlighted(self, message: Highlighted) -> None:
         """Follow another job's log."""
         self.follow()
         job = self._jobs.get(message.key or "")
-        self.query_one("#tail").border_title = Content(f"{job.label}  log" if job else "log")
+        entitle(self.query_one("#tail"), f"{job.label}  log" if job else "log")
+        self._explain()
         self.refresh_bindings()
 
     def on_opened(self, message: Opened) -> None:
@@ -141,6 +142,14 @@ class QueueScreen(RunsScreen):
     def _job(self) -> Job | None:
         return self._jobs.get(self.query_one(Grid).cursor or "")
 
+    def _explain(self) -> None:
+        """Say in full why the job under the cursor waits or failed, and what can be done."""
+        job, shown = self._job, self.query_one("#why", Static)
+        stands = job is not None and job.status not in ("running", "stalled")
+        parts = [part for part in (job.why, job.hint) if part] if job and stands else []
+        shown.set_class(bool(parts), "-shown")
+        shown.update(Content("\n").join(map(Content, parts)))
+
     def _look(self) -> None:
         if self.is_current:
             self.post_message(
@@ -155,9 +164,8 @@ class QueueScreen(RunsScreen):
         grid.show(rows(queue.jobs, self._clock()))
         waiting = sum(job.status == "queued" for job in queue.jobs)
         running = sum(job.status in ("running", "stalled") for job in queue.jobs)
-        self.query_one(".box").border_title = Content(
-            f"queue  {running:,} running, {waiting:,} waiting"
-        )
+        entitle(self.query_one(".box"), f"queue  {running:,} running, {waiting:,} waiting")
         names = {job.key: job.label for job in queue.jobs}
         self.query_one(Gauges).show(queue.machine, names)
+        self._explain()
         self.refresh_bindings()

@@ -2,53 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.widgets import Static, TabbedContent, TabPane
 
-from lthtui import columns, levels, plots, verdict
+from lthtui import columns, plots, verdict
 from lthtui.board import Board, Group, duration, status_cell
 from lthtui.fields import Field
-from lthtui.logtail import Chunk
-from lthtui.messages import Ask, LogGrew
+from lthtui.loglines import LogLine
 from lthtui.runview import RunView
-from lthtui.screens.base import RunsScreen
+from lthtui.screens.noting import NotingScreen
+from lthtui.widgets.about import About
 from lthtui.widgets.chart import ChartView
 from lthtui.widgets.files import Files
 from lthtui.widgets.grid import Grid
 from lthtui.widgets.keybar import KeyBar
 from lthtui.widgets.layers import Layers
+from lthtui.widgets.levels import Levels
 from lthtui.widgets.log import LogView
+from lthtui.widgets.overview import Overview
+from lthtui.widgets.spec import SpecView
+from lthtui.widgets.training import Subject, Training
 
 STATUS = Field.parse("status")
-TABS = ("curve", "training", "levels", "layers", "files", "log", "spec")
+DRAWN = ("epoch/train_loss", "epoch/val_accuracy")  # of its training, if nothing else is chosen
+TABS = ("curve", "training", "levels", "layers", "files", "log", "spec", "about")
 
 
-class RunScreen(RunsScreen):
+class RunScreen(NotingScreen):
     """Shows what the row of a key stands for."""
 
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (180, "-huge")]
     BINDINGS = [
         Binding("escape,backspace", "app.pop_screen", "Back", id="view.back"),
         Binding("right_square_bracket", "tab(1)", "Next tab", id="view.next_tab"),
         Binding("left_square_bracket", "tab(-1)", "Tab before", show=False, id="view.tab_before"),
-        Binding("m", "metric", "Loss/accuracy", id="view.metric"),
+        Binding("m", "metrics", "Metrics", id="view.metrics"),
+        Binding("comma", "level(-1)", "Level before", show=False, id="view.level_before"),
+        Binding("full_stop", "level(1)", "Next level", show=False, id="view.next_level"),
     ]
 
     def __init__(self, key: str) -> None:
         super().__init__()
         self._key = key
-        self._quantity: plots.Quantity = "loss"
+        self._met = False  # whether there were runs to show
 
     def compose(self) -> ComposeResult:
-        """Two lines of facts, tabs, keys."""
+        """Two lines of facts, tabs and beside them an overview where there is room, keys."""
         yield Static(id="facts", markup=False)
+        yield Overview(id="overview")
         with TabbedContent(id="tabs"):
             with TabPane("curve", id="tab-curve"):
-                yield ChartView(id="curve")
+                yield ChartView(id="curve", kind="accuracy")
             with TabPane("training", id="tab-training"):
-                yield ChartView(id="training")
+                yield Training(DRAWN, "run", id="training")
             with TabPane("levels", id="tab-levels"):
-                yield Grid(levels.COLUMNS, "no level has started yet", id="levels")
+                yield Levels(id="levels")
             with TabPane("layers", id="tab-layers"):
                 yield Layers(id="layers")
             with TabPane("files", id="tab-files"):
@@ -56,19 +67,15 @@ class RunScreen(RunsScreen):
             with TabPane("log", id="tab-log"):
                 yield LogView(id="log")
             with TabPane("spec", id="tab-spec"):
-                yield LogView(follow=False, id="spec")
+                yield SpecView(id="spec", heard=self._settings)
+            with TabPane("about", id="tab-about"):
+                yield About(id="about")
         yield KeyBar()
 
     def on_mount(self) -> None:
         """Fill everything in."""
         self._draw()
         self.follow()
-        runs = self.chosen()
-        if runs and runs[0].directory:
-            run = runs[0].run_id
-            self.post_message(Ask(self, "spec", lambda desk: desk.spec(run), self._show_spec))
-        else:
-            self._show_spec("this run has no folder here")
 
     def show_board(self, board: Board) -> None:
         """Show the runs as they are now."""
@@ -76,14 +83,22 @@ class RunScreen(RunsScreen):
         super().show_board(board)
         if self.is_mounted and self.board.group_of(self._key) != before:
             self._draw()
+        self._leave_where_gone()
 
-    def on_log_grew(self, message: LogGrew) -> None:
-        """Show more of the log that is followed."""
-        self.query_one("#log", LogView).show(message.chunk)
+    def on_screen_resume(self) -> None:
+        """The runs may have gone while another screen was in view, which followed its own log."""
+        self._leave_where_gone()
+        self.follow()
 
     def chosen(self) -> tuple[RunView, ...]:
         """The runs that the screen is about."""
         return self.board.members(self._key)
+
+    @property
+    def origin(self) -> tuple[tuple[RunView, ...], int | None]:
+        """The level under the cursor while levels are in view."""
+        shown = self.query_one(TabbedContent).active == "tab-levels"
+        return self.query_one(Levels).origin if shown else super().origin
 
     def action_tab(self, by: int) -> None:
         """Go to another tab."""
@@ -91,36 +106,46 @@ class RunScreen(RunsScreen):
         at = TABS.index(tabs.active.removeprefix("tab-"))
         tabs.active = f"tab-{TABS[(at + by) % len(TABS)]}"
 
-    def action_metric(self) -> None:
-        """Switch the training curve between accuracy and loss, and go to it."""
-        self._quantity = "loss" if self._quantity == "accuracy" else "accuracy"
+    def action_metrics(self) -> None:
+        """Go to the training curves, and ask which metrics they are to be of."""
         self.query_one(TabbedContent).active = "tab-training"
-        self._draw()
+        self.query_one(Training).pick()
+
+    def action_level(self, by: int) -> None:
+        """Go to the training curves, and to those of another level."""
+        self.query_one(TabbedContent).active = "tab-training"
+        self.query_one(Training).step(by)
 
     def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
         """Give the focus to what the tab shows, unless another was chosen since: focus chooses."""
         if event.pane.id == event.tabbed_content.active:
             shown = self.query_one(f"#{event.pane.id.removeprefix('tab-')}")
-            (shown.query_one(Grid) if isinstance(shown, Files) else shown).focus()
+            (shown.query_one(Grid) if isinstance(shown, Files | Levels) else shown).focus()
             self._look_closer()
 
-    def _show_spec(self, text: str) -> None:
-        self.query_one("#spec", LogView).show(Chunk(tuple(text.splitlines()), fresh=True))
+    def _leave_where_gone(self) -> None:
+        """Go back once the runs are no longer here, such as in the trash."""
+        self._met = self._met or bool(self.chosen())
+        if self.is_current and self._met and not self.chosen():
+            self.app.pop_screen()
 
     def _draw(self) -> None:
         runs, group = self.chosen(), self.board.group_of(self._key)
         if group is None or not runs:
             return
         colour = self.board.colours[group.id]
-        self.query_one("#facts", Static).update(_facts(runs, group))
+        self.query_one("#facts", Static).update(_facts(runs, group), layout=False)
         self.query_one("#curve", ChartView).show(
             plots.density_curve(runs, verdict.name(group, runs), colour, group.dense)
         )
-        self.query_one("#training", ChartView).show(
-            plots.training_curve(runs, colour, self._quantity)
-        )
-        self.query_one("#levels", Grid).show(levels.rows(runs))
+        self.query_one(Training).about(Subject(runs, group.label, colour))
+        self.query_one(Levels).about(group, runs)
+        self.query_one(SpecView).about(runs)
+        self.query_one(Overview).about(runs, group)
         self._look_closer()
+
+    def _settings(self, settings: Sequence[LogLine]) -> None:
+        self.query_one(Overview).settle(settings)
 
     def _look_closer(self) -> None:
         """Have masks and files looked at while their tab is in view."""
@@ -129,6 +154,8 @@ class RunScreen(RunsScreen):
             self.query_one(Layers).about(self.chosen())
         elif shown == "files":
             self.query_one(Files).about(self.chosen())
+        elif shown == "about":
+            self.query_one(About).about(self.chosen())
 
 
 def _facts(runs: tuple[RunView, ...], group: Group) -> str:
@@ -139,7 +166,8 @@ def _facts(runs: tuple[RunView, ...], group: Group) -> str:
         seeds = ", ".join(str(run.seed) for run in runs)
         parts = [f"{group.label}, seeds {seeds}", columns.summary(STATUS, group).text]
     else:
-        parts = [first.run_id, status_cell(first).text]
+        named = filter(None, (first.display_name, first.run_id))
+        parts = [*named, status_cell(first).text]
         if first.current:
             parts.append(f"level {first.level}/{first.planned_levels - 1}")
             parts.append(f"epoch {first.epoch}/{first.planned_epochs}")

@@ -37,11 +37,7 @@ PAUSE = 0.3  # seconds without a key before what was typed is checked
 
 
 class SpecsScreen(FilingScreen):
-    """Files, editor, form and plan; narrow terminals show one of them.
-
-    Args:
-        drafts: what is edited, by path; it outlives the screen, and whoever quits looks at it.
-    """
+    """Files, editor, form and plan; narrow terminals show one of them."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (180, "-huge")]
     BINDINGS = [
@@ -56,11 +52,11 @@ class SpecsScreen(FilingScreen):
             show=False,
             id="specs.before",
         ),  # fmt: skip
-        Binding("escape", "files", "Files", show=False, id="specs.files"),
+        Binding("escape", "files", "Files, or back", show=False, id="specs.files"),
     ]
 
-    def __init__(self, root: str, clock: Callable[[], float], drafts: dict[str, Draft]) -> None:
-        super().__init__(drafts)
+    def __init__(self, root: str, clock: Callable[[], float]) -> None:
+        super().__init__()
         self._root, self._clock = root, clock
         self._counts: dict[str, Cell] = {}
         self._soon: Timer | None = None
@@ -92,7 +88,16 @@ class SpecsScreen(FilingScreen):
         if self.is_mounted:
             self.query_one(TopBar).show(board.counts)
 
+    def unsaved(self) -> list[str]:
+        """The drafts that are not in their files."""
+        return [path for path, draft in self.drafts.items() if draft.modified]
+
     # ---- files
+
+    def turn_to(self, path: str) -> None:
+        """Show a file, which may be new."""
+        self.wanted = path
+        self.action_reload()
 
     def action_reload(self) -> None:
         """Read the folder, and the file in view unless it is being changed."""
@@ -101,11 +106,12 @@ class SpecsScreen(FilingScreen):
     def _list(self, paths: list[str]) -> None:
         grid = self.query_one(Grid)
         grid.empty = "no spec here: press n to begin one"
-        unsaved = [one for one, draft in self.drafts.items() if draft.modified]
-        self.paths = sorted({*paths, *unsaved})
+        self.paths = sorted({*paths, *self.unsaved()})
         self.refill()
         if self.wanted is not None:
             grid.select(self.wanted)
+            if self.wanted in self.back:
+                self._show_pane("editor")
             self.wanted = None
         elif grid.cursor is not None:
             self._turn_to(grid.cursor)
@@ -269,8 +275,11 @@ class SpecsScreen(FilingScreen):
         self._show_pane(PANES[(at + by) % len(PANES)])
 
     def action_files(self) -> None:
-        """Go back to the files."""
-        self._show_pane("specs")
+        """Go back to where the draft in view was asked for, or else to the files."""
+        if place := self.back.pop(self.path or "", ""):
+            self._go(place)
+        else:
+            self._show_pane("specs")
 
     def on_descendant_focus(self) -> None:
         """What was clicked is the pane in use, too."""

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from lthtui.legible import legible
 from lthtui.linked import Linked
+from lthtui.messages import Act
+from lthtui.screens.base import Asking
 from lthtui.widgets.plain import Plain
+from lthtui.widgets.tones import ground
 
 if TYPE_CHECKING:
-    from lthtui.charts import Look, Panel, Row
+    from lthtui.charts import How, Look, Panel, Row
     from lthtui.charts.viewer import Viewer
+    from lthtui.desk import Desk
 
 RIGHT = 3  # the mouse's right button
 
@@ -59,13 +68,17 @@ class ChartView(Widget, can_focus=True):
         _key("a", "axis", "axis", "X axis", show=True),
         _key("b", "band", "band", "Band", show=True),
         _key("t", "traces", "traces", "Traces", show=True),
+        Binding("w", "write", "Write a file", show=False, id="chart.write"),
     ]
 
-    def __init__(self, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(self, id: str | None = None, classes: str | None = None, kind: str = "") -> None:
+        """Make a chart of a kind, whose looks are remembered; of none, they are not."""
         super().__init__(id=id, classes=classes)
+        self._kind = kind
         self._linked: Linked | None = None
         self._rows: list[Row] = []
         self._strips: list[Strip] = []
+        self._under = Style()  # of the widget, where what is drawn has no other
         self.viewer: Viewer | None = None  # until there is something to look at
 
     def link(self, linked: Linked) -> None:
@@ -83,23 +96,30 @@ class ChartView(Widget, can_focus=True):
         if panel is None:
             self.viewer = None
         elif self.viewer is None:
+            from lthtui.charts import habits
             from lthtui.charts.viewer import Viewer
 
-            self.viewer = Viewer(self._linked)
+            linked = self._linked or Linked()
+            if self._kind and linked.how is None:
+                linked.how = habits.recall(self._kind)
+            self.viewer = Viewer(linked)
         if self.viewer and panel:
             self.viewer.show(panel)
         self.refresh()
 
-    def render_line(self, y: int) -> Strip:
-        """Draw one line."""
-        if self.viewer is None:
-            return Strip.blank(self.size.width, self.rich_style)
-        rows = self.viewer.rows(*self.size, self._look())
-        if rows is not self._rows:
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw what is to be seen now, once for all lines."""
+        rows = self.viewer.rows(*self.size, self._look()) if self.viewer else []
+        before, self._under = self._under, self.rich_style
+        if rows is not self._rows or self._under != before:
             self._rows, self._strips = rows, self._made(rows)
+        return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
+        """One line as it was drawn last."""
         if y < len(self._strips):
-            return self._strips[y].apply_style(self.rich_style)
-        return Strip.blank(self.size.width, self.rich_style)
+            return self._strips[y]
+        return Strip.blank(self.size.width, self._under)
 
     # ---- keys
 
@@ -110,12 +130,34 @@ class ChartView(Widget, can_focus=True):
     def action_go(self, method: str, numbers: tuple[int, ...] = ()) -> None:
         """Have the viewer do something."""
         if self.viewer:
+            before = self.viewer.how
             getattr(self.viewer, method)(*numbers)
             self.refresh()
+            if self._kind and self.viewer.how != before:
+                self._remember(self.viewer.how)
 
     def action_hide(self) -> None:
         """Hide the cross-hair."""
         self.action_go("hide")
+
+    def action_write(self) -> None:
+        """Ask for a file, and write what is drawn to it."""
+        if self.viewer and isinstance(self.screen, Asking):
+            from lthtui.charts import files
+            from lthtui.screens.export import export
+
+            chart, view = self.viewer.chart, self.viewer.view
+
+            def write(_: Desk, file: Path, overwrite: bool) -> str:
+                return files.write(chart, view, file, overwrite)
+
+            export(self.screen, "Export to", files.name(chart), write, files.FORMS)
+
+    def _remember(self, how: How) -> None:
+        from lthtui.charts import habits
+
+        kind, kept = self._kind, asdict(how)
+        self.screen.post_message(Act(lambda desk: desk.memory.put(habits.SECTION, kind, kept)))
 
     # ---- mouse
 
@@ -164,13 +206,15 @@ class ChartView(Widget, can_focus=True):
     # ---- drawing
 
     def _made(self, rows: list[Row]) -> list[Strip]:
-        width = self.size.width
-        return [Strip([Segment(text, style) for text, style in row], width) for row in rows]
+        width, under = self.size.width, self._under
+        return [Strip([Segment(text, under + style) for text, style in row], width) for row in rows]
 
     def _look(self) -> Look:
         from lthtui.charts import Look
 
-        paper, ink = self.background_colors[1], self.styles.color
-        shades = (paper.blend(ink, share).hex6.lower() for share in (1.0, 0.6, 0.3))
+        paper, ink = ground(self)
+        under = paper.hex6.lower()
+        text, label, line = (paper.blend(ink, share).hex6.lower() for share in (1.0, 0.6, 0.3))
         braille = not any(isinstance(one, Plain) for one in self.app.get_line_filters())
-        return Look(not self.app.no_color, braille, paper.hex6.lower(), *shades)
+        colour = not self.app.no_color
+        return Look(colour, braille, under, legible(text, under), legible(label, under), line)

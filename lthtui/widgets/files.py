@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SuspendNotSupported
+from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.content import Content
 
+from engine.errors import UsageError
 from lthtui.heat import wrapped
-from lthtui.messages import Ask, Folded, Highlighted, Opened
+from lthtui.messages import Ask, CopyWanted, Folded, Highlighted, Opened
 from lthtui.runview import RunView
+from lthtui.screens.lending import lent
 from lthtui.table import Column, Row
+from lthtui.text import clean_line
 from lthtui.widgets.grid import Grid
 from lthtui.widgets.sheet import Sheet
 
 if TYPE_CHECKING:
+    from lthtui.desk import Desk
+    from lthtui.filedesk import Copy
     from lthtui.preview import Preview
 
-EMPTY = "no files of this run are on this machine"
+EMPTY = "no files of this run can be reached from this machine"
 
 
 class Files(Horizontal):
     """Folders unfold by the keys of the table; the screen it is on asks the desk."""
+
+    BINDINGS = [
+        Binding("o", "page", "Open in pager", id="files.page"),
+        Binding("E", "copy", "Copy file to", id="files.copy"),
+        Binding("y", "copy_path", "Copy path", show=False, id="files.copy_path"),
+    ]
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -44,11 +57,12 @@ class Files(Horizontal):
         """Look into another file."""
         message.stop()
         self._seen = message.key
+        self.screen.refresh_bindings()
         if message.key is None:
             return
         key, runs = message.key, self._runs
         self.screen.post_message(
-            Ask(self.screen, "preview", lambda desk: desk.preview(runs, key), self._take)
+            Ask(self.screen, "preview", lambda desk: desk.files.preview(runs, key), self._take)
         )
 
     def on_folded(self, message: Folded) -> None:
@@ -64,6 +78,55 @@ class Files(Horizontal):
         else:
             self.query_one(Sheet).focus()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only files are opened and copied."""
+        file = self._seen is not None and not any(
+            row.key == self._seen and row.fold for row in self.query_one(Grid).rows
+        )
+        return True if file or action not in ("page", "copy", "copy_path") else None
+
+    def action_copy_path(self) -> None:
+        """Copy the path of the file under the cursor."""
+        runs, key = self._runs, self._seen or ""
+        self.screen.post_message(
+            Ask(self.screen, "path", lambda desk: desk.files.path(runs, key), self._copy_text)
+        )
+
+    def action_copy(self) -> None:
+        """Ask where the file under the cursor is to be copied to."""
+        from lthtui.screens.export import export
+
+        runs, key = self._runs, self._seen or ""
+        name = clean_line(key.rpartition("/")[2].rpartition("\0")[2])
+
+        def write(desk: Desk, file: Path, overwrite: bool) -> str:
+            return desk.files.copy(runs, key, file, overwrite)
+
+        export(self.screen, f"Copy {name} to", name, write, forms={})
+
+    def action_page(self) -> None:
+        """Show the file under the cursor in the pager of the user's choice."""
+        runs, key = self._runs, self._seen or ""
+        self.screen.post_message(
+            Ask(self.screen, "page", lambda desk: desk.files.at_hand(runs, key), self._page)
+        )
+
+    def _copy_text(self, path: str) -> None:
+        if path:
+            self.screen.post_message(CopyWanted(path))
+
+    def _page(self, copy: Copy) -> None:
+        from lthtui import paging
+
+        with copy as file:
+            try:
+                lent(self.app, lambda: paging.show(file))
+            except SuspendNotSupported:
+                said = "no other program can be shown here; E copies the file"
+                self.notify(said, severity="warning")
+            except UsageError as error:
+                self.notify(str(error), severity="error", markup=False)
+
     def _fold(self, key: str, unfold: bool | None) -> None:
         row = next((row for row in self.query_one(Grid).rows if row.key == key), None)
         if row is None or not row.fold:
@@ -75,7 +138,7 @@ class Files(Horizontal):
     def _ask(self) -> None:
         runs, opened = self._runs, self._opened
         self.screen.post_message(
-            Ask(self.screen, "files", lambda desk: desk.files(runs, opened), self._list)
+            Ask(self.screen, "files", lambda desk: desk.files.rows(runs, opened), self._list)
         )
 
     def _list(self, rows: list[Row]) -> None:

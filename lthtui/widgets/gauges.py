@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from rich.style import Style
 from rich.text import Text
 from textual.widget import Widget
 
@@ -31,11 +32,11 @@ class Gauges(Widget):
 
     def show(self, machine: Machine, names: Mapping[str, str]) -> None:
         """Show another reading; `names` are those of runs, by id."""
-        self._machine, self._names = machine, names
+        before, self._machine, self._names = self._machine, machine, names
         for gauge in machine.devices:
             past = self._past.setdefault(gauge.title, deque(maxlen=KEPT))
             past.append(gauge.busy or 0.0)
-        self.refresh(layout=True)  # which costs nothing while it stays as high as it is
+        self.refresh(layout=before is None or len(before.devices) != len(machine.devices))
 
     def render(self) -> Text:
         """Draw all lines."""
@@ -63,9 +64,9 @@ class Gauges(Widget):
         names = ", ".join(self._names.get(run, run) for run in gauge.runs)
         if gauge.strangers:
             line.append(f"  somebody else {gauge.strangers}", tone(self, "queued"))
-        elif names:
+        if names:
             line.append(f"  {names}", tone(self, "running"))
-        else:
+        elif not gauge.strangers:
             line.append(f"  {gauge.model}", dim)
         return line
 
@@ -78,8 +79,8 @@ class Gauges(Widget):
         line.append(used, self._heat(1.0 if scarce else 0.0))
         return line.append(f"  {_size(free)} free of {_size(whole)}")
 
-    def _heat(self, share: float) -> str:
-        return str(self.app.theme_variables["warning" if share > 0.9 else "success"])
+    def _heat(self, share: float) -> Style:
+        return tone(self, "scarce" if share > 0.9 else "ample")
 
 
 def bar(share: float, width: int) -> str:

@@ -6,6 +6,8 @@ not get beyond the screen.
 
 from __future__ import annotations
 
+from functools import partial
+
 from lthtui.densitymap import DensityMap, lines
 from lthtui.heat import wrapped
 from lthtui.messages import Ask
@@ -29,8 +31,20 @@ class Layers(Sheet):
             self.show(lambda width: wrapped("reading masks…", width))
         self._about = about
         self.screen.post_message(
-            Ask(self.screen, "layers", lambda desk: desk.tickets.densities(runs), self._take)
+            Ask(
+                self.screen,
+                "layers",
+                lambda desk: desk.tickets.densities(runs),
+                self._take,
+                failed=partial(self._fail, about),
+            )
         )
+
+    def _fail(self, about: object, why: str) -> None:
+        """Say so; ask again when the runs are shown the next time."""
+        if about == self._about:
+            self._about = ()
+            self.show_failure(f"the masks cannot be read: {why}")
 
     def _take(self, found: DensityMap) -> None:
         """Show the map; what could not be read is read again when something has changed."""

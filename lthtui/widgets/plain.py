@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
-from functools import lru_cache
-
-from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
+from textual.keys import KEY_DISPLAY_ALIASES
 
-SIGNS = str.maketrans(
-    {
-        **dict.fromkeys("●◉▶", "*"),
-        **dict.fromkeys("◌○◇□△·", "o"),
-        **dict.fromkeys("◆■", "#"),
-        "✓": "v",
-        "✗": "x",
-        "‖": "=",
-        **dict.fromkeys("▲↑", "^"),
-        **dict.fromkeys("▼▾↓", "v"),
-        **dict.fromkeys("▸→", ">"),
-        "←": "<",
-        "…": "~",
-        **dict.fromkeys("–−—╌┄┅┈╍━─▔▁▂", "-"),
-        **dict.fromkeys("│┃▏▎▍▌▊▐▕", "|"),
-        **dict.fromkeys("▃▄▅", "="),
-        **dict.fromkeys("▀▆▇█▋▉▓", "#"),
-        **dict.fromkeys("░▒", ":"),
-        "±": "~",
-        "×": "x",
-        "≈": "~",
-        "°": "'",
-        "⏎": "^",
-    }
-)
+from lthtui.signs import plain
 
 
 class Plain(LineFilter):
@@ -48,18 +21,8 @@ class Plain(LineFilter):
         ]
 
 
-@lru_cache(4096)
-def plain(text: str) -> str:
-    """A text in ASCII that takes as many cells."""
-    return "".join(
-        one if one.isascii() else _letter(one).ljust(cell_len(one), "?")[: cell_len(one)]
-        for one in text.translate(SIGNS)
-    )
-
-
-def _letter(sign: str) -> str:
-    """A letter without its accents; a corner or crossing of lines as a plus."""
-    if "\u2500" <= sign <= "\u257f":
-        return "+"
-    stripped = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
-    return stripped[:1] or "?"
+def named(key: str) -> str:
+    """A key as it is shown, such as `shift+←`, by its name instead of a sign."""
+    for name, sign in KEY_DISPLAY_ALIASES.items():
+        key = key if sign.isascii() else key.replace(sign, name)
+    return key

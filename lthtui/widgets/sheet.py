@@ -12,7 +12,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from lthtui.heat import Line, Span
+from lthtui.heat import Line, Span, wrapped
 from lthtui.widgets.tones import tone
 
 Make = Callable[[int], Sequence[Line]]
@@ -43,6 +43,10 @@ class Sheet(ScrollView, can_focus=True):
         self._fill()
         if top:
             self.scroll_home(animate=False, force=True)
+
+    def show_failure(self, said: str) -> None:
+        """Show, instead of lines, why there are none; cleaned before."""
+        self.show(lambda width: wrapped(said, width, "failed"), top=True)
 
     def on_resize(self) -> None:
         """Make the lines anew for another width."""

@@ -10,19 +10,24 @@ from rich.style import Style
 from rich.text import Text
 from textual.widget import Widget
 
-from lthtui.board import GLYPHS
+from lthtui.board import GLYPHS, duration
 from lthtui.widgets.tones import tone
 
 PLACES = ("runs", "queue", "compare", "tickets", "specs")  # by the number of their key, from 1
 
 
 class TopBar(Widget):
-    """One line; `clock` gives seconds since 1970, `here` is the place that is in view."""
+    """One line; `clock` gives seconds since 1970, `here` is the place that is in view.
+
+    Attributes:
+        since: when what is shown was read (seconds since 1970), if it can't be read again now.
+    """
 
     def __init__(self, root: str, clock: Callable[[], float], here: str) -> None:
         super().__init__()
         self._root, self._clock, self._here = root, clock, here
         self._counts: Mapping[str, int] = {}
+        self.since: float | None = None
 
     def on_mount(self) -> None:
         """Keep the time."""
@@ -72,4 +77,8 @@ class TopBar(Widget):
         shown = [one for one in GLYPHS if self._counts.get(one)]
         texts = (f"{GLYPHS[one]} {self._counts[one]}" + f" {one}" * words for one in shown)
         pairs = zip(texts, shown, strict=True)
-        return Text("  ").join(Text(text, style=tone(self, one)) for text, one in pairs)
+        states = [Text(text, style=tone(self, one)) for text, one in pairs]
+        if self.since is not None:
+            age = duration(max(self._clock() - self.since, 0.0))
+            states.insert(0, Text(f"{age} old", tone(self, "failed")))
+        return Text("  ").join(states)

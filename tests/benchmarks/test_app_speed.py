@@ -1,4 +1,8 @@
-"""How fast the app paints: its first frame against a bare Textual app's."""
+"""How fast the app paints: its first frame against a bare Textual app's.
+
+Each is measured where Python keeps what it compiled, as most users have it, and where it compiles
+all anew, as at the first start and where PYTHONDONTWRITEBYTECODE is set.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,17 @@ Bare().run()
 """
 
 
+@pytest.fixture(params=["compiled before", "compiled anew"], autouse=True)
+def start(request, tmp_path, monkeypatch):
+    """How the modules of a program are when it starts."""
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "compiled"))
+    if request.param == "compiled before":
+        monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    else:
+        monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    return request.param
+
+
 def seconds_until(command: list[str], text: bytes) -> float:
     """Start a program on a terminal of 120x40; time until it has written a text, then end it."""
     began = time.perf_counter()
@@ -56,7 +71,7 @@ def alternate(count: int, *measures: Callable[[], float]) -> list[float]:
     return [statistics.median(column) for column in zip(*rounds, strict=True)]
 
 
-def test_first_frame(tmp_path, monkeypatch):
+def test_first_frame(start, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for index in range(100):
         changes = {"train": {"epochs": 4, "batch_size": 10 + index}}
@@ -71,13 +86,30 @@ def test_first_frame(tmp_path, monkeypatch):
         lambda: seconds_until(ours, b"300 runs"),
     )
     print(
-        f"\nfirst frame: bare Textual app {first:.2f} s, lthtui {frame:.2f} s, {frame / first:.2f}x"
+        f"\n{start}: first frame: bare Textual app {first:.2f} s, lthtui {frame:.2f} s,"
+        f" {frame / first:.2f}x (budget 1.3x)"
     )
-    print(f"table of 300 runs: {table:.2f} s = {table / first:.2f}x")
+    print(f"table of 300 runs: {table:.2f} s = {table / first:.2f}x (budget 2x)")
     assert first > 0
 
 
-def test_five_thousand_stored_runs(tmp_path, monkeypatch, template):
+def test_a_million_points(start, tmp_path, monkeypatch, template):
+    monkeypatch.chdir(tmp_path)
+    manyruns.store(template, tmp_path / "mlruns", 1)
+    manyruns.grow(tmp_path / "mlruns" / "mlflow.db", f"{0:032x}", "epoch/val_loss", 1_000_000)
+    first, drawn = alternate(
+        5,
+        lambda: seconds_until([sys.executable, "-c", BARE], b"painted"),
+        lambda: seconds_until([sys.executable, "-m", "lthtui"], b"1M"),
+    )
+    print(
+        f"\n{start}: a metric of 1,000,000 points drawn: {drawn:.2f} s = {drawn / first:.2f}x"
+        " (budget 4x)"
+    )
+    assert first > 0
+
+
+def test_five_thousand_stored_runs(start, tmp_path, monkeypatch, template):
     monkeypatch.chdir(tmp_path)
     manyruns.store(template, tmp_path / "mlruns", 5000)
     first, table = alternate(
@@ -85,5 +117,8 @@ def test_five_thousand_stored_runs(tmp_path, monkeypatch, template):
         lambda: seconds_until([sys.executable, "-c", BARE], b"painted"),
         lambda: seconds_until([sys.executable, "-m", "lthtui"], b"5,000 runs"),
     )
-    print(f"\ntable of 5,000 stored runs of 60 keys: {table:.2f} s = {table / first:.2f}x")
+    print(
+        f"\n{start}: table of 5,000 stored runs of 60 keys: {table:.2f} s = {table / first:.2f}x"
+        " (budget 4x)"
+    )
     assert first > 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from servers import Proxy, proxy
 from torch import Tensor
 
 from engine import images, relocation, setup, training
@@ -44,3 +46,10 @@ def root(tmp_path: Path, template: Path) -> Path:
     assert done and done.backup
     done.backup.unlink()
     return root
+
+
+@pytest.fixture
+def alone() -> Iterator[Proxy]:
+    """A proxy with nothing behind it: it answers by itself."""
+    with proxy() as found:
+        yield found

@@ -11,7 +11,7 @@ import pytest
 from mirrored import expected_rows, followed, known, mlflow_run, rows, run_of, sizes
 from waiting import PATIENCE, wait_for
 
-from engine.events import Journal, Tail
+from engine.events import Tail
 from engine.tracking import sync
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
@@ -29,8 +29,7 @@ def test_a_resumed_run_goes_on_in_its_mlflow_run(root):
     assert result == [None]
     report = sync(run.directory)
     assert report.status == "KILLED" and known(root) == expected_rows(run)
-    run.journal.close()
-    run.journal = Journal(run.directory.events_file, run.run_id, 2)
+    run.open(2)
     with followed(run) as (wake, result):
         run._append(next(iter(Tail(run.directory.events_file).read())))
         run.end_epoch(1, 1)  # trained again: the journal keeps the first

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 from mirrored import expected_rows, known, mlflow_run, run_of, sizes
+from storing import in_mlflow
 
 from engine.errors import StoreError, UsageError
 from engine.events import Evaluated, TicketSaved
 from engine.mirror import Mirror, only_mirror
 from engine.processes import Process
-from engine.rundir import Launch, write_json
+from engine.rundir import Launch, Request, write_json
 from engine.tracking import ensure_store, sync
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
@@ -99,6 +101,25 @@ def test_what_a_run_is_in_mlflow(root):
     assert one.tags["winning"] == "true" and str(one.status) == "READY"
     files = {file.path: file for file in client.list_logged_model_artifacts(one.model_id)}
     assert set(files) == {"ticket.json", "ticket.safetensors"}
+
+
+def test_a_worker_that_was_asked_to_pause_is_told_so(root):
+    run = run_of(root).start().train(1)
+    asked = Request(verb="pause", time=time.time())
+    write_json(run.directory.path / "request.json", asked.model_dump())
+    run.end("stopped")
+    told = []
+    for _ in range(2):
+        mirror = Mirror(run.directory, run.directory.spec())
+        mirror.catch_up()
+        mirror.settle()
+        mirror.file()
+        found = in_mlflow(root, run)
+        told.append((found.info.status, found.data.tags["lthtui.status"]))
+        run.open(2)
+        run.start().begin_level(1)
+    assert told == [("KILLED", "paused"), ("RUNNING", "")]
+    assert found.data.tags["lthtui.level"] == "1"
 
 
 def test_notes_names_and_tags_of_the_user_stay(root):

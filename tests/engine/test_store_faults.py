@@ -86,7 +86,7 @@ def test_a_full_disk_costs_no_row_and_doubles_none(disk, leave):
 def test_a_read_only_mount_is_refused_in_one_line_and_later_caught_up(disk):
     root = disk.folder / "mlruns"
     run = run_of(root).start().train(3).end()
-    run.journal.close()
+    run.close()
     disk.remount("ro")
     with pytest.raises(StoreAway, match="Read-only file system.*`lthtui sync` again later"):
         sync(run.directory)

@@ -165,7 +165,13 @@ MOMENTS = {
 }
 
 
-@pytest.mark.parametrize("what", MOMENTS)
+@pytest.mark.parametrize(
+    "what",
+    [  # real starts take long: some are left to the long tests of faults
+        pytest.param(what, marks=pytest.mark.fault if what in ("rewind point", "level") else ())
+        for what in MOMENTS
+    ],
+)
 def test_killed_and_resumed_equals_uninterrupted(
     what: str, whole: RunDirectory, run_folder: Folders, start: Workers
 ) -> None:

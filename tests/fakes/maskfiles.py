@@ -37,7 +37,7 @@ def write_ticket(path: Path, masks, **card) -> None:
     kept, total = (sum(int(f(m)) for m in masks.values()) for f in (np.sum, np.size))
     whole = {
         "format": "lthtui-ticket/1",
-        "sha256": "0" * 64,
+        "sha256": _digest(tensors),
         "shapes": {name: list(mask.shape) for name, mask in masks.items()},
         "spec": {"model": {"name": "resnet20"}},
         "kept": kept,
@@ -47,6 +47,16 @@ def write_ticket(path: Path, masks, **card) -> None:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(save(tensors, {"card": json.dumps(whole)}))
+
+
+def _digest(tensors) -> str:
+    """The checksum of a ticket: of its tensors with their names, types and shapes, by name."""
+    sha = hashlib.sha256()
+    for name in sorted(tensors):
+        shape = list(tensors[name].shape)
+        sha.update(f"{name}\ntorch.{tensors[name].dtype}\n{shape}\n".encode())
+        sha.update(tensors[name].tobytes())
+    return sha.hexdigest()
 
 
 NETWORK = {  # 100,000 weights, as those of `rundirs`

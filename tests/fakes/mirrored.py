@@ -39,6 +39,12 @@ def run_of(root, **changes):
     return fake
 
 
+def whole_run(root, address, experiment, **changes):
+    """A run that has finished and is to be brought over to a server."""
+    run = run_of(root, tracking=address, experiment=experiment, **changes)
+    return run.start().train(3).end()
+
+
 @contextlib.contextmanager
 def followed(run):
     """A follower in a thread, ended at last: what wakes it, and a list of what it then returned."""
@@ -113,7 +119,8 @@ def in_store(where, experiment, key="epoch/train_loss"):
     for run in runs:
         curve = store.curve(run.pop("mlflow_run_id"), key)
         run["curve"] = [curve.steps.tolist(), curve.times.tolist(), curve.values.tolist()]
-        run["tags"] = {k: v for k, v in run["tags"].items() if k != "lthtui.directory"}
+        own = ("lthtui.directory", "lthtui.created")
+        run["tags"] = {k: v for k, v in run["tags"].items() if k not in own}
         run["tags"]["mlflow.note.content"] = run["tags"]["mlflow.note.content"].partition("lth")[0]
         assert run["params"].pop("tracking")
     for ticket in tickets:

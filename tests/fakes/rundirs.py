@@ -6,6 +6,8 @@ import json
 import math
 import os
 import time
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.events import (
@@ -58,6 +60,7 @@ class FakeRun:
         os.utime(self.directory.spec_file, (created, created))
         identity.store(self.directory, spec)
         self.journal: Journal | None = None
+        self.close: Callable[[], object] = lambda: None
         self.clock = BEGAN
 
     @property
@@ -78,7 +81,7 @@ class FakeRun:
                 time=time.time(),
             )
             write_json(self.directory.launch_file, launch.model_dump())
-        self.journal = Journal(self.directory.events_file, self.run_id, 1)
+        self.open(1)
         self._append(
             RunStarted(
                 levels=self.levels + 1,
@@ -93,6 +96,12 @@ class FakeRun:
             )
         )
         return self
+
+    def open(self, attempt: int) -> None:
+        """Have an attempt write the journal from now on; it is closed with the fake, unasked."""
+        self.close()
+        self.journal = Journal(self.directory.events_file, self.run_id, attempt)
+        self.close = weakref.finalize(self, self.journal.close)
 
     def kept(self, level: int) -> int:
         return round(TOTAL * 0.8**level)
@@ -188,7 +197,7 @@ class FakeRun:
     def end(self, status: str = "finished", error: str | None = None) -> FakeRun:
         winning = None
         if status == "finished":
-            best = max(range(1, self.levels + 1), key=self.accuracy)
+            best = max(range(1, self.levels + 1) or [0], key=self.accuracy)
             winning = Winning(
                 level=best,
                 density=self.kept(best) / TOTAL,

@@ -112,7 +112,7 @@ class Proxy(http.server.ThreadingHTTPServer):
 @contextlib.contextmanager
 def proxy(upstream: str = "") -> Iterator[Proxy]:
     with Proxy(upstream) as found:
-        thread = threading.Thread(target=found.serve_forever, daemon=True)
+        thread = threading.Thread(target=found.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield found
         found.shutdown()

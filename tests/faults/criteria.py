@@ -307,7 +307,7 @@ CRITERIA = (
         (
             "faults/test_load.py::test_pages_without_a_way_out",
             "lthtui/test_mlflow_ui.py::test_only_this_machine_reaches_it"
-            " test_it_makes_the_store_and_leaves_no_process",
+            " test_it_ends_with_its_terminal_and_leaves_no_process",
         ),
     ),
     Criterion(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from staging import PLAY, staged
+from storing import copy_store
 
+from lthtui.cli import main
 from lthtui.launch import lease
 
 
@@ -29,3 +31,22 @@ def idle(here, monkeypatch):
     """The same, where nobody dispatches."""
     monkeypatch.setattr(lease, "ensure", lambda root: None)
     return here
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch, template):
+    """A root whose store exists, and which commands take."""
+    monkeypatch.setenv("LTHTUI_ROOT", str(tmp_path / "mlruns"))
+    return copy_store(template, tmp_path / "mlruns")
+
+
+@pytest.fixture
+def command(capsys):
+    """Give a command; its exit code, what it wrote, and what it said."""
+
+    def command(*words):
+        capsys.readouterr()
+        code = main([*words])
+        return code, *capsys.readouterr()
+
+    return command

@@ -166,7 +166,7 @@ def test_groups_are_newest_first_and_members_by_seed():
 def test_filter_keeps_groups_of_which_a_run_matches():
     runs = [run(0), run(1, status="failed"), run(0, group="h", run_id="other", model="vgg16")]
     assert len(texts(runs)) == 4
-    assert [row[0] for row in texts(runs, filter="failed")] == ["digits  n=2", "s1"]
+    assert [row[0] for row in texts(runs, filter="failed")] == ["digits  n=2 (1 shown)", "s1"]
     assert [row[0] for row in texts(runs, filter="VGG digits")] == ["digits"]
     assert texts(runs, filter="nothing like it") == []
 
@@ -185,7 +185,7 @@ def test_note_says_when_no_level_beats_dense():
         "no winning ticket: level 1 at 80%, val 85.0 (dense 90.0), test 80.0 (88.0)"
     )
     assert note(made.groups[0], made.groups[0].runs) == (
-        "0 of 2 are winning tickets: val 85.0±0.0, test 80.0±0.0, gain −8.0"
+        "0 of 2 are winning tickets by val: val 85.0±0.0, test 80.0±0.0 (gain −8.0)"
     )
 
 
@@ -205,9 +205,14 @@ def test_only_what_beats_dense_is_called_winning():
     lost = replace(won, beats_dense=False, seed=1, run_id="r-s1")
     assert standing([won, lost]) == "1 of 2 are winning tickets"
     group = replace(board({"a": won, "b": lost}, {}, {}).groups[0], runs=(won, lost))
-    assert of_group(group).startswith("◆ 1 of 2 are winning tickets: val 95.0±0.0")
+    assert of_group(group).startswith("◆ 1 of 2 are winning tickets by val: val 95.0±0.0")
+    by_test = [replace(one, split="test") for one in (won, lost)]
+    assert "winning tickets by test: " in of_group(replace(group, runs=tuple(by_test)))
     going = replace(lost, final=False, beats_dense=None)
     assert of_group(replace(group, runs=(won, going))).startswith("best so far: ")
+    unscored = replace(won, levels=tuple(replace(one, test=None) for one in levels))
+    group = board({"a": unscored, "b": replace(unscored, seed=1, run_id="b")}, {}, {}).groups[0]
+    assert of_group(group).endswith("by val: val 95.0±0.0, gain +5.0")
     assert standing([won, alone]) == "picked, no dense level of its own"
 
 
@@ -215,9 +220,12 @@ def test_the_longest_note_fits_eighty_columns():
     levels = [replace(level(i, 0.9, 0.88), index=10 + i) for i in range(2)]
     worst = run(0, levels, final=True, beats_dense=False)
     alone = run(0, [level(0, 0.9, 0.88, density=0.069)], final=True)
-    groups = board({"a": alone, "b": replace(alone, run_id="b", seed=1)}, {}, {}).groups
-    notes = [of_run(worst), of_run(alone), note(groups[0], groups[0].runs)]
-    assert all(len(one) <= 76 for one in notes), notes
+    won = run(0, [level(0, 0.8, 0.77), level(1, 0.9, 0.88)], final=True, beats_dense=True)
+    notes = [of_run(worst), of_run(alone)]
+    for one in (alone, won):
+        groups = board({"a": one, "b": replace(one, run_id="b", seed=1)}, {}, {}).groups
+        notes.append(note(groups[0], groups[0].runs))
+    assert all(len(one) <= 78 for one in notes), notes  # the line has a blank at either side
 
 
 def test_the_levels_and_the_chart_tell_winning_from_picked_ones():

@@ -34,6 +34,22 @@ def test_without_a_terminal_the_help_goes_to_stderr(capsys):
     assert printed.out == "" and "Commands:" in printed.err and "check" in printed.err
 
 
+@pytest.mark.parametrize("arguments", [[], ["--root", "here"]])
+def test_the_app_is_not_drawn_into_a_file(arguments, tmp_path):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "lthtui", *arguments]
+    with (tmp_path / "said").open("w+") as said:
+        done = subprocess.run(
+            command, stdin=theirs, stdout=theirs, stderr=said, cwd=tmp_path, timeout=PATIENCE
+        )
+        os.close(theirs)
+        seen = os.read(ours, 100_000)
+        os.close(ours)
+        said.seek(0)
+        assert done.returncode == 2 and said.read() == ""
+    assert seen.startswith(b"lthtui: the app draws on stderr") and b"without 2>\r\n" in seen
+
+
 @pytest.mark.parametrize("arguments", [["chek", "x"], ["check"], ["check", "--nope", "x"]])
 def test_wrong_usage_ends_with_2_and_says_so_on_stderr(arguments, capsys):
     assert cli.main(arguments) == 2

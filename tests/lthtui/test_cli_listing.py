@@ -65,6 +65,18 @@ def test_columns_are_shown_with_their_titles(root, capsys):
     assert header.split() == ["ID", "STATUS"] and line.split()[1:] == ["■", "stopped"]
 
 
+def test_accuracies_at_a_share_of_weights_are_listed(root, capsys):
+    populate(root)
+    # of imp-s0 and s1, level 3 keeps 51.2 %; s2 has not ended it, and level 2 keeps 64 %
+    asked = ("--filter", "name=digits-imp", "--sort", "-val@50%", "--columns", "name,val@50%")
+    _, (header, *lines), _ = listed(capsys, *asked)
+    assert header.split() == ["RUN", "VAL@50%"]
+    assert [line.split() for line in lines] == [
+        *(["digits-imp", accuracy] for accuracy in ("94.6", "93.6", "–")),
+    ]
+    assert names(capsys, "--filter", "val@64%>94%") == ["digits-imp-s1", "digits-imp-s2"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -93,6 +93,26 @@ def test_hold_release_and_priority(idle, command):
     assert command("hold", "play-s0") == (0, ["play-s0 does not wait: it is stopped"])
 
 
+def test_two_runs_exchange_turns(idle, command):
+    main(["run", "play.yaml", "seeds=0..2", "-d"])
+    main(["priority", "3", "play-s0"])
+    assert command("exchange", "play-s0", "play-s2") == (0, ["play-s0 and play-s2 exchanged turns"])
+    found = [(entry.run_id[-2:], entry.priority) for entry in entries.read(idle.root)]
+    assert found == [("s2", 3), ("s1", 0), ("s0", 0)]
+    code, lines = command("exchange", "play-s0", "s0")
+    assert code == 2 and lines == ["lthtui: play-s0 and s0 are the same run; name two"]
+    main(["cancel", "play-s1"])
+    assert command("exchange", "play-s2", "play-s1") == (
+        0,
+        ["play-s1 does not wait: it is stopped"],
+    )
+    first = next(run for run in idle.runs() if run.run_id.endswith("s0"))
+    entries.change(first, job="7")
+    assert "play-s0 is in Slurm's own queue" in command("exchange", "play-s2", "play-s0")[1][0]
+    assert [entry.run_id[-2:] for entry in entries.read(idle.root)] == ["s2", "s0"]
+    entries.change(first, job=None)
+
+
 def test_what_is_so_already_is_said(idle, command):
     main(["run", "play.yaml", "seeds=0,1", "-d"])
     not_held = "was not held; `lthtui queue` says what it waits for"

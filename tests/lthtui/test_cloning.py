@@ -64,6 +64,22 @@ def test_sweeps_are_told_as_the_values_that_are_there_now(tmp_path):
     assert cloning.changed(run.spec(), runs_of(text)) == [("sparsifier.rate", "–", "0.1, 0.3")]
 
 
+def test_of_another_choice_only_its_own_settings_are_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = {"name": "digits", "root": str(tmp_path / "data"), "validation": 300}
+    run = FakeRun(tmp_path, "one", data=data).directory
+    text = cloning.clone([run])
+    (spec,) = runs_of(
+        text.replace(
+            "  name: imp\n  levels: 5\n", "  name: rigl\n  density: 0.1\n  interval: 2it\n"
+        )
+    )
+    told = {field: (was, now) for field, was, now in cloning.changed(run.spec(), [spec])}
+    assert told["sparsifier.name"] == ("imp", "rigl")
+    assert told["sparsifier.density"] == ("–", "0.1") and told["sparsifier.alpha"][0] == "–"
+    assert "sparsifier.rewind" not in told and "data.root" not in told
+
+
 def test_an_origin_that_is_gone_or_no_run_is_none(tmp_path):
     for tag in ("20260101-gone-abcdef-s0", "../x", 3):
         assert cloning.origin(tmp_path, {"tags": {"cloned_from": tag}}) is None

@@ -105,6 +105,27 @@ def test_spec_files_and_their_fields(bash):
     assert bash("lthtui extend digits-imp sparsifier.lev")[0] == "sparsifier.levels="
 
 
+def test_fields_of_runs_and_what_they_may_be(bash):
+    assert bash("lthtui list --columns name,best_") == ["name,best_level"]
+    assert bash("lthtui list --sort name,-va") == ["name,-val"]
+    assert bash("lthtui list --sort seed,sparsifier.ra") == ["seed,sparsifier.rate"]
+    assert bash("lthtui list --columns best(epoch/val_l") == ["best(epoch/val_loss)"]
+    assert bash("lthtui list --filter stat") == ["status=", "status:", "status~"]
+    assert bash("lthtui list --filter status=f") == ["finished", "failed"]
+    assert bash("lthtui ticket list --filter experiment=o") == ["other"]
+    assert bash("lthtui list --filter method:ri") == ["rigl"]
+    assert bash("lthtui list --filter train.epo") == [f"train.epochs{sign}" for sign in "=<>"]
+    assert bash("lthtui list --filter sparsifier.nothing=") == []
+
+
+def test_filters_of_many_words_go_on_in_their_quotes(bash, here, monkeypatch, capsys):
+    monkeypatch.setenv("_LTHTUI_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "lthtui\nlist\n--filter\n'val>3 and (stat")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    assert main([]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"val>3 and (status{sign}" for sign in "=:~"]
+
+
 def test_values_are_told_without_what_bash_has_split_off(bash):
     assert bash("lthtui run quick data.name=c") == ["cifar10"]
     assert {"cifar10", "digits"} <= {*bash("lthtui run quick data=")}
@@ -144,7 +165,7 @@ def test_completing_loads_nothing_that_takes_long(here):
         "import sys\nfrom lthtui.cli import main\nmain([])\n"
         f"print({heavy!r} & {{*sys.modules}}, file=sys.stderr)"
     )
-    for line in ("lthtui show d", "lthtui run quick sparsifier.r"):
+    for line in ("lthtui show d", "lthtui run quick sparsifier.r", "lthtui list --filter v"):
         words = {"COMP_WORDS": line.replace(" ", "\n"), "COMP_CWORD": str(line.count(" "))}
         asked = {**os.environ, **words, "_LTHTUI_COMPLETE": "complete_bash"}
         done = subprocess.run(

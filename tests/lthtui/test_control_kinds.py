@@ -10,8 +10,7 @@ from inprocess import IMP, KINDS, train
 
 from engine.errors import SpecError
 from engine.rundir import RunDirectory
-from lthtui import cli, identity, runnames, specfiles
-from lthtui.commands import tickets
+from lthtui import cli, identity, runnames, specfiles, verbs
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +36,7 @@ def chained(tmp_path_factory):
 def chain(chained, monkeypatch):
     """That folder; no worker program is asked for narrow networks."""
     monkeypatch.chdir(chained)
-    monkeypatch.setattr(tickets, "ask", lambda arguments: {"model": {"width": 3}})
+    monkeypatch.setattr(verbs, "ask", lambda arguments: {"model": {"width": 3}})
     monkeypatch.delenv("LTHTUI_ROOT", raising=False)
     return chained
 
@@ -83,7 +82,7 @@ def test_a_network_without_a_width_has_no_small_one(chain, capsys, monkeypatch):
     def refuse(arguments):
         raise SpecError("lenet has no width to narrow", "model")
 
-    monkeypatch.setattr(tickets, "ask", refuse)
+    monkeypatch.setattr(verbs, "ask", refuse)
     assert cli.main(["control", "imp", "--kind", "small_dense,erk", "--dry-run"]) == 2
     rest = ",".join(kind for kind in KINDS if kind != "small_dense")
     assert capsys.readouterr().err == (

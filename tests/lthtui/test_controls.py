@@ -249,7 +249,7 @@ def test_overrides_and_a_dry_run(folder, capsys):
     assert done == 0
     null, erk = capsys.readouterr().out.splitlines()
     assert "-imp-null-" in null and "3 levels, 7 epochs" in null
-    assert "-imp-erk-" in erk and "1 levels, 2 epochs" in erk
+    assert "-imp-erk-" in erk and "1 level, 2 epochs" in erk
 
 
 def test_a_group_and_each_of_its_seeds_are_controlled_once(folder, capsys):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import csv
 import math
-import shutil
 import stat
 
 import pytest
 from rundirs import FakeRun
 
-from engine import relocation
 from engine.errors import UsageError
 from engine.tracking import sync
 from lthtui import exporting
@@ -19,16 +17,6 @@ from lthtui.exporting import Row, rows, write
 from lthtui.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
-
-
-@pytest.fixture
-def root(tmp_path, monkeypatch, template):
-    root = tmp_path / "mlruns"
-    root.mkdir()
-    shutil.copy(template, root)
-    relocation.relocate(root).backup.unlink()
-    monkeypatch.setenv("LTHTUI_ROOT", str(root))
-    return root
 
 
 def trained(root):

@@ -21,6 +21,7 @@ RUN = run(
     extremes={"epoch/val_loss": (0.4, 2.0), "acc": (0.1, 0.95)},
 )
 KNOWN = fields.names([RUN])
+NO_SHARES = ("", "x%", "0%", "101%", "2", "nan", "-5%", "5 %%")
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,41 @@ def test_gain_is_over_what_the_group_is_measured_against():
     assert gain.of(RUN) == pytest.approx(0.04)
 
 
+# Levels keep 1, 0.8, 0.64, 0.512 and 0.41 of the weights.
+PRUNED = run(
+    "p",
+    [level(0, 0.90, 0.80), *(level(at, 0.90 + 0.01 * at, 0.80 + 0.02 * at) for at in range(1, 5))],
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("val@64%", 0.92),
+        ("val@0.64", 0.92),
+        ("test@64%", 0.84),
+        ("gain@64%", 0.04),
+        ("val@57.2%", 0.93),  # 64/57.2 = 1.1189, 57.2/51.2 = 1.1172
+        ("val@57.3%", 0.92),  # 64/57.3 = 1.1169, 57.3/51.2 = 1.1191
+        ("val@100%", 0.90),
+        ("gain@100%", None),  # which is dense itself
+        ("val@36.7%", 0.94),  # 41/36.7 = 1.117
+        ("val@36.6%", None),  # 41/36.6 = 1.1202
+        ("val@5%", None),
+    ],
+)
+def test_accuracies_at_a_share_of_weights_are_those_of_the_nearest_level(text, value):
+    field = Field.parse(text, KNOWN)
+    assert field.of(PRUNED) == (value if value is None else pytest.approx(value))
+    assert Field.parse(field.name) == field and field.kind == "share"
+
+
+def test_levels_that_train_or_search_have_no_accuracy_at_a_share_of_weights():
+    *others, last = PRUNED.levels
+    for changed in (replace(last, ended=False), replace(last, search=True)):
+        assert Field.parse("val@41%").of(replace(PRUNED, levels=(*others, changed))) is None
+
+
 def test_a_stalled_run_is_said_to_be():
     assert Field.parse("status").of(replace(RUN, status="running", stalled=True)) == "stalled"
 
@@ -70,7 +106,18 @@ def test_a_stalled_run_is_said_to_be():
         ("best()", 6, "expected a metric"),
         ("", 1, "expected a field"),
         ("tags.who", 1, "no field 'tags.who'; did you mean tags.why?"),
-        ("qqqqqqqq\x1b[2J", 1, "no field 'qqqqqqqq\\x1b[2J'; known: name, id"),
+        *((f"val@{no}", 5, "a share of weights, such as 5%") for no in ("", "x%", "0%", "101%")),
+        *(
+            (f"gain@{no}", 6, "a share of weights, such as 5%")
+            for no in ("2", "nan", "-5%", "5 %%")
+        ),
+        ("tets@5%", 1, "no field 'tets@5%'"),
+        ("rate", 1, "no field 'rate'; did you mean sparsifier.rate?"),  # and not created
+        ("RAET", 1, "no field 'RAET'; did you mean sparsifier.rate?"),
+        ("val_loss", 1, "no field 'val_loss'; did you mean epoch/val_loss?"),
+        ("best(val_los)", 6, "no metric 'val_los'; did you mean epoch/val_loss?"),
+        ("best(rate)", 6, "no metric 'rate'; see `lthtui list --help`, or"),
+        ("qqqqqqqq\x1b[2J", 1, "no field 'qqqqqqqq\\x1b[2J'; see `lthtui list --help`, or"),
     ],
 )
 def test_a_name_that_no_run_has_is_said_where_and_with_the_nearest(text, column, said):
@@ -78,6 +125,16 @@ def test_a_name_that_no_run_has_is_said_where_and_with_the_nearest(text, column,
         Field.parse(text, KNOWN)
     assert caught.value.column == column and said in caught.value.problem
     assert str(caught.value) == f"column {column}: {caught.value.problem}"
+
+
+def test_of_settings_that_end_alike_a_few_are_proposed():
+    known = fields.names([run(params={f"{at}.optimizer.lr": "1" for at in "abcd"})])
+    for typed in ("lr", "optimizer.lr"):
+        with pytest.raises(Misread) as caught:
+            Field.parse(typed, known)
+        assert caught.value.problem == (
+            f"no field '{typed}'; did you mean a.optimizer.lr or b.optimizer.lr or c.optimizer.lr?"
+        )
 
 
 def test_without_known_names_any_setting_or_metric_may_come():
@@ -106,3 +163,10 @@ def test_names_are_those_that_runs_have():
     assert KNOWN[: len(fields.BUILT_IN)] == [*fields.BUILT_IN]
     assert {"sparsifier.rate", "params.lr", "tags.why", "epoch/val_loss", "metrics.acc"} < {*KNOWN}
     assert len(set(KNOWN)) == len(KNOWN) and "val_loss" not in KNOWN
+
+
+def test_names_of_others_that_look_like_an_accuracy_at_a_density_are_theirs():
+    strange = run(params={"val@k.x": "1"}, metrics={"test@10/map": 2.0})
+    found = {name: Field.parse(name, fields.names([strange])) for name in fields.names([strange])}
+    assert found["params.val@k.x"].of(strange) == "1"
+    assert found["metrics.test@10/map"].of(strange) == 2.0

@@ -37,7 +37,16 @@ RUNS = [
         metrics={"epoch/val_loss": 1.5},
         extremes={"epoch/val_loss": (1.5, 9.0)},
     ),
-    run("c", name="or", group="gc", sparsifier="", status="running", stalled=True, seed=7),
+    run(
+        "c",
+        name="or",
+        group="gc",
+        sparsifier="",
+        status="running",
+        stalled=True,
+        seed=7,
+        archived=True,
+    ),
 ]
 BOARD = boarded(*RUNS, labels={"gb": "Rigged lottery"})
 KNOWN = fields.names(RUNS)
@@ -71,6 +80,9 @@ def found(text):
         *(('"my metric"<5', ""), ("name~'^isic-(imp|rigl)$'", "ab"), ("name~imp|rigl", "ab")),
         *(("name~(imp|rigl)$", "ab"), ("(name~imp)", "a"), ("tags.why!~paper", "bc")),
         *(('tags.why="paper (final)"', "a"), ("tags.why:*final*", "a"), ("not tags.why:*", "bc")),
+        *((f"archived={text}", "c") for text in ("yes", "true", "TRUE", "1")),
+        *((f"archived={text}", "ab") for text in ("no", "False", "0")),
+        *(("archived!=1", "ab"), ("archived!=false", "c"), ("archived:y*", "c")),
         *(
             ("duration=1:30", "a"),
             ("duration<2m", "a"),
@@ -126,6 +138,7 @@ def test_a_filter_finds(text, runs):
         ("created>2026-13-01", 9, "expected a time: 2026-11-20"),
         ("val~3", 4, "val is a number; expected = != < <= > or >="),
         ("epoch/val_loss:3*", 15, "epoch/val_loss is a number; expected = !="),
+        ("archived=maybe", 10, "expected yes or no, not 'maybe'"),
         ("status=finish", 8, "stopped, lost; did you mean finished?"),
         ("name~(a", 6, "this bracket is never closed"),
         ("name~'a['", 8, "this bracket is never closed"),

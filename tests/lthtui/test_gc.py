@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,29 +15,17 @@ import pytest
 from rundirs import FakeRun
 from stored import WEIGHTS, store_levels, store_partial, weights
 
-from engine import relocation
 from engine.filesystems import locked
 from engine.launchspec import LaunchSpec
 from engine.rundir import RunDirectory
 from engine.tracking import sync
 from lthtui.cli import main
-from lthtui.commands.tickets import ask
 from lthtui.gc import Sweep, freed, words
 from lthtui.launch import entries
+from lthtui.verbs import ask
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
 DEAD = 2**22 + 1  # no process has this number
-
-
-@pytest.fixture
-def root(tmp_path, monkeypatch, template) -> Path:
-    """A root whose store exists."""
-    root = tmp_path / "mlruns"
-    root.mkdir()
-    shutil.copy(template, root)
-    relocation.relocate(root).backup.unlink()
-    monkeypatch.setenv("LTHTUI_ROOT", str(root))
-    return root
 
 
 def finished(root, name="run", seed=0, **changes) -> RunDirectory:

@@ -73,7 +73,9 @@ def test_a_failed_run_says_what_happened_and_what_to_do(root):
     run = FakeRun(root, "nan").start().train(1)
     run._append(RunEnded(status="failed", error="the loss became NaN", cause="diverged"))
     (job,) = look(root)
-    assert job.why == "the loss became NaN; run its spec with a lower learning rate"
+    assert (job.why, job.hint) == ("the loss became NaN", "run its spec with a lower learning rate")
+    (row,) = jobs.rows([job], 0.0)
+    assert row.cells[-1].text == f"{job.why}; {job.hint}"
 
 
 def test_an_entry_of_another_version_is_shown_as_such(root):
@@ -101,3 +103,9 @@ def test_rows_show_users_only_where_there_are_several(root, waiting):
     assert users == ["ann", "bob"]
     spans = [row.cells[5].text for row in jobs.rows(look(root), BEGAN - 100)]
     assert spans == ["0:00", "0:00"]  # the clock was set back
+
+
+def test_paused_runs_stand_among_the_jobs_and_say_how_they_go_on(root):
+    FakeRun(root, "rests").start().train(1).end("stopped").directory.ask("pause")
+    (job,) = look(root)
+    assert (job.status, job.why) == ("paused", "R goes on from its checkpoint")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
+from unittest.mock import Mock
 
 import manyruns
 import pytest
 from rundirs import FakeRun
 
 from engine import noted, schema
-from lthtui import fields, lookout
+from engine.errors import StoreAway
+from lthtui import fields, lookout, shelf
 from lthtui.fields import Field
 from lthtui.lookout import Lookout
 
@@ -27,7 +30,7 @@ def looking(root):
 
 
 def test_a_large_store_is_shown_before_its_figures_are_read(tmp_path, template, monkeypatch):
-    monkeypatch.setattr(lookout, "AT_ONCE", 20)
+    monkeypatch.setattr(shelf, "AT_ONCE", 20)
     manyruns.store(template, tmp_path, 25)
     expected = manyruns.runs(25)
     with looking(tmp_path) as one:
@@ -45,6 +48,35 @@ def test_a_small_store_is_read_at_once(tmp_path, template):
     manyruns.store(template, tmp_path, 5)
     with looking(tmp_path) as one:
         assert all(run.metrics for run in one.look().runs.values())
+        assert one.look() is None
+
+
+def test_what_is_under_way_in_a_store_is_seen_long_before_all_is_read_again(
+    tmp_path, template, monkeypatch
+):
+    monkeypatch.setattr(shelf, "SHARE", 1e-9)
+    monkeypatch.setattr(shelf, "MOVING", 1e9)
+    manyruns.store(template, tmp_path, 4)
+    (first, second, *_), key = manyruns.runs(4), "epoch/val_loss"
+
+    def change(statement, *values):
+        with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
+            store.execute(statement, values)
+            store.commit()
+
+    with looking(tmp_path) as one:
+        one.look()
+        change("UPDATE runs SET name = 'other' WHERE run_uuid = ?", f"{1:032x}")
+        change("UPDATE runs SET status = 'RUNNING' WHERE run_uuid = ?", f"{0:032x}")
+        assert one.look().runs[first].status == "running"
+        change(
+            "UPDATE latest_metrics SET value = 7 WHERE key = ? AND run_uuid = ?", key, f"{0:032x}"
+        )
+        assert one.look().runs[first].metrics[key] == 7
+        change("UPDATE runs SET status = 'FAILED' WHERE run_uuid = ?", f"{0:032x}")
+        board = one.look()
+        assert board.runs[first].status == "failed"  # which it is no more to be found by
+        assert board.runs[second].name != "other"
         assert one.look() is None
 
 
@@ -119,3 +151,65 @@ def test_settings_of_a_run_of_an_older_version_come_from_its_spec(tmp_path, dama
     (run.directory.path / "identity.json").write_text(damage)
     with looking(tmp_path) as one:
         assert one.look().runs[run.run_id].params["sparsifier.levels"] == "5"
+
+
+def test_a_hasty_first_look_leaves_out_epochs_of_ended_runs_and_later_ones_read_them(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(lookout, "MOMENT", 0.0001)  # for one run at a time, or two
+    ended = [FakeRun(tmp_path, "one", seed).start().train(6).end() for seed in range(3)]
+    alive = FakeRun(tmp_path, "two").start(alive=True).train(1, epochs=2)
+    whole = Lookout(tmp_path).look().runs
+    hasty = Lookout(tmp_path, hasty=True)
+    first = hasty.look().runs
+    for run in ended:
+        told, known = first[run.run_id], whole[run.run_id]
+        assert [one.val for one in told.levels] == [one.val for one in known.levels]
+        assert told.winning.index == known.winning.index and told.duration == known.duration
+        assert not told.levels[0].losses and "epoch/val_accuracy" not in told.metrics
+    assert first[alive.run_id] == whole[alive.run_id]
+    boards = [hasty.look() for _ in range(4)]
+    *_, last = [board for board in boards if board]
+    assert boards[-1] is None and last.runs == whole
+
+
+def test_a_huge_seed_in_a_store_hides_no_run(tmp_path, template):
+    manyruns.store(template, tmp_path, 2)
+    run = FakeRun(tmp_path, "one").start().train(1).end("stopped")
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
+        query = "UPDATE tags SET value = ? WHERE key = 'lthtui.seed' AND run_uuid = ?"
+        assert store.execute(query, ("9" * 4400, f"{0:032x}")).rowcount == 1
+        store.commit()
+    with looking(tmp_path) as one:
+        found = one.look()
+        assert not found.trouble and set(found.runs) == {*manyruns.runs(2), run.run_id}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (StoreAway("gone\nfor now"), r"gone\nfor now"),
+        (
+            KeyError("what"),
+            "unexpected KeyError: 'what'. This is a bug; LTHTUI_DEBUG=1",
+        ),
+    ],
+)
+def test_a_store_that_cannot_be_read_is_told_with_its_age_and_takes_no_folder_away(
+    tmp_path, template, monkeypatch, error, told
+):
+    manyruns.store(template, tmp_path, 2)
+    run = FakeRun(tmp_path, "one").start().train(1).end("stopped")
+    with looking(tmp_path) as one:
+        before = time.time()
+        assert one.look().since is None
+        after = time.time()
+        with monkeypatch.context() as patch:
+            patch.setattr(one._shelf._store, "version", Mock(side_effect=error))
+            noted.change(run.directory, {schema.NOTE: "meanwhile"})
+            away = one.look()
+            assert away.trouble.startswith(told) and before <= away.since <= after
+            assert len(away.runs) == 3 and away.runs[run.run_id].note == "meanwhile"
+            assert one.look() is None  # again and again is told once
+        back = one.look()
+        assert (back.trouble, back.since) == ("", None)

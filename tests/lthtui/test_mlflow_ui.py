@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import http.client
 import http.server
+import math
 import os
+import re
 import runpy
 import signal
 import socket
@@ -14,12 +17,20 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
+import plainruns
 import pytest
 from waiting import PATIENCE, wait_for
 
+from engine import schema
 from engine.tracking import sync
-from lthtui import mlflow_server
-from lthtui.store import Store
+from lthtui import fields, mlflow_server, runnames, storedruns
+from lthtui.board import Board
+from lthtui.cli import main
+from lthtui.fields import Field
+from lthtui.lookout import Lookout
+from lthtui.sqlstore import SqlReader
+from lthtui.store import ClientReader, Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
 
@@ -44,7 +55,7 @@ def command(root, *options):
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
-    """Two seeds with tickets at levels 1 and 3."""
+    """Two seeds with tickets at levels 1 and 3, of which MLflow knows nothing yet."""
     root = tmp_path_factory.mktemp("pages") / "mlruns"
     for seed in range(2):
         run = FakeRun(root, "pages", seed=seed, levels=3, epochs=4)
@@ -55,7 +66,7 @@ def root(tmp_path_factory) -> Path:
             if level in (1, 3):
                 card.with_suffix(".safetensors").write_bytes(b"bits" * 100)
         run.log("the log's first line\n")
-        sync(run.start().train(4).end().directory)
+        run.start().train(4).end()
     return root
 
 
@@ -66,13 +77,16 @@ def server(root):
         try:
             address = process.stdout.readline().strip()
             assert address.startswith("http://127.0.0.1:"), process.stderr.read()
+            assert Store(root).runs() == [] and (root / "mlflow.db").exists()
+            for run in runnames.every(root):
+                sync(run)
             yield process, address
             family = descendants(process.pid)
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=PATIENCE)
+            _, said = process.communicate(timeout=PATIENCE)
         finally:
             process.terminate()
-    assert process.returncode == 0
+    assert process.returncode == 0 and "Traceback" not in said and "ssh -N -L" in said
     wait_for(lambda: not any(map(runs, family)))
 
 
@@ -157,6 +171,104 @@ def test_a_person_finds_runs_curves_and_tickets(page, server, root):
     page.wait_text("a card of level 1")
 
 
+@pytest.fixture(scope="module")
+def plain(server):
+    """MLflow's ids of runs that plain MLflow code logged to the server."""
+    return plainruns.write(server[1])
+
+
+def comparable(items):
+    """Dataclasses as text, in which NaN equals NaN."""
+    return [repr(dataclasses.asdict(item)) for item in items]
+
+
+def test_sql_the_client_and_the_server_tell_the_same(server, plain, root):
+    file, here, there = root / "mlflow.db", Store(root), Store(server[1])
+    readers = SqlReader(file), ClientReader(here._client), there._server
+    runs, *others = (comparable(reader.runs()) for reader in readers)
+    assert others == [runs, runs] and len(runs) >= len(plain) + 2
+    tickets, *others = (comparable(reader.tickets()) for reader in readers)
+    assert others == [tickets, tickets] and len(tickets) >= 8
+    for run in readers[0].runs():
+        for key in {*list(run.metrics)[:4], *(run.metrics.keys() & plainruns.AWKWARD)}:
+            sql, *others = (reader.curve(run.mlflow_run_id, key) for reader in readers)
+            for other in others:
+                for column in ("steps", "times", "values"):
+                    np.testing.assert_array_equal(getattr(sql, column), getattr(other, column))
+            least_and_most = readers[0].extremes(key).get(run.mlflow_run_id)
+            assert storedruns.extremes(sql) == least_and_most, key
+
+
+def whole(lookout):
+    """The first board of which nothing is missing."""
+    found = [Board(remark="nothing yet")]
+
+    def look():
+        found.append(lookout.look() or found[-1])
+        return not found[-1].remark
+
+    wait_for(look)
+    return found[-1]
+
+
+def test_the_app_shows_the_same_of_a_server_and_of_its_file(server, plain, root, tmp_path):
+    wanted = {"accuracy", "val_loss", "odd", "all nan", "epoch/val_accuracy"}
+    boards = []
+    for number, address in enumerate((f"sqlite:///{root / 'mlflow.db'}", server[1])):
+        with contextlib.closing(Lookout(tmp_path / str(number), address)) as lookout:
+            lookout.want(wanted)
+            boards.append(whole(lookout))
+    here, there = boards
+    assert [(group.id, group.label, group.under) for group in here.groups] == [
+        (group.id, group.label, group.under) for group in there.groups
+    ]
+    known = fields.names(here.runs.values())
+    assert fields.names(there.runs.values()) == known and {"net.depth", "tags.why"} <= {*known}
+    known += [f"{reducer}({key})" for key in wanted for reducer in ("best", "min", "max")]
+    for name in known:
+        asked = Field.parse(name)
+        values = [
+            {run.run_id: repr(asked.of(run)) for run in board.runs.values()} for board in boards
+        ]
+        assert values[0] == values[1], name
+    assert there.runs[plain["awkward"]].extremes == {"odd": (-math.inf, math.inf)}
+    assert there.runs[plain["awkward"]].note == "# seen\n*it*"
+    assert Field.parse("best(accuracy)").of(there.runs[plain["net_s4"]]) == 0.9 + 4 / 100
+
+
+def test_commands_tell_the_same_of_a_server_and_of_its_file(server, plain, root, tmp_path, capsys):
+    net = plain["net_s4"]
+    for words in (
+        ["list", "--json"],
+        ["list", "--columns", "id,best(accuracy),opt.lr", "--filter", "experiment=seeds"],
+        ["show", "--json", net[:12]],
+        ["metrics", net],
+        ["compare", "pages", "--csv"],
+        ["ticket", "list", "--json"],
+    ):
+        said = []
+        for address in (f"sqlite:///{root / 'mlflow.db'}", server[1]):
+            assert main([*words, "--root", str(tmp_path), "--tracking-uri", address]) == 0
+            said.append(capsys.readouterr().out)
+        assert said[0] == said[1] and len(said[0].splitlines()) >= 1, words
+
+
+def test_pages_show_the_figures_that_the_app_shows(page, server, plain, root):
+    address, runs = server[1], {run.mlflow_run_id: run for run in Store(server[1]).runs()}
+    ours = next(run for run in runs.values() if run.experiment == "pages")
+    for run, keys in (
+        (ours, ("level/val_accuracy", "level/density", "winning/test_accuracy")),
+        (runs[plain["net_s4"]], ("accuracy",)),
+    ):
+        known = Store(address).experiments()
+        where = next(id for id, name in known.items() if name == run.experiment)
+        page.open(f"{address}/#/experiments/{where}/runs/{run.mlflow_run_id}")
+        for key in keys:
+            page.wait_text(key)
+            shown = re.search(rf"^{re.escape(key)}\s+([-\d.e]+)", page.text(), re.MULTILINE)
+            assert shown and float(shown[1]) == pytest.approx(run.metrics[key], rel=1e-3), key
+
+
 def test_a_run_can_be_logged_to_a_server(server, tmp_path):
     _, address = server
     run = FakeRun(tmp_path, "remote", levels=1, epochs=2, tracking=address)
@@ -170,7 +282,7 @@ def test_a_run_can_be_logged_to_a_server(server, tmp_path):
     assert (found.run_id, found.status, found.seed) == (run.run_id, "FINISHED", 0)
     assert store.curve(found.mlflow_run_id, "epoch/val_accuracy").steps.tolist() == [1, 2, 3, 4]
     assert sorted(ticket.level for ticket in store.tickets("remote")) == [0, 1]
-    store.set_note(found.mlflow_run_id, "from afar")
+    store.set_tags(found.mlflow_run_id, {schema.NOTE: "from afar"})
     assert store.runs("remote")[0].tags["mlflow.note.content"] == "from afar"
     assert not (tmp_path / "mlflow.db").exists()
 
@@ -240,13 +352,23 @@ class Healthy(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_it_makes_the_store_and_leaves_no_process(tmp_path, spawn):
-    process = spawn(command(tmp_path), stdout=-1, stderr=-1, text=True)
+SERVE = """
+import sys
+from pathlib import Path
+from lthtui import mlflow_server
+mlflow_server.sys.executable = sys.argv[1]
+mlflow_server.serve(Path(), "127.0.0.1", None, lambda address: print(address, flush=True))
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGHUP, signal.SIGTERM])
+def test_it_ends_with_its_terminal_and_leaves_no_process(tmp_path, spawn, how):
+    (tmp_path / "python").write_text(SERVER.format(python=sys.executable))
+    (tmp_path / "python").chmod(0o700)
+    process = spawn([sys.executable, "-c", SERVE, str(tmp_path / "python")], stdout=-1, text=True)
     assert process.stdout.readline().startswith("http://127.0.0.1:")
-    family = descendants(process.pid)
-    process.send_signal(signal.SIGHUP)
-    _, said = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0 and "Traceback" not in said and "ssh -N -L" in said
-    assert len(family) >= 2
-    wait_for(lambda: not any(map(runs, family)))
-    assert Store(tmp_path).runs() == [] and (tmp_path / "mlflow.db").exists()
+    (server,) = descendants(process.pid)
+    process.send_signal(how)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    wait_for(lambda: not runs(server))

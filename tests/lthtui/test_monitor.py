@@ -226,6 +226,18 @@ def test_what_changes_within_one_tick_of_the_clock_is_noticed(make, stage):
     run.heartbeat_file.unlink()
 
 
+def test_a_journal_that_is_cut_is_told_anew(make, stage):
+    run = make(started(), level_started(0), epoch(1), epoch(2, val=0.4))
+    watched = Watched(run)
+    assert watched.progress.epoch == 2
+    lines = run.events_file.read_bytes().splitlines(keepends=True)
+    run.events_file.write_bytes(b"".join(lines[:3]))
+    assert watched.progress.epoch == 1
+    assert watched.progress.val_accuracy is None
+    add(run, epoch(2, val=0.7))
+    assert (watched.progress.epoch, watched.progress.val_accuracy) == (2, 0.7)
+
+
 def test_folders_come_and_go(make, stage):
     monitor = Monitor(stage.root)
     assert monitor.poll() == []

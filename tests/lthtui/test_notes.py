@@ -4,67 +4,31 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from rundirs import FakeRun
+from storing import ask, client, copy_store, in_mlflow
+from waiting import PATIENCE
 
-from engine import noted, relocation, schema
+from engine import noted, schema
 from engine.errors import UsageError
 from engine.rundir import RunDirectory, write_json
 from engine.tracking import sync
-from lthtui import notes
-from lthtui.cli import main
+from lthtui import browsed, notes
 from lthtui.doctor.findings import Case
 from lthtui.doctor.rebuilding import rebuild
 from lthtui.launch import mirroring
+from lthtui.notedesk import NoteDesk
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
 
 
-@pytest.fixture
-def root(tmp_path, monkeypatch, template):
-    """A root whose store exists, and commands that ask no other process."""
-    root = tmp_path / "mlruns"
-    root.mkdir()
-    shutil.copy(template, root)
-    relocation.relocate(root).backup.unlink()
-    monkeypatch.setenv("LTHTUI_ROOT", str(root))
-    monkeypatch.setattr("lthtui.commands.tickets.ask", ask)
-    return root
-
-
-def ask(arguments):
-    from engine import lifecycle
-
-    assert arguments[0] == "note"
-    return lifecycle.each(lifecycle.note, arguments[1:])
-
-
-@pytest.fixture
-def command(capsys):
-    """Give a command; its exit code, what it wrote, and what it said."""
-
-    def command(*words):
-        capsys.readouterr()
-        code = main([*words])
-        return code, *capsys.readouterr()
-
-    return command
-
-
-def client(root):
-    from mlflow import MlflowClient
-
-    return MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
-
-
-def in_mlflow(root, run):
-    (found,) = client(root).search_runs(
-        [one.experiment_id for one in client(root).search_experiments()],
-        f"tags.`lthtui.run_id` = '{run.run_id}'",
-    )
-    return found
+@pytest.fixture(autouse=True)
+def inside(monkeypatch):
+    """Commands ask no other process."""
+    monkeypatch.setattr("lthtui.verbs.ask", ask)
 
 
 def described(command, *words):
@@ -135,7 +99,7 @@ def test_a_store_out_of_reach_loses_nothing_and_is_told_by_the_queue(root, comma
     sync(run)
     assert not mirroring.needs(run)
     monkeypatch.setattr(
-        "lthtui.commands.tickets.ask", lambda _: {"runs": {}, "failed": {run.run_id: "a\x1bway"}}
+        "lthtui.verbs.ask", lambda _: {"runs": {}, "failed": {run.run_id: "a\x1bway"}}
     )
     code, out, said = command("note", "one", "kept")
     assert (code, out) == (0, f"{run.run_id} noted\n")
@@ -158,8 +122,7 @@ def test_a_rebuilt_store_has_what_was_noted_here_and_what_was_edited_there(root,
 
     def carry_out(arguments):
         if arguments[0] == "ensure-store":
-            shutil.copy(template, root)
-            relocation.relocate(root).backup.unlink()
+            copy_store(template, root)
         else:
             assert [sync(RunDirectory(path)) for path in arguments[1:]]
         return {"failed": {}}
@@ -247,6 +210,61 @@ def test_an_editor_opens_on_the_note_and_never_overwrites_another_ones(root, com
     monkeypatch.setenv("VISUAL", f"sh -c 'cp theirs {run.path}/notes.json; echo mine > \"$0\"'")
     code, _, said = command("note", "one")
     assert code == 2 and "somebody else changed the note" in said
+    assert notes.read(run).note == "theirs"
+    assert (root / f"note-{run.run_id}.md").read_text() == "mine"
+
+
+def test_paragraphs_that_two_add_at_the_same_moment_are_both_kept(root, monkeypatch):
+    run, real = FakeRun(root, "one").directory, notes.fetch
+    notes.change(root, [run], {schema.NOTE: "zero"})
+    both, first = threading.Barrier(2), threading.local()
+
+    def fetch(*arguments):
+        found = real(*arguments)
+        if not hasattr(first, "done"):
+            first.done = both.wait(PATIENCE)  # until the other one has read the note as well
+        return found
+
+    monkeypatch.setattr(notes, "fetch", fetch)
+    with ThreadPoolExecutor(2) as pool:
+        [*pool.map(lambda text: notes.append(root, run, text, ask), ("one\n", "two"))]
+    assert sorted(notes.read(run).note.split("\n\n")) == ["one", "two", "zero"]
+
+
+def test_paragraphs_for_a_run_without_a_folder_are_added_one_after_another(root, monkeypatch):
+    theirs = client(root).create_run(client(root).create_experiment("plain")).info.run_id
+    monkeypatch.setattr("lthtui.notedesk.ask", ask)
+    [shown] = browsed.read(f"sqlite:///{root / 'mlflow.db'}").values()
+    desk, real, second_has_read = NoteDesk(root), notes.append, threading.Event()
+
+    def append(root, subject, text, *rest):
+        if text == "one":
+            later.append(pool.submit(desk.append, [shown], "two"))
+            second_has_read.wait(0.3)  # which it is not to do before the first has written
+        else:
+            second_has_read.set()
+        real(root, subject, text, *rest)
+
+    monkeypatch.setattr(notes, "append", append)
+    later = []
+    with ThreadPoolExecutor(1) as pool:
+        desk.append([shown], "one")
+    later[0].result()
+    assert client(root).get_run(theirs).data.tags[schema.NOTE] == "one\n\ntwo"
+
+
+def test_who_writes_first_is_not_overwritten_by_who_read_before(root, monkeypatch):
+    run, real = FakeRun(root, "one").directory, notes.fetch
+    monkeypatch.chdir(root)
+
+    def fetch(*arguments):
+        found = real(*arguments)
+        notes.change(root, [run], {schema.NOTE: "theirs"})
+        return found
+
+    monkeypatch.setattr(notes, "fetch", fetch)
+    with pytest.raises(UsageError, match="somebody else changed the note meanwhile"):
+        notes.revise(root, run, "", "mine", ask)
     assert notes.read(run).note == "theirs"
     assert (root / f"note-{run.run_id}.md").read_text() == "mine"
 

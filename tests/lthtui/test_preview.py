@@ -13,7 +13,8 @@ from PIL import Image
 from rich.cells import cell_len
 
 from lthtui import picture
-from lthtui.preview import LIMIT, lines, look
+from lthtui.places import Folder
+from lthtui.preview import LIMIT, PICTURE, lines, look
 
 EVIL = "\x1b]52;c;ZXZpbA==\x07\x1b[2J\x9b31m\u202e"
 
@@ -25,7 +26,7 @@ def seen(tmp_path):
     def show(name, content, width=80):
         data = content if isinstance(content, bytes) else content.encode()
         (tmp_path / name).write_bytes(data)
-        found = look(tmp_path, name)
+        found = look(Folder(tmp_path), name)
         drawn = lines(found, width)
         text = ["".join(span.text for span in line) for line in drawn]
         assert not any(ord(sign) < 32 or 0x7F <= ord(sign) < 0xA0 for line in text for sign in line)
@@ -76,7 +77,7 @@ def test_pictures_are_half_blocks(seen, tmp_path):
     file = io.BytesIO()
     data.save(file, "PNG")
     assert seen("p.png", file.getvalue())[1:] == ["4 × 3 pixels", "", "▀▀▀▀", "▀▀▀▀"]
-    first, last = lines(look(tmp_path, "p.png"), 80)[2:]
+    first, last = lines(look(Folder(tmp_path), "p.png"), 80)[2:]
     assert (first[0].tone, first[0].paper) == ("#0000ff", "#ff0000")
     assert (last[0].tone, last[0].paper) == ("#ff0000", "")
     assert seen("p.png", png(400, 100), 30)[3] == "▀" * 30
@@ -92,8 +93,9 @@ def test_pictures_are_half_blocks(seen, tmp_path):
         ("text.png", b"hello", "a broken picture, or none"),
         ("gif.png", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;", "a broken picture, or none"),
         ("large.png", png(4000, 3000, "1", 0), "4000 × 3000 pixels, too large"),
-        ("heavy.png", png(9, 9) + bytes(LIMIT), "more than 262 kB, too large to show"),
+        ("heavy.png", png(9, 9) + bytes(PICTURE), "more than 4.19 MB, too large to show"),
     ],
+    ids=["cut", "cut jpg", "text", "gif", "large", "heavy"],
 )
 def test_pictures_that_are_not_shown(seen, name, data, why):
     assert why in " ".join(seen(name, data)[1:])
@@ -172,7 +174,7 @@ def test_of_a_huge_file_only_the_beginning_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(
         os, "pread", lambda *asked, of=os.pread: read.append(asked[1]) or of(*asked)
     )
-    shown = look(tmp_path, "huge.txt")
+    shown = look(Folder(tmp_path), "huge.txt")
     assert shown.title == "huge.txt  1.07 GB" and shown.note == "binary" and read == [LIMIT]
 
 
@@ -192,18 +194,18 @@ def test_links_are_followed_only_within_the_folder(tmp_path):
     (base / "out").symlink_to(tmp_path / "secret")
     (base / "folder").symlink_to(tmp_path)
     (base / "circle").symlink_to("circle")
-    assert look(base, "in").text == ("inside",)
+    assert look(Folder(base), "in").text == ("inside",)
     for name in ("out", "folder/secret", "../secret"):
-        found = look(base, name)
+        found = look(Folder(base), name)
         assert "out of this folder" in found.note and found.text == ()
-    assert look(base, "circle").note.startswith("cannot be read")
-    assert look(base, "gone").note == "cannot be read: No such file or directory"
-    assert look(base, "sub").note == "a folder"
+    assert look(Folder(base), "circle").note.startswith("cannot be read")
+    assert look(Folder(base), "gone").note == "cannot be read: No such file or directory"
+    assert look(Folder(base), "sub").note == "a folder"
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.txt")
-    assert look(tmp_path, "pipe.txt").note == "not a file"
+    assert look(Folder(tmp_path), "pipe.txt").note == "not a file"
 
 
 def test_pixels_are_kept_in_bounds():

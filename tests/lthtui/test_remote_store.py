@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from itertools import count
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
@@ -67,17 +70,62 @@ def test_a_curve_with_steps_beyond_counting(server):
     assert np.isnan(curve.values[0]) and curve.values[1] == -np.inf
 
 
+def test_a_curve_that_comes_in_parts(server):
+    def history():
+        (token,) = parse_qs(server.seen[-1].path).get("page_token", ["0"])
+        points = [metric("m", int(token) + step, value=step) for step in range(2)]
+        more = {"next_page_token": str(int(token) + 2)} if token != "4" else {}
+        return {"metrics": points, **more}
+
+    server.answers["metrics/get-history"] = history
+    assert Store(server.address).curve("1", "m").steps.tolist() == [*range(6)]
+    assert len(server.seen) == 3
+    server.answers["metrics/get-history"] = lambda: {"next_page_token": "7"}
+    assert not len(Store(server.address).curve("1", "m").steps)
+
+
+@pytest.mark.parametrize(
+    ("door", "said"),
+    [
+        ("MLFLOW_TRACKING_CLIENT_CERT_PATH", "TLS certificate"),
+        ("MLFLOW_WORKSPACE", "does not support workspaces"),
+    ],
+)
+def test_who_comes_in_by_a_door_of_mlflows_own_is_let_in_by_its_client(
+    server, monkeypatch, door, said
+):
+    monkeypatch.setenv(door, "/nowhere" if "PATH" in door else "team")
+    with pytest.raises(StoreError, match=said):
+        Store(server.address).runs()
+
+
+def test_reading_a_server_imports_no_mlflow(server):
+    server.answers["runs/search"] = {"runs": [run(1)]}
+    code = (
+        "import sys; from lthtui.store import Store; store = Store(sys.argv[1]);"
+        " print(len(store.runs()), len(store.tickets()), len(store.curve('1', 'm').steps));"
+        " print({'mlflow', 'pandas'} & sys.modules.keys())"
+    )
+    command = [sys.executable, "-c", code, server.address]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "1 0 0\nset()\n"
+
+
 PAGES = count()
 WRONG = {
     "a list that never ends": ({"runs": [], "next_page_token": "again"}, "never ends"),
     "no end of pages": (lambda: {"next_page_token": str(next(PAGES))}, "never ends"),
-    "a number for a list": ({"runs": 7}, "127.0.0.1"),
-    "a list for an object": ({"runs": [{"info": [], "data": 1}]}, "127.0.0.1"),
-    "a text for a time": ({"runs": [run(1, start="soon")]}, "127.0.0.1"),
+    "a number for a list": ({"runs": 7}, "not MLflow's"),
+    "a list for an object": ({"runs": [{"info": [], "data": 1}]}, "not MLflow's"),
+    "a text for a time": ({"runs": [run(1, start="soon")]}, "not MLflow's"),
+    "an endless time": ({"runs": [run(1, start=1e999)]}, "not MLflow's"),
     "a page to sign in": (Answer(200, b"<html>\x1b[2J"), "not MLflow's"),
-    "half an answer": (Answer(200, b'{"runs": [{"in'), "127.0.0.1"),
-    "an answer without a bottom": (Answer(200, b'{"a":' * 50_000), "127.0.0.1"),
-    "an error with escapes": (Answer(400, b'{"error_code": "X", "message": "\\u001b[2J"}'), "X"),
+    "half an answer": (Answer(200, b'{"runs": [{"in'), "not MLflow's"),
+    "an answer without a bottom": (Answer(200, b'{"a":' * 50_000), "not MLflow's"),
+    "an error with escapes": (
+        Answer(400, b'{"error_code": "X", "message": "\\u001b[2J"}'),
+        "answers 400",
+    ),
 }
 
 

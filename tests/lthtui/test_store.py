@@ -11,15 +11,18 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
+import plainruns
 import pytest
 
+from engine import schema
 from engine.errors import StoreError
 from engine.rundir import RunDirectory
 from engine.tracking import ensure_store, sync
-from lthtui import runview, storedruns
+from lthtui import runview, sqlstore, storedruns
 from lthtui import store as storage
 from lthtui.monitor import Watched
 from lthtui.sqlstore import TESTED, SqlReader
@@ -49,25 +52,7 @@ def ours(tmp_path_factory) -> Path:
 def plain(tmp_path_factory) -> Path:
     """A root with a store that plain MLflow code wrote."""
     root = tmp_path_factory.mktemp("plain")
-    from mlflow import MlflowClient
-    from mlflow.entities import Metric, Param, RunTag
-
-    client = MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
-    first = client.create_experiment("först")
-    run = client.create_run(first, run_name="a run\x1b[31m").info.run_id
-    odd = [float("nan"), float("inf"), float("-inf"), 0.0, -1e300, 1e-320]
-    client.log_batch(run, [Metric("odd", value, 1000 + i, i) for i, value in enumerate(odd)])
-    client.log_batch(run, [Metric(f"m{i}", i / 7, 5, -i) for i in range(1000)])
-    client.log_batch(run, [Metric("again", value, 7, 3) for value in (2.0, 1.0)])
-    client.log_batch(run, [Metric("late", 1.0, 9, 9), Metric("late", 2.0, 10, 4)])
-    client.log_batch(run, [], [Param("p", "x" * 6000)], [RunTag("lthtui.seed", "many")])
-    client.create_run(first, start_time=5)
-    client.set_terminated(client.create_run("0", start_time=5).info.run_id, "KILLED", 12345)
-    client.delete_run(client.create_run(first).info.run_id)
-    gone = client.create_experiment("gone")
-    client.create_run(gone)
-    client.delete_experiment(gone)
-    client.create_logged_model(first, name="no-ticket", source_run_id=run)
+    plainruns.write(f"sqlite:///{root / 'mlflow.db'}")
     with contextlib.closing(sqlite3.connect(root / "mlflow.db")) as store:
         store.execute("PRAGMA journal_mode = WAL")
     return root
@@ -94,13 +79,33 @@ def test_sql_and_client_agree(root):
         assert comparable(sql.runs(name)) == comparable(client.runs(name))
         assert comparable(sql.tickets(name)) == comparable(client.tickets(name))
     for run in runs:
-        for key in [*list(run.metrics)[:12], "odd", "nothing"]:
+        for key in [*list(run.metrics)[:12], *plainruns.AWKWARD, "nothing"]:
             for after in (None, 2):
                 pair = [reader.curve(run.mlflow_run_id, key, after) for reader in (sql, client)]
                 np.testing.assert_array_equal(pair[0].steps, pair[1].steps)
                 np.testing.assert_array_equal(pair[0].times, pair[1].times)
-                if key != "again":  # same step, same time: no order to agree on
-                    np.testing.assert_array_equal(pair[0].values, pair[1].values)
+                np.testing.assert_array_equal(pair[0].values, pair[1].values)
+
+
+def test_what_is_under_way_is_read_by_itself_as_it_is_among_all(root):
+    sql = SqlReader(root / "mlflow.db")
+    runs, tickets = sql.runs(), sql.tickets()
+    for known in [[], *([run.mlflow_run_id] for run in runs)]:
+        found, levels = sql.moving(known)
+        wanted = [one for one in runs if one.status == "RUNNING" or one.mlflow_run_id in known]
+        ids = {run.mlflow_run_id for run in wanted}
+        assert comparable(found) == comparable(wanted)
+        assert comparable(levels) == comparable(
+            [level for level in tickets if level.mlflow_run_id in ids]
+        )
+
+
+def test_a_curve_is_found_without_reading_that_metric_of_all_other_runs(root):
+    with contextlib.closing(sqlite3.connect(root / "mlflow.db")) as store:
+        for after in (sqlstore._FIRST, 5):
+            asked = store.execute(f"EXPLAIN QUERY PLAN {sqlstore._CURVE}", ("x", "y", after))
+            (how,) = [row[3] for row in asked]
+            assert "run_uuid=? AND key=? AND step>?" in how
 
 
 def test_our_runs_come_back_as_they_were(ours):
@@ -178,12 +183,11 @@ def test_notes_and_tags_are_written_where_mlflow_shows_them(tmp_path, ours):
     shutil.copy(ours / "mlflow.db", tmp_path)
     store = Store(f"sqlite:///{tmp_path / 'mlflow.db'}")
     run = store.runs()[0]
-    store.set_note(run.mlflow_run_id, "# seen")
-    store.set_tags(run.mlflow_run_id, {"a": "1", "b": "2"})
+    store.set_tags(run.mlflow_run_id, {schema.NOTE: "# seen", "a": "1", "b": "2"})
     tags = next(one.tags for one in store.runs() if one.mlflow_run_id == run.mlflow_run_id)
     assert (tags["mlflow.note.content"], tags["a"], tags["b"]) == ("# seen", "1", "2")
     with pytest.raises(StoreError, match="not found"):
-        store.set_note("0" * 32, "lost")
+        store.set_tags("0" * 32, {"a": "lost"})
 
 
 def test_a_store_of_another_mlflow_is_read_but_never_written(tmp_path, ours):
@@ -194,7 +198,7 @@ def test_a_store_of_another_mlflow_is_read_but_never_written(tmp_path, ours):
     store = Store(tmp_path)
     assert comparable(store.runs()) == comparable(Store(ours).runs())
     with pytest.raises(StoreError, match="by a newer MLflow"):
-        store.set_note(store.runs()[0].mlflow_run_id, "no")
+        store.set_tags(store.runs()[0].mlflow_run_id, {"a": "no"})
     with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as writer:
         writer.execute("ALTER TABLE latest_metrics RENAME COLUMN is_nan TO not_a_number")
     with pytest.raises(StoreError, match="schema later"):
@@ -290,3 +294,41 @@ def test_another_user_browses_a_copy_that_is_not_theirs_to_write(ours, log):
         numbers, *_, answers = _as_nobody(ours, copy)
         assert sorted(path.name for path in copy.iterdir()) == before
     assert numbers == "4 10 True True" and answers == "False [0, 0]"
+
+
+class SlowConnection:
+    """Stays within a statement until it may go on; SQLite crashes where it is closed meanwhile."""
+
+    def __init__(self):
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.closed_within = None
+
+    def execute(self, statement):
+        self.begun.set()
+        self.go_on.wait(30)
+        self.closed_within = self.closed_within or False
+        return self
+
+    def fetchone(self):
+        return (1,)
+
+    def close(self):
+        if self.closed_within is None:
+            self.closed_within = True
+
+
+def test_a_store_is_closed_only_when_no_thread_looks_for_changes(ours, monkeypatch):
+    slow = SlowConnection()
+    monkeypatch.setattr(sqlstore, "reader", lambda file: slow)
+    reader = SqlReader(ours / "mlflow.db")
+    looks, closes = threading.Thread(target=reader.version), threading.Thread(target=reader.close)
+    looks.start()
+    slow.begun.wait(30)
+    closes.start()
+    closes.join(0.2)  # which it does not within any time
+    slow.go_on.set()
+    for thread in (looks, closes):
+        thread.join(30)
+    assert slow.closed_within is False
+    with pytest.raises(sqlite3.ProgrammingError):
+        reader.version()

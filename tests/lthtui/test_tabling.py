@@ -117,8 +117,43 @@ def test_times_and_durations_are_shown_as_people_write_them():
     assert head == ["g  n=3", "2026-11-20 14:05", "1:02±0:02"] and child[2] == "1:00"
 
 
+def test_the_level_of_a_group_is_that_of_runs_that_go_on_and_tags_say_how_many_have_them():
+    first, second, third = seeds("a")
+    failed = replace(first, status="failed", level=0)
+    tagged = replace(second, tags={"why": "baseline"})
+    cells = texts([failed, tagged, third], columns="level,tags.why")[0]
+    assert cells[1:] == [texts([second, third], columns="level")[0][1], "baseline (1)"]
+    alone = texts([failed, replace(second, status="failed", level=1)], columns="level")[0]
+    assert alone[1].startswith("0/")
+
+
 def test_gain_and_level_of_a_group_are_those_of_its_runs_together():
     assert texts(seeds(), columns="name,gain,level")[0] == ["g  n=3", "+13.0", "1/2"]
+
+
+def test_accuracies_at_a_share_of_weights_are_means_over_those_that_have_such_a_level():
+    # three levels of s0, s1 and s2, of which s2 has not come to 64 %; dense tests are 70, 71, 72
+    runs = [
+        run(
+            f"g{seed}",
+            [level(at, 0.9, 0.70 + 0.01 * seed + 0.03 * at) for at in range(3 - seed // 2)],
+            seed=seed,
+        )
+        for seed in range(3)
+    ]
+    asked = "name,test@64%,test@80% as at 80,gain@64%,gain@80%,val@1%"
+    # at 64 %: 76 and 77, deviation the root of 0.5; at 80 %: 73, 74, 75
+    head, *_, last = texts(runs, columns=asked)
+    assert head == ["digits  n=3", "76.5±0.7 (2)", "74.0±1.0", "+6.0", "+3.0", "–"]
+    assert last == ["s2", "–", "75.0", "–", "+3.0", "–"]
+    titles = [one.title for one in table(runs, columns=asked, sort="-test@64%").columns]
+    assert titles == ["run", "test@64%↓", "at 80", "gain@64%", "gain@80%", "val@1%"]
+    assert [row[0] for row in texts(runs, sort="-test@64%")][1:] == ["s1", "s0", "s2"]
+    assert [row[0] for row in texts(runs, sort="-gain@64%,-test@80%")][1:] == ["s1", "s0", "s2"]
+    assert [row[0] for row in texts(runs, filter="test@64%>76.5%")][1:] == ["s1"]
+    other = run("b", [level(0, 0.9, 0.70), level(1, 0.95, 0.80), level(2, 0.9, 0.75)], group="b")
+    shown = texts([*runs, other], columns="name,gain@64%", sort="gain@64%", folded={"group:g"})
+    assert shown == [["digits", "+5.0"], ["digits  n=3", "+6.0"]]
 
 
 def test_groups_are_sorted_by_their_means_and_what_has_none_comes_last():
@@ -144,7 +179,9 @@ def test_later_keys_decide_where_earlier_ones_do_not_and_seeds_are_sorted_too():
         *seeds("d", {0: 0.9}, params={"lr": "auto"}, created=1.0),
     ]
     names = [row[0] for row in texts(runs, sort="density,-params.lr")]
-    assert names == ["d", "c", "a  n=2", "s0", "s1", "b"]
+    assert names == ["c", "a  n=2", "s0", "s1", "b", "d"]  # numbers first in either direction
+    names = [row[0] for row in texts(runs, sort="params.lr", folded=frozenset({"group:a"}))]
+    assert names == ["b", "a  n=2", "c", "d"]
     names = [row[0] for row in texts(runs, sort="created,-val")]
     assert names[:3] == ["a  n=2", "s1", "s0"] and names[3:] == ["b", "c", "d"]
 
@@ -157,12 +194,17 @@ def test_controls_stand_under_their_source_unless_sorted():
     assert [row[0] for row in texts(runs, sort="-val")] == ["random", "imp", "other"]
 
 
+PART = ("s0", "val>93%", "name=a seed>0")  # filters that leave some runs of a group out
+
+
 def test_figures_of_a_group_do_not_depend_on_what_else_is_shown():
     runs = [*seeds("a"), *seeds("b", {0: 0.5, 1: 0.6})]
-    whole = {row.key: row.cells for row in table(runs).rows}
+    whole = {row.key: row.cells[1:] for row in table(runs).rows}
     for text in ("a", "s0", "val>93%", "name=a seed>0"):
         shown = table(runs, filter=text)
-        assert shown.rows and all(whole[row.key] == row.cells for row in shown.rows)
+        assert shown.rows and all(whole[row.key] == row.cells[1:] for row in shown.rows)
+        for row in shown.rows:  # which says how many of them are shown
+            assert row.cells[0].text.endswith(" shown)") == (text in PART and row.fold != "")
         assert [row.key for row in table(runs, filter=text, sort="-val").rows][0] == "group:a"
     assert table(runs, filter="val>93%").runs == 2
     assert [row.key for row in table(runs, filter="val>93%").rows] == ["group:a", "a1", "a2"]
@@ -172,7 +214,7 @@ def test_no_filter_order_or_fold_changes_a_figure():
     draw, runs = random.Random(7), [*manyruns.runs(60).values()]
     made = boarded(*runs)
     asked = "name,val,test,gain,density,epoch/val_loss,train.optimizer.lr"
-    whole = {row.key: row.cells for row in table(runs, columns=asked).rows}
+    whole = {row.key: row.cells[1:] for row in table(runs, columns=asked).rows}
     tabler, shown = Tabler(), 0
     for _ in range(60):
         wanted = draw.choice(["", f"val>{draw.random():.2f}", f"s{draw.randrange(5)}", "imp or cs"])
@@ -181,7 +223,7 @@ def test_no_filter_order_or_fold_changes_a_figure():
         found = table(runs, tabler=tabler, columns=asked, filter=wanted, folded=folded)
         ordered = table(runs, columns=asked, filter=wanted, folded=folded, sort=",".join(keys))
         assert {row.key for row in ordered.rows} == {row.key for row in found.rows}
-        assert all(whole[row.key] == row.cells for row in (*found.rows, *ordered.rows))
+        assert all(whole[row.key] == row.cells[1:] for row in (*found.rows, *ordered.rows))
         shown += len(found.rows)
     assert shown > 500
 
@@ -227,10 +269,13 @@ def test_columns_say_what_they_are_sorted_by_and_how_they_give_way():
     headings = columns.parse("val, train.lr as rate, best(a/loss), name")
     headings = (*headings[:2], replace(headings[2], pinned=True, width=9), headings[3])
     shown = table(seeds(), headings=headings, sort="-val,best(a/loss)").columns
-    assert [one.title for one in shown] == ["val↓", "rate", "best loss↑", "run"]
+    assert [one.title for one in shown] == ["val↓1", "rate", "best loss↑2", "run"]
     assert [one.rank for one in shown] == [2, 11, 1, 0] and shown[2].width == 9
     assert [one.right for one in shown] == [True, False, True, False]
-    assert table(seeds(), columns="val").columns[0].title == "run"  # rows are known by it
+    assert table(seeds(), sort="-val").columns[4].title == "val↓"
+    shown = table(seeds(), columns="val")
+    assert shown.columns[0].title == "run"  # rows are known by it
+    assert [one.field.name for one in shown.headings] == ["name", "val"]
 
 
 @pytest.mark.parametrize(
@@ -262,7 +307,28 @@ def test_what_is_archived_is_shown_where_a_filter_asks_for_it():
     half = seeds("half")
     half[1] = replace(half[1], archived=True)
     every = [*aside, *half]
-    assert [row[0] for row in texts(every, columns="name")] == ["half  n=3", "s0", "s2"]
-    whole = texts(every, columns="name,val", filter="archived=yes")
-    assert [row[0] for row in whole] == ["aside  n=3", "s0", "s1", "s2", "half  n=3", "s1"]
+    usual = table(every, columns="name")
+    assert [row.cells[0].text for row in usual.rows] == ["half  n=3 (2 shown)", "s0", "s2"]
+    assert (usual.runs, usual.archived) == (2, 4)
+    assert table(every, filter="s1").archived == 2 and not table(half[:1]).archived
+    whole = texts(every, columns="name,val", filter="archived=true")
+    assert [row[0] for row in whole] == [
+        *("aside  n=3", "s0  archived", "s1  archived", "s2  archived"),
+        *("half  n=3 (1 shown)", "s1  archived"),
+    ]
     assert whole[0][1] == whole[4][1]  # a group's figures are those of all its runs
+    both = table(every, archived=True, filter="s1")
+    assert (both.runs, both.archived) == (2, 0)
+    (alone,) = texts(half[1:2], archived=True)
+    assert alone[0] == "half  archived"
+
+
+def test_an_experiment_is_shown_alone():
+    runs = [*seeds("a", {0: 0.9}, experiment="x"), *seeds("b")]
+    runs[1] = replace(runs[1], experiment="x")
+    shown = Tabler().table(boarded(*runs), View(), "x")
+    assert [row.key for row in shown.rows] == ["group:b", "b0", "a0"]
+    assert (shown.groups, shown.runs) == (2, 2)
+    assert (
+        shown.rows[0].cells[1:] == table(runs).rows[0].cells[1:]
+    )  # figures are those of all its seeds

@@ -1,6 +1,8 @@
 """What the app reads of tickets on disk, and what it does about them."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from rundirs import FakeRun
 
 from engine import packed
 from engine.errors import LthError, UsageError
+from engine.sources import read_card
 from lthtui import ticketdesk
 from lthtui.lookout import Lookout
 from lthtui.ticketdesk import TicketDesk
@@ -145,12 +148,52 @@ def test_a_run_that_only_the_store_knows_has_what_mlflow_keeps(tmp_path, finishe
     stored = replace(ticket, run=replace(ticket.run, directory="", stored="f" * 32))
     desk = TicketDesk(tmp_path)
     assert "not on this machine" in desk.look(stored).trouble
+    with pytest.raises(UsageError, match="no weights of one s0:3: what MLflow keeps of"):
+        desk.verify(stored)
     place = tmp_path / "artifacts" / "1" / ("f" * 32) / "artifacts" / "tickets" / "level-03"
     write_ticket(place / "ticket.safetensors", draw(NETWORK, 0.25))
     look = desk.look(stored)
     assert look.trouble == "" and sum(look.kept.values()) == pytest.approx(25_000, rel=0.05)
-    with pytest.raises(UsageError, match="the folder of .* is not on this machine"):
-        desk.verify(stored)
+
+
+def test_what_mlflow_keeps_of_a_ticket_is_verified_and_exported(tmp_path, finished, monkeypatch):
+    ticket = tickets(tmp_path)["3"]
+    stored = replace(ticket, run=replace(ticket.run, directory="", stored="f" * 32))
+    place = tmp_path / "artifacts" / "1" / ("f" * 32) / "artifacts" / "tickets" / "level-03"
+    file = place / "ticket.safetensors"
+    write_ticket(file, draw(NETWORK, 0.25), level=3)
+    seen = []
+
+    def ask(arguments):
+        copy = Path(arguments[1])
+        seen.append(copy)
+        assert copy.read_bytes() == file.read_bytes()
+        return {"splits": {}, "verified": True, "same_images": True}
+
+    monkeypatch.setattr(ticketdesk, "ask", ask)
+    desk, output = TicketDesk(tmp_path), tmp_path / "away.safetensors"
+    assert "one s0:3 is verified" in desk.verify(stored)
+    assert not seen[0].parent.exists()  # the copy is not left behind
+    card = read_card(file)
+    assert desk.export(stored, output) == f"wrote {output}, sha256 {card['sha256'][:16]}"
+    assert output.read_bytes() == file.read_bytes()
+    assert json.loads(output.with_suffix(".json").read_text()) == card
+    with pytest.raises(UsageError, match="export it as .safetensors"):
+        desk.export(stored, tmp_path / "other.pt")
+
+    def full(file, aside):
+        aside.write_bytes(b"part")
+        raise OSError(28, "No space left on device")
+
+    before = sorted(tmp_path.iterdir())
+    with monkeypatch.context() as broken, pytest.raises(LthError, match="No space left"):
+        broken.setattr(ticketdesk.shutil, "copyfile", full)
+        desk.export(stored, tmp_path / "full.safetensors")
+    assert sorted(tmp_path.iterdir()) == before
+    file.write_bytes(file.read_bytes()[:-1])  # on its way from a server
+    with pytest.raises(LthError, match="differ from the checksum|no ticket|not a ticket"):
+        desk.export(stored, tmp_path / "broken.safetensors")
+    assert len(seen) == 1 and not (tmp_path / "broken.safetensors").exists()
 
 
 def test_verify_says_what_came_of_it(tmp_path, finished, monkeypatch):
@@ -172,22 +215,38 @@ def test_verify_says_what_came_of_it(tmp_path, finished, monkeypatch):
 
 
 def test_export_asks_the_worker_and_overwrites_nothing(tmp_path, finished, monkeypatch):
-    asked = []
-    monkeypatch.setattr(
-        ticketdesk, "ask", lambda words: asked.append(words) or {"sha256": "e" * 64}
-    )
+    asked, meanwhile = [], []
+
+    def ask(words):
+        asked.append(words)
+        file = Path(words[-1])
+        file.write_text("ours")
+        file.with_suffix(".json").write_text("card")
+        for path in meanwhile:
+            path.write_text("theirs")
+        return {"sha256": "e" * 64}
+
+    monkeypatch.setattr(ticketdesk, "ask", ask)
     desk, ticket = TicketDesk(tmp_path), tickets(tmp_path)["3"]
     output = tmp_path / "away.pt"
     assert desk.export(ticket, output) == f"wrote {output}, sha256 {'e' * 16}"
-    assert asked == [
-        [
-            *("export", str(finished.directory.path), "--level", "3", "--format", "state_dict"),
-            *("-o", str(output)),
-        ]
+    assert asked[0][:-1] == [
+        *("export", str(finished.directory.path), "--level", "3", "--format", "state_dict", "-o")
     ]
+    assert (output.read_text(), output.with_suffix(".json").read_text()) == ("ours", "card")
+    output.unlink()
     output.with_suffix(".json").write_text("{}")
     with pytest.raises(UsageError, match="away.json exists already"):
         desk.export(ticket, output)
-    with pytest.raises(UsageError, match="has to end in .safetensors or .pt"):
+    assert desk.export(ticket, output, replace=True).startswith("wrote")
+    assert output.with_suffix(".json").read_text() == "card"
+    with pytest.raises(UsageError, match="one of the endings .safetensors, .pt"):
         desk.export(ticket, tmp_path / "away.zip")
-    assert len(asked) == 1
+    assert len(asked) == 2
+    meanwhile.append(tmp_path / "late.pt")
+    with pytest.raises(UsageError, match="late.pt exists already; it was left as it is"):
+        desk.export(ticket, meanwhile[0])
+    assert meanwhile[0].read_text() == "theirs"
+    assert sorted(one.name for one in tmp_path.iterdir()) == [
+        *("away.json", "away.pt", "late.pt", "runs")
+    ]

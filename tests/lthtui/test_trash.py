@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 
 import pytest
 from rundirs import FakeRun
+from storing import VERBS, ask, client, copy_store
 
-from engine import lifecycle, relocation
+from engine import lifecycle
 from engine.errors import StoreAway, UsageError
 from engine.filesystems import locked
-from engine.rundir import RunDirectory
 from engine.tracking import sync
 from lthtui import leftovers, runnames, trash
-from lthtui.cli import main
 from lthtui.doctor import trashed
 from lthtui.doctor.findings import Case
 from lthtui.store import ClientReader, Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
-VERBS = {"trash": lifecycle.trash, "restore": lifecycle.restore, "forget": lifecycle.forget}
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -39,37 +37,10 @@ getattr(trash, verb)(root, runnames.every(root, among), ask)
 """
 
 
-def ask(arguments):
-    verb, *paths = arguments
-    if verb == "sync":
-        for path in paths:
-            sync(RunDirectory(path))
-        return {"runs": {}, "failed": {}}
-    return lifecycle.each(VERBS[verb], paths)
-
-
-@pytest.fixture
-def root(tmp_path, monkeypatch, template):
-    """A root whose store exists, and commands that ask no other process."""
-    root = tmp_path / "mlruns"
-    root.mkdir()
-    shutil.copy(template, root)
-    relocation.relocate(root).backup.unlink()
-    monkeypatch.setenv("LTHTUI_ROOT", str(root))
+@pytest.fixture(autouse=True)
+def inside(monkeypatch):
+    """Commands ask no other process."""
     monkeypatch.setattr("lthtui.commands.trash.ask", ask)
-    return root
-
-
-@pytest.fixture
-def command(capsys):
-    """Give a command; its exit code, what it wrote, and what it said."""
-
-    def command(*words):
-        capsys.readouterr()
-        code = main([*words])
-        return code, *capsys.readouterr()
-
-    return command
 
 
 def ended(root, name="one", seed=0, **changes):
@@ -81,12 +52,10 @@ def ended(root, name="one", seed=0, **changes):
 
 def stages(root):
     """How runs are in MLflow, by name, deleted or not."""
-    from mlflow import MlflowClient
     from mlflow.entities import ViewType
 
-    client = MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
-    experiments = [one.experiment_id for one in client.search_experiments()]
-    found = client.search_runs(experiments, run_view_type=ViewType.ALL)
+    experiments = [one.experiment_id for one in client(root).search_experiments()]
+    found = client(root).search_runs(experiments, run_view_type=ViewType.ALL)
     return {run.data.tags["lthtui.run_id"]: run.info.lifecycle_stage for run in found}
 
 
@@ -110,7 +79,7 @@ def test_a_run_goes_into_the_trash_and_comes_back_as_it_was(root, command):
     assert command("trash", "--restore", "one") == (0, f"{run.run_id} restored\n", "")
     assert {path.name: path.stat().st_ino for path in run.path.rglob("*")} | files == files
     assert stages(root) == {run.run_id: "active", other.run_id: "active"}
-    assert len(Store(root).tickets()) == 4 and trash.ids(root) == set()
+    assert len(Store(root).tickets()) == 4 and runnames.trashed(root) == set()
     sync(run)
 
 
@@ -124,7 +93,7 @@ def test_emptying_removes_all_links_and_frees_what_was_said(root, command):
     assert sum(one.st_blocks * 512 for one in files.values()) == first.bytes
     code, said, _ = command("trash", "--empty", "one", "-y")
     assert (code, said) == (0, f"freed {first.bytes / 1000:.3g} kB\n")
-    assert trash.ids(root) == {second.directory.run_id}
+    assert runnames.trashed(root) == {second.directory.run_id}
     left = [path for path in root.rglob("ticket.safetensors") if path.stat().st_size > 30_000]
     assert {path.stat().st_ino for path in left} == {
         (second.directory.path / "levels/00/ticket.safetensors").stat().st_ino
@@ -144,14 +113,14 @@ def test_what_is_at_work_or_needed_by_others_stays(root, command):
     for name, why in (("going", "cancel"), ("waiting", "cancel"), ("source", heir.run_id)):
         code, out, said = command("trash", "one", name, "-y")
         assert (code, out) == (2, "") and why in said
-    assert trash.ids(root) == set()
+    assert runnames.trashed(root) == set()
     code, out, said = command("trash", "one")
-    assert code == 2 and "--yes" in said and trash.ids(root) == set()
+    assert code == 2 and "--yes" in said and runnames.trashed(root) == set()
     with locked(source.path / "mlflow.lock"):
         assert "just now" in command("trash", "source", "longer", "-y")[2]
-    assert trash.ids(root) == set()
+    assert runnames.trashed(root) == set()
     assert command("trash", "source", "longer", "-y")[0] == 0
-    assert trash.ids(root) == {source.run_id, heir.run_id}
+    assert runnames.trashed(root) == {source.run_id, heir.run_id}
 
 
 @pytest.mark.parametrize(
@@ -194,7 +163,7 @@ def test_a_kill_while_the_trash_is_emptied_leaves_what_gc_removes(root, monkeypa
     monkeypatch.setattr("lthtui.trash.shutil.rmtree", dies)
     with pytest.raises(OSError, match="killed"):
         trash.empty(root, runnames.every(root, "trash"), ask)
-    assert runnames.every(root, "trash") == [] and trash.ids(root) == set()
+    assert runnames.every(root, "trash") == [] and runnames.trashed(root) == set()
     (aside,) = root.glob(".*.tmp")
     aside.rename(aside.with_name(aside.name.replace(str(os.getpid()), str(2**22 + 1))))
     assert [path.name for path in leftovers.temporary(root)] == [f".{run.run_id}.{2**22 + 1}.tmp"]
@@ -212,11 +181,11 @@ def test_a_store_out_of_reach_is_told_later_and_emptied_only_then(root, command,
     assert code == 0 and "told later" in said and "\x1b" not in said
     code, out, said = command("trash", "--empty", "-y")
     assert code == 1 and "stays: a\\x1bway" in said
-    assert trash.ids(root) == {run.run_id} and stages(root) == {run.run_id: "active"}
+    assert runnames.trashed(root) == {run.run_id} and stages(root) == {run.run_id: "active"}
     monkeypatch.setitem(VERBS, "trash", lifecycle.trash)
     assert command("trash", "--list")[0] == 0
     assert command("trash", "--empty", "-y")[0] == 0
-    assert trash.ids(root) == set() and stages(root) == {run.run_id: "deleted"}
+    assert runnames.trashed(root) == set() and stages(root) == {run.run_id: "deleted"}
 
 
 def test_a_run_comes_back_even_where_mlflow_has_lost_it_or_never_had_it(root, template):
@@ -225,8 +194,7 @@ def test_a_run_comes_back_even_where_mlflow_has_lost_it_or_never_had_it(root, te
     assert trash.throw(root, [run, new], ask) == {}
     for file in root.glob("mlflow.db*"):
         file.unlink()
-    shutil.copy(template, root)
-    relocation.relocate(root).backup.unlink()
+    copy_store(template, root)
     assert trash.restore(root, runnames.every(root, "trash"), ask) == {}
     assert stages(root) == {run.run_id: "active"}
     assert {one.run_id for one in runnames.every(root)} == {run.run_id, new.run_id}
@@ -273,3 +241,19 @@ def test_gc_and_the_doctor_tell_of_the_trash(root, command, monkeypatch):
     assert "1 run(s) in the trash take " in command("gc", "--dry-run")[2]
     report = json.loads(command("gc", "--dry-run", "--json")[1])
     assert report["trash"] == {"runs": 1, "bytes": trash.listed(root)[0].bytes}
+
+
+def test_whoever_brings_a_run_over_just_now_is_waited_for(tmp_path, monkeypatch):
+    run = FakeRun(tmp_path, "one").start().train(1).end().directory
+    monkeypatch.setattr(trash, "PATIENCE", 0.0)
+    with locked(run.path / "mlflow.lock"):
+        with pytest.raises(UsageError, match="just now; try again"):
+            list(trash._move([run], tmp_path / "trash"))
+        assert run.path.exists()
+        monkeypatch.setattr(trash, "PATIENCE", 30.0)
+        moving = threading.Thread(target=lambda: list(trash._move([run], tmp_path / "trash")))
+        moving.start()
+        moving.join(0.3)
+        assert run.path.exists()
+    moving.join(30)
+    assert not run.path.exists() and (tmp_path / "trash" / run.run_id).exists()

@@ -18,7 +18,9 @@ VIEW = View(
     order=views.orders("-val,best(epoch/val_loss),-tags.a b"),
     filter="val>60% or imp",
     hide_constant=True,
+    archived=True,
     folded=frozenset({"group:g"}),
+    unfolded=frozenset({"group:h"}),
 )
 
 
@@ -45,11 +47,29 @@ def test_what_a_view_asks_for():
 
 
 @pytest.mark.parametrize(
+    ("before", "more", "after"),
+    [
+        ("", False, "val"),
+        ("val", False, "-val"),
+        ("-val", False, ""),
+        ("name,test", False, "val"),
+        ("name,-val", False, ""),
+        ("name", True, "name,val"),
+        ("name,val,test", True, "name,-val,test"),
+        ("name,-val,test", True, "name,test"),
+    ],
+)
+def test_clicks_on_a_column_sort_by_it_turn_it_and_let_it_go(before, more, after):
+    order = views.clicked(views.orders(before), Field.parse("val"), more)
+    assert ",".join(map(str, order)) == after
+
+
+@pytest.mark.parametrize(
     "damage",
     [
         *(None, [], "text", 5, {"columns": 5, "sort": {}, "filter": [], "folded": "group:g"}),
         {"columns": [5, {}, {"field": "no such"}], "sort": [5, "no such"], "filter": "val>>"},
-        {"columns": [], "hide_constant": 1, "folded": [5]},
+        {"columns": [], "hide_constant": 1, "archived": "yes", "folded": [5]},
     ],
 )
 def test_what_is_damaged_is_as_by_default(damage):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from rundirs import BEGAN
+from textual import _wait
+from textual._context import visible_screen_stack
 from textual.worker import WorkerFailed
 from waiting import PATIENCE
 
@@ -15,6 +17,7 @@ from lthtui import app as module
 from lthtui import gauges
 from lthtui.desk import Desk
 from lthtui.gauges import Gauge, Machine
+from lthtui.screens import main
 
 SPEC = "data: {name: digits, per_class: 20, validation: 300}\nmodel: resnet20\nseeds: [0, 1, 2]\n"
 
@@ -25,8 +28,8 @@ MACHINE = Machine((Gauge("CPU", "2 cores", 0.28, 3 * 2**30, 24 * 2**30),), 2**36
 class StubDesk(Desk):
     """Reads as a desk does; instead of queueing and stopping runs it notes what it was asked."""
 
-    def __init__(self, root):
-        super().__init__(root, Path("specs"))
+    def __init__(self, root, store=None):
+        super().__init__(root, Path("specs"), store)
         self.asked = []
 
     def submit(self, path, wish):
@@ -46,16 +49,17 @@ class StubDesk(Desk):
 def root(tmp_path, monkeypatch):
     """An empty root in an empty current folder; the app looks at it often."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(module, "POLL", 0.05)
+    monkeypatch.setattr(_wait, "SLEEP_GRANULARITY", 0.004)
+    monkeypatch.setattr(_wait, "SLEEP_IDLE", 0.001)
     for name, value in {
         "TZ": "UTC",
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
         "XDG_STATE_HOME": str(tmp_path / "state"),
         "XDG_CONFIG_HOME": str(tmp_path / "config"),
-        "TEXTUAL_ANIMATIONS": "none",
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(gauges, "read", lambda root: MACHINE)
+    monkeypatch.setattr(main, "LOOK", 3600.0)
     for name in ("NO_COLOR", "TEXTUAL_THEME"):
         monkeypatch.delenv(name, raising=False)
     time.tzset()
@@ -76,7 +80,7 @@ def running(root):
     """Opens the app; `settle()` waits until all that is under way has been shown."""
 
     @asynccontextmanager
-    async def open_app(size=(160, 48), desk=None, preferences=None):
+    async def open_app(size=(160, 48), desk=None, preferences=None, toasts=False):
         made = module.build_app(
             root,
             Path("specs"),
@@ -84,7 +88,8 @@ def running(root):
             clock=lambda: BEGAN,
             preferences=preferences,
         )
-        async with made.run_test(size=size) as pilot:
+        made.animation_level = "none"
+        async with made.run_test(size=size, notifications=toasts) as pilot:
 
             async def settle(condition=lambda: True):
                 deadline = time.monotonic() + PATIENCE
@@ -92,13 +97,15 @@ def running(root):
                 while before != screen(made) or not condition():
                     assert time.monotonic() < deadline, screen(made)
                     before = screen(made)
+                    made._errands.look()  # sooner than it would by itself
                     with suppress(WorkerFailed):
-                        await pilot.app.workers.wait_for_complete()
-                    await pilot.pause(0.06)
+                        await made.workers.wait_for_complete()
+                    await pilot.pause(0.02)
 
             pilot.settle = settle
             await settle(lambda: "Help" in screen(made) and _has_looked(made))
             yield pilot
+        made.finish()
 
     return open_app
 
@@ -109,5 +116,6 @@ def _has_looked(app):
 
 def screen(app):
     """What is on the screen, as text."""
+    visible_screen_stack.set(app._background_screens)  # or a dialog would be drawn on nothing
     strips = app.screen._compositor.render_strips()
     return "\n".join(strip.text.rstrip() for strip in strips)

@@ -182,7 +182,7 @@ async def test_a_comparison_is_exported_and_never_over_a_file_unasked(comparing,
         pilot.app.screen.query_one("#file").value = "found.doc"
         await pilot.press("enter")
         await pilot.settle(lambda: "give it one of the endings" in screen(pilot.app))
-        pilot.app.screen.query_one("#file").value = "found.csv"
+        pilot.app.screen.query_one("#file").value = "found.csv.md"  # typed before its ending
         await pilot.press("enter")
         await pilot.settle(lambda: f"wrote {file}" in said(pilot))
         rows = [*csv.DictReader(file.read_text().splitlines())]

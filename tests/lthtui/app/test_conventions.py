@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from rundirs import FakeRun
 from textual.binding import Binding
 from textual.dom import DOMNode
 
@@ -61,7 +62,8 @@ def test_screens_stay_small():
 
 def imported(code):
     """Modules of a clean interpreter after running some code."""
-    names = ("numpy", "pydantic", "yaml", "torch", "torchvision", "mlflow", "typer", "engine.spec")
+    heavy = ("numpy", "pydantic", "yaml", "torch", "torchvision", "mlflow", "typer", "engine.spec")
+    names = (*heavy, "lthtui.launch.entries", "lthtui.launch.queue")
     report = f"import sys; print(*(name for name in {names} if name in sys.modules))"
     run = [sys.executable, "-c", f"{code}\n{report}"]
     return subprocess.run(run, capture_output=True, text=True, check=True).stdout.split()
@@ -71,6 +73,13 @@ def test_the_first_frame_imports_only_the_toolkit(tmp_path):
     code = "from pathlib import Path; from lthtui.app import build_app;"
     code += f" build_app(Path({str(tmp_path)!r}))"
     assert imported(code) == []
+
+
+def test_the_first_board_waits_for_neither_charts_nor_the_queue(tmp_path):
+    FakeRun(tmp_path, "done").start().train(2).end()
+    code = "from pathlib import Path; from lthtui.desk import Desk;"
+    code += f" assert Desk(Path({str(tmp_path)!r}), Path('specs')).poll().runs"
+    assert imported(code) == ["pydantic"]
 
 
 def test_looking_at_runs_imports_neither_torch_nor_mlflow(tmp_path):

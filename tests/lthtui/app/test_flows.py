@@ -8,7 +8,7 @@ import re
 import pytest
 from rundirs import FakeRun, populate
 from textual import events
-from textual.widgets import TabbedContent
+from textual.widgets import Static, TabbedContent
 
 from lthtui.screens.confirm import ConfirmScreen
 from lthtui.screens.help import HelpScreen
@@ -17,6 +17,7 @@ from lthtui.screens.run import RunScreen
 from lthtui.screens.specs import SpecsScreen
 from lthtui.widgets.chart import ChartView
 from lthtui.widgets.grid import Grid
+from lthtui.widgets.training import Training
 
 from .conftest import StubDesk, screen
 
@@ -110,7 +111,8 @@ async def test_filter_hides_runs_but_changes_no_figure(running, root):
         group = table(pilot.app)[-4]
         await pilot.press("slash", *"digits-imp running")
         await pilot.settle()
-        assert table(pilot.app) == [group, "s2 ● running 3/5 64% 94.2 @2 93.2 +3.2 0:17"]
+        shown = group.replace("n=3", "n=3 (1 shown)")
+        assert table(pilot.app) == [shown, "s2 ● running 3/5 64% 94.2 @2 93.2 +3.2 0:17"]
         await pilot.press("escape")
         await pilot.settle()
         assert len(table(pilot.app)) == 9
@@ -119,11 +121,14 @@ async def test_filter_hides_runs_but_changes_no_figure(running, root):
 
 async def test_a_filter_that_cannot_be_read_says_where_and_hides_nothing(running, root):
     populate(root)
-    async with running(size=(120, 40)) as pilot:
+    async with running(size=(80, 24)) as pilot:
         await pilot.press("slash", *"val>93")
         await pilot.settle()
         assert "column 5: val is a share of 1; expected one, or 93%" in screen(pilot.app)
         assert len(table(pilot.app)) == 9
+        await pilot.press("enter")  # which leaves the line only once it can be read
+        await pilot.settle()
+        assert pilot.app.focused is pilot.app.screen.query_one("#filter")
         await pilot.press("%")
         await pilot.settle()
         assert "column 5" not in screen(pilot.app)
@@ -138,7 +143,7 @@ async def test_open_a_run_and_go_through_its_tabs(running, root):
         assert isinstance(pilot.app.screen, RunScreen)
         assert "level 3/5  epoch 14/24  eta 0:17  imp on digits with resnet20" in screen(pilot.app)
         assert "best so far" in screen(pilot.app)
-        await pilot.press("right_square_bracket", "m")
+        await pilot.press("right_square_bracket")
         await pilot.settle(lambda: "level 3  validation accuracy" in screen(pilot.app))
         await pilot.press("right_square_bracket")
         await pilot.settle(lambda: re.search(r"2 ◇ +64% +64,000/100,000", screen(pilot.app)))
@@ -215,7 +220,8 @@ async def test_help_names_every_key_of_the_screen(running, root):
         await pilot.press("question_mark")
         await pilot.settle()
         assert isinstance(pilot.app.screen, HelpScreen)
-        assert {what for what in wanted if what not in screen(pilot.app)} == set()
+        shown = str(pilot.app.screen.query_one("#dialog Static", Static).content)
+        assert {what for what in wanted if what not in shown} == set()
         await pilot.press("escape")
         await pilot.settle()
         assert isinstance(pilot.app.screen, MainScreen)
@@ -314,18 +320,21 @@ async def test_charts_draw_again_only_when_something_changed(running, root, monk
         ChartView, "_made", lambda self, rows: drawn.append(self.id) or made(self, rows)
     )
     async with running() as pilot:
+        training = pilot.app.screen.query_one(Training)
+        await pilot.settle(lambda: training._read is not None)  # which is after a rest
         before = len(drawn)
         for _ in range(5):
             await pilot.settle()
         assert len(drawn) == before > 0
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.fault)])
 async def test_no_sequence_of_keys_breaks_it(running, root, specs, seed):
     populate(root)
     keys = "up down left right enter escape space tab n x R y slash m question_mark colon j k"
     keys += " right_square_bracket left_square_bracket g G pageup pagedown a backspace r ctrl+c"
     keys += " c c 1 3 B P v E comma full_stop equals_sign h l"
+    keys += " s e greater_than_sign shift+down shift+right"
     dice = random.Random(seed)
     async with running(size=(80, 24)) as pilot:
         for _ in range(120):
@@ -349,3 +358,32 @@ async def test_two_quick_presses_go_two_tabs_on(running, root):
             pilot.app.post_message(events.Key(key, "]"))
         await pilot.settle(lambda: tabs.active != "tab-curve")
         assert tabs.active == "tab-levels"
+
+
+async def test_the_log_of_an_open_run_goes_on_after_another_place_was_seen(running, root):
+    run = FakeRun(root, "one").start(alive=True).train(1)
+    run.log("before\n")
+    async with running(size=(80, 24)) as pilot:
+        await pilot.press("enter")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, RunScreen))
+        pilot.app.screen.query_one(TabbedContent).active = "tab-log"
+        await pilot.settle(lambda: "before" in screen(pilot.app))
+        await pilot.press("2")
+        await pilot.settle(lambda: "devices" in screen(pilot.app))
+        await pilot.press("1")
+        await pilot.settle(lambda: "before" in screen(pilot.app))
+        run.log("after\n")
+        await pilot.settle(lambda: "after" in screen(pilot.app))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+async def test_what_is_told_takes_the_end_of_one_line_and_no_key(running, root, size):
+    populate(root)
+    async with running(size=size, toasts=True) as pilot:
+        before = screen(pilot.app).splitlines()
+        pilot.app.notify("sweep s0 failed: the disk is full", markup=False)
+        await pilot.settle(lambda: "the disk is full" in screen(pilot.app))
+        lines = screen(pilot.app).splitlines()
+        changed = [at for at, two in enumerate(zip(before, lines, strict=True)) if len({*two}) > 1]
+        assert changed == [1] and lines[1].endswith("▌ sweep s0 failed: the disk is full")
+        assert lines[1][:30] == before[1][:30]

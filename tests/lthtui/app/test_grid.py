@@ -6,7 +6,7 @@ from textual.app import App
 
 from lthtui.messages import Highlighted
 from lthtui.table import NOTHING, Cell, Column, Row
-from lthtui.widgets.grid import Grid, fitted
+from lthtui.widgets.grid import Grid
 
 COLUMNS = (Column("name", 0), Column("status", 1), Column("value", 2, right=True))
 
@@ -70,7 +70,7 @@ async def test_columns_give_way_by_rank_and_never_the_first():
         app.query_one(Grid).show(rows(1))
         for width, titles in (
             (30, ["name", "status", "value"]),
-            (26, ["name", "status"]),
+            (26, ["name", "1→", "status"]),
             (9, ["name"]),
         ):
             await pilot.resize_terminal(width, 4)
@@ -97,9 +97,44 @@ async def test_a_name_goes_before_a_column_without_anything_and_before_gaps():
         assert long + " fine   " in app.lines[1] and app.lines[1].endswith("1.5")
         await pilot.resize_terminal(41, 4)
         await pilot.pause()
-        assert long[:24] + "… fine" in app.lines[1]
+        assert "a name of 26 characte… ok fine" in app.lines[1]
         grid.show([blank])
         assert app.lines[0].split() == ["name", "value"] and long in app.lines[1]
+
+
+async def test_columns_without_room_are_counted_and_come_by_keys_and_mouse():
+    columns = [Column(name, rank) for rank, name in enumerate(("run", "pin", "aa", "bb", "cc"))]
+    row = Row("k", tuple(Cell(one.title * 3) for one in columns))
+
+    class Wide(GridApp):
+        def compose(self):
+            yield Grid(columns)
+
+    app = Wide()
+    async with app.run_test(size=(34, 4)) as pilot:
+        grid = app.query_one(Grid)
+        grid.show([row])
+        assert app.lines[0].split() == ["run", "2→", "pin", "aa"]
+        await pilot.press("shift+right")
+        assert app.lines[0].split() == ["run", "←1", "1→", "pin", "bb"]
+        await pilot.click(grid, offset=(app.lines[0].index("1→"), 0))
+        assert app.lines[0].split() == ["run", "←2", "pin", "cc"]
+        await pilot.press("shift+right", "shift+right")  # which there are none of
+        await pilot.click(grid, offset=(app.lines[0].index("←"), 0))
+        assert app.lines[0].split() == ["run", "←1", "1→", "pin", "bb"]
+        await pilot.press("shift+left", "shift+left")
+        assert app.lines[0].split() == ["run", "2→", "pin", "aa"]
+        await pilot.press("shift+right")
+        grid.columns = columns[:3]
+        grid.show([Row("k", row.cells[:3])])
+        assert app.lines[0].split() == ["run", "pin", "aa"]
+        await pilot.press("shift+right")  # nothing is out of view
+        assert app.lines[0].split() == ["run", "pin", "aa"]
+        grid.columns = columns
+        grid.show([row])
+        await pilot.resize_terminal(60, 4)
+        await pilot.press("shift+right")
+        assert app.lines[0].split() == ["run", "pin", "aa", "bb", "cc"]
 
 
 async def test_five_thousand_rows_cost_what_is_visible():
@@ -123,7 +158,14 @@ async def test_five_thousand_rows_cost_what_is_visible():
         assert len(set(drawn)) <= 9
 
 
-def test_text_is_fitted_to_cells_not_characters():
-    assert fitted("日本語", 5, False) == "日本…"
-    assert fitted("日本語", 4, False) == "日 …"
-    assert fitted("ab", 4, True) == "  ab"
+async def test_what_is_said_of_an_empty_table_is_read_whole():
+    app = GridApp()
+    async with app.run_test(size=(40, 6)) as pilot:
+        app.query_one(Grid).empty = "nothing yet: mark rows of another table with space"
+        await pilot.pause()
+        assert app.lines[2:] == [
+            "  nothing yet: mark rows of another",
+            "  table with space",
+            "",
+            "",
+        ]

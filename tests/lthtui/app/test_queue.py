@@ -79,6 +79,20 @@ async def test_it_says_what_runs_and_why_others_wait_or_failed(opened, root, wai
         assert "CPU" in text and "free of" in text
 
 
+async def test_a_failure_is_told_in_full_with_what_can_be_done_and_its_last_lines(opened, root):
+    run = FakeRun(root, "one", levels=3).start().train(1)
+    why = "RuntimeError: CUDA out of memory. Tried to allocate 20.00 GiB, which there is not"
+    run.log(f"Traceback (most recent call last):\n{why}\n")
+    run.end("failed", error=why)
+    async with opened(size=(80, 24)) as pilot:
+        await pilot.settle(lambda: "Traceback (most" in screen(pilot.app))
+        text = " ".join(screen(pilot.app).split())
+        assert f"{why} its log has the whole message; R tries it again" in text
+        await pilot.press("R")
+        await pilot.settle(lambda: pilot.app.desk.asked)
+        assert pilot.app.desk.asked == [("resume", [run.run_id])]
+
+
 async def test_hold_and_release(opened, root, waiting):
     (run,) = waiting("one")
     async with opened() as pilot:

@@ -6,9 +6,23 @@
 from __future__ import annotations
 
 import pytest
-from rundirs import populate
+from maskfiles import leave_masks
+from rundirs import FakeRun, populate
+
+from lthtui.preferences import Preferences
+from lthtui.screens import queue
+from lthtui.screens.run import TABS
+from lthtui.widgets.topbar import PLACES
 
 from .conftest import screen
+
+SIZES = [(80, 24), (120, 40), (160, 48)]
+
+
+@pytest.fixture(autouse=True)
+def one_look(monkeypatch):
+    """Devices are read once: their history is as long as the queue was looked at."""
+    monkeypatch.setattr(queue, "LOOK", 3600.0)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)])
@@ -18,13 +32,105 @@ async def test_no_runs(running, root, snapshot, size):
         assert screen(pilot.app) == snapshot
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36), (160, 48)])
-async def test_runs(running, root, snapshot, size):
-    populate(root)
+@pytest.mark.parametrize("size", SIZES)
+async def test_places(running, root, specs, snapshot, size):
+    leave_masks(populate(root)["sweep-0.5"], 5)
     async with running(size=size) as pilot:
-        await pilot.press("end", "h")
-        await pilot.settle(lambda: "epoch 3: 100%" in screen(pilot.app) or size[0] < 120)
+        await pilot.press("end", "h", "c")
+        await pilot.settle(lambda: "digits-imp" in screen(pilot.app))
+        for number, place in enumerate(PLACES, start=1):
+            await pilot.press(str(number))
+            await pilot.settle(lambda place=place: SEEN[place] in screen(pilot.app))
+            assert screen(pilot.app) == snapshot(name=place)
+
+
+SEEN = {  # in each place once all of it is there
+    "runs": "best so far",
+    "queue": "cores",
+    "compare": "paired",
+    "tickets": "kept, log",
+    "specs": "wrong",
+}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+async def test_tabs_of_a_run(running, root, snapshot, size):
+    run = FakeRun(root, "one", levels=3).start().train(4).end()
+    run.log("09:00:00 level 0\nWARNING conv1 keeps 0.4 %\n")
+    leave_masks(run, 4)
+    async with running(size=size) as pilot:
+        await pilot.press("enter")
+        for tab in TABS:
+            await pilot.settle(lambda tab=tab: WITHIN[tab] in screen(pilot.app))
+            if tab not in ("files", "spec", "about"):  # which name folders and machines
+                assert screen(pilot.app) == snapshot(name=tab)
+            await pilot.press("right_square_bracket")
+
+
+async def test_a_run_on_a_wide_terminal(running, root, snapshot):
+    populate(root)
+    async with running(size=(200, 50)) as pilot:
+        await pilot.press("end", "enter")
+        await pilot.settle(lambda: "not by default" in screen(pilot.app))
         assert screen(pilot.app) == snapshot
+
+
+WITHIN = {
+    "curve": "weights kept",
+    "training": "of 3",
+    "levels": "4,000",
+    "layers": "log scale",
+    "files": "run folder",
+    "log": "WARNING",
+    "spec": "resolved",
+    "about": "nothing is noted",
+}
+
+
+@pytest.mark.parametrize(
+    ("keys", "shown"),
+    [
+        ("question_mark", "esc closes"),
+        ("v", "Columns"),
+        ("s", "Sort by"),
+        ("number_sign", "tags"),
+        ("x", "Stop"),
+        ("apostrophe", " a "),
+    ],
+)
+async def test_dialogs(running, root, snapshot, keys, shown):
+    populate(root)
+    async with running(size=(80, 24)) as pilot:
+        await pilot.press("end", keys)
+        await pilot.settle(lambda: shown in screen(pilot.app))
+        assert screen(pilot.app) == snapshot
+
+
+async def test_in_ascii(running, root, snapshot):
+    populate(root)
+    async with running(size=(100, 30), preferences=Preferences(ascii=True)) as pilot:
+        await pilot.press("end", "h")
+        await pilot.settle()
+        assert screen(pilot.app) == snapshot
+
+
+@pytest.mark.parametrize("theme", ["lthtui", "textual-light", "ansi-dark"])
+async def test_colours(running, root, snapshot, theme):
+    populate(root)
+    async with running(size=(80, 24)) as pilot:
+        pilot.app.theme = theme
+        await pilot.press("end", "h")
+        await pilot.settle()
+        shown = [
+            [
+                f"{segment.style.color and segment.style.color.name} on"
+                f" {segment.style.bgcolor and segment.style.bgcolor.name}: {segment.text.strip()}"
+                for segment in strip
+                if segment.style and segment.text.strip()
+            ]
+            for strip in pilot.app.screen._compositor.render_strips()[:13]
+        ]
+        assert shown == snapshot
 
 
 async def test_without_colour_bands_are_shaded_and_lines_marked(
@@ -45,12 +151,4 @@ async def test_without_colour_bands_are_shaded_and_lines_marked(
         }
         assert all(max(colour) - min(colour) <= 1 for colour in colours) and colours
         assert "░░░" in screen(pilot.app)
-        assert screen(pilot.app) == snapshot
-
-
-async def test_one_run(running, root, snapshot):
-    populate(root)
-    async with running(size=(80, 24)) as pilot:
-        await pilot.press("end", "up", "enter")
-        await pilot.settle(lambda: "winning ticket: level 3" in screen(pilot.app))
         assert screen(pilot.app) == snapshot

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from rundirs import FakeRun, populate
 
+from engine.errors import UsageError
 from lthtui import yamlfile
 from lthtui.desk import Wish
 from lthtui.screens import specs as module
@@ -114,7 +115,10 @@ async def test_queueing_asks_when_and_takes_no_for_an_answer(opened, root):
         await pilot.settle(lambda: isinstance(pilot.app.screen, EnqueueScreen))
         dialog = pilot.app.screen
         dialog.query_one("#priority").value = "3"
-        dialog.query_one("#hold").value = True
+        await pilot.settle(lambda: "hold      [ ] until it is released" in screen(pilot.app))
+        dialog.query_one("#hold").focus()
+        await pilot.press("space")
+        await pilot.settle(lambda: "hold      [x] until it is released" in screen(pilot.app))
         dialog.query_one("#after").value = runs["imp-s2"].run_id
         await pilot.press("y")
         await pilot.settle(lambda: desk.asked)
@@ -192,6 +196,40 @@ async def test_a_run_is_cloned_and_what_changed_is_shown(running, root, specs):
         await pilot.press("f2")
         await pilot.settle(lambda: (specs / "old.yaml").exists())
         assert (specs / "old.yaml").read_text() == text(pilot)
+
+
+async def test_a_clone_is_in_view_and_escape_leads_back(running, root, specs):
+    populate(root)
+    async with running(size=(80, 24)) as pilot:
+        for answer in ("enter", "escape"):
+            await pilot.press("end", "C")
+            await pilot.settle(lambda: isinstance(pilot.app.screen, NameScreen))
+            await pilot.press(answer)
+            await pilot.settle()
+            if answer == "enter":
+                assert "specs/digits-imp.yaml (modified)" in screen(pilot.app)
+                assert isinstance(pilot.app.focused, SpecEditor)
+                assert toasts(pilot)[-1].endswith("esc goes back to runs")
+                await pilot.press("escape")
+                await pilot.settle()
+            assert isinstance(pilot.app.screen, MainScreen)
+        await pilot.press("5", "escape")
+        await pilot.settle()
+        assert isinstance(pilot.app.screen, SpecsScreen)  # no longer: it was left
+
+
+async def test_what_cannot_be_cloned_is_said_where_it_was_asked(running, root, monkeypatch):
+    FakeRun(root, "old").start()
+    desk = StubDesk(root)
+
+    def clone(*asked):
+        raise UsageError("its spec is gone")
+
+    monkeypatch.setattr(desk.specs, "clone", clone)
+    async with running(desk=desk) as pilot:
+        await pilot.press("C")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, MainScreen) and toasts(pilot))
+        assert toasts(pilot) == ["its spec is gone"]
 
 
 async def test_what_changed_on_disk_is_not_written_over(opened, specs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import numpy as np
@@ -128,3 +129,57 @@ def test_a_reading_has_more_digits_than_a_tick(value, unit, text):
 
 def test_counts_have_no_ticks_between_whole_numbers():
     assert [value for value, _ in Axis(0, 3, unit="count").ticks(10)] == [0, 1, 2, 3]
+
+
+class TestAxes:
+    def test_linear_ticks_are_round_and_inside(self):
+        assert Axis(0.3, 97).ticks(5) == [(20, "20"), (40, "40"), (60, "60"), (80, "80")]
+        assert [label for _, label in Axis(-0.11, 0.1).ticks(5)] == [
+            "-0.10",
+            "-0.05",
+            "0.00",
+            "0.05",
+            "0.10",
+        ]
+
+    def test_density_ticks_read_as_percentages(self):
+        ticks = Axis(0.04, 1.0, "log", "percent").ticks(9)
+        assert [label for _, label in ticks] == ["5%", "10%", "20%", "50%", "100%"]
+        assert [value for value, _ in ticks] == pytest.approx([0.05, 0.1, 0.2, 0.5, 1.0])
+
+    def test_log_ticks_thin_out_over_many_decades(self):
+        ticks = Axis(1e-6, 1e6, "log").ticks(5)
+        assert len(ticks) <= 5
+        ratios = {round(b[0] / a[0]) for a, b in itertools.pairwise(ticks)}
+        assert len(ratios) == 1
+
+    def test_narrow_log_range_still_has_ticks(self):
+        assert len(Axis(0.81, 0.97, "log", "percent").ticks(4)) >= 2
+
+    def test_falling_density_axis_runs_from_dense_to_sparse(self):
+        axis = Axis(0.01, 1.0, "log", falls=True)
+        np.testing.assert_allclose(axis.place(np.array([1.0, 0.1, 0.01])), [0, 0.5, 1], atol=1e-12)
+
+    def test_log_scale_has_no_place_for_zero(self):
+        assert np.isnan(Axis(0.1, 1, "log").place(np.array([0.0, -1.0, np.nan]))).all()
+
+    def test_percentages_are_not_widened_beyond_one(self):
+        axis = fit(np.array([0.9, 1.0]), unit="percent", pad=0.5)
+        assert (axis.low, axis.high) == (pytest.approx(0.85), 1.0)
+
+    def test_a_single_density_of_one_is_the_dense_end(self):
+        axis = fit(np.array([1.0]), "log", "percent")
+        assert (axis.low, axis.high) == (0.5, 1.0)
+
+    @pytest.mark.parametrize("values", [[], [np.nan], [5.0], [0.0, 0.0], [-1e308, 1e308], [5e-324]])
+    @pytest.mark.parametrize("scale", ["linear", "log"])
+    def test_degenerate_ranges_make_an_axis(self, values, scale):
+        axis = fit(np.array(values), scale, pad=0.04)
+        assert axis.low < axis.high
+        assert np.isfinite([tick for tick, _ in axis.ticks(5)]).all()
+
+    def test_ticks_at_the_limit_of_floating_point(self):
+        assert 0 < len(Axis(1e16, 1e16 + 4).ticks(6)) < 30
+
+    def test_large_numbers_are_short(self):
+        assert [label for _, label in Axis(0, 40000).ticks(4)] == ["0", "10k", "20k", "30k", "40k"]

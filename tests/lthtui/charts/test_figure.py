@@ -74,6 +74,14 @@ def test_gaps_and_symlog_are_drawn(tmp_path):
     assert {"0", "1000"} <= set(texts(tmp_path / "a.svg"))
 
 
+def test_the_part_of_a_mean_that_is_of_fewer_runs_is_dotted(tmp_path):
+    chart = Chart(series=[Series("a", range(4), [1, 2, 3, 4], count=2, counts=[2, 2, 1, 1])])
+    save(chart, tmp_path / "a.svg")
+    assert "stroke-dasharray" in (tmp_path / "a.svg").read_text()
+    save(Chart(series=[Series("a", range(4), [1, 2, 3, 4], count=2)]), tmp_path / "b.svg")
+    assert "stroke-dasharray" not in (tmp_path / "b.svg").read_text()
+
+
 def test_other_suffixes_are_refused_with_those_that_work(tmp_path):
     with pytest.raises(UsageError, match=r"a\.gif: charts are written as \.png, \.svg, \.pdf"):
         save(Chart(), tmp_path / "a.gif")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,8 +37,36 @@ def test_runs_meet_where_both_have_points():
     panel = Panel(lines=[line([1.0, 2.0, 6.0], [3.0, 4.0])])
     assert drawn(panel) == [(False, [0, 10, 20], [2, 3, 6])]
     (series,) = panel.chart(How(band="range")).series
-    assert list(series.low) == [1, 2, 6] and list(series.high) == [3, 4, 6]
-    assert series.count == 2
+    np.testing.assert_array_equal(series.low, [1, 2, np.nan])  # one run has no spread
+    np.testing.assert_array_equal(series.high, [3, 4, np.nan])
+    assert list(series.counts) == [2, 2, 1] and series.count == 2
+
+
+def test_a_faint_line_of_several_runs_is_their_mean_and_nothing_else():
+    one = replace(line([1.0, 2.0], [3.0, 5.0]), faint=True)
+    (series,) = Panel(lines=[one]).chart(How(traces=True)).series
+    assert series.faint and series.low is None and list(series.y) == [2, 3.5]
+
+
+def test_it_is_said_where_a_mean_is_of_fewer_runs():
+    whole = Panel(lines=[line([1.0, 2.0], [3.0, 4.0])]).chart()
+    fewer = Panel(lines=[line([1.0, 2.0, 6.0], [3.0, 4.0])]).chart()
+    assert whole.notes == ["mean ± std"]
+    assert fewer.notes == ["mean ± std", "dotted: fewer seeds"]
+    assert fewer.series[0].tally.y.tolist() == [2, 2, 1] and whole.series[0].tally is None
+
+
+def test_it_is_said_what_x_is_if_it_is_not_the_first_choice():
+    trace = Trace([1.0], {"epoch": [1], "wall": [5.0]})
+    panel = Panel(lines=[Line("a", [trace])], xs=("epoch", "wall"))
+    assert panel.chart().notes == [] and panel.chart(How(x="epoch")).notes == []
+    assert panel.chart(How(x="wall")).notes == ["over time of day"]
+
+
+def test_each_quantity_has_a_scale_of_its_own():
+    loss, accuracy = Panel(y_label="loss", y_scale="log"), Panel(y_label="accuracy")
+    how = How(scales={"accuracy": "symlog"})
+    assert (loss.chart(how).y_scale, accuracy.chart(how).y_scale) == ("log", "symlog")
 
 
 def test_the_mean_stands_at_the_mean_density_of_a_level():
@@ -136,8 +166,8 @@ def test_notes_say_what_the_band_is():
 
 def test_scales_of_y_other_than_the_panels_own_are_named():
     panel = Panel(lines=[line([1.0])], y_scale="log")
-    assert panel.chart(How(y_scale="symlog")).notes == ["symlog"]
-    assert panel.chart(How(y_scale="log")).notes == []
+    assert panel.chart(How(scales={"": "symlog"})).notes == ["symlog"]
+    assert panel.chart(How(scales={"": "log"})).notes == []
     assert panel.chart().y_scale == "log"
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
+from drawn import BLUE, ORANGE, accuracy_curve, plot, seed
 from rich.cells import cell_len
 
 from lthtui.charts import (
@@ -17,34 +16,16 @@ from lthtui.charts import (
     Point,
     Series,
     View,
-    accuracy_chart,
     draw,
     render,
     to_rich,
     to_text,
 )
-from lthtui.charts.axes import SCALES, Axis, fit
-from lthtui.charts.canvas import mix, packed, style
+from lthtui.charts.axes import SCALES
+from lthtui.charts.canvas import packed, style
 from lthtui.charts.pens import FAINT, FEW
-from lthtui.charts.raster import polyline
-from lthtui.colours import PALETTE, colours
-
-BLUE, ORANGE = "#56b4e9", "#e69f00"
-
-
-def seed(*points):
-    """Levels by (density, accuracy)."""
-    return [Point(*point, level) for level, point in enumerate(points)]
-
-
-def accuracy_curve(curves, width, height, look=None):
-    return render(accuracy_chart(curves), width, height, look)
-
-
-def plot(rows):
-    """The cells right of the y axis, as text."""
-    lines = to_text(rows).split("\n")
-    return [line.partition("┤")[2] or line.partition("│")[2] for line in lines[1:-1]]
+from lthtui.colours import PALETTE
+from lthtui.legible import mix
 
 
 def cells(row):
@@ -55,95 +36,6 @@ def cells(row):
 def bits(character):
     code = ord(character) - 0x2800
     return code if 0 < code < 256 else 0
-
-
-def labels(row):
-    return "".join(text for text, _ in row).replace("└", " ").split()
-
-
-class TestAxes:
-    def test_linear_ticks_are_round_and_inside(self):
-        assert Axis(0.3, 97).ticks(5) == [(20, "20"), (40, "40"), (60, "60"), (80, "80")]
-        assert [label for _, label in Axis(-0.11, 0.1).ticks(5)] == [
-            "-0.10",
-            "-0.05",
-            "0.00",
-            "0.05",
-            "0.10",
-        ]
-
-    def test_density_ticks_read_as_percentages(self):
-        ticks = Axis(0.04, 1.0, "log", "percent").ticks(9)
-        assert [label for _, label in ticks] == ["5%", "10%", "20%", "50%", "100%"]
-        assert [value for value, _ in ticks] == pytest.approx([0.05, 0.1, 0.2, 0.5, 1.0])
-
-    def test_log_ticks_thin_out_over_many_decades(self):
-        ticks = Axis(1e-6, 1e6, "log").ticks(5)
-        assert len(ticks) <= 5
-        ratios = {round(b[0] / a[0]) for a, b in itertools.pairwise(ticks)}
-        assert len(ratios) == 1
-
-    def test_narrow_log_range_still_has_ticks(self):
-        assert len(Axis(0.81, 0.97, "log", "percent").ticks(4)) >= 2
-
-    def test_falling_density_axis_runs_from_dense_to_sparse(self):
-        axis = Axis(0.01, 1.0, "log", falls=True)
-        np.testing.assert_allclose(axis.place(np.array([1.0, 0.1, 0.01])), [0, 0.5, 1], atol=1e-12)
-
-    def test_log_scale_has_no_place_for_zero(self):
-        assert np.isnan(Axis(0.1, 1, "log").place(np.array([0.0, -1.0, np.nan]))).all()
-
-    def test_percentages_are_not_widened_beyond_one(self):
-        axis = fit(np.array([0.9, 1.0]), unit="percent", pad=0.5)
-        assert (axis.low, axis.high) == (pytest.approx(0.85), 1.0)
-
-    def test_a_single_density_of_one_is_the_dense_end(self):
-        axis = fit(np.array([1.0]), "log", "percent")
-        assert (axis.low, axis.high) == (0.5, 1.0)
-
-    @pytest.mark.parametrize("values", [[], [np.nan], [5.0], [0.0, 0.0], [-1e308, 1e308], [5e-324]])
-    @pytest.mark.parametrize("scale", ["linear", "log"])
-    def test_degenerate_ranges_make_an_axis(self, values, scale):
-        axis = fit(np.array(values), scale, pad=0.04)
-        assert axis.low < axis.high
-        assert np.isfinite([tick for tick, _ in axis.ticks(5)]).all()
-
-    def test_ticks_at_the_limit_of_floating_point(self):
-        assert 0 < len(Axis(1e16, 1e16 + 4).ticks(6)) < 30
-
-    def test_large_numbers_are_short(self):
-        assert [label for _, label in Axis(0, 40000).ticks(4)] == ["0", "10k", "20k", "30k", "40k"]
-
-
-class TestRaster:
-    def test_diagonal_touches_both_corners(self):
-        dots = polyline(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 10, 5)
-        assert dots[4, 0] & 0x40 and dots[0, 9] & 0x08
-        assert (dots > 0).any(axis=0).all() and (dots > 0).any(axis=1).all()
-
-    def test_spike_between_columns_survives(self):
-        x = np.linspace(0, 1, 100_001)
-        y = np.zeros(x.size)
-        y[50_003] = 1.0
-        assert polyline(x, y, 40, 10)[0].any()
-
-    def test_nan_is_a_gap(self):
-        y = np.full(101, 0.5)
-        y[40:60] = np.nan
-        drawn = (polyline(np.linspace(0, 1, 101), y, 50, 4) > 0).any(axis=0)
-        assert drawn[:19].all() and drawn[31:].all() and not drawn[21:29].any()
-
-    def test_points_may_come_in_any_order(self):
-        x, y = np.linspace(0, 1, 20), np.random.default_rng(1).random(20)
-        order = np.random.default_rng(2).permutation(20)
-        straight = polyline(x, y, 30, 8)
-        np.testing.assert_array_equal(polyline(x[order], y[order], 30, 8), straight)
-        np.testing.assert_array_equal(polyline(x[::-1], y[::-1], 30, 8), straight)
-
-    def test_steep_line_has_no_holes(self):
-        y = np.array([0.0, 1.0, 0.0, 1.0])
-        dots = polyline(np.linspace(0, 1, 4), y, 6, 20)
-        assert (dots > 0).any(axis=1).all()
 
 
 class TestRender:
@@ -196,7 +88,35 @@ class TestRender:
 
     def test_only_nans_is_a_chart_of_markers(self):
         rows = render(Chart(series=[Series("a", [0, 1], [np.nan, np.nan])]), 40, 8, PLAIN)
-        assert to_text(rows).count("✗") == 2
+        legend, *drawn = to_text(rows).split("\n")
+        assert "✗ NaN" in legend and "".join(drawn).count("✗") == 2
+
+    @pytest.mark.parametrize(
+        ("value", "scale", "word"),
+        [
+            (np.nan, "linear", "✗ NaN"),
+            (np.inf, "linear", "▲ inf"),
+            (-np.inf, "linear", "▼ -inf"),
+            (-np.inf, "log", "▼ not above 0"),
+            (0.0, "log", "▼ not above 0"),
+        ],
+    )
+    def test_what_has_no_place_is_named(self, value, scale, word):
+        whole = [Series("a", [0, 1, 2], [1.0, 2.0, 3.0])]
+        lost = [Series("a", [0, 1, 2], [1.0, value, 3.0])]
+        before, after = (
+            to_text(render(Chart(series=one, y_scale=scale), 60, 10, PLAIN)).split("\n")[0]
+            for one in (whole, lost)
+        )
+        assert after == f"{before}  {word}"
+
+    def test_the_part_of_a_mean_that_is_of_fewer_runs_is_dotted(self):
+        x, y = np.arange(81.0), np.full(81, 0.5)
+        counts = np.where(x < 40, 3.0, 2.0)
+        chart = Chart(series=[Series("a", x, y, count=3, counts=counts)], guides=False)
+        (row,) = [line for line in plot(render(chart, 60, 9, PLAIN)) if line.strip()]
+        left, right = row[: len(row) // 2 - 1], row[len(row) // 2 + 1 :]
+        assert " " not in left and right.count(" ") == pytest.approx(len(right) / 2, abs=1)
 
     def test_zero_on_a_log_axis_is_marked_below(self):
         chart = Chart(series=[Series("a", [0, 1, 2], [1, 0, 0.1])], y_scale="log")
@@ -398,42 +318,3 @@ class TestSmall:
 
 def text_of(row):
     return "".join(text for text, _ in row)
-
-
-class TestAccuracyCurve:
-    seeds = (seed((1.0, 0.60), (0.5, 0.70), (0.1, 0.64)), seed((1.0, 0.64), (0.5, 0.68)))
-
-    def test_mean_and_sample_deviation_over_seeds(self):
-        (series,) = accuracy_chart([Curve("imp", self.seeds)]).series
-        np.testing.assert_allclose(series.y, [0.62, 0.69, 0.64])
-        np.testing.assert_allclose(series.high - series.y, [0.02 * 2**0.5, 0.01 * 2**0.5, 0])
-        assert (series.label, series.count) == ("imp", 2)
-        assert "imp (n=2)" in to_text(accuracy_curve([Curve("imp", self.seeds)], 70, 13, PLAIN))
-
-    def test_dense_line_is_only_what_is_given(self):
-        assert accuracy_chart([Curve("imp", self.seeds)]).baseline is None
-        assert accuracy_chart([Curve("imp", self.seeds)], dense=0.5).baseline == 0.5
-
-    def test_winning_ticket_stands_at_its_density(self):
-        rows = accuracy_curve([Curve("imp", self.seeds[:1], [Point(0.1, 0.64, 2)])], 70, 18, PLAIN)
-        assert [row.rstrip()[-1] for row in plot(rows) if "◆" in row] == ["◆"]
-        assert "◆ winning ticket" in to_text(rows)
-
-    def test_ticks_run_from_dense_to_sparse(self):
-        rows = accuracy_curve([Curve("imp", self.seeds)], 70, 13, PLAIN)
-        assert labels(rows[-1]) == ["100%", "50%", "20%", "10%"]
-
-    def test_no_runs_and_runs_without_levels(self):
-        for curves in ([], [Curve("imp", [])], [Curve("imp", [[]])]):
-            assert "no level has ended yet" in to_text(accuracy_curve(curves, 60, 10, PLAIN))
-
-
-class TestColours:
-    def test_a_new_group_moves_no_colour(self):
-        ids = [f"group {index}" for index in range(20)]
-        before = colours(ids[:5])
-        assert {name: colours(ids)[name] for name in ids[:5]} == before
-
-    def test_groups_differ_while_there_are_colours(self):
-        ids = [str(index) for index in range(len(PALETTE))]
-        assert set(colours(ids).values()) == set(PALETTE)

@@ -17,7 +17,7 @@ from lthtui.cli import main
 from lthtui.doctor import servers
 from lthtui.doctor.findings import Case, Severity
 
-ASK = "/api/2.0/mlflow/experiments/search?max_results=1"
+ASK = "/api/2.0/mlflow/experiments/search"
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def test_a_server_that_answers_is_asked_once_for_all_its_runs(server, tmp_path):
     (found,) = look(tmp_path)
     assert found.severity == Severity.FINE
     assert found.message == f"{server.address} answers; it has all 3 run(s)"
-    assert [(asked.method, asked.path) for asked in server.seen] == [("GET", ASK)]
+    assert [(asked.method, asked.path) for asked in server.seen] == [("POST", ASK)]
     assert "Authorization" not in server.seen[0].headers
 
 

@@ -16,7 +16,7 @@ from disks import mounted
 from mirrored import known, sizes
 from rundirs import FakeRun
 
-from engine import relocation
+from engine import relocation, schema
 from engine.processes import Process
 from engine.rundir import Launch, RunDirectory, Status, status, write_json
 from engine.tracking import sync
@@ -67,7 +67,7 @@ def no_store(file: Path) -> None:
     ],
 )
 def test_a_damaged_store_is_rebuilt_from_the_runs(doctor, root, run, damage, kept):
-    Store(root).set_note(Store(root).runs()[0].mlflow_run_id, "my own words")
+    Store(root).set_tags(Store(root).runs()[0].mlflow_run_id, {schema.NOTE: "my own words"})
     rows, counts = known(root), sizes(root)
     damage(root / "mlflow.db")
     code, found, _ = doctor()

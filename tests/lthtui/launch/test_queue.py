@@ -299,3 +299,12 @@ def test_shell_characters_in_a_folder_are_only_characters(stage, tmp_path):
     (run,) = stage.submit(0)
     stage.until(run, Status.FINISHED)
     assert not [*tmp_path.rglob("hacked")]
+
+
+def test_an_id_that_lies_in_the_trash_is_not_given_again(stage, idle):
+    (first,) = stage.submit(0)
+    (stage.root / "trash").mkdir()
+    first.queue_file.unlink()
+    first.path.rename(stage.root / "trash" / first.run_id)
+    (second,) = queue.submit(stage.root, stage.specs(0))
+    assert (second.action, second.directory.run_id) == ("new", f"{first.run_id}-2")

@@ -1,0 +1,246 @@
+"""Metrics of the runs that somebody looks at, point by point: of each only what is new is read."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.events import EpochEnded, Evaluated, Event, LevelEnded, LevelStarted, Tail
+from engine.rundir import RunDirectory
+from engine.schema import metrics_of, step_of
+from lthtui.charts import Trace
+from lthtui.charts.axes import Floats
+from lthtui.charts.panel import XName
+from lthtui.records import Curve
+from lthtui.runview import RunView
+from lthtui.store import Store
+from lthtui.training import WHOLE, Traces
+
+KEPT = 16  # runs that are kept in memory, if not more of them are looked at
+REFERENCE = "epoch/train_loss"  # is measured in every epoch
+LEVELS = "level/density"  # is measured when a level has ended
+_NOWHERE = float("nan")
+
+Found = Mapping[str, Mapping[str, Traces]]  # by run and metric
+
+
+class Reader(Protocol):
+    """Reads one run."""
+
+    def read(self, run: RunView, metrics: Sequence[str]) -> dict[str, Traces]:
+        """By name, those of the metrics that the run has, with what is new of them."""
+
+
+class Histories:
+    """Reads runs: from their journals, or from the store those that only it knows.
+
+    Any thread may ask; one at a time is answered.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._readers: dict[str, Reader] = {}
+        self._lock = threading.Lock()
+
+    def read(self, runs: Sequence[RunView], metrics: Sequence[str]) -> Found:
+        """By the runs' ids and by name, those of the metrics that they have.
+
+        Points that a store gets later, at earlier steps than its last, are not seen until the run
+        is looked at anew.
+
+        Raises:
+            StoreError: the store cannot be read.
+            OSError: a journal cannot be read.
+        """
+        with self._lock:
+            found = {run.run_id: self._reader(run).read(run, metrics) for run in runs}
+            while len(self._readers) > max(KEPT, len(runs)):
+                del self._readers[next(iter(self._readers))]
+            return found
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
+
+    def _reader(self, run: RunView) -> Reader:
+        """The run's, which becomes the one that was used last."""
+        key = f"{run.run_id} {run.stored}"
+        reader = self._readers.pop(key, None)
+        if reader is None:
+            reader = StoredRun(self._store) if run.stored else JournaledRun(Path(run.directory))
+        self._readers[key] = reader
+        return reader
+
+
+class Column:
+    """A metric as it grows: for each point its level, its value, and where it stands."""
+
+    def __init__(self) -> None:
+        self._levels, self._values = array("q"), array("d")
+        self._at: dict[XName, array[float]] = {}
+        self._made: tuple[int, Traces] = (0, {})
+
+    def add(self, level: int, value: float, at: Mapping[XName, float]) -> None:
+        """Add a point."""
+        for name, place in at.items():
+            self._at.setdefault(name, array("d")).append(place)
+        self._levels.append(level)
+        self._values.append(value)
+
+    def traces(self) -> Traces:
+        """By level, its points over whatever all of them have."""
+        if self._made[0] != len(self._values):
+            at = {name: np.array(column) for name, column in self._at.items()}
+            made = split(np.array(self._levels), np.array(self._values), at)
+            self._made = len(self._values), made
+        return self._made[1]
+
+
+class JournaledRun:
+    """A run as its journal tells."""
+
+    def __init__(self, folder: Path) -> None:
+        self._tail = Tail(RunDirectory(folder).events_file)
+        self._columns: dict[str, Column] = {}
+        self._began: float | None = None  # the run; times are in seconds since 1970
+        self._level = (_NOWHERE, 0)  # when its newest level began, and after how many steps
+        self._steps: int | None = 0
+        self._density: dict[int, float] = {}
+
+    def read(self, run: RunView, metrics: Sequence[str]) -> dict[str, Traces]:
+        """See `Reader.read`."""
+        for event in self._tail.read():
+            self._take(event)
+        return {name: self._columns[name].traces() for name in metrics if name in self._columns}
+
+    def _take(self, event: Event) -> None:
+        if self._began is None:
+            self._began = event.time
+        if isinstance(event, LevelStarted):
+            self._level = event.time, self._steps or 0
+        if isinstance(event, LevelStarted | LevelEnded):
+            self._density[event.level or 0] = event.density
+        if isinstance(event, EpochEnded | LevelEnded):
+            self._steps = event.step
+        level = (event.level or 0) if isinstance(event, EpochEnded) else WHOLE
+        measured = metrics_of(event)
+        at = self._places(event) if measured else {}
+        for name, value in measured.items():
+            self._columns.setdefault(name, Column()).add(level, float(value), at)
+
+    def _places(self, event: Event) -> dict[XName, float]:
+        """Where the values of an event stand; those of an epoch within their level."""
+        began = self._began or 0.0
+        at: dict[XName, float] = {"wall": event.time, "relative": event.time - began}
+        if isinstance(event, EpochEnded):
+            start, steps = self._level
+            step = _NOWHERE if event.step is None else event.step - steps
+            at |= {"epoch": event.level_epoch, "step": step, "relative": event.time - start}
+        elif isinstance(event, LevelEnded | Evaluated):
+            level = event.level or 0
+            at |= {"level": level, "density": self._density.get(level, _NOWHERE)}
+        else:
+            at["step"] = step_of(event)
+        return at
+
+
+class StoredRun:
+    """A run that only the store knows; where it is ours, levels are told from when they ended."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._curves: dict[str, tuple[object, Curve]] = {}
+        self._made: dict[str, tuple[tuple[object, ...], Traces]] = {}
+
+    def read(self, run: RunView, metrics: Sequence[str]) -> dict[str, Traces]:
+        """See `Reader.read`."""
+        version = self._store.version() if run.active else run.status
+        names = {*metrics, REFERENCE, LEVELS} if run.levels else {*metrics}
+        curves = {name: self._curve(run.stored, name, version) for name in sorted(names)}
+        return {
+            name: self._traces(run, name, curves) for name in metrics if curves[name].values.size
+        }
+
+    def _curve(self, stored: str, name: str, version: object) -> Curve:
+        """A metric with what is new of it; the last step may have got more points, too."""
+        before, known = self._curves.get(name, (None, None))
+        if known is None or not known.steps.size:
+            known = self._store.curve(stored, name)
+        elif before != version:
+            last = int(known.steps[-1])
+            known = joined(known, self._store.curve(stored, name, last - 1), last)
+        self._curves[name] = version, known
+        return known
+
+    def _traces(self, run: RunView, name: str, curves: Mapping[str, Curve]) -> Traces:
+        """What is made of a metric; the very same as before while nothing is new."""
+        of = (curves[name], curves.get(LEVELS), curves.get(REFERENCE), len(run.levels))
+        before = self._made.get(name)
+        if before is None or [*map(id, before[0])] != [*map(id, of)]:
+            before = self._made[name] = of, self._make(run, name, curves)
+        return before[1]
+
+    def _make(self, run: RunView, name: str, curves: Mapping[str, Curve]) -> Traces:
+        curve, ends = curves[name], curves.get(LEVELS)
+        began = run.created or float(curve.times[0])
+        if name.startswith("epoch/") and ends is not None and ends.steps.size:
+            return by_level(curve, ends, curves[REFERENCE], began)
+        steps = curve.steps.astype(np.float64)
+        at: dict[XName, Floats] = {"wall": curve.times, "relative": curve.times - began}
+        if name.startswith("level/") and run.levels:
+            density = {level.index: level.density for level in run.levels}
+            at["level"] = steps
+            at["density"] = np.array([density.get(step, _NOWHERE) for step in curve.steps.tolist()])
+        else:
+            at["step"] = steps
+        return split(np.full(len(steps), WHOLE), curve.values, at)
+
+
+def by_level(curve: Curve, ends: Curve, epochs: Curve, began: float) -> Traces:
+    """Epochs by their level, which is the one that ended next.
+
+    Args:
+        curve: over the epochs of the whole run.
+        ends: any metric that was measured when each level ended.
+        epochs: one that was measured in each epoch.
+        began: when the run did.
+    """
+    order = np.argsort(ends.times, kind="stable")
+    times, indices = ends.times[order], ends.steps[order]
+    turn = np.searchsorted(times, curve.times, side="left")
+    start = np.concatenate([[began], times])
+    steps = np.concatenate([[0], epochs.steps])
+    done = np.concatenate([[0], steps[np.searchsorted(epochs.times, times, side="right")]])
+    at: dict[XName, Floats] = {
+        "epoch": (curve.steps - done[turn]).astype(np.float64),
+        "relative": curve.times - start[turn],
+        "wall": curve.times,
+    }
+    return split(np.append(indices, indices[-1] + 1)[turn], curve.values, at)
+
+
+def split(levels: NDArray[np.int64], values: Floats, at: Mapping[XName, Floats]) -> Traces:
+    """Points by level, over those of the places that each of them has."""
+    known = {name: place for name, place in at.items() if np.isfinite(place).all()}
+    if not len(levels) or (levels == levels[0]).all():
+        return {int(level): Trace(values, known) for level in levels[:1]}
+    traces = {}
+    for level in np.unique(levels).tolist():
+        mine = levels == level
+        traces[level] = Trace(values[mine], {name: place[mine] for name, place in known.items()})
+    return traces
+
+
+def joined(known: Curve, new: Curve, last: int) -> Curve:
+    """A curve with what is new of it from its last step on."""
+    kept = int(np.searchsorted(known.steps, last))
+    pairs = zip(
+        (known.steps, known.times, known.values), (new.steps, new.times, new.values), strict=True
+    )
+    return Curve(*(np.concatenate([one[:kept], other]) for one, other in pairs))

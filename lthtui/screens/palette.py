@@ -1,0 +1,102 @@
+"""What the command palette finds: actions with a key here, runs, specs and themes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+from textual.markup import escape
+
+from lthtui import finding
+from lthtui.board import GLYPHS
+from lthtui.messages import RunWanted, SpecWanted
+from lthtui.text import clean_line
+
+if TYPE_CHECKING:
+    from lthtui.app import LthApp
+
+MOST = 50  # runs that are offered at a time
+BREATH = 200  # candidates that are looked at before keys are
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One line: what it is called, what it is, and what choosing it does."""
+
+    name: str
+    what: str
+    act: Callable[[], object]
+    bonus: float = 0.0
+
+
+class Palette(Provider):
+    """Offers what can be done and gone to from the screen in view; names are shown as text."""
+
+    async def startup(self) -> None:
+        """Read which specs there are, once for each time that the palette is opened."""
+        self._specs: list[str] = []
+        with suppress(OSError):  # the place of specs says what is wrong with them
+            self._specs = await self._lth.answer(lambda desk: desk.specs.paths())
+
+    async def discover(self) -> Hits:
+        """All actions, before anything is typed."""
+        for offer in self._actions():
+            yield DiscoveryHit(Content(offer.name), offer.act, offer.name, escape(offer.what))
+
+    async def search(self, query: str) -> Hits:
+        """Whatever answers to what is typed."""
+        for offer in (*self._actions(), *self._themes(), *self._of_specs()):
+            if (found := finding.match(query, offer.name)) is not None:
+                yield self._hit(offer, found)
+        best: list[tuple[finding.Match, Offer]] = []
+        for count, offer in enumerate(self._runs(), start=1):
+            if (found := finding.match(query, offer.name)) is not None:
+                best.append((found, offer))
+            if count % BREATH == 0:
+                await asyncio.sleep(0)
+        best.sort(key=lambda one: -one[0].score)
+        for found, offer in best[:MOST]:
+            yield self._hit(offer, found)
+
+    def _hit(self, offer: Offer, found: finding.Match) -> Hit:
+        shown = Content(offer.name)
+        for at in found.offsets:
+            shown = shown.stylize(self.match_style or "", at, at + 1)
+        score = min(found.score + offer.bonus, 1.0)
+        return Hit(score, shown, offer.act, offer.name, escape(offer.what))
+
+    @property
+    def _lth(self) -> LthApp:
+        return cast("LthApp", self.app)
+
+    def _actions(self) -> Iterator[Offer]:
+        """Every action that has a key on this screen."""
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if binding.id and binding.description and active.enabled:
+                act = partial(self.app.run_action, binding.action, active.node)
+                key = self.app.get_key_display(binding)
+                yield Offer(binding.description, f"key {key}", act, bonus=0.1)
+
+    def _themes(self) -> Iterator[Offer]:
+        for name in sorted(self.app.available_themes):
+            act = partial(setattr, self.app, "theme", name)
+            yield Offer(f"Theme {name}", "colours", act)
+
+    def _of_specs(self) -> Iterator[Offer]:
+        for path in self._specs:
+            act = partial(self.screen.post_message, SpecWanted(path))
+            yield Offer(clean_line(path), "spec", act)
+
+    def _runs(self) -> Iterator[Offer]:
+        for key, run in self._lth.board.runs.items():
+            act = partial(self.screen.post_message, RunWanted(key))
+            what = f"{GLYPHS[run.status]} {run.status} · {run.sparsifier} on {run.dataset}"
+            called = f"{run.display_name}  " if run.display_name else ""
+            yield Offer(f"{called}{run.run_id}", f"run {what}", act)

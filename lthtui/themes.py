@@ -1,0 +1,40 @@
+"""The colours of the app: its own theme, and the one that somebody chose."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from textual.theme import Theme
+
+from engine.errors import UsageError, did_you_mean
+from lthtui import state
+from lthtui.text import clean_line
+
+OWN = Theme(
+    name="lthtui",
+    primary="#7aa2f7",
+    secondary="#bb9af7",
+    accent="#7dcfff",
+    success="#9ece6a",
+    warning="#e0af68",
+    error="#f7768e",
+    foreground="#c8cee4",
+    background="#16161e",
+    surface="#16161e",
+    panel="#24283b",
+    dark=True,
+    variables={"border": "#3b4261", "border-blurred": "#3b4261"},
+)
+
+
+def chosen(wanted: str, available: Collection[str]) -> str:
+    """The theme that was set, or else chosen last, or the app's own.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if wanted and wanted not in available:
+        hint = did_you_mean(wanted, [*available])
+        raise UsageError(f"there is no theme '{clean_line(wanted)}'{hint}")
+    name = wanted or state.get("app", "theme")
+    return name if name in available else OWN.name

@@ -1,0 +1,71 @@
+"""What a user sees of a store that is browsed instead of the root's own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import manyruns
+import pytest
+from rundirs import BEGAN, FakeRun
+from servers import Answer, proxy
+
+from lthtui.desk import Desk
+
+from .conftest import screen
+
+
+@pytest.fixture
+def theirs(tmp_path, template):
+    """A store with five runs, and a desk that browses it."""
+    manyruns.store(template, tmp_path / "theirs", 5)
+    return lambda root: Desk(root, Path("specs"), f"sqlite:///{tmp_path / 'theirs' / 'mlflow.db'}")
+
+
+async def test_the_store_is_named_and_its_runs_are_shown(running, root, theirs):
+    FakeRun(root, "finished-here").start().train(1).end()
+    async with running(desk=theirs(root)) as pilot:
+        await pilot.settle(lambda: "1 group, 5 runs" in screen(pilot.app))
+        text = screen(pilot.app)
+        assert "theirs/mlflow.db" in text.splitlines()[0] and "finished-here" not in text
+
+
+async def test_a_key_that_needs_a_folder_says_why_it_does_nothing(running, root, theirs):
+    async with running(desk=theirs(root)) as pilot:
+        await pilot.settle(lambda: "5 runs" in screen(pilot.app))
+        await pilot.press("x")
+        await pilot.pause()
+        said = [one.message for one in pilot.app._notifications]
+        assert len(said) == 1 and said[0].startswith("Stop: spec0 has no folder here")
+
+
+async def test_how_old_it_is_is_said_while_it_cannot_be_read(running, root, theirs):
+    async with running(desk=theirs(root)) as pilot:
+        await pilot.settle(lambda: "5 runs" in screen(pilot.app))
+        pilot.app.screen.show_board(replace(pilot.app.board, since=BEGAN - 200))
+        await pilot.settle(lambda: "3:20 old" in screen(pilot.app))
+        pilot.app.screen.show_board(pilot.app.board)
+        await pilot.settle(lambda: " old" not in screen(pilot.app).splitlines()[0])
+
+
+async def test_what_a_server_calls_its_runs_is_shown_as_text(running, root):
+    name = "[bold]x\x1b[2J\ud800[/]"
+    info = {"run_id": "a" * 32, "experiment_id": "1", "run_name": name, "status": "FINISHED"}
+    params = [{"key": "[red]k\x1b", "value": "v[/]" * 1000}, {"key": "n", "value": 5}]
+    data = {"params": params, "tags": [{"key": "why"}], "metrics": [{"key": "m", "value": 1e999}]}
+    said = {
+        "experiments": [{"experiment_id": "1", "name": "[b]e[/]\x1b]0;"}],
+        "runs": [{"info": info, "data": data}],
+    }
+    with proxy() as server:
+        server.fault = lambda asked: Answer(200, json.dumps(said).encode())
+        async with running(desk=Desk(root, Path("specs"), server.address)) as pilot:
+            await pilot.settle(lambda: "1 run" in screen(pilot.app))
+            assert r"[bold]x\x1b[2J\ud800[/]" in screen(pilot.app)
+            await pilot.press("enter")
+            await pilot.settle(lambda: len(pilot.app.screen_stack) > 1)
+            for tab in "123456":
+                await pilot.press(tab)
+                await pilot.settle()
+            assert "\x1b" not in screen(pilot.app)

@@ -1,0 +1,127 @@
+"""The palette, jump keys, and the place that is remembered."""
+
+from __future__ import annotations
+
+import asyncio
+
+from rundirs import FakeRun, populate
+from textual.command import CommandPalette
+from textual.widgets import Label
+
+from lthtui import state
+from lthtui.screens.main import MainScreen
+from lthtui.screens.palette import Palette
+from lthtui.screens.run import RunScreen
+from lthtui.screens.specs import SpecsScreen
+from lthtui.widgets.chart import ChartView
+from lthtui.widgets.grid import Grid
+
+from .conftest import screen
+
+
+async def offers(pilot, query):
+    """What the palette offers for a query, the best first."""
+    palette = Palette(pilot.app.screen)
+    await palette.startup()
+    hits = [hit async for hit in palette.search(query)]
+    return [hit.text for hit in sorted(hits, key=lambda hit: -hit.score)]
+
+
+async def choose(pilot, query):
+    """Type into the palette and take its first offer."""
+    await pilot.press("colon", *query)
+    palette = pilot.app.screen
+    assert isinstance(palette, CommandPalette)
+    await pilot.settle(lambda: palette._list_visible and query[:4] in screen(pilot.app))
+    await pilot.press("enter")
+    await pilot.settle(lambda: not CommandPalette.is_open(pilot.app))
+
+
+async def test_runs_specs_places_and_themes_are_found(running, root, specs):
+    populate(root)
+    async with running() as pilot:
+        run = next(key for key in pilot.app.board.runs if key.endswith("s1"))
+        assert (await offers(pilot, run))[0] == run
+        assert (await offers(pilot, "good"))[0] == "specs/good.yaml"
+        assert (await offers(pilot, "tickets"))[0] == "Go to tickets"
+        assert (await offers(pilot, "nord"))[0] == "Theme nord"
+        await choose(pilot, run[:7] + " s1")
+        assert isinstance(pilot.app.screen, RunScreen)
+        assert run in screen(pilot.app)
+        await choose(pilot, "wrong.yaml")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, SpecsScreen))
+        await pilot.settle(lambda: pilot.app.screen.path == "specs/wrong.yaml")
+        await choose(pilot, "theme nord")
+        assert pilot.app.theme == "nord"
+
+
+async def test_names_with_markup_are_text_in_the_palette(running, root):
+    FakeRun(root, "x", 0, sparsifier={"name": "imp", "levels": 2})
+    async with running() as pilot:
+        pilot.app.desk.poll = lambda: None  # what follows stays
+        (run,) = pilot.app.board.runs.values()
+        object.__setattr__(run, "display_name", "[red]odd[/nope] [@click=quit]")
+        await pilot.press("colon", *"odd")
+        await pilot.settle(lambda: "[red]odd[/nope] [@click=quit]" in screen(pilot.app))
+        await pilot.press("escape")
+
+
+async def test_jump_keys_lead_to_what_has_the_focus(running, root):
+    populate(root)
+    async with running() as pilot:
+        assert isinstance(pilot.app.focused, Grid)
+        await pilot.press("apostrophe")
+        await pilot.settle()
+        letters = {str(label.content).strip(): label for label in pilot.app.screen.query(Label)}
+        assert list(letters)[:3] == ["a", "s", "d"]
+        await pilot.press("s")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, MainScreen))
+        assert isinstance(pilot.app.focused, ChartView)
+        for stay in ("escape", "9"):
+            await pilot.press("apostrophe", stay)
+            await pilot.settle(lambda: isinstance(pilot.app.screen, MainScreen))
+            assert isinstance(pilot.app.focused, ChartView)
+
+
+async def test_the_app_begins_where_it_was_left(running, root, specs):
+    populate(root)
+    async with running() as pilot:
+        await pilot.press("5")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, SpecsScreen))
+    assert state.get("places", str(root)) == "specs"
+    async with running() as pilot:
+        assert isinstance(pilot.app.screen, SpecsScreen)
+        await pilot.press("1")
+        await pilot.settle(lambda: "finished" in screen(pilot.app))
+    async with running() as pilot:
+        assert isinstance(pilot.app.screen, MainScreen)
+
+
+async def test_a_state_that_cannot_be_written_is_said_once(running, root, monkeypatch):
+    def full(section, key, value):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(state, "put", full)
+    async with running() as pilot:
+        for key in ("2", "1", "2"):
+            await pilot.press(key)
+            await pilot.settle()
+            await asyncio.sleep(0)
+        await pilot.press("1", "equals_sign")  # which is remembered, too
+        await pilot.settle()
+        said = [one.message for one in pilot.app._notifications if "No space" in one.message]
+        lost = "No space left on device; what is chosen here is not kept for the next session"
+        assert said == [f"{state.file()}: {lost}"]
+
+
+async def test_the_pane_in_focus_can_have_all_the_room(running, root):
+    for number in range(20):
+        FakeRun(root, f"run{number:02d}", train={"epochs": 4, "batch_size": 10 + number})
+    async with running(size=(80, 24)) as pilot:
+        assert screen(pilot.app).count("run") < 20
+        await pilot.press("z")
+        await pilot.settle(lambda: screen(pilot.app).count("run") >= 20)
+        await pilot.press("end", "z")
+        await pilot.settle(lambda: "run00" in screen(pilot.app))
+        await pilot.settle(lambda: screen(pilot.app).count("run") < 20)
+        assert isinstance(pilot.app.focused, Grid)

@@ -1,0 +1,35 @@
+"""What is remembered of the table of runs, by root and experiment."""
+
+import pytest
+
+from lthtui.memory import Memory
+from lthtui.views import View
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path
+
+
+def test_the_last_experiment_of_each_root_comes_back_with_its_view(home):
+    one, other = Memory(home / "one"), Memory(home / "other")
+    assert one.last() == ("", View())
+    one.choose("isic")
+    one.keep("isic", View(filter="imp"))
+    assert Memory(home / "one").last() == ("isic", View(filter="imp"))
+    assert other.last() == ("", View())
+    other.choose("cifar")
+    one.choose("")
+    assert one.last() == ("", View()) and other.last() == ("cifar", View())
+    other.keep("isic", View(filter="cs"))
+    assert one.view("isic") == View(filter="imp") and other.view("isic") == View(filter="cs")
+
+
+def test_a_place_that_cannot_be_written_to_is_said_once(home):
+    (home / "state").write_text("no folder")
+    memory = Memory(home)
+    said = memory.keep("isic", View(filter="imp"))
+    assert "state.json" in said and "not kept for the next session" in said
+    assert memory.keep("isic", View()) == memory.choose("isic") == ""
+    assert memory.last() == ("", View())
