@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.screen import Screen
 from textual.timer import Timer
 
 from lthtui import sliding, state
@@ -68,6 +69,7 @@ class Training(Vertical):
         self._asked: object = None  # which runs and metrics the desk was asked for last
         self._read: Read | None = None
         self._rest: Timer | None = None
+        self._unseen = False  # whether reading waits until somebody sees the charts
 
     def compose(self) -> ComposeResult:
         """The line, and as many charts as there may be."""
@@ -81,6 +83,8 @@ class Training(Vertical):
 
     def on_mount(self) -> None:
         """Draw what was chosen last."""
+        # Show is not sent where something asks for the layout before the screen's own refresh
+        self.screen.screen_layout_refresh_signal.subscribe(self, self._laid_out)
         found = state.get(METRICS, self._kind)
         if isinstance(found, list) and found and all(isinstance(one, str) for one in found):
             self._metrics = tuple(found)
@@ -97,10 +101,6 @@ class Training(Vertical):
             self._draw()
         if self._asked is not None:  # one that is under way is not asked again; a failed one is
             self._ask()
-
-    def on_show(self) -> None:
-        """Read what was not read as nobody saw it."""
-        self._ask()
 
     def focus(self, scroll_visible: bool = True) -> Self:
         """Give the focus to the first chart."""
@@ -140,10 +140,16 @@ class Training(Vertical):
             self._rest.stop()
         self._rest = self.set_timer(REST, self._ask)
 
+    def _laid_out(self, _: Screen[object]) -> None:
+        """Read what was not read as nobody saw it."""
+        if self._unseen:
+            self._ask()
+
     def _ask(self) -> None:
-        """Have the desk read what is drawn, or what is new of it, while somebody sees it."""
+        """Have the desk read what is drawn, or what is new of it, once somebody sees it."""
         subject, metrics = self._subject, self._drawn
-        if subject is None or not self.is_on_screen:
+        self._unseen = subject is not None and not self.is_on_screen
+        if subject is None or self._unseen:
             return
 
         def read(desk: Desk) -> Read:

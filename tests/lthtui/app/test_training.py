@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from rundirs import FakeRun
 from textual import events
+from textual.widgets import TabbedContent
 
 from engine.errors import StoreError
 from engine.events import Sampled
@@ -195,6 +196,19 @@ async def test_charts_share_their_looks_which_are_remembered(running, root):
         how = charts(pilot.app)[1].viewer.how
         assert (how.x, how.band, how.scales) == ("relative", "ci", {"training loss": "symlog"})
         assert pilot.app.screen.query_one("#curve", ChartView).viewer.how.band == "std"
+
+
+async def test_curves_are_read_even_if_nobody_is_told_that_they_are_shown(running, root):
+    """Textual sends no Show to what is in the layout already when it is refreshed."""
+    three_seeds(root)
+    async with running(size=(120, 40)) as pilot:
+        await pilot.press("enter")
+        await pilot.settle()
+        run = pilot.app.screen
+        run.query_one(TabbedContent).active = "tab-training"
+        run._compositor._full_map_invalidated = True
+        assert run.query_one(Training).is_on_screen
+        await read(pilot)
 
 
 async def test_losses_that_are_no_numbers_are_named(running, root):
