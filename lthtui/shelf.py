@@ -136,11 +136,10 @@ class LocalShelf:
             tickets[ticket.mlflow_run_id].append(ticket)
         parents, moving = {run.parent for run in runs.values()}, {}
         for run in found[0]:
-            if run.run_id not in left_out:
-                key, id = storedruns.key_of(run), run.mlflow_run_id
-                known = runs[key].extremes if key in runs else {}
-                seen = storedruns.view(run, tickets[id], id in parents)
-                moving[key] = replace(seen, extremes=known)
+            key, id = storedruns.key_of(run), run.mlflow_run_id
+            known = runs[key].extremes if key in runs else {}
+            seen = storedruns.view(run, tickets[id], id in parents)
+            moving[key] = replace(seen, extremes=known)
         self.runs = {key: run for key, run in {**runs, **moving}.items() if key not in left_out}
         self._glance = began + (time.monotonic() - began) / MOVING
 

@@ -13,7 +13,7 @@ from rundirs import FakeRun
 
 from engine import noted, schema
 from engine.errors import StoreAway
-from lthtui import fields, lookout, shelf
+from lthtui import fields, lookout, runnames, shelf
 from lthtui.fields import Field
 from lthtui.lookout import Lookout
 
@@ -78,6 +78,29 @@ def test_what_is_under_way_in_a_store_is_seen_long_before_all_is_read_again(
         assert board.runs[first].status == "failed"  # which it is no more to be found by
         assert board.runs[second].name != "other"
         assert one.look() is None
+
+
+def test_what_is_under_way_in_a_store_takes_no_folders_place_and_leaves_the_trash_alone(
+    tmp_path, template, monkeypatch
+):
+    monkeypatch.setattr(shelf, "SHARE", 1e-9)
+    monkeypatch.setattr(shelf, "MOVING", 1e9)
+    manyruns.store(template, tmp_path, 2)
+    run = FakeRun(tmp_path, "one").start(alive=True).train(1)
+    with looking(tmp_path) as one:
+        one.look()
+        with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
+            query = "UPDATE tags SET value = ? WHERE key = 'lthtui.run_id' AND run_uuid = ?"
+            store.execute(query, (run.run_id, f"{0:032x}"))
+            query = "UPDATE runs SET status = 'RUNNING', name = ? WHERE run_uuid < ?"
+            store.execute(query, ("moving", f"{2:032x}"))
+            store.commit()
+        found = one.look().runs
+        assert found[[*manyruns.runs(2)][1]].name == "moving"
+        assert found[run.run_id].directory and found[run.run_id].name == "one"
+        (tmp_path / runnames.TRASH).mkdir()
+        run.directory.path.rename(tmp_path / runnames.TRASH / run.run_id)
+        assert run.run_id not in one.look().runs
 
 
 def test_extremes_of_stored_runs_are_read_when_they_are_wanted(tmp_path, template):
