@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import wait
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from threading import Event
@@ -14,6 +15,7 @@ from waiting import wait_for
 
 from lthtui import errands
 from lthtui.errands import Errands
+from lthtui.launch import stopping
 from lthtui.messages import Act, Ask, LogWanted
 
 
@@ -157,8 +159,14 @@ async def test_actions_are_done_even_if_the_app_is_left_meanwhile():
 
 
 async def test_who_leaves_waits_for_actions_only_and_not_for_ever(monkeypatch):
-    monkeypatch.setattr(errands, "PATIENCE", 0.1)
-    free, begun, said = Event(), Event(), []
+    waited, free, begun, said = [], Event(), Event(), []
+
+    def briefly(futures, patience):
+        waited.append(patience)
+        return wait(futures, 0.1)
+
+    monkeypatch.setattr(errands, "PATIENCE", 7.0)
+    monkeypatch.setattr(errands, "wait", briefly)
 
     def fail():
         free.wait()
@@ -178,12 +186,20 @@ async def test_who_leaves_waits_for_actions_only_and_not_for_ever(monkeypatch):
             act(pilot, fail)
             act(pilot, lambda: "never begun before", lasting=True)
         pilot.app.errands.finish(said.append)
-        assert "still at work" in said[0] and "left 1 of these undone" in said[1]
-        assert len(said) == 2
+        assert "still at work" in said[0] and "7 s at most" in said[0]
+        assert "left 1 of these undone" in said[1] and len(said) == 2
+        assert waited == [errands.SOON, errands.SOON, 7.0]
     finally:
         free.set()
     pilot.app.errands.finish(said.append)
     assert said[2:] == ["lthtui: no\\x1b room"]
+
+
+def test_who_leaves_waits_longer_than_runs_take_to_stop(monkeypatch):
+    took = []
+    monkeypatch.setattr(stopping, "_signal_and_wait", lambda *step: took.append(step[-1]))
+    stopping.cancel([])
+    assert 0 < sum(took) < errands.PATIENCE
 
 
 async def test_an_action_that_fails_is_told_and_holds_up_no_other():

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from threading import Event
+from types import SimpleNamespace
 
 from rundirs import FakeRun, populate
 from textual.command import CommandPalette
 from textual.widgets import Label
+from waiting import PATIENCE
 
 from lthtui import state
+from lthtui.app import build_app
 from lthtui.screens.main import MainScreen
 from lthtui.screens.palette import Palette
 from lthtui.screens.run import RunScreen
@@ -16,7 +20,7 @@ from lthtui.screens.specs import SpecsScreen
 from lthtui.widgets.chart import ChartView
 from lthtui.widgets.grid import Grid
 
-from .conftest import screen
+from .conftest import StubDesk, screen
 
 
 async def offers(pilot, query):
@@ -53,6 +57,30 @@ async def test_runs_specs_places_and_themes_are_found(running, root, specs):
         await pilot.settle(lambda: pilot.app.screen.path == "specs/wrong.yaml")
         await choose(pilot, "theme nord")
         assert pilot.app.theme == "nord"
+
+
+def test_whoever_quits_does_not_wait_for_what_the_palette_asks(root, capsys):
+    asked, free, waited = Event(), Event(), []
+
+    def hang():
+        asked.set()
+        waited.append(free.wait(PATIENCE))
+
+    async def quit(pilot):
+        await pilot.press("colon")
+        while not asked.is_set():
+            await pilot.pause(0.01)
+        pilot.app.exit(0)
+
+    desk = StubDesk(root)
+    desk.specs = SimpleNamespace(paths=hang)
+    app = build_app(root, desk=desk)
+    try:
+        assert app.run(headless=True, auto_pilot=quit) == 0
+        app.finish()
+        assert waited == [] and capsys.readouterr().err == ""
+    finally:
+        free.set()
 
 
 async def test_names_with_markup_are_text_in_the_palette(running, root):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from rundirs import populate
 from textual import events
+from textual.app import ScreenStackError
 from textual.keys import _character_to_key
 
+from lthtui import typeahead
 from lthtui.screens.main import MainScreen
 from lthtui.widgets.grid import Grid
 
@@ -62,3 +64,18 @@ async def test_what_is_pasted_comes_after_what_was_typed_before(running, root):
         pilot.app._driver.send_message(events.Paste("bc"))
         send(pilot, "d")
         await pilot.settle(lambda: "/abcd" in screen(pilot.app))
+
+
+async def test_a_key_that_cannot_be_followed_holds_up_none_after_it(running, root, monkeypatch):
+    async def gone(node):
+        raise ScreenStackError  # as while no screen is there
+
+    populate(root)
+    async with running() as pilot:
+        grid = pilot.app.screen.query_one(Grid)
+        with monkeypatch.context() as patch:
+            patch.setattr(typeahead, "_idle", gone)
+            send(pilot, *"jjj")
+            await pilot.settle(lambda: grid.cursor_index == 3)
+        send(pilot, "/", *"imp")
+        await pilot.settle(lambda: "/imp" in screen(pilot.app))
