@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from engine.errors import LthError, UsageError
+from engine.errors import LthError
 from engine.events import Tail
 from engine.rundir import RunDirectory
 from engine.schema import metrics_of, step_of
-from lthtui import identity
+from lthtui import identity, placing
 from lthtui.notes import Subject
 from lthtui.records import RunSummary
 from lthtui.store import Store
@@ -73,22 +72,22 @@ def write(found: Iterable[Row], file: Path) -> int:
     """Write rows to a .csv or .parquet file, whole or not at all; how many there were.
 
     Raises:
-        UsageError: its name has another ending.
+        UsageError: its name has another ending, or its folder is missing.
         LthError: Parquet files cannot be written here.
         OSError: the file cannot be written.
     """
-    if file.suffix not in FORMS:
-        raise UsageError(f"{file.name}: give it one of the endings {', '.join(FORMS)}")
-    aside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        if file.suffix == ".csv":
-            with aside.open("w", newline="") as target:
-                count = write_csv(found, target)
-        else:
+    placing.check(file, FORMS)
+    count = 0
+
+    def fill(aside: Path) -> None:
+        nonlocal count
+        if file.suffix.lower() == ".parquet":
             count = _write_parquet(found, aside)
-        aside.replace(file)
-    finally:
-        aside.unlink(missing_ok=True)
+            return
+        with aside.open("w", newline="") as target:
+            count = write_csv(found, target)
+
+    placing.place(file, fill, overwrite=True)
     return count
 
 

@@ -101,6 +101,8 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     assert file.read_text() == "before"
     with pytest.raises(UsageError, match="endings .csv, .parquet"):
         write([row], tmp_path / "out.xlsx")
+    with pytest.raises(UsageError, match="gone is no folder"):
+        write([row], tmp_path / "gone" / "out.csv")
 
 
 def test_the_command_takes_seeds_experiments_and_plain_runs(root, tmp_path, capsys):
