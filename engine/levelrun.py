@@ -67,6 +67,7 @@ class LevelRun:
         """
         training, sparsifier = self.training, self.sparsifier
         train_level(training, sparsifier, self._tick, self._epoch_ended)
+        training.take_average()
         onward = not last or sparsifier.open_ended
         mask = sparsifier.mask_after(training) if onward else training.mask
         self._report()
@@ -235,7 +236,8 @@ class LevelRun:
             self._save()
         self.result = result
         self.epochs += 1
-        with self.training.wearing(self.sparsifier.weights_during(self.training)):
+        training = self.training
+        with training.averaged(), training.wearing(self.sparsifier.weights_during(training)):
             val, test = self._scores_due(result)
             self._remember_best(result, test if self.spec.select.split == "test" else val)
         self.setup.emit(

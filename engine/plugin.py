@@ -64,15 +64,6 @@ class Frozen(BaseModel):
             return data
         return {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
 
-
-class Settings(Frozen):
-    """The knobs of one choice. Its name is the name of the file it stands in."""
-
-    @property
-    def name(self) -> str:
-        """The choice's name in a spec."""
-        return type(self).__module__.rpartition(".")[2]
-
     @model_validator(mode="after")
     def _nothing_idle(self) -> Self:
         for name, field in type(self).model_fields.items():
@@ -83,6 +74,15 @@ class Settings(Frozen):
                         name, f"{name} has no effect with {mark.field}: {other}; leave it out"
                     )
         return self
+
+
+class Settings(Frozen):
+    """The knobs of one choice. Its name is the name of the file it stands in."""
+
+    @property
+    def name(self) -> str:
+        """The choice's name in a spec."""
+        return type(self).__module__.rpartition(".")[2]
 
     @model_serializer(mode="wrap")
     def _with_name(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from engine import levels, masks, seeds
+from engine import levels, masks, networks, seeds
 from engine.context import Context
 from engine.events import Event, Warned
 from engine.images import Splits
@@ -62,7 +62,7 @@ class Setup:
         """The weights that the network begins with under a number of `engine.seeds`."""
         channels, geometry = self.data.train.x.shape[1], self.data.geometry
         classes = len(self.data.train.classes)
-        net = _initial(self.spec, classes, channels, geometry.size, number)
+        net = networks.build(self.spec, classes, channels, geometry.size, number)
         return dict(net.to(self.device).state_dict())
 
     def context(self, level: int) -> Context:
@@ -88,7 +88,7 @@ def build(spec: RunSpec, data: Splits, device: torch.device) -> nn.Module:
     """The network of a spec with its initial weights, the same in every process."""
     channels = data.train.x.shape[1]
     number = seeds.number(spec.seed, "init")
-    net = _initial(spec, len(data.train.classes), channels, data.geometry.size, number)
+    net = networks.build(spec, len(data.train.classes), channels, data.geometry.size, number)
     return net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
@@ -96,13 +96,4 @@ def build_for(spec: RunSpec) -> nn.Module:
     """The network of a spec on the CPU, made from the data set's description alone."""
     about = load("datasets", spec.data.name).describe(spec.data)
     number = seeds.number(spec.seed, "init")
-    return _initial(spec, len(about.classes), about.channels, about.size, number)
-
-
-def _initial(spec: RunSpec, classes: int, channels: int, size: int, number: int) -> nn.Module:
-    module = load("models", spec.model.name)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(number)
-        net = module.build(spec.model, classes, channels, size)
-    assert isinstance(net, nn.Module)
-    return net
+    return networks.build(spec, len(about.classes), about.channels, about.size, number)

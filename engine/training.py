@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, cast
 
@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from engine import flops, images, masks, seeds
+from engine import adversarial, auxiliary, flops, images, masks, seeds, sharpness
+from engine.averaging import Average
 from engine.errors import DataError, Diverged
-from engine.images import Splits
+from engine.images import Batch, Splits
 from engine.masks import Mask
 from engine.optim import Optimizer, last_learning_rate, learning_rate
 from engine.plan import Level, in_steps, steps_per_epoch
@@ -85,6 +86,7 @@ class Training:
         ended: whether the sparsifier stopped the level; None while an epoch goes on.
         flops: what an image's way through the network costs.
         spent: operations of this level's training so far, those with pruned weights left out.
+        average: of the weights since the level began; None unless `train.ema` asks for it.
     """
 
     shown: Shown
@@ -112,6 +114,7 @@ class Training:
         )
         self._named = dict(net.named_parameters())
         self._prunable = masks.prunable(net, spec.prunable)
+        self.average: Average | None = None
         self.set_mask(mask)
 
     def use(self, examples: Tensor | None, stretch: float = 1.0) -> None:
@@ -161,6 +164,8 @@ class Training:
         self._sparse_flops = self.flops.sparse(self.mask)
         if hasattr(self, "optimizer") and not self._dense_memory:
             self.optimizer.mask_(self.mask)
+        if self.average:
+            self.average.mask_(self.mask)
 
     def start_optimizer(self, sparsifier: Sparsifier[Any]) -> None:
         """A new optimizer, with nothing remembered, and no gradients."""
@@ -168,6 +173,7 @@ class Training:
         self._dense_memory = sparsifier.dense_memory
         extra = sparsifier.parameter_groups(self)
         self.optimizer = Optimizer(self.spec.train, self.net.named_parameters(), extra)
+        self.average = Average(self.net, self.spec.train.ema) if self.spec.train.ema else None
 
     def learning_rate(self, position: int) -> float:
         """The learning rate of the step at a schedule position."""
@@ -179,16 +185,20 @@ class Training:
         """The arithmetic that the spec asks for on this device."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16)
 
-    def inputs(self, ids: Tensor, *draw: str | int) -> Tensor:
-        """Augmented, normalised images [B, C, size, size], channels last.
+    def augmented(self, ids: Tensor, *draw: str | int) -> Batch:
+        """Training images `ids` (int64, on the CPU) as they are shown.
 
         Args:
             draw: names what is drawn for them; by default that of the next step.
         """
         batch = self.data.train.batch(ids, self.data.geometry)
         rng = self.rng("augment", *(draw or (self.position,)))
-        batch = self._augment.augment(self.spec.augmentation, batch, rng)
-        return images.normalise(batch.x, self.data.geometry)
+        shown: Batch = self._augment.augment(self.spec.augmentation, batch, rng)
+        return shown
+
+    def inputs(self, batch: Batch) -> Tensor:
+        """Normalised images [B, C, size, size], channels last."""
+        return images.normalise(batch.x, batch.geometry)
 
     def predictions(self) -> Tensor:
         """Classes int64 [N] of all training images, on the CPU: not augmented, in test mode."""
@@ -199,7 +209,7 @@ class Training:
             for ids in torch.split(torch.arange(len(data)), self.spec.train.batch_size):
                 batch = data.batch(ids, self.data.geometry)
                 shown = plain.augment(plain.Settings(), batch, self.rng("plain"))
-                found.append(self.forward(images.normalise(shown.x, shown.geometry)).argmax(1))
+                found.append(self.forward(self.inputs(shown)).argmax(1))
         self.net.train(was_training)
         self.charge(len(data), 1)
         return torch.cat(found).cpu()
@@ -224,6 +234,15 @@ class Training:
             logits: Tensor = self.net(x)
         return logits
 
+    def averaged(self) -> AbstractContextManager[None]:
+        """With the average of the weights in the network, where one is kept."""
+        return self.average.worn() if self.average else nullcontext()
+
+    def take_average(self) -> None:
+        """Leave the average of the weights, where one is kept, in the network for good."""
+        if self.average:
+            self.net.load_state_dict(self.average.state)
+
     @contextmanager
     def wearing(self, weights: Mapping[str, Tensor]) -> Iterator[None]:
         """With `weights`, masked, in the parameters of their names; what was there comes back."""
@@ -241,25 +260,61 @@ class Training:
 
     def take_step(self, ids: Tensor, sparsifier: Sparsifier[Any]) -> None:
         """One optimizer step on the training images `ids` (int64, on the CPU)."""
-        seeds.settle(self.device, self.spec.seed, "step", self.level.stream, self.position)
+        batch, train = self.augmented(ids), self.spec.train
         targets = self.data.train.y.index_select(0, ids.to(self.device, non_blocking=True))
-        logits = self.forward(self.inputs(ids), sparsifier.weights_during(self))
-        loss = self.loss(logits, targets)
-        self.shown = Shown(ids, targets, logits.detach())
-        penalty = sparsifier.penalty(self)
-        (loss if penalty is None else loss + penalty).backward()  # type: ignore[no-untyped-call]
+        loss, logits = self._backward(batch, targets, sparsifier)
+        self.shown = Shown(ids, targets, logits)
+        if train.sam:
+            statistics = sharpness.statistics_kept(self.net)
+            with sharpness.climbed(self._named, self.mask, train.sam), statistics:
+                self.optimizer.zero_grad()
+                self._backward(batch, targets, sparsifier)
         changed = sparsifier.mask_during(self)
         weights = self.flops.dense if sparsifier.dense_gradients(self) else self._sparse_flops
-        self.spent += len(ids) * (2 * self._sparse_flops + weights)
+        shown = len(ids) * (1 + bool(train.sam)) * (1 + bool(train.advprop.steps))
+        self.spent += shown * (2 * self._sparse_flops + weights)
         if changed is not None:
             self.set_mask(changed[0])
         if changed is None or not changed[1]:
             self.move()
         self.optimizer.zero_grad()
-        self.tally.loss += loss.detach() * len(ids)
-        self.tally.correct += (self.shown.logits.argmax(1) == targets).sum()
+        if self.average:
+            self.average.update()
+        self.tally.loss += loss * len(ids)
+        self.tally.correct += (logits.argmax(1) == targets).sum()
         self.tally.seen += len(ids)
         self.position += 1
+
+    def _backward(
+        self, batch: Batch, targets: Tensor, sparsifier: Sparsifier[Any]
+    ) -> tuple[Tensor, Tensor]:
+        """Take the gradients of the objective; what it is, and the logits [B, classes]."""
+        seeds.settle(self.device, self.spec.seed, "step", self.level.stream, self.position)
+        weights = sparsifier.weights_during(self)
+        logits = self.forward(self.inputs(batch), weights)
+        loss = self.loss(logits, targets)
+        if self.spec.train.advprop.steps:
+            loss = (loss + self._adversarial(batch, targets, weights)) / 2
+        penalty = sparsifier.penalty(self)
+        (loss if penalty is None else loss + penalty).backward()  # type: ignore[no-untyped-call]
+        return loss.detach(), logits.detach()
+
+    def _adversarial(
+        self, batch: Batch, targets: Tensor, weights: Mapping[str, Tensor] | None
+    ) -> Tensor:
+        """The loss of images that are made to be hard, with the normalisations that are theirs."""
+        settings = self.spec.train.advprop
+
+        def loss(x: Tensor) -> Tensor:
+            return self.loss(self.forward(self.inputs(replace(batch, x=x)), weights), targets)
+
+        with auxiliary.adversarial(self.net):
+            self.net.eval()
+            rng = self.rng("attack", self.position)
+            x = adversarial.attacked(batch.x, loss, settings, rng)
+            self.net.train()
+            self.charge(len(x), 2 * settings.steps)
+            return loss(x)
 
     def move(self) -> None:
         """Take the optimizer's step, and keep pruned weights exactly zero.
@@ -285,6 +340,7 @@ class Training:
         return {
             "net": dict(self.net.state_dict()),
             "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict() if self.average else {},
             "tally": tally,
         }
 
@@ -294,6 +350,8 @@ class Training:
         """Take back what `state` gave, and go on from `position`."""
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
         self.position = position
         loss, correct = (state["tally"][k].to(self.device) for k in ("loss", "correct"))
         self.tally = Tally(loss, correct, seen, seconds)

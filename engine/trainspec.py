@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from engine.durations import Duration
-from engine.plugin import Frozen
+from engine.plugin import Frozen, IdleWith
 
 
 class Named(Frozen):
@@ -129,6 +129,24 @@ class Cadence(Frozen):
     )
 
 
+class AdvProp(Frozen):
+    """Adversarial images beside the clean ones, with normalisations of their own (Xie et al. 2020).
+
+    Made in pixel space and kept within 0..255, whatever the data set's normalisation.
+    """
+
+    steps: int = Field(0, ge=0, le=100, description="steps of the attack; 0 trains without it")
+    epsilon: Annotated[float, IdleWith("steps", 0)] = Field(
+        8.0, gt=0, le=255, description="how far a pixel may be moved, in grey levels of 255"
+    )
+    step: Annotated[float, IdleWith("steps", 0)] = Field(
+        2.0, gt=0, le=255, description="how far one step moves it, in grey levels of 255"
+    )
+    start: Annotated[float, IdleWith("steps", 0)] = Field(
+        0.8, ge=0, le=1, description="share of images whose attack begins at a random point nearby"
+    )
+
+
 class TrainSpec(Frozen):
     """How each level is trained."""
 
@@ -144,6 +162,23 @@ class TrainSpec(Frozen):
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="arithmetic of the network; auto is bf16 on CUDA and fp32 elsewhere"
+    )
+    advprop: AdvProp = Field(
+        AdvProp(), description="train on adversarial images too, with auxiliary normalisations"
+    )
+    sam: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="sharpness-aware minimisation (Foret 2021): radius rho, such as 0.05, in which"
+        " each step looks for the worst weights; 0 for none",
+    )
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="exponential moving average of the weights, which is scored, kept and pruned"
+        " instead of the last ones: decay per step, such as 0.999; 0 for none",
     )
     evaluate: Cadence = Field(Cadence(), description="when to evaluate during training")
     multiplier: float = Field(

@@ -25,14 +25,15 @@ def doubles(monkeypatch: pytest.MonkeyPatch) -> None:
 def fed(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[tuple[Tensor, Tensor]]]:
     """What the engine feeds its network, by level: images and classes of every batch in order."""
     seen: dict[int, list[tuple[Tensor, Tensor]]] = {}
-    inputs = training.Training.inputs
+    augmented = training.Training.augmented
 
-    def watched(self: training.Training, ids: Tensor) -> Tensor:
-        x = inputs(self, ids)
-        seen.setdefault(self.level.index, []).append((x.contiguous(), self.data.train.y[ids]))
-        return x
+    def watched(self: training.Training, ids: Tensor) -> images.Batch:
+        batch = augmented(self, ids)
+        x = self.inputs(batch).contiguous()
+        seen.setdefault(self.level.index, []).append((x, self.data.train.y[ids]))
+        return batch
 
-    monkeypatch.setattr(training.Training, "inputs", watched)
+    monkeypatch.setattr(training.Training, "augmented", watched)
     return seen
 
 

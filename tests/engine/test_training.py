@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from stepping import Plain, begun
 
-from engine import images, masks, registry
+from engine import images
 from engine.durations import Duration
 from engine.errors import Diverged
 from engine.masks import Mask
 from engine.plan import Level, plan
-from engine.setup import build
 from engine.sparsifier import Sparsifier
 from engine.spec import RunSpec
 from engine.training import EpochResult, Training, train_level
@@ -27,24 +27,6 @@ OPTIMIZERS = [
 ]
 
 
-class Plain(Sparsifier[Any]):
-    """Does nothing; tests override what they are about."""
-
-    def levels(self) -> list[Level]:
-        return [Level(0, 1.0)]
-
-
-def _training(spec: RunSpec, level: Level | None = None, seed: int = 0) -> Training:
-    data = registry.load("datasets", spec.data.name).load(spec.data)
-    net = build(spec, data, CPU)
-    scores = {name: torch.rand(p.shape, generator=torch.Generator().manual_seed(seed))
-              for name, p in masks.prunable(net, "conv").items()}  # fmt: skip
-    mask = masks.keep_top(scores, masks.ones(scores).total // 5)
-    training = Training(spec, level or Level(0, 1.0), data, net, mask, CPU)
-    training.start_optimizer(Plain(spec.sparsifier))
-    return training
-
-
 def _train(training: Training, sparsifier: Sparsifier[Any] | None = None) -> list[EpochResult]:
     results: list[EpochResult] = []
     train_level(training, sparsifier or Plain(None), lambda: None, results.append)
@@ -55,7 +37,7 @@ def _train(training: Training, sparsifier: Sparsifier[Any] | None = None) -> lis
 def test_pruned_weights_and_their_momentum_stay_exactly_zero(
     optimizer: dict[str, Any], tiny: Callable[..., RunSpec]
 ) -> None:
-    training = _training(tiny(train={"epochs": 3, "batch_size": 25, "optimizer": optimizer}))
+    training = begun(tiny(train={"epochs": 3, "batch_size": 25, "optimizer": optimizer}))
     _train(training)
     for name, parameter in training.prunable().items():
         pruned = ~training.mask[name]
@@ -71,7 +53,7 @@ def test_masking_gradients_equals_masking_weights_after_each_step(
 ) -> None:
     """The reference: torch's optimizer, weights multiplied by the mask after every step."""
     spec = tiny(train={"epochs": 2, "batch_size": 25, "optimizer": optimizer})
-    ours, theirs = _training(spec), _training(spec)
+    ours, theirs = begun(spec), begun(spec)
     settings = {k: v for k, v in optimizer.items() if k != "name"}
     kind = torch.optim.SGD if optimizer["name"] == "sgd" else torch.optim.Adam
     reference = kind(theirs.net.parameters(), **settings)
@@ -109,7 +91,7 @@ def test_masking_gradients_equals_masking_weights_after_each_step(
 def test_a_level_trains_exactly_its_positions(
     level: Level, positions: list[int], epochs: list[int], tiny: Callable[..., RunSpec]
 ) -> None:
-    training = _training(tiny(), level)
+    training = begun(tiny(), level)
     seen: list[int] = []
 
     class Watch(Plain):
@@ -125,10 +107,12 @@ def test_a_level_trains_exactly_its_positions(
 def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own(
     tiny: Callable[..., RunSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    training = _training(tiny())
+    training = begun(tiny())
     seen: list[int] = []
-    inputs = training.inputs
-    monkeypatch.setattr(training, "inputs", lambda ids: (seen.extend(ids.tolist()), inputs(ids))[1])
+    shown = training.augmented
+    monkeypatch.setattr(
+        training, "augmented", lambda ids: (seen.extend(ids.tolist()), shown(ids))[1]
+    )
     _train(training)
     epochs = [seen[i : i + 100] for i in range(0, 300, 100)]
     assert all(sorted(epoch) == list(range(100)) for epoch in epochs)
@@ -136,7 +120,7 @@ def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own(
 
 
 def test_a_last_batch_of_one_image_is_dropped(tiny: Callable[..., RunSpec]) -> None:
-    training = _training(tiny(train={"epochs": 1, "batch_size": 33}))
+    training = begun(tiny(train={"epochs": 1, "batch_size": 33}))
     assert training.steps_per_epoch == 3  # 100 = 3 * 33 + 1
     assert len(_train(training)) == 1
 
@@ -144,7 +128,7 @@ def test_a_last_batch_of_one_image_is_dropped(tiny: Callable[..., RunSpec]) -> N
 def test_the_mean_loss_and_accuracy_of_an_epoch_weigh_every_image_alike(
     tiny: Callable[..., RunSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    training = _training(tiny(train={"epochs": 1, "batch_size": 40}))  # batches of 40, 40 and 20
+    training = begun(tiny(train={"epochs": 1, "batch_size": 40}))  # batches of 40, 40 and 20
     losses: list[tuple[float, int]] = []
     loss = training.loss
 
@@ -166,7 +150,7 @@ def test_a_penalty_is_part_of_the_gradient_but_not_of_the_reported_loss(
         def penalty(self, training: Training) -> torch.Tensor:
             return sum(p.square().sum() for p in training.prunable().values())  # type: ignore
 
-    plain, pulled = _training(tiny()), _training(tiny())
+    plain, pulled = begun(tiny()), begun(tiny())
     first = _train(plain)[0].loss
     assert _train(pulled, Pull(None))[0].loss == pytest.approx(first, rel=0.5)
     norm = [sum(float(p.detach().norm()) for p in t.prunable().values()) for t in (plain, pulled)]
@@ -174,7 +158,7 @@ def test_a_penalty_is_part_of_the_gradient_but_not_of_the_reported_loss(
 
 
 def test_fewer_examples_make_shorter_epochs(tiny: Callable[..., RunSpec]) -> None:
-    training = _training(tiny())
+    training = begun(tiny())
     training.use(torch.arange(0, 100, 2))
     assert (training.steps_per_epoch, training.planned.end) == (2, 6)
     assert len(_train(training)) == 3
@@ -182,7 +166,7 @@ def test_fewer_examples_make_shorter_epochs(tiny: Callable[..., RunSpec]) -> Non
 
 def test_divergence_names_the_place_and_what_to_do(tiny: Callable[..., RunSpec]) -> None:
     optimizer = {"name": "sgd", "lr": 100.0}
-    training = _training(tiny(train={"epochs": 30, "batch_size": 25, "optimizer": optimizer}))
+    training = begun(tiny(train={"epochs": 30, "batch_size": 25, "optimizer": optimizer}))
     with torch.no_grad():
         next(iter(training.net.parameters())).mul_(1e38)
     with pytest.raises(Diverged, match=r"epoch 1 of level 0 \(learning rate 100\); lower train"):
@@ -191,7 +175,7 @@ def test_divergence_names_the_place_and_what_to_do(tiny: Callable[..., RunSpec])
 
 def _on_masked_weights(optimizer: dict[str, Any], tiny: Callable[..., RunSpec]) -> Training:
     """A training whose optimizer remembers dense gradients, after two epochs."""
-    training = _training(tiny(train={"epochs": 2, "batch_size": 25, "optimizer": optimizer}))
+    training = begun(tiny(train={"epochs": 2, "batch_size": 25, "optimizer": optimizer}))
     dense = Plain(None)
     dense.dense_memory = True
     training.start_optimizer(dense)
@@ -216,7 +200,7 @@ def test_dense_memory_equals_torchs_optimizer_and_a_mask_after_each_step(
 ) -> None:
     optimizer = OPTIMIZERS[1]
     ours = _on_masked_weights(optimizer, tiny)
-    theirs = _training(ours.spec)
+    theirs = begun(ours.spec)
     settings = {k: v for k, v in optimizer.items() if k != "name"}
     reference = torch.optim.SGD(theirs.net.parameters(), **settings)
     rates: list[float] = []
@@ -246,18 +230,18 @@ def test_a_steps_cost_is_three_passes_and_a_dense_one_where_gradients_are(
     tiny: Callable[..., RunSpec],
 ) -> None:
     spec = tiny(train={"epochs": 2, "batch_size": 25})
-    training = _training(spec)
+    training = begun(spec)
     dense, sparse = training.flops.dense, training.flops.sparse(training.mask)
     assert sparse < dense
     _train(training)
     assert training.spent == pytest.approx(8 * 25 * 3 * sparse)
-    again = _training(spec)
+    again = begun(spec)
     _train(again, _Dense(None))
     assert again.spent == pytest.approx(25 * (6 * 3 * sparse + 2 * (2 * sparse + dense)))
 
 
 def test_predictions_are_plain_and_leave_no_trace(tiny: Callable[..., RunSpec]) -> None:
-    training = _training(tiny())
+    training = begun(tiny())
     training.net.train()
     before = {name: t.clone() for name, t in training.net.state_dict().items()}
     found = training.predictions()
@@ -281,7 +265,7 @@ def test_a_stretched_level_has_fewer_epochs_and_earlier_milestones(
         "warmup": "2ep",
         "schedule": {"name": "multistep", "milestones": ["5ep", "9ep"]},
     }
-    training = _training(tiny(train=train))
+    training = begun(tiny(train=train))
     training.use(torch.arange(50), stretch=0.5)
     assert training.steps_per_epoch == 2 and training.planned.end == 10
     rates = [training.learning_rate(position) for position in range(10)]
@@ -294,5 +278,5 @@ def test_a_multiplier_stretches_the_plan(tiny: Callable[..., RunSpec]) -> None:
     spec = tiny(train=train, sparsifier={"name": "imp", "levels": 1, "rewind": "4ep"})
     laid_out = plan(spec, 100)
     assert [one.steps for one in laid_out.levels] == [24, 8]
-    assert _training(spec).planned.end == 24
+    assert begun(spec).planned.end == 24
     assert spec.train.whole == spec.train.model_copy(update={"epochs": 6, "multiplier": 1.0})

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engine import densities, masks, registry
 from engine.errors import SpecError
+from engine.images import Batch
 from engine.masks import Mask
 from engine.plan import Level
 from engine.setup import build
@@ -164,11 +165,11 @@ def test_weights_grow_where_the_gradients_of_the_updates_batch_are_largest(
     ids: list[Tensor] = []
     updates: list[int] = []
     compared: set[str] = set()
-    inputs, update = Training.inputs, Dynamic._update
+    augmented, update = Training.augmented, Dynamic._update
 
-    def kept_ids(self: Training, batch: Tensor) -> Tensor:
+    def kept_ids(self: Training, batch: Tensor) -> Batch:
         ids.append(batch)
-        return inputs(self, batch)
+        return augmented(self, batch)
 
     def watched(self: Any, training: Training, gradients: dict[str, Tensor]) -> Mask:
         after = update(self, training, gradients)
@@ -177,7 +178,7 @@ def test_weights_grow_where_the_gradients_of_the_updates_batch_are_largest(
             twin = build(training.spec, training.data, CPU).train()
             twin.load_state_dict(training.net.state_dict())
             y = training.data.train.y[ids[-1]]
-            loss = training.loss(twin(inputs(training, ids[-1])), y)
+            loss = training.loss(twin(training.inputs(augmented(training, ids[-1]))), y)
             alone = torch.autograd.grad(loss, [dict(twin.named_parameters())[n] for n in after])
             for expected, name in zip(alone, after, strict=True):
                 torch.testing.assert_close(gradients[name], expected, rtol=1e-4, atol=1e-6)
@@ -189,7 +190,7 @@ def test_weights_grow_where_the_gradients_of_the_updates_batch_are_largest(
                 compared.add(name)
         return after
 
-    monkeypatch.setattr(Training, "inputs", kept_ids)
+    monkeypatch.setattr(Training, "augmented", kept_ids)
     monkeypatch.setattr(Dynamic, "_update", watched)
     _drive(training, sparsifier, lambda step: None)
     assert updates == [2, 5, 8, 11, 14]

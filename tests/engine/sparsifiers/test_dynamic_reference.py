@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from engine import masks, registry, seeds
+from engine.images import Batch
 from engine.plan import Level
 from engine.setup import build
 from engine.spec import RunSpec
@@ -101,14 +102,15 @@ def test_every_step_takes_the_path_of_a_plain_loop(
     net = build(spec, data, CPU).double()
     twin = deepcopy(net).to(memory_format=torch.contiguous_format)
     fed: Batches = []
-    inputs = Training.inputs
+    augmented, inputs = Training.augmented, Training.inputs
 
-    def watched(self: Training, ids: Tensor) -> Tensor:
-        x = inputs(self, ids).double()
-        fed.append((x.contiguous(), self.data.train.y[ids]))
-        return x
+    def watched(self: Training, ids: Tensor) -> Batch:
+        batch = augmented(self, ids)
+        fed.append((self.inputs(batch).contiguous(), self.data.train.y[ids]))
+        return batch
 
-    monkeypatch.setattr(Training, "inputs", watched)
+    monkeypatch.setattr(Training, "augmented", watched)
+    monkeypatch.setattr(Training, "inputs", lambda self, batch: inputs(self, batch).double())
     sparsifier = registry.load("sparsifiers", name).Sparsifier(spec.sparsifier)
     ones = masks.ones(masks.prunable(net, "conv"))
     training = Training(spec, Level(0, 0.15), data, net, ones, CPU)

@@ -26,6 +26,7 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
 
     def mask_before(self, training):
         ids = torch.arange(40)
-        training.loss(training.forward(training.inputs(ids)), training.data.train.y[:40]).backward()
+        logits = training.forward(training.inputs(training.augmented(ids)))
+        training.loss(logits, training.data.train.y[:40]).backward()
         scores = {n: (p.grad * p.detach()).abs() for n, p in training.prunable().items()}
         return masks.keep_top(scores, round(self.settings.density * training.mask.total))
