@@ -357,8 +357,9 @@ def run_app(root: Path) -> NoReturn:
     desk = Desk(root, Path("specs"), tracking.browsed(root))
     app = build_app(root, desk=desk, preferences=preferences.load())
     try:
-        code = app.run() or app.return_code or 0
+        app.run()
         app.finish()
+        code = INTERRUPTED if app.return_code is None else app.return_code  # Textual keeps Ctrl-C
     except KeyboardInterrupt:
         code = INTERRUPTED
     leave(code)

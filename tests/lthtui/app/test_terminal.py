@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import sys
 
+import pytest
 from rundirs import FakeRun, populate
 from terminal import Terminal
 from waiting import wait_for
@@ -66,7 +68,8 @@ def test_a_bug_is_told_in_one_message_and_leaves_a_sane_terminal(root, monkeypat
 MUTE = CODE.replace("sys.exit", "from engine import remote\nremote.PATIENCE = 3600.0\nsys.exit")
 
 
-def test_who_quits_waits_for_no_answer(root):
+@pytest.mark.parametrize("code", [0, 130])
+def test_who_quits_or_interrupts_waits_for_no_answer(root, code):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
         run = FakeRun(root, "one").start().train(1).end("stopped").directory
@@ -81,9 +84,13 @@ def test_who_quits_waits_for_no_answer(root):
             terminal.type(b"\x1b[B\x1b[C")
             asked, _ = server.accept()  # and never answered
             with asked:
-                terminal.type(b"q")
-                assert terminal.end() == 0
+                if code:
+                    terminal.process.send_signal(signal.SIGINT)  # as `kill -INT` does
+                else:
+                    terminal.type(b"q")
+                assert terminal.end() == code
                 assert b"still at work" not in terminal.output and terminal.sane
+                assert b"Traceback" not in terminal.output
         finally:
             terminal.close()
 
