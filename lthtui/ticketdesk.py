@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ CARD = "ticket.json"
 FORMS = {".safetensors": "ticket", ".pt": "state_dict"}  # by how a file's name ends
 BESIDE = ".json"  # how the name of a card beside a ticket ends
 CARD_BYTES = 1_000_000  # of a card at most
+COUNTED = 1000  # files of which what was counted is kept, some kB each
 
 
 class TicketDesk:
@@ -40,7 +42,7 @@ class TicketDesk:
 
     def __init__(self, root: Path, files: FileDesk | None = None) -> None:
         self._root, self._files = root, files or FileDesk(root)
-        self._counted: dict[tuple[Path, int, int], tuple[Packed, Kept]] = {}
+        self._counted = lru_cache(COUNTED)(_counted)
 
     def look(self, ticket: Ticket) -> Look:
         """What there is to show of a ticket; what cannot be read of it is said."""
@@ -205,12 +207,13 @@ class TicketDesk:
         if not path.is_file():
             path = folder / TICKET
         seen = path.stat()
-        key = (path, seen.st_mtime_ns, seen.st_size)
-        if key not in self._counted:
-            of_ticket = path.name == TICKET
-            mask = packed.of_ticket(path) if of_ticket else packed.of_level(folder)
-            self._counted[key] = mask, packed.kept(mask)
-        return self._counted[key]
+        return self._counted(path, seen.st_mtime_ns, seen.st_size)
+
+
+def _counted(path: Path, changed: int, size: int) -> tuple[Packed, Kept]:
+    """The mask in a file that was last changed then, and how many weights of each layer live."""
+    mask = packed.of_ticket(path) if path.name == TICKET else packed.of_level(path.parent)
+    return mask, packed.kept(mask)
 
 
 def _totals(mask: Packed) -> dict[str, int]:

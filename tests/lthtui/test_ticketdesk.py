@@ -108,6 +108,13 @@ def test_files_that_did_not_change_are_counted_once(tmp_path, finished, monkeypa
     assert len(counted) == 6
 
 
+def test_no_more_counts_are_kept_than_are_of_use(tmp_path, finished, monkeypatch):
+    monkeypatch.setattr(ticketdesk, "COUNTED", 2)
+    desk, runs = TicketDesk(tmp_path), [tickets(tmp_path)["3"].run]
+    assert desk.densities(runs) == desk.densities(runs) == TicketDesk(tmp_path).densities(runs)
+    assert desk._counted.cache_info().currsize == 2
+
+
 def test_densities_of_all_layers_and_levels(tmp_path, finished):
     found = TicketDesk(tmp_path).densities([tickets(tmp_path)["3"].run])
     for level in range(5):
