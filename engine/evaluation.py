@@ -26,30 +26,39 @@ class Score:
     total: int
 
 
-def score(
-    net: nn.Module,
-    split: Images,
-    geometry: images.Geometry,
-    loss: Callable[[Tensor, Tensor], Tensor],
-    autocast: Callable[[], torch.autocast],
-) -> Score:
-    """Score `net` on all images of a split, in evaluation mode; the network is left unchanged.
+def _unchanged(outputs: Tensor) -> Tensor:
+    return outputs
 
-    Args:
+
+@dataclass(frozen=True)
+class Judge:
+    """How what a network gives is scored.
+
+    Attributes:
         loss: mean objective of a batch from logits [B, classes] and targets [B].
+        autocast: the arithmetic of the network.
+        logits: makes logits [B, classes] of what the network gives.
     """
+
+    loss: Callable[[Tensor, Tensor], Tensor]
+    autocast: Callable[[], torch.autocast]
+    logits: Callable[[Tensor], Tensor] = _unchanged
+
+
+def score(net: nn.Module, split: Images, geometry: images.Geometry, judge: Judge) -> Score:
+    """Score `net` on all images of a split, in evaluation mode; the network is left unchanged."""
     was_training = net.training
     net.eval()
     pixels = PIXELS_PER_BATCH if split.x.device.type == "cpu" else PIXELS_PER_GPU_BATCH
     per_batch = max(1, pixels // split.x[0].numel())
     total = torch.zeros((), dtype=torch.float64, device=split.x.device)
     right = []
-    with torch.inference_mode(), autocast():
+    with torch.inference_mode(), judge.autocast():
         for begin in range(0, len(split), per_batch):
             x, y = split.x[begin : begin + per_batch], split.y[begin : begin + per_batch]
             x = images.normalise(x, geometry)
-            logits = net(x)
-            total += loss(logits, y) * len(y)
+            logits = judge.logits(net(x))
+            total += judge.loss(logits, y) * len(y)
             right.append(logits.argmax(1) == y)
     net.train(was_training)
     return _score(torch.cat(right), split.y, len(split.classes), total.item())

@@ -295,8 +295,7 @@ class LevelRun:
         if split is None:
             return None
         training = self.training
-        geometry = self.setup.data.geometry
-        return score(training.net, split, geometry, training.loss, training.autocast)
+        return score(training.net, split, self.setup.data.geometry, training.judge())
 
     def _ended(self) -> LevelEnded:
         """Score the weights that the ticket keeps, which are loaded into the network."""

@@ -46,8 +46,9 @@ def measure(spec: RunSpec, device: torch.device) -> dict[str, Any]:
     def evaluate(split: Images) -> float:
         """Seconds to score a split, from some of its images."""
         some = split.subset(range(min(SCORED, len(split))))
-        judge = (data.geometry, training.loss, training.autocast)
-        return _seconds(lambda: score(net, some, *judge), 1, device) * len(split) / len(some)
+        judge = training.judge()
+        once = _seconds(lambda: score(net, some, data.geometry, judge), 1, device)
+        return once * len(split) / len(some)
 
     state = {name: t.detach().cpu() for name, t in net.state_dict().items()}
     rewind = {name: t.clone() for name, t in state.items()}

@@ -13,12 +13,15 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn import functional
 
 from engine import adversarial, auxiliary, flops, images, masks, seeds, sharpness
 from engine.averaging import Average
 from engine.errors import DataError, Diverged
+from engine.evaluation import Judge
 from engine.images import Batch, Splits
 from engine.masks import Mask
+from engine.neighbours import Neighbours
 from engine.optim import Optimizer, last_learning_rate, learning_rate
 from engine.plan import Level, in_steps, steps_per_epoch
 from engine.registry import load
@@ -109,6 +112,7 @@ class Training:
         self._dense_memory = False
         self._augment: ModuleType = load("augmentations", spec.augmentation.name)
         self._loss: ModuleType = load("losses", spec.loss.name)
+        self._views: int = getattr(self._loss, "VIEWS", 1)
         self._bf16 = spec.train.precision == "bf16" or (
             spec.train.precision == "auto" and device.type == "cuda"
         )
@@ -186,12 +190,14 @@ class Training:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16)
 
     def augmented(self, ids: Tensor, *draw: str | int) -> Batch:
-        """Training images `ids` (int64, on the CPU) as they are shown.
+        """Training images `ids` (int64 [B], on the CPU) as they are shown.
+
+        Where the loss compares views of images, all first views come before all second ones.
 
         Args:
             draw: names what is drawn for them; by default that of the next step.
         """
-        batch = self.data.train.batch(ids, self.data.geometry)
+        batch = self.data.train.batch(ids.repeat(self._views), self.data.geometry)
         rng = self.rng("augment", *(draw or (self.position,)))
         shown: Batch = self._augment.augment(self.spec.augmentation, batch, rng)
         return shown
@@ -202,6 +208,18 @@ class Training:
 
     def predictions(self) -> Tensor:
         """Classes int64 [N] of all training images, on the CPU: not augmented, in test mode."""
+        return self._outputs().argmax(1).cpu()
+
+    def judge(self) -> Judge:
+        """How the network is scored: by its own logits, or by what is near to its features."""
+        if self._views == 1:
+            return Judge(self.loss, self.autocast)
+        train = self.data.train
+        near = Neighbours.of(self._outputs(), train.y, len(train.classes))
+        return Judge(functional.cross_entropy, self.autocast, near)
+
+    def _outputs(self) -> Tensor:
+        """What the network gives for all training images: not augmented, in test mode."""
         plain, data = load("augmentations", "none"), self.data.train
         was_training, found = self.net.training, []
         self.net.eval()
@@ -209,10 +227,10 @@ class Training:
             for ids in torch.split(torch.arange(len(data)), self.spec.train.batch_size):
                 batch = data.batch(ids, self.data.geometry)
                 shown = plain.augment(plain.Settings(), batch, self.rng("plain"))
-                found.append(self.forward(self.inputs(shown)).argmax(1))
+                found.append(self.forward(self.inputs(shown)))
         self.net.train(was_training)
         self.charge(len(data), 1)
-        return torch.cat(found).cpu()
+        return torch.cat(found)
 
     def charge(self, count: int, passes: float) -> None:
         """Add to what the level costs `passes` forward passes over `count` images.
@@ -225,6 +243,13 @@ class Training:
         """The objective, a scalar averaged over the batch."""
         loss: Tensor = self._loss.loss(self.spec.loss, logits, targets)
         return loss
+
+    def _hits(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """bool [B]: the images of a step that the network gets right."""
+        if self._views == 1:
+            return logits.argmax(1) == targets
+        hits: Tensor = self._loss.hits(self.spec.loss, logits, targets)
+        return hits
 
     def forward(self, x: Tensor, weights: Mapping[str, Tensor] | None = None) -> Tensor:
         """Logits [B, classes], with `weights` in place of the parameters of their names."""
@@ -271,7 +296,7 @@ class Training:
                 self._backward(batch, targets, sparsifier)
         changed = sparsifier.mask_during(self)
         weights = self.flops.dense if sparsifier.dense_gradients(self) else self._sparse_flops
-        shown = len(ids) * (1 + bool(train.sam)) * (1 + bool(train.advprop.steps))
+        shown = len(batch.x) * (1 + bool(train.sam)) * (1 + bool(train.advprop.steps))
         self.spent += shown * (2 * self._sparse_flops + weights)
         if changed is not None:
             self.set_mask(changed[0])
@@ -281,7 +306,7 @@ class Training:
         if self.average:
             self.average.update()
         self.tally.loss += loss * len(ids)
-        self.tally.correct += (logits.argmax(1) == targets).sum()
+        self.tally.correct += self._hits(logits, targets).sum()
         self.tally.seen += len(ids)
         self.position += 1
 

@@ -46,14 +46,14 @@ def verify(path: Path, data_root: str | None, device: torch.device) -> dict[str,
     data = _images(spec).to(device)
     net = build(spec, data, device)
     net.load_state_dict(ticket.trained)
-    judge = Training(spec, Level(0, 1.0), data, net, ticket.mask, device)
+    judge = Training(spec, Level(0, 1.0), data, net, ticket.mask, device).judge()
     report: dict[str, Any] = {"ticket": str(path), "sha256": card["sha256"], "splits": {}}
     report["same_images"] = data.subset.hash == card["subset"]
     report["density"] = ticket.mask.density
     for name, split in (("val", data.val), ("test", data.test)):
         if split is None or card.get(f"{name}_correct") is None:
             continue
-        found = score(net, split, data.geometry, judge.loss, judge.autocast)
+        found = score(net, split, data.geometry, judge)
         report["splits"][name] = {
             "correct": found.correct,
             "total": found.total,

@@ -202,7 +202,7 @@ def test_speed_against_a_plain_loop(model: dict[str, Any]) -> None:
     def ours() -> None:
         training.position = 0
         train_level(training, sparsifier, lambda: None, lambda result: None)
-        score(training.net, data.test, CIFAR, training.loss, training.autocast)
+        score(training.net, data.test, CIFAR, training.judge())
 
     def theirs() -> None:
         plain.train()

@@ -15,8 +15,10 @@ NAMES = registry.names("losses")
 TARGETS = torch.tensor([0, 3, 2, 3, 1])
 
 
-def logits(dtype=torch.float32):
-    return torch.randn(5, 4, generator=torch.Generator().manual_seed(0)).to(dtype)
+def logits(name, dtype=torch.float32):
+    """For every view of five images, where a loss compares views."""
+    rows = 5 * getattr(registry.load("losses", name), "VIEWS", 1)
+    return torch.randn(rows, 4, generator=torch.Generator().manual_seed(0)).to(dtype)
 
 
 def settings_of(name):
@@ -52,13 +54,13 @@ def test_settings_round_trip_and_refuse_unknown_fields(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_gradient_is_that_of_finite_differences(name):
-    values = logits(torch.float64).requires_grad_()
+    values = logits(name, torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(lambda v: loss(name, v), values)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_step_against_the_gradient_lowers_it(name):
-    values = logits().requires_grad_()
+    values = logits(name).requires_grad_()
     before = loss(name, values)
     before.backward()
     assert loss(name, values.detach() - 0.1 * values.grad) < before
@@ -67,7 +69,28 @@ def test_a_step_against_the_gradient_lowers_it(name):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
 def test_a_scalar_of_at_least_single_precision(name, dtype):
-    value = loss(name, logits(dtype))
+    value = loss(name, logits(name, dtype))
     assert value.shape == ()
     assert value.dtype == torch.promote_types(dtype, torch.float32)
-    assert value.item() == loss(name, logits(dtype).to(value.dtype)).item()
+    assert value.item() == loss(name, logits(name, dtype).to(value.dtype)).item()
+
+
+HEADS = [name for name in NAMES if hasattr(registry.load("losses", name), "head")]
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_head_gives_logits_without_knowing_the_targets(name):
+    head = registry.load("losses", name).head(settings_of(name), 6, 4)
+    x = torch.randn(5, 6, requires_grad=True)
+    head(x).square().sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in head.parameters())
+    assert x.grad is not None and x.grad.any()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert head.eval()(x).isfinite().all()
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if hasattr(registry.load("losses", n), "VIEWS")])
+def test_a_loss_that_compares_views_says_which_images_it_gets_right(name):
+    module = registry.load("losses", name)
+    hits = module.hits(settings_of(name), logits(name), TARGETS)
+    assert hits.shape == TARGETS.shape and hits.dtype == torch.bool

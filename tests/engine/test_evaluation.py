@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 from torch import Tensor, nn
 
 from engine import evaluation, images
-from engine.evaluation import Score, score
+from engine.evaluation import Judge, Score, score
 from engine.images import Geometry, Images
 
 GEOMETRY = Geometry(6, "pad", 0, (), (0.4, 0.5), (0.2, 0.3))
@@ -38,7 +38,7 @@ def _score(net: nn.Module, split: Images) -> Score:
     def off() -> torch.autocast:
         return torch.autocast("cpu", enabled=False)
 
-    return score(net, split, GEOMETRY, nn.functional.cross_entropy, off)
+    return score(net, split, GEOMETRY, Judge(nn.functional.cross_entropy, off))
 
 
 def _logits(net: nn.Module, split: Images) -> Tensor:
