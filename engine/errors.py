@@ -9,6 +9,7 @@ LthError               1   a run started and failed
 ├── Foreign            1   a file is not as this version of the program writes it
 ├── StoreError         1   the MLflow store is missing, locked, full or of another version
 │   ├── StoreAway      1   it is out of reach, locked or full just now
+│   │   └── HungUp     1   a server ended the connection before it had answered
 │   └── StoreDenied    1   it refuses our credentials
 ├── Fenced             1   a newer attempt of the same run took over
 └── Stopped           75   asked to stop; the run can be resumed
@@ -78,6 +79,10 @@ class StoreAway(StoreError):
     def __init__(self, message: str, later: float = 0.0) -> None:
         super().__init__(message)
         self.later = later
+
+
+class HungUp(StoreAway):
+    """A server ended the connection before it had answered, such as one that was kept for long."""
 
 
 class StoreDenied(StoreError):

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from engine.errors import StoreAway, StoreDenied, StoreError
+from engine.errors import HungUp, StoreAway, StoreDenied, StoreError
 
 if TYPE_CHECKING:
     import requests
@@ -64,6 +64,7 @@ def ask(
         session: whose connection is used again.
 
     Raises:
+        HungUp: it ended the connection instead of answering, which a used one may be told late.
         StoreError: it is out of reach, refuses, or answers something else.
     """
     with _got(address, path, asked, PATIENCE, session=session) as answer:
@@ -271,12 +272,14 @@ def _explained(server: str) -> Iterator[None]:
     except failures.Timeout:
         raise StoreAway(f"{server} did not answer in time") from None
     except failures.RequestException as error:
-        raise StoreAway(f"{server} is out of reach: {_root(error)}") from None
+        ended = isinstance(_bottom(error), ConnectionResetError | BrokenPipeError)
+        kind = HungUp if ended else StoreAway
+        raise kind(f"{server} is out of reach: {_root(error)}") from None
 
 
-def _root(error: BaseException) -> str:
+def _bottom(error: BaseException) -> BaseException:
     """What lies at the bottom of the errors that requests and urllib3 wrap around one another."""
-    at: Any = error
+    at = error
     for _ in range(8):
         inner = getattr(at, "reason", None)
         deeper = inner if isinstance(inner, BaseException) else at.__cause__ or at.__context__
@@ -285,5 +288,11 @@ def _root(error: BaseException) -> str:
         if deeper is None:
             break
         at = deeper
+    return at
+
+
+def _root(error: BaseException) -> str:
+    """What the error at the bottom says."""
+    at = _bottom(error)
     text = getattr(at, "strerror", None) or getattr(at, "verify_message", None) or str(at)
     return line(str(text)) or type(at).__name__

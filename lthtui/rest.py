@@ -6,12 +6,13 @@ Methods are called, and answer, as those of `MlflowClient`, as far as `lthtui.st
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from sys import intern
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from engine import remote
-from engine.errors import StoreError
+from engine.errors import HungUp, StoreError
 
 if TYPE_CHECKING:
     import requests
@@ -72,6 +73,11 @@ class Rest:
             asked["page_token"] = page.token
         raise StoreError(f"{self._address}: the history of a metric never ends")
 
+    def close(self) -> None:
+        """Let go of the connection, where nobody waits for an answer."""
+        if self._session is not None:
+            self._session.close()
+
     def _found(self, path: str, name: str, make: Callable[[Said], Any], asked: Said) -> Page:
         def read(said: Said) -> Page:
             page = Page(make(one) for one in said.get(name, ()))
@@ -81,16 +87,21 @@ class Rest:
         return self._asked(path, asked, read)
 
     def _asked(self, path: str, asked: Said, read: Callable[[Said], _Read]) -> _Read:
-        given = {key: value for key, value in asked.items() if value is not None}
-        if self._session is None:
-            import requests
-
-            self._session = requests.Session()
-        said = remote.ask(self._address, _API + path, given, self._session)
+        said = self._said(_API + path, {key: one for key, one in asked.items() if one is not None})
         try:
             return read(said)
         except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
             raise StoreError(f"{self._address} answers something that is not MLflow's") from None
+
+    def _said(self, path: str, given: Said) -> Said:
+        """What the server says; once more where it had done with the connection that was kept."""
+        import requests
+
+        if self._session is not None:
+            with suppress(HungUp):
+                return remote.ask(self._address, path, given, self._session)
+        self._session = requests.Session()
+        return remote.ask(self._address, path, given, self._session)
 
 
 def _experiment(said: Said) -> SimpleNamespace:

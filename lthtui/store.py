@@ -17,7 +17,6 @@ from typing import Any
 from engine import remote, schema
 from engine.errors import StoreError
 from engine.storefile import expected_version, foreign
-from lthtui.abandonable import Abandonable
 from lthtui.once import Once
 from lthtui.records import (
     EXACT,
@@ -162,12 +161,11 @@ class Store:
                     self._client.delete_tag(mlflow_run_id, name)
 
     def close(self) -> None:
-        """Let go of the file, or of a server: what is asked of it just now raises StoreAway."""
+        """Let go of the file, or of the server; what is asked of it just now goes on."""
         if self._sql is not None:
             self._sql.close()
-        for asking in ("_client", "_rest") if self._file is None else ():
-            if asking in self.__dict__:
-                self.__dict__[asking].leave()
+        if "_rest" in self.__dict__:
+            self._rest.close()
 
     @property
     def _exists(self) -> bool:
@@ -175,15 +173,13 @@ class Store:
 
     @Once
     def _client(self) -> Any:
-        client = _import_mlflow().MlflowClient(self.uri)
-        if self._file is not None:
-            return client
-        remote.guard(self.uri)
-        return Abandonable(client)
+        if self._file is None:
+            remote.guard(self.uri)
+        return _import_mlflow().MlflowClient(self.uri)
 
     @Once
-    def _rest(self) -> Abandonable:
-        return Abandonable(Rest(self.uri))
+    def _rest(self) -> Rest:
+        return Rest(self.uri)
 
     @Once
     def _server(self) -> ClientReader:

@@ -244,7 +244,7 @@ def test_levels_are_asked_for_where_runs_are_ours(tmp_path, lab, server):
         one.until(lambda board: asked(server, "logged-models/search"))
 
 
-def test_whoever_leaves_does_not_wait_for_an_answer(tmp_path, lab, server):
+def test_whoever_leaves_waits_for_no_answer_and_asks_no_more(tmp_path, lab, server):
     asked, never = threading.Event(), threading.Event()
     lab.add(1)
 
@@ -253,10 +253,12 @@ def test_whoever_leaves_does_not_wait_for_an_answer(tmp_path, lab, server):
         return GONE if never.wait(PATIENCE) else None
 
     lab.fault = silent
-    with looking(tmp_path, server) as one:
-        assert one.board.remark and asked.wait(PATIENCE)
-    assert not never.is_set()  # and yet the thread has ended
+    one = Lookout(tmp_path, server.address)
+    assert one.look().remark and asked.wait(PATIENCE)
+    one.close()
     never.set()
+    one._shelf._thread.join(PATIENCE)
+    assert len(server.seen) == 1
 
 
 def test_what_nobody_expected_is_told_and_tried_again(tmp_path, lab, server, monkeypatch):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+import threading
 from itertools import count
 from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
-from servers import Answer, proxy
+from servers import GONE, Answer, proxy
 
 from engine.errors import StoreAway, StoreDenied, StoreError
 from lthtui.store import Store
@@ -150,3 +152,36 @@ def test_it_is_asked_once(server, said, kind):
     with pytest.raises(kind, match="^http://127.0.0.1:"):
         Store(server.address).tickets()
     assert len(server.seen) == 1
+
+
+def test_a_kept_connection_that_the_server_has_done_with_is_replaced():
+    head = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: %d\r\n\r\n%s"
+    said = json.dumps({"metrics": [metric("m", 3)]}).encode()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        connections = threading.Thread(target=lambda: [*map(answer_once, range(2))])
+
+        def answer_once(_):
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(head % (len(said), said))
+                connection.recv(65_536)  # the next one, which finds no answer
+
+        connections.start()
+        store = Store(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        try:
+            found = [store.curve("1", "m").steps.tolist() for _ in range(2)]
+        finally:
+            store.close()
+            listening.shutdown(socket.SHUT_RDWR)
+            connections.join()
+    assert found == [[3], [3]]
+
+
+def test_a_server_that_hangs_up_again_and_again_is_away(server):
+    store = Store(server.address)
+    store.experiments()
+    server.fault = lambda asked: GONE
+    with pytest.raises(StoreAway, match="out of reach"):
+        store.experiments()
+    assert len(server.seen) == 3
