@@ -147,6 +147,20 @@ def nested(groups: Iterable[Group]) -> list[Group]:
     return ordered
 
 
+def settled(runs: Sequence[RunView], kept: float | None = None) -> Sequence[RunView]:
+    """The runs whose results count together: those that are finished, or all before one is.
+
+    What others picked is the best so far, and would move what is known for good.
+
+    Args:
+        kept: results at about this share of weights are meant; those of a run beyond it stay.
+    """
+    done = [
+        run for run in runs if run.status == "finished" or (kept is not None and run.beyond(kept))
+    ]
+    return done or runs
+
+
 def gain(
     runs: Sequence[RunView], dense: Mapping[int, LevelView], kept: float | None = None
 ) -> float | None:

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from engine.errors import did_you_mean
 from lthtui import fields
-from lthtui.board import GLYPHS, Group, accuracy, duration, gain, percent, status_cell
+from lthtui.board import GLYPHS, Group, accuracy, duration, gain, percent, settled, status_cell
 from lthtui.fields import Field, Misread, Value, number
 from lthtui.runview import RunView
 from lthtui.table import NOTHING, Cell
@@ -171,12 +171,15 @@ def moment(seconds: float) -> str:
 
 
 def summary(field: Field, group: Group, way: Together | None = None) -> Cell:
-    """What a group's values look like together; nothing but its own runs counts."""
+    """What a group's values look like together; nothing but its own runs counts.
+
+    Of those see `counted`; where that are not all, means say of how many they are.
+    """
     runs = group.runs
     if field.name == "status":
         return _statuses(runs)
     if _is_gain(field) and way is None:
-        found = gain(runs, group.dense, field.kept)
+        found = gain(counted(field, group), group.dense, field.kept)
         return NOTHING if found is None else _gain_cell(found)
     way = way or usual(field)
     if field.name == "level" and way == "min":
@@ -210,9 +213,14 @@ def usual(field: Field) -> Together:
     return _TOGETHER.get(field.name, "mean" if field.numeric else "each")
 
 
+def counted(field: Field, group: Group) -> Sequence[RunView]:
+    """The runs that a group's value is made of: of results, only those that are settled."""
+    return settled(group.runs, field.kept) if field.result else group.runs
+
+
 def known(field: Field, group: Group) -> list[Value]:
-    """The values of those of a group's runs that have one."""
-    values = (field.of(run, group) for run in group.runs)
+    """The values of those of a group's runs that count and have one."""
+    values = (field.of(run, group) for run in counted(field, group))
     return [value for value in values if value is not None]
 
 
@@ -226,9 +234,9 @@ def worth(field: Field, group: Group) -> Value | None:
     if field.name == "level":
         return _level(group.runs)
     if _is_gain(field):
-        return gain(group.runs, group.dense, field.kept)
+        return gain(counted(field, group), group.dense, field.kept)
     if field.name == "density":
-        picked = [run.winning.density for run in group.runs if run.winning]
+        picked = [run.winning.density for run in counted(field, group) if run.winning]
         return _mean(picked or _figures(known(field, group)))
     values = known(field, group)
     figures = _figures(values)

@@ -25,7 +25,7 @@ REDUCERS: tuple[Reducer, ...] = ("last", "best", "min", "max")
 ALIASES = {"kept": "density", "method": "sparsifier", "data": "dataset", "run": "name"}
 SMALLER = {"loss", "error", "err", "perplexity", "nll", "ece", "mse", "mae", "seconds", "flops"}
 MOST_MEANT = 3  # names that a message proposes
-LISTED = "see `lthtui list --help`, or press v among the app's runs"
+LISTED = "`lthtui list --columns help` names all, as v does among the app's runs"
 _REDUCED = re.compile(rf"({'|'.join(REDUCERS)})\((.*)\)", re.DOTALL)
 _AT = re.compile(r"(val|test|gain)@(.*)", re.DOTALL)
 
@@ -116,6 +116,11 @@ class Field:
     def numeric(self) -> bool:
         """Whether all its values are numbers."""
         return self.kind != "text"
+
+    @property
+    def result(self) -> bool:
+        """Whether it is what a run came to, which may change until it has finished."""
+        return self.family == "metrics" or (self.family == "run" and self.key in _RESULTS)
 
 
 def names(runs: Iterable[RunView]) -> list[str]:
@@ -318,5 +323,6 @@ _BUILT_IN: dict[str, tuple[Kind, _Getter]] = {
     "error": ("text", lambda run, _: run.error or None),
     "archived": ("text", lambda run, _: "yes" if run.archived else "no"),
 }
+_RESULTS = frozenset({"density", "val", "test", "gain", "best_level", "size", "duration"})
 ARCHIVED = Field.parse("archived")
 BUILT_IN: Sequence[str] = tuple(_BUILT_IN)

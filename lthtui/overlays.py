@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Literal
 
 from lthtui import training
-from lthtui.board import Group
+from lthtui.board import Group, settled
 from lthtui.charts import Curve, Line, Panel, Point, accuracy_panel
 from lthtui.contrast import Split
 from lthtui.runview import LevelView, RunView, scored
@@ -38,7 +38,8 @@ def training_overlay(
     """
     lines = []
     for group in groups:
-        found = (_level(run, level) for run in group.runs)
+        runs = settled(group.runs) if level == PICKED else group.runs
+        found = (_level(run, level) for run in runs)
         points = [training.epochs(one, METRICS[quantity]) for one in found if one is not None]
         traces = [training.trace(each) for each in points if each]
         if traces:
@@ -58,7 +59,7 @@ def training_overlay(
 
 def _curve(group: Group, colour: str, split: Split) -> Curve:
     """The levels of a group; tickets that beat dense are marked apart from those that do not."""
-    picked = [(run, run.winning) for run in group.runs]
+    picked = [(run, run.winning) for run in settled(group.runs)]
     tickets = [(run, one) for run, one in picked if one and one.sparse and not one.search]
     won = [point for run, one in tickets if wins(run) for point in _point(one, split)]
     lost = [point for run, one in tickets if not wins(run) for point in _point(one, split)]

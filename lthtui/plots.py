@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import mean
 
+from lthtui.board import settled
 from lthtui.charts import Curve, Panel, Point, accuracy_panel
 from lthtui.runview import LevelView, RunView, scored
 from lthtui.verdict import standing, wins
@@ -19,11 +20,12 @@ def density_curve(
         dense: by seed, the levels that stand for dense; see `baseline.dense`.
     """
     split = runs[0].split if runs else "val"
+    marked = settled(runs)
     curve = Curve(
         label,
         [points(run) for run in runs],
-        [point for run in runs if wins(run) for point in _picked(run)],
-        [point for run in runs if not wins(run) for point in _picked(run)],
+        [point for run in marked if wins(run) for point in _picked(run)],
+        [point for run in marked if not wins(run) for point in _picked(run)],
         colour,
     )
     name = "test accuracy" if split == "test" else "validation accuracy"

@@ -182,6 +182,13 @@ class RunView:
             return None
         return next(one for one in self.levels if one.index == nearest)
 
+    def beyond(self, kept: float) -> bool:
+        """Whether it trains what is too sparse to be meant by a share of weights.
+
+        As it prunes on, what it has there stays.
+        """
+        return self.current is not None and self.current.density < kept / NEAR
+
 
 def scored(level: LevelView, split: str) -> float | None:
     """A level's accuracy on the images that select."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from lthtui import columns
-from lthtui.board import Group, accuracy, percent
+from lthtui.board import Group, accuracy, percent, settled
 from lthtui.fields import Field
 from lthtui.runview import LevelView, RunView
 from lthtui.table import NOTHING
@@ -28,9 +29,9 @@ def wins(run: RunView) -> bool:
 def standing(runs: Sequence[RunView]) -> str:
     """What runs that differ in their seed only came to; only what beats dense is winning.
 
-    Runs without a picked level do not count; empty if none has one.
+    Runs that are not settled or have no picked level do not count; empty if none is left.
     """
-    picked = [run for run in runs if run.winning]
+    picked = [run for run in settled(runs) if run.winning]
     if not picked:
         return ""
     if not any(run.winning.sparse for run in picked if run.winning):
@@ -66,18 +67,24 @@ def of_group(group: Group) -> str:
     """Mean and deviation of what was picked; the errors of failed runs first.
 
     It names the images that decided which tickets win, as the gain is that of others: of the test.
+    Where not all runs are settled, it says once how many are.
     """
     failed = [run for run in group.runs if run.error]
     if failed:
         return f"s{failed[0].seed}: {failed[0].error}"
-    found = {name: columns.summary(Field.parse(name), group) for name in ("val", "test", "gain")}
+    runs = settled(group.runs)
+    own = replace(group, runs=tuple(runs))
+    found = {name: columns.summary(Field.parse(name), own) for name in ("val", "test", "gain")}
     known = [f"{name} {cell.text}" for name, cell in found.items() if cell != NOTHING]
     if not known:
         return ""
     if NOTHING not in (found["test"], found["gain"]):  # which is that of the test images
         known[-2:] = [f"{known[-2]} ({known[-1]})"]
-    by = f" by {group.runs[0].split}" if _judged(group.runs) else ""
-    return f"{_marked(group.runs)}{by}: {', '.join(known)}"
+    judged = _judged(runs)
+    said = len(runs) == len(group.runs) or (judged and runs[1:])  # as "1 of 2 are winning tickets"
+    some = "" if said else f" ({len(runs)})"
+    by = f" by {runs[0].split}" if judged else ""
+    return f"{_marked(runs)}{some}{by}: {', '.join(known)}"
 
 
 def without_ticket(runs: Sequence[RunView], index: int | None = None) -> str:

@@ -216,6 +216,35 @@ def test_only_what_beats_dense_is_called_winning():
     assert standing([won, alone]) == "picked, no dense level of its own"
 
 
+def test_what_a_group_came_to_is_said_of_its_finished_runs_once_there_are_any():
+    won = run(0, [level(0, 0.9, 0.88), level(1, 0.94, 0.92)], final=True, beats_dense=True)
+    lost = run(1, [level(0, 0.98, 0.95), level(1, 0.96, 0.93)], final=True, beats_dense=False)
+    going = run(2, [level(0, 0.5, 0.4)], status="running")
+    assert standing([won, lost, going]) == "1 of 2 are winning tickets"
+    (group,) = board({one.run_id: one for one in (won, lost, going)}, {}, {}).groups
+    # gains are 92 - 88 = 4 and 93 - 95 = -2
+    assert note(group, group.runs) == (
+        "◆ 1 of 2 are winning tickets by val: val 95.0±1.4, test 92.5±0.7 (gain +1.0)"
+    )
+    one = replace(group, runs=(won, going, replace(going, seed=3)))
+    assert of_group(one) == "◆ winning ticket (1) by val: val 94.0, test 92.0 (gain +4.0)"
+    alone = [replace(one, beats_dense=None) for one in (won, lost)]
+    assert of_group(replace(group, runs=(*alone, going))).startswith("picked (2): val 95.0±1.4, ")
+    cut = run(3, [level(0, 0.6, 0.5)], status="stopped")
+    (group,) = board({one.run_id: one for one in (going, cut)}, {}, {}).groups
+    assert of_group(group).endswith("val 55.0±7.1, test 45.0±7.1")  # root of 50
+
+
+def test_the_curve_marks_the_picks_that_its_verdict_counts():
+    won = run(0, [level(0, 0.9), level(1, 0.94)], final=True, beats_dense=True)
+    going = run(1, [level(0, 0.5), level(1, 0.6)], status="running")
+    (mixed,) = (density_curve(of, "x", "#123456", {}).chart() for of in ([won, going],))
+    assert mixed.series[0].marks == [(0.8, 0.94, "◆")] and mixed.marks_label == "winning ticket"
+    assert list(mixed.series[0].y) == [pytest.approx(0.7), pytest.approx(0.77)]  # of both
+    alone = density_curve([going], "x", "#123456", {}).chart()
+    assert alone.series[0].marks == [(0.8, 0.6, "◇")] and alone.marks_label == "best so far"
+
+
 def test_the_longest_note_fits_eighty_columns():
     levels = [replace(level(i, 0.9, 0.88), index=10 + i) for i in range(2)]
     worst = run(0, levels, final=True, beats_dense=False)
@@ -223,8 +252,11 @@ def test_the_longest_note_fits_eighty_columns():
     won = run(0, [level(0, 0.8, 0.77), level(1, 0.9, 0.88)], final=True, beats_dense=True)
     notes = [of_run(worst), of_run(alone)]
     for one in (alone, won):
-        groups = board({"a": one, "b": replace(one, run_id="b", seed=1)}, {}, {}).groups
-        notes.append(note(groups[0], groups[0].runs))
+        runs = [replace(one, run_id=f"r{seed}", seed=seed) for seed in range(3)]
+        runs[2] = replace(runs[2], status="running", final=False, beats_dense=None)
+        for some in (runs[:2], runs):
+            (group,) = board({each.run_id: each for each in some}, {}, {}).groups
+            notes.append(note(group, group.runs))
     assert all(len(one) <= 78 for one in notes), notes  # the line has a blank at either side
 
 

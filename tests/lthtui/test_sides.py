@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from scored import run, shown
+from scored import run, shown, unfinished
 
 from lthtui import marks, sides
 from lthtui.board import GROUP
@@ -55,6 +55,22 @@ def test_cells_say_what_is_best_and_how_sure_that_is():
         sides.in_full(found, key)
         == "test accuracy %  a: s0 70.00 s1 72.00 s2 74.00  b: +12.00, p = 0.0091, n = 3"
     )
+
+
+def test_the_chart_shows_picked_levels_of_finished_runs_alone():
+    done = [run("a", seed, {1.0: 0.7, 0.5: 0.8 + seed / 10}) for seed in (0, 1)]
+    going = unfinished(run("a", 2, {1.0: 0.7, 0.5: 0.1, 0.25: 0.2}))
+
+    def lines(drawn, level, *runs):
+        return sides.look(shown(*runs).groups, {}, Asked(drawn=drawn, level=level)).panel.lines
+
+    def seeds(*asked):
+        return sum(len(line.traces) for line in lines(*asked))
+
+    assert seeds("loss", -1, *done, going) == 2 and seeds("loss", -1, going) == 1
+    assert seeds("loss", 1, *done, going) == 3  # of a level that all have
+    (line,) = lines("density", -1, *done, going)
+    assert [mark.y for mark in line.marks] == [0.8, 0.9]
 
 
 def test_values_too_long_for_a_column_are_told_in_full():

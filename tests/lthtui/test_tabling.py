@@ -60,6 +60,75 @@ def test_how_many_have_a_value_is_said_where_not_all_do():
     assert head == ["g  n=2", "90.0 (1)"]
 
 
+RESULTS = "val,test,gain,density,best_level,size,duration,a/loss,min(a/loss)"
+
+
+def under_way(status="running", **changes):
+    """A seed that goes on, or was cut short, with results that are far from those of `seeds`."""
+    levels = [level(0, 0.30, 0.29), level(1, 0.20, 0.19), level(2, 0.40, 0.45)]
+    figures = {"metrics": {"a/loss": 9.0}, "extremes": {"a/loss": (7.0, 9.0)}, "duration": 5.0}
+    return run("g9", levels, seed=9, created=9.0, status=status, **{**figures, **changes})
+
+
+@pytest.mark.parametrize("status", ["running", "queued", "paused", "stopped", "failed", "lost"])
+def test_results_of_a_group_are_those_of_its_finished_runs(status):
+    done = [
+        replace(
+            one,
+            metrics={"a/loss": 1.0 + one.seed},
+            extremes={"a/loss": (one.seed, 4.0)},
+            duration=60.0,
+        )
+        for one in seeds(vals={0: 0.90, 1: 0.94})
+    ]
+    before = texts(done, columns=RESULTS)[0]
+    assert before[1:] == "92.0±2.8 91.0±2.8 +12.0 80% 1 – 1:00±0:00 1.5±0.71 0.5±0.71".split()
+    after = texts([*done, under_way(status)], columns=RESULTS)[0]
+    alike = ("+12.0", "80%", "–")  # in which means do not say of how many they are
+    assert after[1:] == [one if one in alike else f"{one} (2)" for one in before[1:]]
+
+
+def test_results_of_a_group_of_which_none_has_finished_are_the_best_so_far():
+    going = [replace(one, status="running") for one in seeds(vals={0: 0.90, 1: 0.94, 2: None})]
+    assert texts(going, columns="val,gain")[0][1:] == ["92.0±2.8 (2)", "+12.0"]
+    first = replace(going[2], status="finished")  # without any level
+    assert texts([*going[:2], first], columns="val,gain,density")[0][1:] == ["–"] * 3
+
+
+def test_the_state_and_the_settings_of_a_group_are_those_of_all_its_runs():
+    going = under_way(params={"lr": "2"}, level=0, eta=30.0)
+    runs = [*seeds(vals={0: 0.9}, params={"lr": "1"}), going]
+    shown = texts(runs, columns="status,level,eta,seed,params.lr")[0]
+    assert shown[1:] == ["●1 ✓1", "0/2", "0:30", "0, 9", "1, 2"]
+
+
+def test_groups_are_sorted_by_what_their_cells_show():
+    low = [*seeds("low", {0: 0.80}), *seeds("low", {1: 0.99}, status="running")]
+    high = [*seeds("high", {0: 0.85}), *seeds("high", {1: 0.10}, status="running")]
+    folded = frozenset({"group:low", "group:high"})
+    for key in ("val", "test", "gain", "max(a/b)"):
+        runs = [
+            replace(one, extremes={"a/b": (0.0, one.winning.val)}, group=one.group)
+            for one in [*low, *high]
+        ]
+        names = [row[0] for row in texts(runs, sort=f"-{key}", folded=folded)]
+        assert names == ["high  n=2", "low  n=2"], key
+
+
+def test_at_a_share_of_weights_a_run_counts_once_it_prunes_on_beyond_it():
+    # finished: 70, 73 and 76 at 100, 80 and 64 %; another is 10 lower and trains its third level
+    ended = [level(at, 0.9, 0.70 + 0.03 * at) for at in range(3)]
+    lower = [level(at, 0.9, 0.60 + 0.03 * at) for at in range(2)]
+    third = replace(level(2, None), ended=False)
+    asked = "test@100%,test@80%,test@64%,gain@80%"
+    for more, expected in (
+        ([], ["65.0±7.1", "73.0 (1)", "76.0 (1)", "+3.0"]),  # its second may not be its last at 80%
+        ([third], ["65.0±7.1", "68.0±7.1", "76.0 (1)", "+3.0"]),
+    ):
+        going = run("g1", [*lower, *more], seed=1, status="running")
+        assert texts([run("g0", ended), going], columns=asked)[0][1:] == expected
+
+
 def test_metrics_have_means_and_extremes_and_say_what_is_no_number():
     measured = [(2.0, (1.0, 9.0)), (5.0, (3.0, 9.0)), (float("nan"), (2.0, 4.0))]
     runs = [
