@@ -137,7 +137,7 @@ def change(
 
     Raises:
         Meanwhile: `still` said no.
-        UsageError: the root belongs to somebody else.
+        UsageError: the root belongs to somebody else, or a folder went into the trash meanwhile.
         Foreign: a run's file of notes is damaged.
         StoreError: a run that only the store knows cannot be changed there.
         OSError: a file can't be written.
@@ -149,11 +149,12 @@ def change(
     with entries.locked(root):
         if not still():
             raise Meanwhile("somebody else changed the note meanwhile")
-        for run in subjects:
-            if isinstance(run, RunDirectory):
-                if schema.NAME in tags and tags[schema.NAME] is None:  # MLflow's have some name
-                    own[schema.NAME] = schema.display_name(run.run_id)
-                noted.change(run, own, user)
+        folders = [run for run in subjects if isinstance(run, RunDirectory)]
+        _check(folders)
+        for run in folders:
+            if schema.NAME in tags and tags[schema.NAME] is None:  # MLflow's have some name
+                own[schema.NAME] = schema.display_name(run.run_id)
+            noted.change(run, own, user)
     stored = [one.mlflow_run_id for one in subjects if isinstance(one, RunSummary)]
     if stored:
         with closing(Store(store or root)) as opened:
@@ -278,6 +279,14 @@ def find(
                 raise
             found[stored.mlflow_run_id] = stored
     return [*found.values()]
+
+
+def _check(runs: Iterable[RunDirectory]) -> None:
+    """Refuse runs whose folders are gone, before any other is changed."""
+    for run in runs:
+        if not run.path.is_dir():
+            name = clean_line(run.run_id)
+            raise UsageError(f"{name} is gone; `lthtui trash --restore {name}` may bring it back")
 
 
 def _last(subject: Subject) -> noted.Change | None:

@@ -16,7 +16,7 @@ from engine import noted, schema
 from engine.errors import UsageError
 from engine.rundir import RunDirectory, write_json
 from engine.tracking import sync
-from lthtui import browsed, notes
+from lthtui import browsed, notes, trash
 from lthtui.doctor.findings import Case
 from lthtui.doctor.rebuilding import rebuild
 from lthtui.launch import mirroring
@@ -267,6 +267,14 @@ def test_who_writes_first_is_not_overwritten_by_who_read_before(root, monkeypatc
         notes.revise(root, run, "", "mine", ask)
     assert notes.read(run).note == "theirs"
     assert (root / f"note-{run.run_id}.md").read_text() == "mine"
+
+
+def test_a_run_that_went_into_the_trash_meanwhile_keeps_others_as_they_are(root):
+    runs = [FakeRun(root, name).start().train(1).end("stopped").directory for name in ("a", "b")]
+    trash.throw(root, runs[1:], ask)
+    with pytest.raises(UsageError, match=f"{runs[1].run_id} is gone; `lthtui trash --restore"):
+        notes.change(root, runs, {schema.ARCHIVED: "true"})
+    assert not noted.read(runs[0]).changes
 
 
 def test_what_is_noted_is_cleaned_where_it_is_shown(root, command):
