@@ -20,7 +20,6 @@ class SplitNorm(nn.BatchNorm2d):
         super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine)
         self.load_state_dict(norm.state_dict())
         self.auxiliary = nn.BatchNorm2d(norm.num_features, norm.eps, norm.momentum, norm.affine)
-        self.auxiliary.load_state_dict(norm.state_dict())
         self.adversarial = False
 
     def forward(self, input: Tensor) -> Tensor:
@@ -33,6 +32,14 @@ def split(net: nn.Module) -> None:
     norms = [(n, m) for n, m in net.named_modules() if type(m) is nn.BatchNorm2d]
     for name, norm in norms:
         net.set_submodule(name, SplitNorm(norm))
+    begin(net)
+
+
+def begin(net: nn.Module) -> None:
+    """Let the auxiliary normalisations begin as the equals of those for clean images."""
+    for norm in (module for module in net.modules() if isinstance(module, SplitNorm)):
+        own = norm.state_dict()
+        norm.auxiliary.load_state_dict({n: own[n] for n in norm.auxiliary.state_dict()})
 
 
 @contextmanager

@@ -7,9 +7,18 @@ from functools import partial
 
 import torch
 
-from engine import evaluating, filesystems, growth, levels, partials, retention, selection
+from engine import (
+    evaluating,
+    filesystems,
+    growth,
+    levels,
+    partials,
+    retention,
+    selection,
+    starts,
+)
 from engine.checkpoints import clean
-from engine.errors import DataError
+from engine.errors import DataError, some
 from engine.events import Event, RunStarted, Warned, Winning
 from engine.flops import count
 from engine.footprint import peak_bytes, used_bytes
@@ -21,7 +30,7 @@ from engine.masks import ones
 from engine.plan import plan
 from engine.registry import load
 from engine.rundir import RunDirectory, write_json
-from engine.setup import Setup
+from engine.setup import Setup, build
 from engine.spec import RunSpec
 from engine.takeover import take_over
 
@@ -115,7 +124,8 @@ class Experiment:
 
     def _announce(self, environment: Environment) -> None:
         data, plan = self.setup.data, self.setup.plan
-        net = self.setup.build()
+        net = build(self.spec, data, self.setup.device)
+        self._say_what_is_drawn(starts.load(net, self.spec))
         flops = count(net, data.train.x.shape[1], data.geometry.size)
         splits = {"train": data.train, "val": data.val, "test": data.test}
         tensors = sum(t.numel() * t.element_size() for t in net.state_dict().values())
@@ -136,6 +146,11 @@ class Experiment:
             )
         )
         self._check_room(peak)
+
+    def _say_what_is_drawn(self, names: tuple[str, ...]) -> None:
+        """Say which first weights are not from where the others are."""
+        if names:
+            self.setup.warn(f"first weights drawn anew: {some(names)}; the others are from start")
 
     def _check_room(self, peak: int) -> None:
         """Warn where the disk may get full; the queue would have waited for room."""

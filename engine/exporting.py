@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from engine import levels, selection, tickets
+from engine import foreign, levels, selection, tickets
 from engine.errors import DataError, UsageError
 from engine.masks import Mask, prunable
 from engine.rundir import RunDirectory
@@ -61,7 +61,7 @@ def bring(checkpoint: Path, spec: RunSpec, output: Path) -> dict[str, Any]:
     Raises:
         DataError: the file is no such checkpoint, or does not fit the spec's model.
     """
-    found = _read(checkpoint)
+    found = foreign.read(checkpoint)
     pruned = next((group for group in found.values() if _masks(group)), None)
     if pruned is None:
         raise DataError(
@@ -133,27 +133,6 @@ def _save_state(path: Path, state: State) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _read(path: Path) -> dict[str, dict[str, Tensor]]:
-    """All mappings of tensors in a checkpoint, by key; the file's own under an empty key."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
-    except Exception:  # what torch says of it advises to run the code
-        raise DataError(
-            f"{path}: no checkpoint, or one that cannot be read without running code from it; save"
-            " plain tensors instead: torch.save(net.state_dict(), path)"
-        ) from None
-    if not isinstance(content, Mapping):
-        raise DataError(f"{path}: not a mapping of tensors")
-    groups = {str(k): _tensors(v) for k, v in content.items() if isinstance(v, Mapping)}
-    return {"": _tensors(content), **groups}
-
-
-def _tensors(group: Mapping[str, Any]) -> dict[str, Tensor]:
-    return {str(k).removeprefix("module."): v for k, v in group.items() if isinstance(v, Tensor)}
 
 
 def _masks(group: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from engine import levels, masks, networks, seeds
+from engine import levels, masks, networks, seeds, starts
 from engine.context import Context
 from engine.events import Event, Warned
 from engine.images import Splits
@@ -42,8 +42,14 @@ class Setup:
     environment: dict[str, str | int | float | bool | None]
 
     def build(self) -> nn.Module:
-        """The network with its initial weights, the same in every process."""
-        return build(self.spec, self.data, self.device)
+        """The network with its first weights, drawn or from elsewhere; the same in every process.
+
+        Raises:
+            DataError, SpecError: as `starts.load`.
+        """
+        net = build(self.spec, self.data, self.device)
+        starts.load(net, self.spec)
+        return net
 
     def prunable(self, net: nn.Module) -> dict[str, nn.Parameter]:
         """The weights of a network that may be pruned."""
@@ -70,7 +76,7 @@ class Setup:
         ticket = levels.ticket(self.directory, level)
 
         def net() -> nn.Module:
-            fresh = self.build()
+            fresh = build(self.spec, self.data, self.device)
             fresh.load_state_dict(ticket.trained)
             return fresh.eval()
 
@@ -85,7 +91,7 @@ class Setup:
 
 
 def build(spec: RunSpec, data: Splits, device: torch.device) -> nn.Module:
-    """The network of a spec with its initial weights, the same in every process."""
+    """The network of a spec with weights as they are drawn, the same in every process."""
     channels = data.train.x.shape[1]
     number = seeds.number(spec.seed, "init")
     net = networks.build(spec, len(data.train.classes), channels, data.geometry.size, number)

@@ -23,6 +23,7 @@ from engine.errors import did_you_mean
 from engine.launchspec import LaunchSpec
 from engine.plugin import DataSettings, Frozen, Settings, impossible
 from engine.sources import Source, found_in
+from engine.startspec import Start, of_text
 from engine.trainspec import TrainSpec
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -147,6 +148,11 @@ class RunSpec(Frozen):
     seed: int = Field(0, ge=0, lt=2**32, description="moves initialisation, order, augmentation")
     data: Annotated[DataSettings, Choice("datasets")] = Field(description="the images")
     model: Annotated[Settings, Choice("models")] = Field(description="the network")
+    start: Annotated[Start, BeforeValidator(of_text)] = Field(
+        Start(),
+        description="first weights from elsewhere instead of drawn: torchvision, RUN, or the path"
+        " of a checkpoint",
+    )
     augmentation: Annotated[Settings, Choice("augmentations")] = Field(
         default_factory=_default("augmentations", "basic"),
         description="what is done to training images",
@@ -251,7 +257,7 @@ class RunSpec(Frozen):
     def family(self) -> str:
         """The group without the sparsifier: what one dense baseline serves, controls too."""
         drop = ("seed", "sparsifier")
-        identity = self._uncontrolled().identity()
+        identity = self._uncontrolled().identity("group")
         return _sha({k: v for k, v in identity.items() if k not in drop})
 
     def identity(self, purpose: str = "digest") -> dict[str, Any]:
@@ -263,6 +269,8 @@ class RunSpec(Frozen):
         dump["data"].pop("root", None)
         if self.data.examples_sha256:
             dump["data"].pop("examples")
+        if self.start.sha256:
+            dump["start"].pop("file")
         if getattr(self.data, "named_by_root", False):
             dump["data"]["set"] = PurePath(self.data.root).name
         return dump

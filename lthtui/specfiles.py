@@ -17,7 +17,7 @@ from engine.description import Description
 from engine.errors import DataError, SpecError, UsageError
 from engine.plan import Plan, plan
 from engine.spec import RunSpec
-from lthtui import listed, overrides, settings, sources, specpaths, yamlfile
+from lthtui import listed, overrides, settings, sources, specpaths, starting, yamlfile
 from lthtui.filefields import MAX_RUNS, SpecFile
 from lthtui.search import Search, Span
 from lthtui.specerrors import Finding, explain
@@ -208,6 +208,11 @@ class _Expander:
             spec = listed.resolve(spec, settings.root())
         except (DataError, UsageError) as error:
             self._blame(tree, Finding(("data", "examples"), str(error)))
+            return
+        try:
+            spec = starting.resolve(spec)
+        except UsageError as error:
+            self._blame(tree, Finding(("start", "file"), str(error)))
             return
         images = self._describe(spec, tree)
         if images is None:

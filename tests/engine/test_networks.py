@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine import networks, registry
+from engine import networks
 from engine.auxiliary import SplitNorm
 from engine.losses._angles import TVMF, Cosine
 from engine.spec import RunSpec
@@ -47,16 +47,6 @@ def test_the_number_alone_decides_the_weights(tiny: Specs) -> None:
     same, other = built(spec, 5).state_dict(), built(spec, 6).state_dict()
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not torch.equal(one["fc.weight"], other["fc.weight"])
-
-
-@pytest.mark.parametrize("name", registry.names("models"))
-def test_every_network_has_a_classifier_to_replace(name: str, tiny: Specs) -> None:
-    settings = registry.load("models", name).Settings
-    small = {"width": 4} if settings.model_fields.get("width") else {}
-    spec = tiny(model={"name": name, **small} if name != "wide_resnet" else name, loss="cosine")
-    net = networks.build(spec, classes=7, channels=3, size=32, number=0)
-    assert type(networks.head_of(net)[1]) is Cosine
-    assert net(torch.randn(2, 3, 32, 32)).shape == (2, 7)
 
 
 def test_adversarial_training_splits_every_normalisation(tiny: Specs) -> None:
