@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from engine.lazy import torch
+from engine.mixing import Mix
 from engine.subsets import Subset
 
 if TYPE_CHECKING:
@@ -49,11 +50,13 @@ class Batch:
         boxes: int64 [B, 2] on the CPU, the height and width of each image, which lies at the top
             left of x with zeros around it; None where each fills x, as all do once augmented.
         geometry: what the data set says of its images.
+        mix: how each image was mixed with another one; None where none was.
     """
 
     x: Tensor
     boxes: Tensor | None
     geometry: Geometry
+    mix: Mix | None = None
 
 
 @dataclass(frozen=True)

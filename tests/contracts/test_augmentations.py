@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,8 @@ from engine.images import Batch, Geometry, Images
 from engine.seeds import rng
 
 NAMES = registry.names("augmentations")
+POLICIES = [name for name in NAMES if name != "none"]
+EVERYTHING = {"blur": 0.5, "cutout": 4, "mixup": 1.0, "cutmix": 1.0}
 BOTH = ("horizontal", "vertical")
 GEOMETRIES = {
     "digits": Geometry(8, "pad", 1, (), (0.3,), (0.4,)),
@@ -34,9 +37,9 @@ def batch(geometry: Geometry, count: int = 64) -> Batch:
     return Batch(x, boxes, geometry)
 
 
-def augment(name: str, given: Batch, seed: int = 0) -> Batch:
+def augment(name: str, given: Batch, seed: int = 0, **settings: Any) -> Batch:
     module = registry.load("augmentations", name)
-    return module.augment(module.Settings(), given, rng(seed, "augmentation"))
+    return module.augment(module.Settings(**settings), given, rng(seed, "augmentation"))
 
 
 @pytest.fixture(params=GEOMETRIES)
@@ -64,7 +67,29 @@ def test_the_same_stream_draws_the_same_and_leaves_the_images_alone(
     assert torch.equal(given.x, before)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n != "none"])
+@pytest.mark.parametrize("name", POLICIES)
+def test_what_comes_last_is_drawn_alike_too_and_leaves_the_images_alone(
+    name: str, given: Batch
+) -> None:
+    before = given.x.clone()
+    made, again = (augment(name, given, **EVERYTHING) for _ in range(2))
+    assert made.mix is not None and again.mix is not None
+    assert torch.equal(made.x, again.x) and torch.equal(given.x, before)
+    assert torch.equal(made.mix.partner, again.mix.partner)
+    assert torch.equal(made.mix.share, again.mix.share)
+    assert made.x.shape[2:] == (given.geometry.size, given.geometry.size)
+    assert made.x.min() >= 0 and made.x.max() <= 255
+    assert not torch.equal(made.x, augment(name, given, seed=1, **EVERYTHING).x)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_what_comes_last_does_not_move_what_was_drawn_before(name: str, given: Batch) -> None:
+    plain, cut = augment(name, given), augment(name, given, cutout=4)
+    holes = (plain.x != cut.x).any(1).flatten(1).sum(1)
+    assert holes.max() <= 16 and holes.double().mean() > 2
+
+
+@pytest.mark.parametrize("name", POLICIES)
 def test_each_image_gets_a_draw_of_its_own(name: str, given: Batch) -> None:
     made = augment(name, given)
     different = {bytes(image.flatten().tolist()) for image in made.x.to(torch.uint8)}
@@ -82,14 +107,17 @@ def test_an_image_does_not_depend_on_its_neighbours(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_settings_survive_a_round_trip_and_need_no_torch(name: str) -> None:
+def test_settings_survive_a_round_trip(name: str) -> None:
     settings = registry.load("augmentations", name).Settings()
     dumped = settings.model_dump(mode="json")
     assert dumped.pop("name") == name
     assert type(settings).model_validate(dumped) == settings
+
+
+def test_settings_need_no_torch() -> None:
     code = (
-        "import sys; from engine import registry;"
-        f"registry.load('augmentations', {name!r}).Settings();"
+        "import sys; from engine import registry\n"
+        f"for name in {NAMES!r}: registry.load('augmentations', name).Settings()\n"
         "sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
