@@ -59,10 +59,27 @@ class Choice:
     ) -> dict[str, Any]:
         options: list[dict[str, Any]] = [{"enum": registry.names(self.kind)}]
         for name in registry.names(self.kind):
-            option = registry.load(self.kind, name).Settings.model_json_schema()
+            option = _inlined(registry.load(self.kind, name).Settings.model_json_schema())
             option["properties"] = {"name": {"const": name}, **option.get("properties", {})}
             told = filter(None, [registry.about(self.kind, name), option.get("description")])
             option["description"] = " ".join(told)
             option["required"] = ["name", *option.get("required", [])]
             options.append(option)
         return {"anyOf": options}
+
+
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema without definitions of its own: what it refers to stands in the place of that."""
+    definitions = schema.pop("$defs", {})
+
+    def inline(node: Any) -> Any:
+        if isinstance(node, list):
+            return [inline(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        rest = {key: inline(value) for key, value in node.items() if key != "$ref"}
+        name = str(node.get("$ref", "")).rpartition("/")[2]
+        return {**inline(definitions[name]), **rest} if name in definitions else rest
+
+    found: dict[str, Any] = inline(schema)
+    return found

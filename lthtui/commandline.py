@@ -40,6 +40,8 @@ def _changes(saved: Mapping[str, Any], wanted: Mapping[str, Any], path: Keys) ->
 def _set(path: Keys, before: Any, value: Any) -> Iterator[str]:
     """Overrides that give one field another value."""
     if path == ("vary",):
+        if isinstance(before, list) or isinstance(value, list):
+            raise _Unsayable
         yield from _sweeps(before or {}, value)
         return
     old, new = _block(before), _block(value)

@@ -54,17 +54,24 @@ _Seeds = Annotated[
     ),
 ]
 _Values = Annotated[list[Any], Field(min_length=1, max_length=1000)]
+_Grid = dict[Dotted, _Values]
 
 
 class SpecFile(Frozen):
     """What a spec file may say besides the fields of a run: which runs to make of it."""
 
     seeds: _Seeds = Field((0,), description="one run per seed: a number, a list, or 0..4")
-    vary: dict[Dotted, _Values] = Field(
+    vary: _Grid | Annotated[tuple[_Grid, ...], Field(min_length=1, max_length=1000)] = Field(
         {},
         description="runs with every combination of these values, by dotted field:"
-        " {sparsifier.rate: [0.1, 0.2]}; whole blocks may vary too",
+        " {sparsifier.rate: [0.1, 0.2]}; whole blocks may vary too. Of a list of such mappings, the"
+        " runs of each: [{}, {loss: [cosine, tvmf]}, {model: [vgg16]}]",
     )
     search: Search | None = Field(
         None, description="a search over settings: {over: {sparsifier.rate: [0.1, 0.4]}, trials: 9}"
     )
+
+    @property
+    def grids(self) -> tuple[dict[str, list[Any]], ...]:
+        """The mappings of `vary`: each makes the runs of its own combinations."""
+        return (self.vary,) if isinstance(self.vary, dict) else self.vary

@@ -90,6 +90,8 @@ def put(text: str, knob: Knob, typed: str) -> str:
     read = overrides.read(f"{knob.key}={typed}")
     values = [document.data for document in read.values]
     if read.sweeps and knob.key not in _LISTED:
+        if isinstance(yamlfile.parse(text, "").data.get("vary"), list):
+            raise UsageError("vary lists several grids here; say in the editor which one is meant")
         return specedit.set_value(text, vary, values)
     text = specedit.remove(text, vary)
     if knob.key in _LISTED:

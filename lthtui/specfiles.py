@@ -17,12 +17,22 @@ from engine.description import Description
 from engine.errors import DataError, SpecError, UsageError
 from engine.plan import Plan, plan
 from engine.spec import RunSpec
-from lthtui import listed, overrides, settings, sources, specpaths, starting, yamlfile
+from lthtui import (
+    listed,
+    overrides,
+    settings,
+    sources,
+    specpaths,
+    starting,
+    sweeps,
+    yamlfile,
+)
 from lthtui.filefields import MAX_RUNS, SpecFile
 from lthtui.search import Search, Span
 from lthtui.specerrors import Finding, explain
 from lthtui.specfields import takes_fractions
 from lthtui.spectree import Origin, Tree
+from lthtui.sweeps import Axis
 from lthtui.yamlfile import Document, FileError, Keys, Problem
 
 _Patience = sources.Patience | None
@@ -43,7 +53,7 @@ class Ready:
 
     def problem(self, error: SpecError) -> Problem:
         """What is wrong with the run, placed where its cause was written."""
-        return self.tree.problem(Finding(_dotted(error.at), str(error), together=True))
+        return self.tree.problem(Finding(sweeps.dotted(error.at), str(error), together=True))
 
 
 @dataclass(frozen=True)
@@ -63,12 +73,6 @@ class Expansion:
     search: Search | None = None
     ends: tuple[Ready, ...] = ()
     later: tuple[sources.Found, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Axis:
-    path: Keys
-    values: tuple[tuple[Any, Origin], ...]
 
 
 def load(path: str | Path, changes: Sequence[str] = ()) -> list[RunSpec]:
@@ -161,14 +165,16 @@ class _Expander:
     def expand(self) -> Expansion:
         seeds = self._take_seeds()
         search = self._take_search()
-        axes = self._axes()
-        count = len(seeds) * math.prod(len(axis.values) for axis in axes)
+        grids = self._grids()
+        sizes = (math.prod(len(axis.values) for axis in axes) for axes in grids)
+        count = len(seeds) * sum(sizes)
         if count > MAX_RUNS:
             raise FileError(
                 [Problem(self.source, f"{count:,} runs; at most {MAX_RUNS:,} are made")]
             )
         before = len(self.problems)
-        made, base = list(self._combinations(axes, seeds)), axes
+        axes = [axis for grid in grids for axis in grid]
+        made, base = [run for grid in grids for run in self._combinations(grid, seeds)], axes
         if search and self.tried is None and len(self.problems) > before:
             del self.problems[before:]
             self.images.clear()
@@ -187,7 +193,7 @@ class _Expander:
         noted, ends, later = tuple(dict.fromkeys(notes)), tuple(self.ends), tuple(self.later)
         return Expansion(self.source, tuple(runs), noted, search, ends, later)
 
-    def _combinations(self, axes: Sequence[_Axis], seeds: Sequence[int] = (0,)) -> Iterator[Ready]:
+    def _combinations(self, axes: Sequence[Axis], seeds: Sequence[int] = (0,)) -> Iterator[Ready]:
         for values in itertools.product(*(axis.values for axis in axes)):
             tree = self.tree.copy()
             for axis, (value, origin) in zip(axes, values, strict=True):
@@ -225,7 +231,7 @@ class _Expander:
                 for seed in seeds:
                     yield Ready(spec.model_copy(update={"seed": seed}), images, planned, tree)
         except SpecError as error:
-            self._blame(tree, Finding(_dotted(error.at), str(error), together=True))
+            self._blame(tree, Finding(sweeps.dotted(error.at), str(error), together=True))
 
     def _with_tickets(
         self, spec: RunSpec, images: Description, seeds: Sequence[int], tree: Tree
@@ -274,11 +280,11 @@ class _Expander:
         self.written = self.tree.copy()
         return self._part({"search": self.tree.data.pop("search", None)}, {}).search
 
-    def _firsts(self, search: Search) -> Iterator[_Axis]:
+    def _firsts(self, search: Search) -> Iterator[Axis]:
         """Each searched field at its first value, for a base that cannot be without the search."""
         for field, span in search.over.items():
-            if (path := _dotted(field))[0] not in _FIXED:
-                yield _Axis(path, (self._extremes(field, span)[0],))
+            if (path := sweeps.dotted(field))[0] not in sweeps.FIXED:
+                yield Axis(path, (self._extremes(field, span)[0],))
 
     def _extremes(self, field: str, span: Span) -> list[tuple[Any, Origin]]:
         """What a range ends with, or each choice, and where it is written."""
@@ -289,10 +295,10 @@ class _Expander:
         ]
 
     def _checked(
-        self, search: Search, axes: Sequence[_Axis], base: Sequence[_Axis], first: Ready
+        self, search: Search, axes: Sequence[Axis], base: Sequence[Axis], first: Ready
     ) -> Search:
         """The search with its ranges as the fields take them, tried from the base."""
-        if any(len(axis.values) > 1 for axis in axes):
+        if any(len(axis.values) > 1 for axis in axes) or not sweeps.once(axes):
             self._blame(self.written, Finding(("search",), "a search and a sweep exclude each"
                                               " other; leave one of them out", "key"))  # fmt: skip
         if first.spec.select.split != "val":
@@ -302,51 +308,52 @@ class _Expander:
             self._blame(self.written, Finding(("search", "goal"), why, "key"))
         over = {}
         for field, span in search.over.items():
-            fractions = not span.choices and takes_fractions(self.tree.data, _dotted(field))
+            fractions = not span.choices and takes_fractions(self.tree.data, sweeps.dotted(field))
             over[field] = span.in_fractions() if fractions else span
             self._check_field(field, over[field], axes, base)
         return search.model_copy(update={"over": over})
 
     def _check_field(
-        self, field: str, span: Span, axes: Sequence[_Axis], base: Sequence[_Axis]
+        self, field: str, span: Span, axes: Sequence[Axis], base: Sequence[Axis]
     ) -> None:
         """Try what a range ends with, or each choice, from the base."""
-        at, path = ("search", "over", field), _dotted(field)
-        if path[0] in _FIXED:
-            self._blame(self.written, Finding(at, _FIXED[str(path[0])], "key"))
+        at, path = ("search", "over", field), sweeps.dotted(field)
+        if path[0] in sweeps.FIXED:
+            self._blame(self.written, Finding(at, sweeps.FIXED[str(path[0])], "key"))
             return
         if any(axis.path[: len(path)] == path for axis in axes):
             self._blame(self.written, Finding(at, "this field is set, too; leave one out", "key"))
         before, known = len(self.problems), set()
         for pair in self._extremes(field, span):
-            made = list(self._combinations([*base, _Axis(path, (pair,))]))
+            made = list(self._combinations([*base, Axis(path, (pair,))]))
             known |= {run.spec.digest for run in made}
             self.ends += made
         if len(known) == 1 and len(self.problems) == before:
             why = "this field does not tell runs apart, so that all trials would be the same run"
             self._blame(self.written, Finding(at, why, "key"))
 
-    def _axes(self) -> list[_Axis]:
-        """What varies and what is set, in the order in which it is set."""
+    def _grids(self) -> list[list[Axis]]:
+        """What varies and what is set, in the order in which it is set; a list for each grid."""
         raw = self.tree.data.pop("vary", {})
-        varied = self._part({"vary": raw}, {}).vary
+        read = self._part({"vary": raw}, {})
         changes = self._changes()
-        axes = []
-        for key, values in varied.items():
-            path = _dotted(key)
-            if path[0] in _FIXED:
-                self._blame(self.tree, Finding(("vary", key), _FIXED[str(path[0])], "key"))
-            elif not any(path[: len(changed)] == changed for changed in changes):
-                origins = (self.tree.origin(("vary", key, index)) for index in range(len(values)))
-                axes.append(_Axis(path, tuple(zip(values, origins, strict=True))))
-        axes.sort(key=lambda axis: len(axis.path))
+        given: list[Axis] = []
         for change in changes.values():
             pairs = tuple((document.data, Origin(document)) for document in change.values)
-            axes.append(_Axis(change.path, pairs))
+            given.append(Axis(change.path, pairs))
         for field, value in (self.tried or {}).items():
             origin = self.written.origin(("search", "over", field))
-            axes.append(_Axis(_dotted(field), ((value, origin),)))
-        return axes
+            given.append(Axis(sweeps.dotted(field), ((value, origin),)))
+        places: list[Keys] = [("vary",)]
+        if not isinstance(read.vary, dict):
+            places = [("vary", index) for index in range(len(read.vary))]
+        grids = zip(places, read.grids, strict=True)
+        found: list[list[Axis]] = []
+        for place, grid in grids:
+            axes, problems = sweeps.axes(place, grid, self.tree, changes)
+            found.append([*axes, *given])
+            self._blame(self.tree, *problems)
+        return found
 
     def _changes(self) -> dict[Keys, overrides.Override]:
         """The overrides by field, the last one of each; seeds have been taken already."""
@@ -372,7 +379,7 @@ class _Expander:
             return SpecFile()
 
     def _distinct(
-        self, runs: Sequence[Ready], axes: Sequence[_Axis]
+        self, runs: Sequence[Ready], axes: Sequence[Axis]
     ) -> tuple[list[Ready], list[str]]:
         """Drop repeated runs; refuse runs that differ in nothing that tells runs apart."""
         seen: dict[tuple[str, int], Ready] = {}
@@ -391,15 +398,3 @@ class _Expander:
 
     def _blame(self, tree: Tree, *findings: Finding) -> None:
         self.problems += (tree.problem(finding) for finding in findings)
-
-
-_FIXED = {
-    **dict.fromkeys(("seed", "seeds"), "seeds vary by `seeds: [0, 1, 2]`"),
-    "vary": "vary holds fields such as sparsifier.rate",
-    "search": "a search is one for the whole file",
-    "version": "the version of the format cannot vary",
-}
-
-
-def _dotted(key: str) -> Keys:
-    return tuple(key.split(".")) if key else ()

@@ -77,6 +77,13 @@ def test_commas_make_a_sweep_and_one_value_ends_it():
     assert put(swept, "sparsifier.rate", "") == TEXT.replace("  rate: 0.2  # per level\n", "")
 
 
+def test_which_of_several_grids_is_meant_is_left_to_the_editor():
+    grids = TEXT + "vary:\n  - {}\n  - loss: [cosine]\n"
+    with pytest.raises(UsageError, match="in the editor which one"):
+        put(grids, "sparsifier.rate", "0.1, 0.3")
+    assert put(grids, "sparsifier.rate", "0.3") == grids.replace("rate: 0.2", "rate: 0.3")
+
+
 def test_seeds_are_listed_in_any_way():
     assert of(put(TEXT, "seeds", "0..4"))["seeds"].value == "0..4"
     assert of(put(TEXT, "seeds", "3, 4"))["seeds"].value == [3, 4]

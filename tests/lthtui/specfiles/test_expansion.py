@@ -83,3 +83,39 @@ def test_each_run_comes_with_its_plan_and_images(folder):
     assert (run.images.train, run.images.val, run.images.test) == (200, 300, 797)
     assert len(run.plan.levels) == 4
     assert run.plan.steps == (5 + 3 * 3) * 2  # rewind 2ep of 5 epochs, 2 steps of 100 images
+
+
+def test_of_a_list_of_grids_the_runs_of_each_are_made(folder):
+    text = GOOD + (
+        "vary:\n"
+        "  - {}\n"
+        "  - {loss: [cosine, {name: tvmf, kappa: 4.0}], train.epochs: [7, 9]}\n"
+        "  - model: [resnet32]\n"
+    )
+    runs = load(spec_file(folder, text + "seeds: [0, 1]\n"))
+    plain, epochs = load("good")[0], load("good")[0].train.epochs
+    found = [(r.loss.name, r.model.name, r.train.epochs) for r in runs if r.seed == 0]
+    small = plain.model.name
+    assert found == [
+        ("cross_entropy", small, epochs),
+        *itertools.product(("cosine", "tvmf"), (small,), (7, 9)),
+        ("cross_entropy", "resnet32", epochs),
+    ]
+    assert len(runs) == 2 * len(found)
+    assert runs[0].digest == plain.digest
+    change = load(spec_file(folder, text), ["loss=tvmf", "train.epochs=3,4"])
+    assert {(r.loss.name, r.train.epochs) for r in change} == {("tvmf", 3), ("tvmf", 4)}
+
+
+@pytest.mark.parametrize(
+    ("vary", "message"),
+    [
+        ("  - loss: [cosin]\n", ":12:12: unknown loss 'cosin'; did you mean cosine?"),
+        ("  - {}\n  - seeds: [1, 2]\n", ":13:5: seeds vary by"),
+        ("  - loss: cosine\n", ":12:11: .*expected a list"),
+        ("  []\n", ":12:3: must have at least 1 item"),
+    ],
+)
+def test_what_is_wrong_in_a_list_of_grids_is_told_where(folder, vary, message):
+    with pytest.raises(FileError, match=message):
+        load(spec_file(folder, GOOD + "vary:\n" + vary))

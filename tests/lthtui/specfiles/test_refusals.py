@@ -124,6 +124,19 @@ BROKEN = {
     "an unknown set of weights": (IMP + "prunable: ¦cnv\n", "'cnv' is none of conv, conv+linear"),
     "an idle setting": (IMP + "finetune: ¦3ep\n", "finetune has no effect with after: rewind"),
     "a broken pattern": (IMP + "prunable: ¦re:(\n", "'(' is no regular expression"),
+    "weights that a network has none of": (
+        "data: digits\nmodel: vit_small\nsparsifier: {name: imp, prunable: ¦conv}\n",
+        "vit_small has no weights that prunable: conv names; write prunable: linear (or attention,",
+    ),
+    "the same by default": (
+        "data: digits\nmodel: mlp\nsparsifier: ¦imp\n",
+        "mlp has no weights that prunable: conv names; write prunable: linear (or conv+linear)",
+    ),
+    "patches that do not divide the images": (
+        "data: digits\nmodel: {name: vit_small, patch: ¦3}\n"
+        "sparsifier: {name: imp, prunable: linear}\n",
+        "patches of 3 pixels do not divide images of 8; sides that do: 1, 2, 4, 8",
+    ),
     "no share": (
         "data: {name: digits, validation: ¦1.5}\nmodel: resnet20\n",
         "1.5 is no share between 0 and 1; write none",
@@ -199,7 +212,8 @@ BROKEN = {
     "no seeds": (HEAD + "seeds: ¦[]\n", "at least one seed"),
     "a seed twice": (HEAD + "seeds: ¦[0, 1, 0]\n", "seed 0 is listed twice"),
     "a negative seed": (HEAD + "seed: ¦-1\n", "must be at least 0, found -1"),
-    "vary is a list": (HEAD + "vary: ¦[a]\n", "expected a mapping of fields, found a list"),
+    "vary is a number": (HEAD + "vary: ¦3\n", "expected a mapping of fields or a list, found 3"),
+    "vary lists a word": (HEAD + "vary: [¦a]\n", "expected a mapping of fields, found 'a'"),
     "vary without values": (HEAD + "vary: {train.epochs: ¦[]}\n", "at least 1 item"),
     "vary with one value": (HEAD + "vary: {train.epochs: ¦3}\n", "expected a list, found 3"),
     "vary seeds": (HEAD + "vary:\n  ¦seeds: [[0], [1]]\n", "seeds vary by"),
