@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from engine import registry
 from engine.choice import Choice
+from engine.errors import UsageError
 from engine.spec import RunSpec
 from lthtui import overrides, specedit, yamlfile
 from lthtui.filefields import SpecFile
