@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual import events
+from textual import events, on
 from textual.binding import Binding
 from textual.screen import Screen
 
@@ -18,6 +18,8 @@ from lthtui.widgets.topbar import TopBar
 class Asking(Screen[None]):
     """A screen that asks the desk, see `messages.Ask`."""
 
+    _resumed = False
+
     def on_compose(self) -> None:
         """Be laid out for this terminal in the first frame, and not only from the second on."""
         at = self.app.size
@@ -26,6 +28,17 @@ class Asking(Screen[None]):
             (self.VERTICAL_BREAKPOINTS, at.height),
         ):
             self.add_class(*[name for least, name in points or () if least <= room][-1:])
+
+    @on(events.ScreenResume)
+    def _keep_styles(self, event: events.ScreenResume) -> None:
+        """Let styles be that were found a moment ago, as the screen was made."""
+        event.refresh_styles = event.refresh_styles and self._resumed
+        self._resumed = True
+
+    def _compositor_refresh(self) -> None:
+        """Draw nothing that would not be shown: Textual draws the first frame twice."""
+        if not self.app._batch_count:
+            super()._compositor_refresh()
 
     def on_answer(self, message: Answer) -> None:
         """Hand an answer to what wants it."""
