@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lthtui.trashdesk import TrashDesk
 
 ROUSE = 10.0  # seconds between looks at whether somebody starts what waits
+CALM = 2.0  # seconds from the first look to the first of these: charts are read meanwhile
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Desk:
 
         if self._lookout is None:
             self._lookout = Lookout(self.root, self.store, hasty=True)
+            self._rouse_at = time.monotonic() + CALM
         else:  # the first board does not wait for the queue
             self._rouse()
         self._lookout.want(self._wanted)

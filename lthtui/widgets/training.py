@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lthtui.training import Traces
 
 METRICS = "metrics"  # the section of what is remembered that the choice is in
-REST = 0.2  # seconds that the same runs are looked at before all that there is of them is read
+REST = 0.2  # seconds that other runs are looked at before all that there is of them is read
 MOST = 4  # charts above one another
 
 
@@ -41,6 +41,11 @@ class Subject(NamedTuple):
     def ids(self) -> tuple[str, ...]:
         """Which runs they are, whatever they are doing."""
         return tuple(run.run_id for run in self.runs)
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing can be drawn before it is read, as only a store knows the runs."""
+        return all(run.stored for run in self.runs)
 
 
 class Read(NamedTuple):
@@ -95,7 +100,10 @@ class Training(Vertical):
         if subject is None or before is None or subject.ids != before.ids:
             self._level, self._read, self._asked = None, None, None
             self._draw()
-            self._wait()
+            if before is None and subject is not None and subject.blank:
+                self._ask()
+            else:
+                self._wait()
             return
         if self._read is None:
             self._draw()

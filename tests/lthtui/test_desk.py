@@ -258,6 +258,7 @@ def test_a_picture_is_not_changed_by_what_happens_later(stage):
 def test_what_nobody_looks_after_is_started_by_whoever_looks(stage, desk, monkeypatch):
     """As after the machine was restarted: a run waits, another was lost, and no queue process."""
     monkeypatch.setattr("lthtui.desk.ROUSE", 0.0)
+    monkeypatch.setattr("lthtui.desk.CALM", 0.0)
     stage.play({"wait": "go"}, FINISH)
     (lost,) = stage.submit(0, launch={"threads": os.cpu_count()})
     (waiting,) = stage.submit(1)

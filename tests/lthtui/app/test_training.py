@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import manyruns
 import pytest
 from rundirs import FakeRun
 from textual import events
@@ -18,7 +21,7 @@ from lthtui.widgets import training as module
 from lthtui.widgets.chart import ChartView
 from lthtui.widgets.grid import Grid
 from lthtui.widgets.slider import Slider
-from lthtui.widgets.training import Training
+from lthtui.widgets.training import Subject, Training
 
 from .conftest import screen
 
@@ -234,6 +237,21 @@ async def test_the_level_is_chosen_from_the_table_too(running, root):
         assert heads(pilot.app) == ["level 2  training loss  mean ± std  ━━ imp (n=3)"]
         await pilot.press("right_square_bracket")
         assert isinstance(pilot.app.focused, ChartView)
+
+
+async def test_stored_runs_are_read_at_once_but_for_those_that_somebody_moves_on_to(
+    running, root, monkeypatch
+):
+    monkeypatch.setattr(module, "REST", 3600.0)
+    monkeypatch.setattr(Histories, "read", lambda self, runs, metrics: {})
+    views = [replace(run, stored=run.run_id) for run in manyruns.runs(2).values()]
+    async with running(size=(120, 40)) as pilot:
+        training = pilot.app.screen.query_one(Training)
+        training.about(Subject((views[0],), "first", "#56b4e9"))
+        await read(pilot)
+        training.about(Subject((views[1],), "next", "#56b4e9"))
+        await pilot.settle()
+        assert training._asked is None
 
 
 async def test_what_nobody_sees_is_not_read(running, root):
