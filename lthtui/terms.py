@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from engine.errors import did_you_mean
 from lthtui.fields import ARCHIVED, Field, Misread, Value, number
-from lthtui.patterns import Pattern, PatternError
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
@@ -85,6 +84,8 @@ def _answer(text: str, at: int) -> str:
 
 
 def _matching(operator: str, text: str, at: int) -> _Asked:
+    from lthtui.patterns import Pattern, PatternError  # not before somebody writes one
+
     if operator == ":":
         glob = re.compile(fnmatch.translate(text.lower()))
         return lambda value: bool(glob.match(str(value).lower()))

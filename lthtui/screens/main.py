@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
-from lthtui import catalogue, marks, verdict
+from lthtui import marks, verdict
 from lthtui.board import Board
 from lthtui.columns import Heading
 from lthtui.messages import Ask, CompareWanted, Highlighted, Opened, RunWanted
@@ -149,6 +149,7 @@ class MainScreen(NotingScreen):
 
     def action_columns(self) -> None:
         """Choose the columns of the table."""
+        from lthtui import catalogue
         from lthtui.screens.columns import ColumnsScreen
 
         def answered(headings: tuple[Heading, ...] | None) -> None:
@@ -162,6 +163,7 @@ class MainScreen(NotingScreen):
 
     def action_sort(self) -> None:
         """Choose by what the table is sorted."""
+        from lthtui import catalogue
         from lthtui.screens.sorting import SortScreen
 
         def answered(order: tuple[Order, ...] | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
@@ -15,8 +16,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from lthtui.loglines import LogLine, parts
-from lthtui.logsearch import Needle
 from lthtui.widgets.tones import tone
+
+if TYPE_CHECKING:
+    from lthtui.logsearch import Needle
 
 Row = tuple[int, int, int]  # which line, and which part of it
 

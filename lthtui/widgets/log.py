@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import ComposeResult
@@ -17,13 +18,14 @@ from textual.widgets import Input, Static
 from lthtui import logpages
 from lthtui.loglines import LogLine
 from lthtui.logpages import Page
-from lthtui.logsearch import LogSearch, Needle, reason
 from lthtui.logtail import Chunk
 from lthtui.logwindow import LogWindow
 from lthtui.messages import Ask
-from lthtui.patterns import PatternError
 from lthtui.text import clean_line
 from lthtui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from lthtui.logsearch import LogSearch, Needle
 
 
 class LogView(Vertical):
@@ -155,6 +157,9 @@ class LogView(Vertical):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Look for what was typed."""
+        from lthtui.logsearch import Needle
+        from lthtui.patterns import PatternError
+
         event.stop()
         try:
             needle = Needle(event.value) if event.value else None
@@ -252,6 +257,8 @@ class LogView(Vertical):
             if isinstance(found, Page):
                 take(found)
             else:  # what is shown stays
+                from lthtui.logsearch import reason
+
                 self._trouble = f"no more can be read: {reason(found)}"
                 self._tell()
 
@@ -265,6 +272,8 @@ class LogView(Vertical):
         lines.needle, lines.chosen = needle, None
         lines.refresh()
         if needle is not None:
+            from lthtui.logsearch import LogSearch  # not before somebody looks for something
+
             search = LogSearch(self._path or Path(), needle, self._alarms)
             if self._path is None:
                 search.look_at(self._window.lines)
