@@ -37,8 +37,10 @@ from lthtui.widgets.topbar import PLACES
 
 if TYPE_CHECKING:
     from textual.command import Provider
+    from textual.notifications import SeverityLevel
 
 POLL = 0.5  # seconds between two looks at the runs
+READ = 25  # characters of a message that are read in a second
 
 
 def _palette() -> type[Provider]:
@@ -96,6 +98,20 @@ class LthApp(App[int], inherit_bindings=False):
         """What changes every line before it is written to the terminal."""
         plain = [Plain()] if self._preferences.ascii else []
         return [*super().get_line_filters(), *plain]
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Show a toast, at least for as long as it takes to read."""
+        least = self.NOTIFICATION_TIMEOUT if timeout is None else timeout
+        timeout = max(least, len(message) / READ)
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def get_key_display(self, binding: Binding) -> str:
         """How a key is shown: as a sign where there is one, if signs may be drawn."""

@@ -77,7 +77,8 @@ def entries(runs: Iterable[RunView]) -> tuple[Entry, ...]:
 def about(field: Field) -> str:
     """What a field is."""
     if field.kept is not None:
-        return f"{field.key} where about {percent(field.kept)} of weights are kept; type any share"
+        kept = f"{field.key} where about {percent(field.kept)} of weights are kept"
+        return f"{kept} (±12% of that, else –); type any share"
     if field.family == "run":
         return ABOUT[field.key]
     if field.family != "metrics":

@@ -96,3 +96,15 @@ class Drawer:
         from lthtui.prospect import prospect
 
         return prospect(self._root, path, text, disk, past)
+
+    def sketch(self, path: str) -> Prospect:
+        """What a file would do, but for what it would cost; also of a file that cannot be read."""
+        from engine.errors import UsageError
+        from lthtui.prospect import Prospect
+        from lthtui.yamlfile import Problem
+
+        try:
+            text = self.read(path)
+        except UsageError as error:
+            return Prospect("", (Problem(path, str(error)),))
+        return self.look(path, text, text)

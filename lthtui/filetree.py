@@ -20,7 +20,7 @@ def rows(places: Mapping[str, Place], opened: Collection[str]) -> list[Row]:
     for name, place in places.items():
         key = name + SEPARATOR
         fold = "▾" if key in opened else "▸"
-        found.append(Row(key, (Cell(clean_line(name), "name"), NOTHING), fold=fold))
+        found.append(Row(key, (Cell(clean_line(name), "name"), _whole(place, "")), fold=fold))
         if key in opened:
             found += _within(place, "", key, opened, 1)
     return found
@@ -48,9 +48,9 @@ def _within(
         if entry.kind == "folder":
             unfolded = key + "/" in opened
             fold = "▾" if unfolded else "▸"
-            yield Row(key + "/", (Cell(f"{name}/"), NOTHING), depth, fold)
+            inner = f"{folder}{entry.name}/"
+            yield Row(key + "/", (Cell(f"{name}/"), _whole(place, inner)), depth, fold)
             if unfolded:
-                inner = f"{folder}{entry.name}/"
                 yield from _within(place, inner, key + "/", opened, depth + 1)
         elif entry.kind == "file":
             yield Row(key, (Cell(name), Cell(size(entry.size), "dim")), depth)
@@ -58,3 +58,9 @@ def _within(
             yield Row(key, (Cell(name, "dim"), Cell(entry.kind, "dim")), depth)
     if more:
         yield Row(f"{lead}{SEPARATOR}more", (Cell(f"and {more:,} more", "dim"), NOTHING), depth)
+
+
+def _whole(place: Place, folder: str) -> Cell:
+    """The size of all that is in a folder; empty where finding that out would take too long."""
+    whole = place.whole(folder)
+    return Cell("" if whole is None else size(whole), "dim")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from os.path import commonprefix
 
 from rich.cells import cell_len, set_cell_size
 
 SHORT = 5  # characters of a last word that is never cut off
+_BREAK = re.compile(r" |(?<=[^\W\d_]{2})-")  # but for that of 1e-5
+_ELIDED = re.compile(r"(?<! ) ?…+|…+")  # but for an indentation
 
 
 def fitted(text: str, width: int, right: bool) -> str:
@@ -40,6 +44,48 @@ def apart(names: Iterable[str]) -> int:
         ),
         default=0,
     )
+
+
+def told_apart(names: Iterable[str], width: int) -> dict[str, str]:
+    """Names that would look alike in a width in cells, and what of them does not.
+
+    They lose words that tell them from no other, and settings their names, before their ends.
+    """
+    every = [*dict.fromkeys(names)]
+    cut = {name: fitted(shortened(name, width), width, right=False) for name in every}
+    looks = Counter(cut.values())
+    alike = [name for name in every if looks[cut[name]] > 1]
+    follow = _following(every) if alike else {}
+    return {name: _telling(name, follow, width) for name in alike}
+
+
+def _following(names: Iterable[str]) -> Mapping[str, set[str]]:
+    """By the beginning of names, the words that come next."""
+    found = defaultdict[str, set[str]](set)
+    for name in names:
+        for begin, word in _words(name.removesuffix(_end(name))):
+            found[begin].add(word)
+    return found
+
+
+def _telling(name: str, follow: Mapping[str, set[str]], width: int) -> str:
+    """What tells a name from others: in words if that has room, or else without settings' names."""
+    end = _end(name)
+    words = [*_words(name.removesuffix(end))]
+    kept = [one if len(follow[begin]) > 1 or one.isspace() else "…" for begin, one in words]
+    bare = [one.rpartition("=")[2] for one in kept]
+    most = width - cell_len(end)
+    texts = [_ELIDED.sub("…", "".join(one)) for one in (kept, bare)]
+    text = next((one for one in texts if cell_len(one) <= most), texts[-1])
+    return (text if cell_len(text) <= most else set_cell_size(text, most - 1) + "…") + end
+
+
+def _words(name: str) -> Iterator[tuple[str, str]]:
+    """The words of a name, each with its space or hyphen, behind what comes before it."""
+    begin = 0
+    for end in (*(mark.end() for mark in _BREAK.finditer(name)), len(name)):
+        yield name[:begin], name[begin:end]
+        begin = end
 
 
 def _end(name: str) -> str:

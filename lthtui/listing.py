@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from engine.errors import UsageError
-from lthtui import columns, fields, views
+from lthtui import catalogue, columns, fields, views
 from lthtui.board import Group, board
 from lthtui.fields import Misread
 from lthtui.filtering import Filter
@@ -16,6 +16,7 @@ from lthtui.tabling import arranged
 from lthtui.text import clean_line
 
 T = TypeVar("T")
+HELP = "help"  # in the place of columns
 _NAMES = ("id", "name")  # of what a line must say one of
 
 
@@ -55,9 +56,17 @@ class Listing:
     def table(self, runs: Iterable[RunView], text: str) -> list[list[str]]:
         """A header and a line for each run, with the fields between commas.
 
+        `help` in their place gives a line for each field that there is.
+
         Raises:
             UsageError: one of the fields is none.
         """
+        if text.strip() == HELP:
+            known = catalogue.entries(self.runs.values())
+            return [
+                ["FIELD", "WHAT IT IS"],
+                *([clean_line(one.field.name), one.about] for one in known),
+            ]
         headings = _told("--columns", text, columns.parse, self._known)
         if not any(one.field.name in _NAMES for one in headings):
             headings = (*columns.parse("id"), *headings)
@@ -75,7 +84,7 @@ class Listing:
 
 def needs_curves(*texts: str) -> bool:
     """Whether what is asked may need what was measured in epochs, which takes long to read."""
-    return any("/" in text or "metrics." in text for text in texts)
+    return any("/" in text or "metrics." in text or text.strip() == HELP for text in texts)
 
 
 def _told(

@@ -26,6 +26,8 @@ class Memory:
     def __init__(self, about: Path | str) -> None:
         self._about = str(about)
         self._said = False
+        self._views: dict[str, View] = {}  # as this session knows them, by key
+        self._ticket_view: TicketView | None = None
 
     def last(self) -> tuple[str, View]:
         """The experiment that was chosen last here, empty for all, and its view."""
@@ -35,13 +37,16 @@ class Memory:
 
     def view(self, experiment: str) -> View:
         """The view of an experiment as it was left here."""
-        return views.recall(self._key(experiment))
+        key = self._key(experiment)
+        found = self._views[key] = views.recall(key)
+        return found
 
     def ticket_view(self) -> TicketView:
         """How tickets were shown here last."""
         from lthtui import ticketview
 
-        return ticketview.recall(self._about)
+        self._ticket_view = ticketview.recall(self._about)
+        return self._ticket_view
 
     def put(self, section: str, key: str, value: Any) -> str:
         """Remember a value, see `state.put`; what to say about it."""
@@ -52,14 +57,17 @@ class Memory:
         return self._try(lambda: state.put(SECTION, self._about, experiment or None))
 
     def keep(self, experiment: str, view: View) -> str:
-        """Remember a view; what to say about it."""
-        return self._try(lambda: views.remember(self._key(experiment), view))
+        """Remember what was changed of a view since it was read here; what to say about it."""
+        key = self._key(experiment)
+        before, self._views[key] = self._views.get(key, View()), view
+        return self._try(lambda: views.remember(key, view, before))
 
     def tickets(self, view: TicketView) -> str:
-        """Remember how tickets are shown; what to say about it."""
+        """Remember what was changed in how tickets are shown; what to say about it."""
         from lthtui import ticketview
 
-        return self._try(lambda: ticketview.remember(self._about, view))
+        before, self._ticket_view = self._ticket_view or ticketview.TicketView(), view
+        return self._try(lambda: ticketview.remember(self._about, view, before))
 
     def _key(self, experiment: str) -> str:
         return f"{self._about}\n{experiment}"

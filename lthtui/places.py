@@ -17,6 +17,7 @@ from engine.errors import StoreError
 from lthtui.text import clean_line
 
 MOST = 1000  # entries of a folder that are shown
+MOST_SUMMED = 20_000  # entries below a folder whose sizes are summed up
 FRESH = 20.0  # seconds for which a server is not asked again what is in a folder
 PAGES = 10  # of a list, at most
 FETCHED = 2**36  # bytes of a file, at most
@@ -46,6 +47,9 @@ class Place(Protocol):
     def listed(self, within: str) -> tuple[list[Entry], int]:
         """What is in a folder, folders first, and how many entries were left out."""
 
+    def whole(self, within: str) -> int | None:
+        """The bytes of all files below a folder; None where that would take long to find out."""
+
     def head(self, within: str, limit: int) -> tuple[bytes, int]:
         """The first bytes of a file, and how many it has."""
 
@@ -73,6 +77,17 @@ class Folder:
         except OSError:
             return [], 0
         return _ordered(entries)
+
+    def whole(self, within: str = "") -> int | None:
+        """See `Place.whole`; links and what cannot be read count for nothing."""
+        total = entries = 0
+        for folder, folders, names in os.walk(self.base / within):
+            entries += len(folders) + len(names)
+            if entries > MOST_SUMMED:
+                return None
+            found = (_stat(Path(folder, name)) for name in names)
+            total += sum(one.st_size for one in found if one and stat.S_ISREG(one.st_mode))
+        return total
 
     def head(self, within: str, limit: int) -> tuple[bytes, int]:
         """See `Place.head`.
@@ -129,6 +144,10 @@ class Kept:
             entries = list(self._ask(folder))
             self._known[folder] = time.monotonic(), entries
         return _ordered(entries)
+
+    def whole(self, within: str = "") -> int | None:
+        """See `Place.whole`: a server would have to be asked about every folder."""
+        return None
 
     def head(self, within: str, limit: int) -> tuple[bytes, int]:
         """See `Place.head`; the size is the one that was listed."""
@@ -197,3 +216,10 @@ def _entry(one: os.DirEntry[str]) -> Entry | None:
         return Entry(one.name, "folder")
     regular = stat.S_ISREG(about.st_mode)
     return Entry(one.name, "file", about.st_size) if regular else Entry(one.name, "other")
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.lstat()
+    except OSError:
+        return None  # it has just gone

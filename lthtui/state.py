@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,13 @@ def get(section: str, key: str) -> Any:
     return found.get(key) if isinstance(found, dict) else None
 
 
-def put(section: str, key: str, value: Any) -> None:
+def put(section: str, key: str, value: Any, before: Mapping[str, Any] | None = None) -> None:
     """Remember a value, which JSON must know; None forgets it.
 
     A damaged file is kept beside as `state.json.damaged`.
+
+    Args:
+        before: what a mapping was made from; what is equal in both stays as others put it.
 
     Raises:
         OSError: the file cannot be written.
@@ -47,9 +50,18 @@ def put(section: str, key: str, value: Any) -> None:
             where.replace(where.with_name(f"{where.name}.damaged"))
             whole = {}
         values = whole.get(section)
-        values = {**values, key: value} if isinstance(values, dict) else {key: value}
+        values = values if isinstance(values, dict) else {}
+        value = value if before is None else _merged(values.get(key), before, value or {})
+        values = {**values, key: value}
         whole[section] = {one: kept for one, kept in values.items() if kept is not None}
         write_json(where, whole)
+
+
+def _merged(kept: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> Any:
+    """What is kept, with all that differs between two mappings as the second has it."""
+    changed = {one for one in (*before, *after) if before.get(one) != after.get(one)}
+    whole = {**(kept if isinstance(kept, dict) else {}), **{one: after.get(one) for one in changed}}
+    return {one: value for one, value in whole.items() if value is not None} or None
 
 
 def _read() -> dict[str, Any] | None:

@@ -42,14 +42,20 @@ def recall(about: str) -> TicketView:
     return TicketView.load(state.get(SECTION, about))
 
 
-def remember(about: str, view: TicketView) -> None:
+def remember(about: str, view: TicketView, before: TicketView) -> None:
     """Keep a view for later sessions.
+
+    Args:
+        before: the view that it was changed from; the rest stays as another window left it.
 
     Raises:
         OSError: it cannot be written.
     """
-    dumped = {"which": view.which, "sort": str(view.order), "filter": view.filter}
-    state.put(SECTION, about, dumped)
+    state.put(SECTION, about, _dumped(view), _dumped(before))
+
+
+def _dumped(view: TicketView) -> dict[str, str]:
+    return {"which": view.which, "sort": str(view.order), "filter": view.filter}
 
 
 def _order(dumped: object) -> Order:

@@ -98,13 +98,16 @@ def recall(key: str) -> View:
     return View.load(state.get(SECTION, key))
 
 
-def remember(key: str, view: View) -> None:
+def remember(key: str, view: View, before: View | None = None) -> None:
     """Keep a view for later sessions.
+
+    Args:
+        before: the view that it was changed from; the rest stays as another window left it.
 
     Raises:
         OSError: the file of what is remembered cannot be written.
     """
-    state.put(SECTION, key, None if view == View() else view.dump())
+    state.put(SECTION, key, _own(view) or None, None if before is None else _own(before))
 
 
 def orders(text: str, known: Collection[str] | None = None) -> tuple[Order, ...]:
@@ -132,6 +135,12 @@ def clicked(order: Sequence[Order], field: Field, more: bool) -> tuple[Order, ..
         return (after,) if after else ()
     kept = [after if one == before else one for one in order]
     return tuple(one for one in [*kept, *([] if before else [after])] if one)
+
+
+def _own(view: View) -> dict[str, Any]:
+    """What of a view is not as by default, as JSON."""
+    default = View().dump()
+    return {key: value for key, value in view.dump().items() if value != default[key]}
 
 
 def _dumped(heading: Heading) -> dict[str, Any]:

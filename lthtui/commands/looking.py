@@ -59,7 +59,7 @@ Columns = Annotated[
     typer.Option(
         metavar="FIELDS",
         autocompletion=completion.fields,
-        help="Show these, as in `name,val,sparsifier.rate,best(epoch/val_loss)`.",
+        help="Show these, as in `name,val,sparsifier.rate,best(epoch/val_loss)`; `help` names all.",
     ),
 ]
 Archived = Annotated[
@@ -115,12 +115,12 @@ def list_runs(
         return
     if hidden:
         say(f"{hidden} archived; --archived shows all")
+    if table is not None and table[1:]:
+        _echo(aligned(table[0], table[1:]))
+        return
     if not known:
         if not hidden:
             say("no run is like that" if wanted else "no runs yet; `lthtui run SPEC` makes one")
-        return
-    if table is not None:
-        _echo(aligned(table[0], table[1:]))
         return
     again = [(run, one) for run, one in besides if run in known]
     _draw(known, again, labels, nested=not sort)

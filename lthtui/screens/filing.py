@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -65,7 +65,7 @@ class FilingScreen(Watching):
     def check(self) -> None:
         """Find out what the draft in view would do, and `go_on`."""
 
-    def action_reload(self) -> None:
+    def list_files(self) -> None:
         """List the files again."""
 
     # ---- new ones
@@ -110,14 +110,12 @@ class FilingScreen(Watching):
             back: the place to go back to, now if no spec is begun and else by escape.
         """
         ids, taken = [*run_ids], list(self.drafts)
-        name = clean_line(ids[0])
-        question = f"Clone {name} as" if level is None else f"Train from ticket {name}:{level} as"
         self.post_message(
             Ask(
                 self,
                 "clone",
                 lambda desk: desk.specs.clone(ids, taken, level),
-                partial(self._ask_name, question, back=back),
+                partial(self._ask_name, _of_runs(ids, level), back=back),
                 failed=lambda _: self._go(back),
             )  # fmt: skip
         )
@@ -147,7 +145,7 @@ class FilingScreen(Watching):
             return
         self.drafts[path] = Draft(path, None, text)
         self.wanted = path
-        self.action_reload()
+        self.list_files()
         if back:
             self.back[path] = back
             self.notify(f"not saved yet: f5 queues it, esc goes back to {back}", markup=False)
@@ -221,7 +219,7 @@ class FilingScreen(Watching):
         self._queueing = False
         if not found.runs:
             why = found.problems[0].message if found.problems else "`lthtui search` runs it"
-            said = f"{clean_line(draft.path)} cannot be queued: {clean_line(why)}"
+            said = f"{clean_line(draft.path)} cannot be queued: {clean_line(why, 1000)}"
             self.notify(said, severity="error", markup=False)
             return
         detail = "\n".join(
@@ -237,3 +235,13 @@ class FilingScreen(Watching):
     def _send(self, path: str, wish: Wish | None) -> None:
         if wish is not None:
             self.post_message(Act(lambda desk: desk.submit(path, wish)))
+
+
+def _of_runs(ids: Sequence[str], level: Level | None) -> str:
+    """The question what a spec like that of these runs, one for each seed, is to be called."""
+    name, others = clean_line(ids[0]), len(ids) - 1
+    more = f" and {counted(others, 'other seed')}" if others else ""
+    if level is None:
+        return f"Clone {name}{more} as"
+    own = ", each from its own, as" if others else " as"
+    return f"Train from ticket {name}:{level}{more}{own}"

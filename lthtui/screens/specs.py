@@ -19,12 +19,11 @@ from lthtui.board import Board
 from lthtui.drafts import Draft
 from lthtui.messages import Ask, CopyWanted, Highlighted, Opened
 from lthtui.screens.filing import FilingScreen
-from lthtui.table import Cell, Column, Row
 from lthtui.text import clean_line
 from lthtui.widgets.editor import SpecEditor
 from lthtui.widgets.form import FormView
-from lthtui.widgets.grid import Grid
 from lthtui.widgets.keybar import KeyBar
+from lthtui.widgets.speclist import SpecList
 from lthtui.widgets.tones import tone
 from lthtui.widgets.topbar import TopBar
 
@@ -58,14 +57,13 @@ class SpecsScreen(FilingScreen):
     def __init__(self, root: str, clock: Callable[[], float]) -> None:
         super().__init__()
         self._root, self._clock = root, clock
-        self._counts: dict[str, Cell] = {}
         self._soon: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Header, four panes, keys."""
         yield TopBar(self._root, self._clock, "specs")
         with Horizontal(id="desk"):
-            yield Grid((Column("spec", rank=0), Column("runs", rank=1, right=True)), "", id="specs")
+            yield SpecList(id="specs")
             yield SpecEditor(id="editor")
             with Vertical(id="aside"):
                 yield FormView(self._put, id="form")
@@ -79,8 +77,8 @@ class SpecsScreen(FilingScreen):
         self._show_pane("specs")
 
     def on_screen_resume(self) -> None:
-        """Files may have changed meanwhile."""
-        self.action_reload()
+        """Files may have come or changed meanwhile."""
+        self.list_files()
 
     def show_board(self, board: Board) -> None:
         """Past runs tell what new ones cost."""
@@ -97,34 +95,35 @@ class SpecsScreen(FilingScreen):
     def turn_to(self, path: str) -> None:
         """Show a file, which may be new."""
         self.wanted = path
-        self.action_reload()
+        self.list_files()
 
     def action_reload(self) -> None:
+        """Read the folder and all files anew, but for drafts that are being changed."""
+        self.query_one(SpecList).forget()
+        self.list_files()
+
+    def list_files(self) -> None:
         """Read the folder, and the file in view unless it is being changed."""
         self.post_message(Ask(self, "paths", lambda desk: desk.specs.paths(), self._list))
 
     def _list(self, paths: list[str]) -> None:
-        grid = self.query_one(Grid)
-        grid.empty = "no spec here: press n to begin one"
+        files = self.query_one(SpecList)
+        before = files.cursor
+        files.empty = "no spec here: press n to begin one"
         self.paths = sorted({*paths, *self.unsaved()})
         self.refill()
+        files.find_out()
         if self.wanted is not None:
-            grid.select(self.wanted)
-            if self.wanted in self.back:
+            files.select(self.wanted)
+            if (draft := self.drafts.get(self.wanted)) and draft.disk is None:
                 self._show_pane("editor")
             self.wanted = None
-        elif grid.cursor is not None:
-            self._turn_to(grid.cursor)
-
-    def _row(self, path: str) -> Row:
-        draft = self.drafts.get(path)
-        star = "*" if draft and draft.modified else ""
-        name = clean_line(path.rpartition("/")[2].removesuffix(".yaml"))
-        return Row(path, (Cell(f"{name}{star}"), self._counts.get(path, Cell("", "dim"))))
+        elif before is not None and files.cursor == before:  # or else `on_highlighted` does
+            self._turn_to(before)
 
     def refill(self) -> None:
         """Show which drafts there are to save."""
-        self.query_one("#specs", Grid).show([self._row(path) for path in self.paths])
+        self.query_one(SpecList).fill(self.paths, self.unsaved())
 
     def on_highlighted(self, message: Highlighted) -> None:
         """Show another file, as it was left."""
@@ -145,7 +144,7 @@ class SpecsScreen(FilingScreen):
         """Show what is in a file, unless it was changed here since it was asked for."""
         path, text = read
         draft = self.drafts.get(path)
-        if path != self.query_one("#specs", Grid).cursor or (draft and draft.modified):
+        if path != self.query_one(SpecList).cursor or (draft and draft.modified):
             return
         if draft is None or draft.disk != text or path != self.path:
             self.show_draft(Draft(path, text, text))
@@ -197,11 +196,7 @@ class SpecsScreen(FilingScreen):
 
     def _looked(self, path: str, prospect: Prospect) -> None:
         """Show what the text would do, unless it is another by now."""
-        wrong = f"✗ {len(prospect.problems)}"
-        self._counts[path] = (
-            Cell(wrong, "failed") if prospect.problems else Cell(f"{prospect.runs:,}")
-        )
-        self.refill()
+        self.query_one(SpecList).take(path, prospect)
         draft = self.drafts.get(path)
         if path != self.path or draft is None or draft.text != prospect.text:
             return

@@ -14,7 +14,7 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from lthtui.fitting import apart, fitted, shortened
+from lthtui.fitting import apart, fitted, shortened, told_apart
 from lthtui.messages import Folded, HeadClicked, Highlighted, Marked, Opened
 from lthtui.table import NOTHING, Cell, Column, Row
 from lthtui.widgets.tones import laid, tone
@@ -68,6 +68,8 @@ class Grid(ScrollView, can_focus=True):
         self._index: dict[str, int] = {}
         self._widths = [0] * len(columns)
         self._gap = GAPS[0]
+        self._telling: dict[str, str] = {}  # what is shown of names, see `told_apart`
+        self._named: tuple[int, list[str]] = 0, []  # the width and the names that this is about
         self._under, self._tones = Style(), dict[str, Style]()  # while lines are drawn
         self._slid, self._more = 0, 0  # columns out of view at the left and at the right
 
@@ -274,10 +276,16 @@ class Grid(ScrollView, can_focus=True):
             if not width:
                 continue
             name = column.rank == 0
-            text = shortened(lead + cell.text, width) if name else cell.text
+            text = self._short(lead, cell.text, width) if name else cell.text
             text = fitted(text, width, column.right) + " " * self._gap
             segments.append(Segment(text, self._tone(cell.tone)))
         return segments
+
+    def _short(self, lead: str, text: str, width: int) -> str:
+        """A name as it is shown, behind its fold and its mark."""
+        blank = " " * len(lead)
+        told = self._telling.get(blank + text) or shortened(blank + text, width)
+        return lead + told[len(lead) :]
 
     def _tone(self, name: str) -> Style:
         if name not in self._tones:
@@ -302,7 +310,7 @@ class Grid(ScrollView, can_focus=True):
             return blank[at], min(rank, 2) if away else rank, at
 
         shown = sorted((at for at in every if at not in away), key=early)
-        names = [_lead(row) + row.cells[shown[0]].text for row in self.rows]
+        names = [" " * len(_lead(row)) + row.cells[shown[0]].text for row in self.rows]
         whole = max([NARROWEST, *map(cell_len, names)])
         most = round(NAMES * self.size.width)
         telling = max(NARROWEST, min(apart(names) if whole > most else whole, most))
@@ -314,8 +322,14 @@ class Grid(ScrollView, can_focus=True):
                     widths = [wanted[at] if at in shown else 0 for at in every]
                     widths[shown[0]] = max(room, 1)
                     self._more = sum(not (widths[at] or blank[at]) for at in every) - len(away)
+                    self._tell_apart(widths[shown[0]], names if whole > widths[shown[0]] else [])
                     return widths
             shown.pop()
+
+    def _tell_apart(self, width: int, names: list[str]) -> None:
+        """Find out what is to be shown of names that are too long, unless that is known."""
+        if (width, names) != self._named:
+            self._named, self._telling = (width, names), told_apart(names, width)
 
     def _blank(self, at: int) -> bool:
         """Whether a column has nothing to say: it gives way before all others."""

@@ -27,7 +27,8 @@ def test_what_can_be_asked_at_any_share_of_weights_has_examples_where_there_are_
     pruned = entries([run(levels=[level(0, 0.9), level(1, 0.9)])])
     about = {one.field.name: one.about for one in pruned}
     assert [name for name in about if "@" in name] == ["val@10%", "test@10%", "gain@10%"]
-    assert about["gain@10%"] == "gain where about 10% of weights are kept; type any share"
+    said = "gain where about 10% of weights are kept (±12% of that, else –); type any share"
+    assert about["gain@10%"] == said
     assert not [one for one in entries([RUN]) if "@" in one.field.name]
     assert [one.field.name for one in found(pruned, "VAL@2.5%")] == ["val@2.5%"]
     assert [one.field.name for one in found(pruned, "val@10%")] == ["val@10%"]

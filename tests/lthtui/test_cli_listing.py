@@ -6,6 +6,7 @@ import pytest
 from rundirs import FakeRun, populate
 
 from lthtui.cli import main
+from lthtui.fields import BUILT_IN
 
 
 @pytest.fixture
@@ -63,6 +64,17 @@ def test_columns_are_shown_with_their_titles(root, capsys):
     assert code == 0
     _, (header, line), _ = listed(capsys, "--columns", "status")
     assert header.split() == ["ID", "STATUS"] and line.split()[1:] == ["■", "stopped"]
+
+
+def test_help_in_the_place_of_columns_names_all_fields(root, capsys):
+    _, (header, *lines), _ = listed(capsys, "--columns", "help")
+    assert header.split() == ["FIELD", "WHAT", "IT", "IS"]
+    assert [line.split()[0] for line in lines] == [*BUILT_IN]
+    FakeRun(root, "one", levels=1).start().train(1).end()
+    _, (_, *lines), _ = listed(capsys, "--columns", "help")
+    told = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines}
+    assert told["val"] == "accuracy of its ticket on validation images, and its level"
+    assert {"val@10%", "train.epochs", "level/test_accuracy", "min(epoch/train_loss)"} <= {*told}
 
 
 def test_accuracies_at_a_share_of_weights_are_listed(root, capsys):

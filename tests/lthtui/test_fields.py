@@ -116,8 +116,12 @@ def test_a_stalled_run_is_said_to_be():
         ("RAET", 1, "no field 'RAET'; did you mean sparsifier.rate?"),
         ("val_loss", 1, "no field 'val_loss'; did you mean epoch/val_loss?"),
         ("best(val_los)", 6, "no metric 'val_los'; did you mean epoch/val_loss?"),
-        ("best(rate)", 6, "no metric 'rate'; see `lthtui list --help`, or"),
-        ("qqqqqqqq\x1b[2J", 1, "no field 'qqqqqqqq\\x1b[2J'; see `lthtui list --help`, or"),
+        ("best(rate)", 6, "no metric 'rate'; `lthtui list --columns help` names all"),
+        (
+            "qqqqqqqq\x1b[2J",
+            1,
+            "no field 'qqqqqqqq\\x1b[2J'; `lthtui list --columns help` names all",
+        ),
     ],
 )
 def test_a_name_that_no_run_has_is_said_where_and_with_the_nearest(text, column, said):

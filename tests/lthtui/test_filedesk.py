@@ -70,7 +70,7 @@ def texts(desk, runs, *opened):
 
 def test_what_a_server_keeps_is_listed_looked_into_and_copied(server, stored, tmp_path):
     desk = FileDesk(tmp_path / "mlruns", server.address)
-    assert texts(desk, stored) == ["MLflow artifacts –", "  plots/ –", "  a.json 8 B"]
+    assert texts(desk, stored) == ["MLflow artifacts ", "  plots/ ", "  a.json 8 B"]
     assert texts(desk, stored, "plots/")[2] == "    p.csv 8 B"
     asked = len(server.asked)
     texts(desk, stored, "plots/")
@@ -129,7 +129,7 @@ def test_a_server_that_is_away_is_said_in_the_tree(stored, tmp_path):
     with proxy() as gone:
         address = gone.address
     said = texts(FileDesk(tmp_path, address), stored)
-    assert said[0] == "MLflow artifacts –" and "out of reach" in said[1] and len(said) == 2
+    assert said[0] == "MLflow artifacts " and "out of reach" in said[1] and len(said) == 2
 
 
 def test_a_list_without_end_and_a_file_without_end_end(server, tmp_path, monkeypatch):

@@ -19,10 +19,11 @@ def test_folders_unfold_and_come_first(tmp_path):
     (tmp_path / "levels" / "00" / "ticket.json").write_text("{}")
     (tmp_path / "a.txt").write_text("x" * 1500)
     here, key = {"run folder": tmp_path}, f"run folder{SEPARATOR}"
-    assert texts(here) == ["▸run folder –"]
-    assert texts(here, {key}) == ["▾run folder –", "  ▸levels/ –", "  a.txt 1.5 kB"]
+    assert texts(here) == ["▸run folder 1.5 kB"]
+    assert texts(here, {key}) == ["▾run folder 1.5 kB", "  ▸levels/ 2 B", "  a.txt 1.5 kB"]
     assert texts(here, {key, f"{key}levels/", f"{key}levels/00/"}) == [
-        *("▾run folder –", "  ▾levels/ –", "    ▾00/ –", "      ticket.json 2 B", "  a.txt 1.5 kB")
+        *("▾run folder 1.5 kB", "  ▾levels/ 2 B", "    ▾00/ 2 B", "      ticket.json 2 B"),
+        "  a.txt 1.5 kB",
     ]
     place = Folder(tmp_path)
     named = {"run folder": place}
@@ -54,3 +55,21 @@ def test_of_very_many_entries_some_are_counted_only(tmp_path, monkeypatch):
     shown = texts({"p": tmp_path}, {f"p{SEPARATOR}"})
     assert shown[-1] == "  and 2 more –" and len(shown) == 5
     assert len({row.key for row in rows({"p": Folder(tmp_path)}, {f"p{SEPARATOR}"})}) == 5
+
+
+def test_folders_say_what_all_in_them_takes_unless_that_is_too_much_to_look_at(
+    tmp_path, monkeypatch
+):
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    (run / "a" / "b").mkdir(parents=True)
+    elsewhere.mkdir()
+    for file in (run / "1", run / "a" / "2", run / "a" / "b" / "3", elsewhere / "4"):
+        file.write_text("x" * 100)
+    (run / "link").symlink_to(elsewhere)
+    (run / "a" / "file").symlink_to(elsewhere / "4")
+    place = Folder(run)
+    assert [place.whole(one) for one in ("", "a/", "a/b/", "gone/")] == [300, 200, 100, 0]
+    monkeypatch.setattr(places, "MOST_SUMMED", 3)  # of the 6 below
+    assert [place.whole(one) for one in ("", "a/b/")] == [None, 100]
+    key = f"run folder{SEPARATOR}"
+    assert texts({"run folder": run}, {key})[:2] == ["▾run folder ", "  ▸a/ "]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lthtui.fitting import apart, fitted, shortened
+from lthtui.fitting import apart, fitted, shortened, told_apart
 
 
 def test_texts_are_cut_or_filled_to_a_width_in_cells():
@@ -26,3 +26,17 @@ def test_names_are_told_apart_by_where_they_differ():
     cut = {fitted(shortened(name, apart(names)), apart(names), False) for name in names}
     assert len(cut) == 3
     assert apart(["one"]) == apart([]) == 0
+
+
+def test_names_that_would_look_alike_lose_what_they_have_in_common():
+    settings = [f"rate={rate}{more}" for rate in (0.1, 0.3) for more in ("", " weight_decay=1e-4")]
+    names = [f"  imp rewind=2ep {one} · lowdata-of-isic n=2" for one in settings]
+    assert told_apart([*names, "  dense n=3"], 26) == {
+        names[0]: "  imp…rate=0.1 ·… n=2",
+        names[1]: "  imp…0.1 1e-4… n=2",
+        names[2]: "  imp…rate=0.3 ·… n=2",
+        names[3]: "  imp…0.3 1e-4… n=2",
+    }
+    assert told_apart([*names, "  dense n=3"], 80) == {}
+    hyphens = [f"  low-data-imp-lr=1e-{power} s0" for power in (1, 2)]
+    assert [*told_apart(hyphens, 17).values()] == ["  …lr=1e-1 s0", "  …lr=1e-2 s0"]

@@ -2,7 +2,10 @@
 
 import pytest
 
+from lthtui import state
 from lthtui.memory import Memory
+from lthtui.ticketindex import WHICH
+from lthtui.ticketview import TicketView
 from lthtui.views import View
 
 
@@ -33,3 +36,18 @@ def test_a_place_that_cannot_be_written_to_is_said_once(home):
     assert "state.json" in said and "not kept for the next session" in said
     assert memory.keep("isic", View()) == memory.choose("isic") == ""
     assert memory.last() == ("", View())
+
+
+def test_two_windows_keep_what_each_of_them_changed(home):
+    one, other = Memory(home), Memory(home)
+    one.view("isic"), other.view("isic"), one.ticket_view(), other.ticket_view()
+    one.keep("isic", View(filter="imp"))
+    other.keep("isic", View(archived=True))
+    assert one.view("isic") == View(filter="imp", archived=True)
+    other.keep("isic", View())  # it never knew of a filter
+    assert one.view("isic") == View(filter="imp")
+    one.keep("isic", View())
+    assert "isic" not in state.file().read_text()
+    one.tickets(TicketView(which=WHICH[1]))
+    other.tickets(TicketView(filter="imp"))
+    assert one.ticket_view() == TicketView(which=WHICH[1], filter="imp")

@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 from rundirs import FakeRun, populate
+from textual.widgets import Static
 
 from engine.errors import UsageError
 from lthtui import yamlfile
+from lthtui.app import READ
 from lthtui.desk import Wish
 from lthtui.screens import specs as module
 from lthtui.screens.confirm import ConfirmScreen
@@ -19,6 +21,7 @@ from lthtui.screens.specs import SpecsScreen
 from lthtui.widgets.editor import SpecEditor
 from lthtui.widgets.form import FormView
 from lthtui.widgets.grid import Grid
+from lthtui.widgets.speclist import SpecList
 
 from .conftest import SPEC, StubDesk, screen
 
@@ -80,7 +83,7 @@ async def test_an_error_is_fixed_and_the_runs_are_queued(opened, specs, root):
         await pilot.press("down")
         await pilot.settle(lambda: "did you mean" in screen(pilot.app))
         assert "◀ unknown model" in screen(pilot.app)
-        assert "✗ 2:8 unknown model" in screen(pilot.app) and "✗ 1" in screen(pilot.app)
+        assert "✗ 2:8 unknown model" in screen(pilot.app) and "1 problem" in screen(pilot.app)
         await pilot.press("f5")
         await pilot.settle(lambda: toasts(pilot))
         assert "cannot be queued: unknown model" in toasts(pilot)[0] and desk.asked == []
@@ -218,6 +221,37 @@ async def test_a_clone_is_in_view_and_escape_leads_back(running, root, specs):
         assert isinstance(pilot.app.screen, SpecsScreen)  # no longer: it was left
 
 
+async def test_a_group_is_trained_from_the_ticket_of_each_seed_and_says_so(
+    running, root, monkeypatch
+):
+    for seed in (0, 1):
+        FakeRun(root, "imp", seed, levels=1, top=1).start().train(2).end()
+    desk = StubDesk(root)
+    monkeypatch.setattr(desk.specs, "clone", lambda *asked: ("again", SPEC))
+    async with running(desk=desk) as pilot:
+        for key, asked in (
+            ("C", "-s0 and 1 other seed as"),
+            ("U", "-s0:best and 1 other seed, each from its own, as"),
+        ):
+            await pilot.press("home", key)
+            await pilot.settle(lambda: isinstance(pilot.app.screen, NameScreen))
+            assert str(pilot.app.screen.query_one("#question", Static).content).endswith(asked)
+            await pilot.press("escape")
+            await pilot.settle(lambda: isinstance(pilot.app.screen, MainScreen))
+
+
+async def test_why_nothing_can_be_queued_is_told_whole(running, specs):
+    (specs / "good.yaml").write_text("model: resnet18\ndata: {name: isic2018, root: nowhere}\n")
+    async with running(size=(80, 24), toasts=True) as pilot:
+        await pilot.press("n")
+        await pilot.settle(lambda: pilot.app.screen.prospect)
+        await pilot.press("f5")
+        await pilot.settle(lambda: "above" in screen(pilot.app))  # its last word
+        (toast,) = pilot.app._notifications
+        assert "data.root nowhere is no folder" in screen(pilot.app)
+        assert toast.timeout == len(toast.message) / READ > 10
+
+
 async def test_what_cannot_be_cloned_is_said_where_it_was_asked(running, root, monkeypatch):
     FakeRun(root, "old").start()
     desk = StubDesk(root)
@@ -297,15 +331,41 @@ async def test_a_spec_is_begun_from_a_template_or_a_copy(opened, specs):
         await pilot.press("n", *"fresh", "enter")
         await pilot.settle(lambda: "# name:" in text(pilot) and checked(pilot))
         assert "fresh*" in screen(pilot.app) and not (specs / "fresh.yaml").exists()
-        await pilot.press("s")
+        await pilot.press("f2")
         await pilot.settle(lambda: (specs / "fresh.yaml").exists())
-        await pilot.press("c")
+        await pilot.press("escape", "c")
         await pilot.settle(lambda: isinstance(pilot.app.screen, NameScreen))
         await pilot.press("enter")
         await pilot.settle(lambda: "fresh-2*" in screen(pilot.app))
-        await pilot.press("n", *"../x", "enter")
+        await pilot.press("escape", "n", *"../x", "enter")
         await pilot.settle(lambda: toasts(pilot))
         assert "a name consists of" in toasts(pilot)[-1]
+
+
+async def test_what_is_begun_comes_to_the_front_of_a_narrow_terminal(opened):
+    async with opened(size=(80, 24)) as pilot:
+        for keys in (("n", *"fresh", "enter"), ("c", "enter")):
+            await pilot.press(*keys[:1])
+            await pilot.settle(lambda: isinstance(pilot.app.screen, NameScreen))
+            await pilot.press(*keys[1:])
+            await pilot.settle(lambda: isinstance(pilot.app.focused, SpecEditor))
+            assert "(modified)" in screen(pilot.app)
+            await pilot.press("escape")
+            await pilot.settle(lambda: isinstance(pilot.app.focused, SpecList))
+
+
+async def test_files_say_what_they_ask_for_before_anybody_turns_to_them(opened, specs):
+    (specs / "search.yaml").write_text(SPEC + "search: {over: {sparsifier.rate: [0.1, 0.4]}}\n")
+    (specs / "unreadable.yaml").write_bytes(b"\xff")
+    async with opened() as pilot:
+        files = pilot.app.screen.query_one(SpecList)
+        await pilot.settle(lambda: all(row.cells[1].text for row in files.rows))
+        told = {row.key[6:-5]: row.cells[1].text for row in files.rows}
+        asked = {"good": "3", "wrong": "1 problem", "search": "search", "unreadable": "1 problem"}
+        assert told == asked and toasts(pilot) == []
+        (specs / "wrong.yaml").write_text(SPEC)
+        await pilot.press("r")
+        await pilot.settle(lambda: files.rows[-1].cells[1].text == "3")
 
 
 async def test_a_new_spec_takes_no_name_that_is_taken(opened, specs):
@@ -316,7 +376,7 @@ async def test_a_new_spec_takes_no_name_that_is_taken(opened, specs):
         await pilot.press("n", *"new", "enter")
         await pilot.settle(lambda: "new*" in screen(pilot.app))
         (specs / "new.yaml").write_text("theirs: 1")
-        await pilot.press("s")
+        await pilot.press("f2")
         await pilot.settle(lambda: isinstance(pilot.app.screen, ConfirmScreen))
         assert (specs / "new.yaml").read_text() == "theirs: 1"
 
