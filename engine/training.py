@@ -21,6 +21,7 @@ from engine.errors import DataError, Diverged
 from engine.evaluation import Judge
 from engine.images import Batch, Splits
 from engine.masks import Mask
+from engine.mixing import mixed_loss
 from engine.neighbours import Neighbours
 from engine.optim import Optimizer, last_learning_rate, learning_rate
 from engine.plan import Level, in_steps, steps_per_epoch
@@ -317,7 +318,7 @@ class Training:
         seeds.settle(self.device, self.spec.seed, "step", self.level.stream, self.position)
         weights = sparsifier.weights_during(self)
         logits = self.forward(self.inputs(batch), weights)
-        loss = self.loss(logits, targets)
+        loss = mixed_loss(self.loss, logits, targets, batch.mix)
         if self.spec.train.advprop.steps:
             loss = (loss + self._adversarial(batch, targets, weights)) / 2
         penalty = sparsifier.penalty(self)
@@ -331,7 +332,8 @@ class Training:
         settings = self.spec.train.advprop
 
         def loss(x: Tensor) -> Tensor:
-            return self.loss(self.forward(self.inputs(replace(batch, x=x)), weights), targets)
+            logits = self.forward(self.inputs(replace(batch, x=x)), weights)
+            return mixed_loss(self.loss, logits, targets, batch.mix)
 
         with auxiliary.adversarial(self.net):
             self.net.eval()

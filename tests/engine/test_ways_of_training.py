@@ -9,6 +9,7 @@ import pytest
 import torch
 from inprocess import run
 from stepping import Plain, begun
+from torch.nn import functional
 
 from engine import levels, masks
 from engine.auxiliary import adversarial
@@ -134,3 +135,18 @@ def test_a_step_uphill_costs_another_step(tiny: Specs) -> None:
     assert sharp.spent == 2 * plain.spent
     assert int(sharp.net.bn1.num_batches_tracked) == 2
     torch.testing.assert_close(sharp.net.bn1.running_var, plain.net.bn1.running_var)
+
+
+def test_mixed_images_are_trained_towards_both_their_classes(tiny: Specs) -> None:
+    training = begun(tiny(augmentation={"name": "basic", "mixup": 1.0}))
+    plain = begun(tiny())
+    for one in (training, plain):
+        one.net.train()
+    batch, y = training.augmented(torch.arange(25)), training.data.train.y[:25]
+    assert batch.mix is not None
+    logits = training.net(training.inputs(batch))
+    each = functional.cross_entropy(logits, y, reduction="none")
+    other = functional.cross_entropy(logits, y[batch.mix.partner], reduction="none")
+    expected = (batch.mix.share * each + (1 - batch.mix.share) * other).mean()
+    training.take_step(torch.arange(25), Plain(None))
+    assert float(training.tally.loss) == pytest.approx(25 * expected.item(), rel=1e-5)
