@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.datasets import _memory
 from engine.errors import DataError
 from engine.lazy import torch
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     Fit = Callable[["Image.Image"], "Image.Image"]
     Size = tuple[int, int]
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".pgm", ".ppm")
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "PPM")
 MAX_PIXELS = 80_000_000
 MAX_ASPECT = 8
@@ -37,22 +37,21 @@ def squares(paths: Sequence[Path], channels: int, shorter: int, size: int) -> Te
     """
 
     def fit(image: Image.Image) -> Image.Image:
-        width, height = scaled(image.size, shorter)
-        left, top = round((width - size) / 2), round((height - size) / 2)
-        return _resize(image, (width, height)).crop((left, top, left + size, top + size))
+        return _centre(_resize(image, scaled(image.size, shorter)), (size, size))
 
-    out = torch.empty(len(paths), channels, size, size, dtype=torch.uint8)
+    out = empty(len(paths), channels, size, size)
     _decode(paths, channels, fit, out)
     return out
 
 
 def whole(
-    paths: Sequence[Path], channels: int, shorter: int, enlarge: bool
+    paths: Sequence[Path], channels: int, shorter: int, enlarge: bool, aspect: float
 ) -> tuple[Tensor, Tensor | None]:
-    """Images as they are stored for augmentation: the shorter side resized, nothing cut off.
+    """Images as they are stored for augmentation: the shorter side resized.
 
     Args:
         enlarge: whether an image that is smaller is enlarged; otherwise it stays as it is.
+        aspect: the longest side that is kept, in shorter ones.
 
     Returns:
         uint8 [N, channels, H, W], and int64 [N, 2]: the height and width of each image, which lies
@@ -66,11 +65,16 @@ def whole(
         return size if min(size) < shorter and not enlarge else scaled(size, shorter)
 
     with ThreadPoolExecutor(_threads()) as pool:
-        sizes = [target(size) for size in pool.map(header, paths)]
+        sizes = [trimmed(target(size), aspect) for size in pool.map(header, paths)]
     boxes = torch.tensor([(height, width) for width, height in sizes])
     height, width = boxes.amax(dim=0).tolist()
-    out = torch.zeros(len(paths), channels, height, width, dtype=torch.uint8)
-    _decode(paths, channels, lambda image: _resize(image, target(image.size)), out)
+    out = empty(len(paths), channels, height, width)
+
+    def fit(image: Image.Image) -> Image.Image:
+        size = target(image.size)
+        return _centre(_resize(image, size), trimmed(size, aspect))
+
+    _decode(paths, channels, fit, out)
     return out, None if (boxes == boxes[0]).all() else boxes
 
 
@@ -79,6 +83,12 @@ def scaled(size: Size, shorter: int) -> Size:
     width, height = size
     longer = max(1, shorter * max(size) // min(size))
     return (shorter, longer) if width <= height else (longer, shorter)
+
+
+def trimmed(size: Size, aspect: float) -> Size:
+    """Width and height of which the longer is at most `aspect` times the shorter."""
+    longest = max(1, int(min(size) * aspect))
+    return min(size[0], longest), min(size[1], longest)
 
 
 def header(path: Path) -> Size:
@@ -95,7 +105,10 @@ def _decode(paths: Sequence[Path], channels: int, fit: Fit, out: Tensor) -> None
 
     def one(image: Image.Image) -> np.ndarray[Any, Any]:
         if image.mode not in DEPTH_8:
-            raise ValueError(f"{image.mode} pixels have more than 8 bits; convert it to 8 bits")
+            raise ValueError(
+                f"{image.mode} pixels have more than 8 bits; scale all images alike to 8 bits, such"
+                " as by mogrify -depth 8"
+            )
         pixels = np.asarray(fit(image.convert(mode)))
         return pixels.reshape(*pixels.shape[:2], channels).transpose(2, 0, 1)
 
@@ -103,9 +116,14 @@ def _decode(paths: Sequence[Path], channels: int, fit: Fit, out: Tensor) -> None
         pixels = _guarded(paths[position], one)
         rows[position, :, : pixels.shape[1], : pixels.shape[2]] = pixels
 
+    each(len(paths), place)
+
+
+def each(count: int, place: Callable[[int], None]) -> None:
+    """Do something for the positions 0 to count - 1, several at once, up to the first failure."""
     with ThreadPoolExecutor(_threads()) as pool:
         try:
-            for _ in pool.map(place, range(len(paths))):
+            for _ in pool.map(place, range(count)):
                 pass
         except BaseException:
             pool.shutdown(cancel_futures=True)
@@ -126,8 +144,26 @@ def _guarded(path: Path, use: Callable[[Image.Image], Any]) -> Any:
             return use(image)
     except Exception as error:  # damaged files raise nearly anything
         raise DataError(
-            f"{path}: cannot be read as an image ({error}); replace it or take it off the lists"
+            f"{path}: cannot be read as an image ({error}); replace it or take it out of the set"
         ) from None
+
+
+def empty(count: int, channels: int, height: int, width: int) -> Tensor:
+    """Room for images, black until they are there."""
+    _memory.check(
+        count * channels * height * width,
+        f"{count:,} images at {height} x {width} pixels",
+        "draw fewer (data.per_class, data.fraction), or store them smaller (data.store,"
+        " data.aspect, data.size)",
+    )
+    return torch.zeros(count, channels, height, width, dtype=torch.uint8)
+
+
+def _centre(image: Image.Image, size: Size) -> Image.Image:
+    if image.size == size:
+        return image
+    left, top = (round((whole - part) / 2) for whole, part in zip(image.size, size, strict=True))
+    return image.crop((left, top, left + size[0], top + size[1]))
 
 
 def _resize(image: Image.Image, size: Size) -> Image.Image:

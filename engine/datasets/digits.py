@@ -12,9 +12,10 @@ from functools import cache
 from pathlib import Path
 
 from engine import plugin, subsets
+from engine.datasets import _splits
 from engine.description import Description
 from engine.errors import DataError
-from engine.images import Geometry, Images, Splits
+from engine.images import Geometry, Splits
 from engine.lazy import torch
 
 IMAGES, TRAIN, SIDE, INK = 1797, 1000, 8, 16
@@ -48,24 +49,10 @@ def load(settings: Settings) -> Splits:
         DataError: as in `describe`.
     """
     lists = _lists()
-    drawn = subsets.draw(lists, settings)
     rows = torch.tensor(_rows())
-    everything = Images(
-        x=((rows[:, :-1] * 255 + INK // 2) // INK).to(torch.uint8).view(-1, 1, SIDE, SIDE),
-        y=rows[:, -1].clone(),
-        ids=(*lists.train.ids, *lists.test.ids),
-        classes=lists.classes,
-    )
-    train = everything.subset(drawn.train)
-    val = everything.subset(drawn.val) if drawn.val else None
-    return Splits(
-        train=train,
-        val=val,
-        test=everything.subset(range(TRAIN, IMAGES)),
-        geometry=GEOMETRY,
-        subset=subsets.Subset(train.ids, val.ids if val else ()),
-        warnings=drawn.warnings,
-    )
+    x = ((rows[:, :-1] * 255 + INK // 2) // INK).to(torch.uint8).view(-1, 1, SIDE, SIDE)
+    pixels = {lists.train.source: x[:TRAIN].numpy(), lists.test.source: x[TRAIN:].numpy()}
+    return _splits.assemble(lists, settings, GEOMETRY, _splits.of_arrays(pixels))
 
 
 def _lists() -> subsets.Lists:
@@ -74,8 +61,8 @@ def _lists() -> subsets.Lists:
     labels = [row[-1] for row in rows]
     return subsets.Lists(
         classes=tuple("0123456789"),
-        train=subsets.Listing(path.name, ids[:TRAIN], labels[:TRAIN]),
-        test=subsets.Listing(path.name, ids[TRAIN:], labels[TRAIN:]),
+        train=subsets.Listing(f"{path.name}, first part", ids[:TRAIN], labels[:TRAIN]),
+        test=subsets.Listing(f"{path.name}, last part", ids[TRAIN:], labels[TRAIN:]),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.datasets import _lists
+from engine.datasets import _image_files, _lists
 from engine.description import Description
 from engine.images import Splits
 
@@ -27,19 +27,24 @@ SOURCE = _lists.Source(
 )
 
 
-class Settings(_lists.ListSettings):
+class Settings(_image_files.FileSettings):
     """How images are stored and shown: as they are, shifted by 8 pixels and flipped."""
 
-    size: _lists.Size = 64
-    crop: _lists.Crop = "pad"
-    flips: _lists.Flips = ("horizontal", "vertical")
+    size: _image_files.Size = 64
+    crop: _image_files.Crop = "pad"
+    flips: _image_files.Flips = ("horizontal", "vertical")
 
 
 def describe(settings: Settings) -> Description:
     """Count the images by their lists."""
-    return _lists.describe(settings, SOURCE)
+    return _image_files.describe(settings, listed(settings))
 
 
 def load(settings: Settings) -> Splits:
     """Decode the images."""
-    return _lists.load(settings, SOURCE)
+    return _image_files.load(settings, listed(settings))
+
+
+def listed(settings: Settings) -> _image_files.Listed:
+    """Which image files there are, and their labels."""
+    return _lists.read(settings, SOURCE)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from engine.datasets import _lists
+from engine.datasets import _image_files, _lists
 from engine.description import Description
 from engine.images import Splits
 
@@ -20,7 +20,7 @@ HOW = (
 )
 
 
-class Settings(_lists.ListSettings):
+class Settings(_image_files.FileSettings):
     """How images are stored and shown, and what their classes are called."""
 
     named_by_root: ClassVar[bool] = True
@@ -32,13 +32,14 @@ class Settings(_lists.ListSettings):
 
 def describe(settings: Settings) -> Description:
     """Count the images by their lists."""
-    return _lists.describe(settings, _source(settings))
+    return _image_files.describe(settings, listed(settings))
 
 
 def load(settings: Settings) -> Splits:
     """Decode the images."""
-    return _lists.load(settings, _source(settings))
+    return _image_files.load(settings, listed(settings))
 
 
-def _source(settings: Settings) -> _lists.Source:
-    return _lists.Source((), settings.classes, HOW)
+def listed(settings: Settings) -> _image_files.Listed:
+    """Which image files there are, and their labels."""
+    return _lists.read(settings, _lists.Source((), settings.classes, HOW))

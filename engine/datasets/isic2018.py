@@ -5,7 +5,7 @@ The test images are unbalanced (35 to 400 per class): compare balanced accuracy 
 
 from __future__ import annotations
 
-from engine.datasets import _lists
+from engine.datasets import _image_files, _lists
 from engine.description import Description
 from engine.images import Splits
 
@@ -20,17 +20,22 @@ SOURCE = _lists.Source(
 )
 
 
-class Settings(_lists.ListSettings):
+class Settings(_image_files.FileSettings):
     """How images are stored and shown: resized crops, flipped both ways."""
 
-    flips: _lists.Flips = ("horizontal", "vertical")
+    flips: _image_files.Flips = ("horizontal", "vertical")
 
 
 def describe(settings: Settings) -> Description:
     """Count the images by their lists."""
-    return _lists.describe(settings, SOURCE)
+    return _image_files.describe(settings, listed(settings))
 
 
 def load(settings: Settings) -> Splits:
     """Decode the images."""
-    return _lists.load(settings, SOURCE)
+    return _image_files.load(settings, listed(settings))
+
+
+def listed(settings: Settings) -> _image_files.Listed:
+    """Which image files there are, and their labels."""
+    return _lists.read(settings, SOURCE)

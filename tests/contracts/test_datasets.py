@@ -20,6 +20,7 @@ from engine.subsets import Subset
 
 NAMES = registry.names("datasets")
 PACKAGED = {"digits"}  # come with a package, not in a folder of the user's
+OWN = {"image_list", "image_folder", "npz"}  # layouts for the user's own images: no download
 
 
 class Set:
@@ -53,7 +54,7 @@ def parts(splits: Splits) -> dict:
 
 
 def test_splits_are_plain_tensors_and_share_no_image(images: Set) -> None:
-    splits = images.load(validation=30)
+    splits = images.load(validation=24)
     size, channels = splits.geometry.size, len(splits.geometry.mean)
     seen: Counter = Counter()
     for name, part in parts(splits).items():
@@ -106,6 +107,17 @@ def test_the_data_seed_alone_decides(images: Set) -> None:
     assert one.test.ids == other.test.ids
 
 
+def test_random_labels_reach_the_training_images_alone(images: Set) -> None:
+    plain, noisy = (images.load(folds=3, fold=1, random_labels=share) for share in (0.0, 0.7))
+    assert noisy.subset.relabelled and not plain.subset.relabelled
+    before, after = (dict(zip(one.train.ids, one.train.y.tolist(), strict=True))
+                     for one in (plain, noisy))  # fmt: skip
+    assert after == {**before, **noisy.subset.relabelled}
+    assert plain.val is not None and noisy.val is not None
+    assert torch.equal(plain.val.y, noisy.val.y) and torch.equal(plain.test.y, noisy.test.y)
+    assert images.describe(folds=3, fold=1, random_labels=0.7).subset == noisy.subset.hash
+
+
 def test_training_images_become_what_the_network_sees(images: Set) -> None:
     splits = images.load(per_class=2, validation="none")
     batch = splits.train.batch(torch.arange(4), splits.geometry)
@@ -122,15 +134,19 @@ def test_settings_survive_a_round_trip(images: Set) -> None:
     assert images.module.Settings.model_validate(dumped) == settings
 
 
-def test_describing_needs_no_torch(images: Set) -> None:
+def test_describing_needs_no_torch(image_sets: SimpleNamespace, tmp_path: Path) -> None:
+    knobs = {name: image_sets.make(name, tmp_path / name) for name in NAMES}
     code = (
         "import sys; from engine import registry;"
-        f"module = registry.load('datasets', {images.name!r});"
-        "assert 'numpy' not in sys.modules;"
-        f"module.describe(module.Settings(**{images.knobs!r}));"
-        "sys.exit('torch' in sys.modules)"
+        f"knobs = {knobs!r};"
+        "modules = {name: registry.load('datasets', name) for name in knobs};"
+        "assert 'numpy' not in sys.modules, 'reading the settings imports numpy'\n"
+        "for name, module in modules.items():\n"
+        "    module.describe(module.Settings(**knobs[name]))\n"
+        "    assert 'torch' not in sys.modules, name\n"
     )
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    done = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", sorted({*NAMES} - PACKAGED))
@@ -140,4 +156,4 @@ def test_a_missing_folder_says_where_and_how(name: str, tmp_path: Path) -> None:
         with pytest.raises(DataError) as error:
             act()
         assert f"{tmp_path / 'nowhere'} is no folder; looked for" in str(error.value)
-        assert "https://" in str(error.value) or "imgs/** with trainval.txt" in str(error.value)
+        assert (missing.module.HOW if name in OWN else "https://") in str(error.value)

@@ -117,7 +117,7 @@ def test_group_and_family():
 def test_sets_that_are_named_by_their_folder_differ_by_it():
     found = [name for name in names("datasets") if name != "digits"]
     named = [n for n in found if getattr(load("datasets", n).Settings(), "named_by_root", False)]
-    assert named == ["image_list"]
+    assert named == ["image_folder", "image_list", "npz"]
     one, other, moved = (
         digest(data={"name": "image_list", "root": root})
         for root in ("a/birds", "a/fish", "b/birds")

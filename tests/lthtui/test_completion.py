@@ -127,20 +127,20 @@ def test_filters_of_many_words_go_on_in_their_quotes(bash, here, monkeypatch, ca
 
 
 def test_values_are_told_without_what_bash_has_split_off(bash):
-    assert bash("lthtui run quick data.name=c") == ["cifar10"]
+    assert bash("lthtui run quick data.name=is") == ["isic2018"]
     assert {"cifar10", "digits"} <= {*bash("lthtui run quick data=")}
     assert bash("lthtui run quick train.precision=b") == ["bf16"]
 
 
 def test_other_shells_get_whole_words(here, monkeypatch, capsys):
-    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "lthtui run quick data.name=c")
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "lthtui run quick data.name=is")
     monkeypatch.setenv("_LTHTUI_COMPLETE", "complete_zsh")
     assert main([]) == 0
-    assert '"data.name=cifar10"' in capsys.readouterr().out
+    assert '"data.name=isic2018"' in capsys.readouterr().out
     monkeypatch.setenv("_LTHTUI_COMPLETE", "complete_fish")
     monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
     assert main([]) == 0
-    assert capsys.readouterr().out.strip() == "data.name=cifar10"
+    assert capsys.readouterr().out.strip() == "data.name=isic2018"
 
 
 def test_a_shell_never_sees_an_error(bash, here, monkeypatch, capsys):
@@ -185,7 +185,7 @@ def test_a_real_bash_completes(here):
         terminal.until("ready")
         terminal.type(b"lthtui ru\tspecs/q\tdata.na\t")
         terminal.until("$ lthtui run specs/quick.yaml data.name=")
-        terminal.type(b"cif\t")
-        terminal.until("$ lthtui run specs/quick.yaml data.name=cifar10")
+        terminal.type(b"isi\t")
+        terminal.until("$ lthtui run specs/quick.yaml data.name=isic2018")
     finally:
         terminal.close()
