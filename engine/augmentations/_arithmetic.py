@@ -22,7 +22,7 @@ def blend(plain: Tensor, x: Tensor, factor: Tensor) -> Tensor:
     """
     plain, x = plain.float(), x.float()
     factor = factor.float().view(-1, *[1] * (x.dim() - 1))
-    return (plain + factor * (x - plain)).clamp_(0, 255).to(torch.uint8)
+    return (x - plain).mul_(factor).add_(plain).clamp_(0, 255).to(torch.uint8)
 
 
 def luma(x: Tensor) -> Tensor:

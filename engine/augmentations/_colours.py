@@ -31,35 +31,36 @@ def hue(x: Tensor, values: Tensor) -> Tensor:
     """
     if not _arithmetic.is_rgb(x):
         return x
-    shift = (values * 255).trunc().view(-1, 1, 1)
     turn, saturation, value = _hsv(x)
-    return _rgb((turn + shift) % 256, saturation, value)
+    shift = (values * 255).long().view(-1, 1, 1)
+    missing = _missing(x.device)[:, (torch.arange(256, device=x.device) + shift) % 256]
+    missing = missing.transpose(0, 1).squeeze(2)  # [n, 3, 256]
+    part = missing.gather(2, turn.flatten(1).unsqueeze(1).expand(-1, 3, -1)).view(x.shape)
+    return part.mul_(saturation / -255).add_(1).mul_(value).add_(0.5).to(torch.uint8)
 
 
 def _hsv(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """float64 [n, H, W] of whole numbers each: hue, saturation, value.
+    """[n, H, W] or [n, 1, H, W] each: hue, int64; saturation and value, float64. All are whole.
 
     PIL keeps quotients and hues in single precision and computes with them in double precision.
     """
-    red, green, blue = x.float().unbind(1)
-    most, least = x.amax(1).float(), x.amin(1).float()
+    most, least = x.amax(1, keepdim=True), x.amin(1, keepdim=True)
     chroma = most - least
-    r, g, b = (((most - band) / chroma.clamp(min=1)).double() for band in (red, green, blue))
-    turn = torch.where(red == most, b - g, torch.where(green == most, 2 + r - b, 4 + g - r))
-    turn = ((turn.float().double() / 6 + 1) % 1).float().double()
-    turn = torch.where(chroma > 0, turn * 255, 0).trunc()
-    saturation = (chroma / most.clamp(min=1)).double()
-    return turn, (saturation * 255).trunc(), most.double()
+    r, g, b = ((most - x).float() / chroma.clamp(min=1)).double().unbind(1)
+    top = x == most
+    turn = torch.where(top[:, 0], b - g, torch.where(top[:, 1], 2 + r - b, 4 + g - r))
+    turn = turn.float().double().div_(6).add_(1)
+    turn = turn.sub_(turn.floor()).float().double().mul_(255).long()
+    turn.masked_fill_(chroma.squeeze(1) == 0, 0)
+    saturation = (chroma.float() / most.clamp(min=1)).double().mul_(255).floor_()
+    return turn, saturation, most.double()
 
 
-def _rgb(turn: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
-    """uint8 [n, 3, H, W] of what `_hsv` returns."""
-    sector = (turn * 6 / 255).floor()
-    rest, share = turn * 6 / 255 - sector, saturation / 255
-    p, q, t = (
-        (value * (1 - part) + 0.5).floor() for part in (share, share * rest, share * (1 - rest))
-    )
-    bands = torch.stack([value, q, p, p, t, value])  # red, by sector; the others lag behind it
-    sector = (sector % 6).long()
-    made = [bands.gather(0, ((sector + lag) % 6).unsqueeze(0))[0] for lag in (0, 4, 2)]
-    return torch.stack(made, dim=1).to(torch.uint8)
+def _missing(device: torch.device) -> Tensor:
+    """float64 [3, 256]: the share of red, green, blue that each hue lacks at full saturation."""
+    sector = torch.arange(256, dtype=torch.float64, device=device) * 6 / 255
+    rest = sector - sector.floor()
+    up, none, all_ = 1 - rest, torch.zeros_like(rest), torch.ones_like(rest)
+    red = torch.stack([none, rest, all_, all_, up, none])  # green and blue lag behind it
+    lags = torch.tensor([[0], [4], [2]], device=device)
+    return red.gather(0, ((sector.long() + lags) % 6))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.augmentations import _arithmetic
-from engine.lazy import functional, torch
+from engine.lazy import torch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,22 +21,25 @@ def sharpness(x: Tensor, values: Tensor) -> Tensor:
         x: uint8 [n, C, H, W]. Pixels at the edge stay as they are.
         values: float64 [n]; 0 is smooth, 1 the image itself.
     """
-    levels = x.float()
-    sums = functional.avg_pool2d(levels, 3, stride=1, divisor_override=1)
-    smooth = levels.clone()
-    smooth[..., 1:-1, 1:-1] = ((sums + 4 * levels[..., 1:-1, 1:-1]) / 13 + 0.5).floor()
-    return _arithmetic.blend(smooth, levels, values)
+    levels = x.short()
+    rows = levels[..., :-2, :] + levels[..., 1:-1, :] + levels[..., 2:, :]
+    inner = levels[..., 1:-1, 1:-1]
+    sums = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:] + 4 * inner
+    smooth = ((sums + 6).float() / 13).floor_()  # to the nearest: there are no halves of 13
+    made = x.clone()
+    made[..., 1:-1, 1:-1] = _arithmetic.blend(smooth, inner, values)
+    return made
 
 
 def some_blurred(
     x: Tensor, share: float, sigma: tuple[float, float], rng: torch.Generator
 ) -> Tensor:
-    """Blur each image of uint8 [B, C, H, W] with probability `share`, by a sigma of its own."""
+    """Blur images, uint8 [B, C, size, size], each with probability `share`, by its own sigma."""
     draws = torch.rand(2, len(x), generator=rng, dtype=torch.float64)
     where = (draws[0] < share).nonzero().flatten()
     chosen = (sigma[0] + (sigma[1] - sigma[0]) * draws[1])[where]
     where = where.to(x.device)
-    return x.index_copy(0, where, blur(x[where], chosen.to(x.device)))
+    return x.index_copy(0, where, blur(x.index_select(0, where), chosen.to(x.device)))
 
 
 def blur(x: Tensor, sigma: Tensor) -> Tensor:
@@ -45,12 +48,11 @@ def blur(x: Tensor, sigma: Tensor) -> Tensor:
     Within three levels of PIL, which rounds after each of the six.
 
     Args:
-        x: uint8 [n, C, H, W].
+        x: uint8 [n, C, size, size].
         sigma: float64 [n], in pixels.
     """
-    radius = _box_radius(sigma)
-    down, across = (_boxes(radius, extent).unsqueeze(1) for extent in x.shape[2:])
-    return (down @ x.float() @ across.mT).add_(0.5).clamp_(0, 255).to(torch.uint8)
+    boxes = _boxes(_box_radius(sigma).float(), x.shape[3]).unsqueeze(1)
+    return (boxes @ x.float() @ boxes.mT).add_(0.5).clamp_(0, 255).to(torch.uint8)
 
 
 def _box_radius(sigma: Tensor) -> Tensor:
@@ -75,4 +77,4 @@ def _boxes(radius: Tensor, extent: int) -> Tensor:
     half = (1 - 1 / width.squeeze(2)) / 2
     weights[:, :, 0] += half - weights.tril(-1).sum(2)
     weights[:, :, -1] += half - weights.triu(1).sum(2)
-    return weights.matrix_power(PASSES).float()
+    return weights.matrix_power(PASSES)

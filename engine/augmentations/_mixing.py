@@ -31,8 +31,8 @@ def mixed(x: Tensor, mixup: float, cutmix: float, rng: torch.Generator) -> tuple
     if cutmix:
         kept = torch.where(pasted.view(-1, 1, 1, 1), outside(cutmix, kept.shape, rng), kept)
     mix = Mix(partner.to(x.device), kept.mean((1, 2, 3)).to(x.device))
-    kept, other = kept.to(x.device), x[mix.partner].float()
-    return other + kept * (x.float() - other), mix
+    other = x.index_select(0, mix.partner)
+    return torch.lerp(other.float(), x.float(), kept.to(x.device)), mix
 
 
 def _chance(mixup: float, cutmix: float) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from engine.lazy import torch
+from engine.lazy import functional, torch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -80,12 +80,11 @@ def moved(x: Tensor, matrices: Tensor, fill: int) -> Tensor:
     height, width = x.shape[2:]
     rows = torch.arange(height, device=x.device, dtype=torch.int32).view(1, -1, 1)
     columns = torch.arange(width, device=x.device, dtype=torch.int32).view(1, 1, -1)
-    left = (a * columns + b * rows + c) >> FRACTION  # [n, H, W]
-    top = (d * columns + e * rows + f) >> FRACTION
-    inside = (left >= 0) & (left < width) & (top >= 0) & (top < height)
-    pixels = torch.where(inside, top * width + left, 0).long().flatten(1).unsqueeze(1)
-    found = x.flatten(2).gather(2, pixels.expand(-1, x.shape[1], -1)).view_as(x)
-    return torch.where(inside.unsqueeze(1), found, fill)
+    left = (a * columns + (b * rows + c)).bitwise_right_shift_(FRACTION).clamp_(-1, width)
+    top = (d * columns + (e * rows + f)).bitwise_right_shift_(FRACTION).clamp_(-1, height)
+    pixels = top.add_(1).mul_(width + 2).add_(left).add_(1).long().flatten(1).unsqueeze(1)
+    framed = functional.pad(x, (1, 1, 1, 1), value=fill).flatten(2)
+    return framed.gather(2, pixels.expand(-1, x.shape[1], -1)).view_as(x)
 
 
 def cubic_shear_x(x: Tensor, share: Tensor) -> Tensor:
@@ -95,12 +94,13 @@ def cubic_shear_x(x: Tensor, share: Tensor) -> Tensor:
     columns = torch.arange(width, device=x.device, dtype=torch.float64).view(1, 1, -1) + 0.5
     place = columns + share.view(-1, 1, 1) * rows  # [n, H, W]
     inside = (place >= 0) & (place < width)
-    first = (place - 0.5).floor()
-    rest = (place - 0.5 - first).unsqueeze(1)
-    taps = ((first + i).clamp(0, width - 1).long() for i in (-1, 0, 1, 2))
-    images = x.double()
-    p, q, r, s = (images.gather(3, tap.unsqueeze(1).expand_as(x)) for tap in taps)
-    made = q + rest * (r - p + rest * (2 * (p - q) + r - s + rest * (q - p - r + s)))
+    place -= 0.5
+    first = place.floor()
+    rest = (place - first).unsqueeze(1)
+    first = first.long().unsqueeze(1).expand_as(x)
+    p, q, r, s = (x.gather(3, (first + i).clamp_(0, width - 1)).int() for i in (-1, 0, 1, 2))
+    cubic, square = q - p - r + s, 2 * (p - q) + r - s
+    made = ((rest * cubic).add_(square).mul_(rest).add_(r - p)).mul_(rest).add_(q)
     return torch.where(inside.unsqueeze(1), made.clamp_(0, 255).to(torch.uint8), GREY)
 
 

@@ -19,14 +19,14 @@ OTHERS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "hue": _colours.hue,
     "sharpness": _filters.sharpness,
 }
-NAMES = frozenset({"identity", *_tables.TABLES, *_moves.MATRICES, *OTHERS})
+NAMES = (*_tables.TABLES, *_moves.MATRICES, *OTHERS, "identity")
 
 
 def apply(x: Tensor, names: Sequence[str], chosen: Tensor, values: Tensor, fill: int = 0) -> Tensor:
     """Change each image by one operation.
 
     Args:
-        x: uint8 [B, C, size, size]; changed in place.
+        x: uint8 [B, C, size, size].
         names: operations, of `NAMES`.
         chosen: int64 [B], on the CPU: the position in `names` of each image's operation, -1 for
             none.
@@ -34,33 +34,37 @@ def apply(x: Tensor, names: Sequence[str], chosen: Tensor, values: Tensor, fill:
         fill: level beyond the edges of what is moved.
 
     Returns:
-        x
+        uint8 [B, C, size, size]
     """
-    rows = {name: (chosen == i).nonzero().flatten() for i, name in enumerate(names)}
-    rows = {name: where for name, where in rows.items() if len(where)}
-    tables = {name: where for name, where in rows.items() if name in _tables.TABLES}
-    moves = {name: where for name, where in rows.items() if name in _moves.MATRICES}
-    if tables:
-        _recolour(x, tables, values)
-    if moves:
-        _move(x, moves, values, fill)
-    for name in rows.keys() & OTHERS.keys():
-        there = rows[name].to(x.device)
-        x[there] = OTHERS[name](x[there], values[rows[name]].to(x.device))
-    return x
+    kinds = torch.tensor([NAMES.index(name) for name in (*names, "identity")])[chosen]
+    order, counts = kinds.argsort(stable=True), kinds.bincount(minlength=len(NAMES)).tolist()
+    images = dict(zip(NAMES, torch.split(_taken(x, order), counts), strict=True))
+    strengths = dict(zip(NAMES, torch.split(values[order], counts), strict=True))
+    made = [_recoloured(images, strengths), _moved(images, strengths, fill)]
+    for name, operate in OTHERS.items():
+        if len(images[name]):
+            made.append(operate(images[name], strengths[name].to(x.device)))
+    return _taken(torch.cat([*made, images["identity"]]), order.argsort())
 
 
-def _recolour(x: Tensor, rows: dict[str, Tensor], values: Tensor) -> None:
-    tables = []
-    for name, where in rows.items():
-        images = x[where.to(x.device)]
-        table = _tables.TABLES[name](images, values[where].to(x.device))
-        tables.append(table.expand(len(where), x.shape[1], 256))
-    there = torch.cat(list(rows.values())).to(x.device)
-    x[there] = _tables.look_up(x[there], torch.cat(tables))
+def _taken(x: Tensor, order: Tensor) -> Tensor:
+    return x.index_select(0, order.to(x.device, non_blocking=True))
 
 
-def _move(x: Tensor, rows: dict[str, Tensor], values: Tensor, fill: int) -> None:
-    matrices = [_moves.MATRICES[name](values[where], x.shape[3]) for name, where in rows.items()]
-    there = torch.cat(list(rows.values())).to(x.device)
-    x[there] = _moves.moved(x[there], torch.cat(matrices), fill)
+def _recoloured(images: dict[str, Tensor], strengths: dict[str, Tensor]) -> Tensor:
+    """What tables make of their images: one look at all."""
+    x = torch.cat([images[name] for name in _tables.TABLES])
+    tables = x.new_empty(len(x), x.shape[1], 256)
+    parts = torch.split(tables, [len(images[name]) for name in _tables.TABLES])
+    for (name, make), part in zip(_tables.TABLES.items(), parts, strict=True):
+        if len(part):
+            part[:] = make(images[name], strengths[name].to(x.device))
+    return _tables.look_up(x, tables)
+
+
+def _moved(images: dict[str, Tensor], strengths: dict[str, Tensor], fill: int) -> Tensor:
+    """What matrices make of their images: one look at all."""
+    x = torch.cat([images[name] for name in _moves.MATRICES])
+    known = _moves.MATRICES.items()
+    matrices = torch.cat([make(strengths[name], x.shape[3]) for name, make in known])
+    return _moves.moved(x, matrices, fill)

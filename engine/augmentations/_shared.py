@@ -6,6 +6,7 @@ A policy's own operations stand in between, on squares of the size that the netw
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 class Settings(plugin.Settings):
     """What every policy can be told, beside its own operations."""
 
+    crop: Literal["pad", "resized"] | None = Field(
+        None,
+        description="shifts over a black border (pad), or parts of a random area and shape, resized"
+        " (as SimCLR); the data set's if unset",
+    )
     pad: int | None = Field(
         None,
         ge=0,
@@ -91,7 +97,7 @@ def augment(
 
     Args:
         rng: a CPU generator; the same state gives the same draws on any device.
-        operate: a policy's operations on uint8 [B, C, size, size], which may change it in place.
+        operate: a policy's operations on uint8 [B, C, size, size].
 
     Raises:
         SpecError: cutout is larger than the images.
@@ -110,7 +116,9 @@ def augment(
 def _cropped(settings: Settings, batch: Batch, rng: torch.Generator) -> Batch:
     own = batch.geometry
     flips = own.flips if settings.flips is None else settings.flips
-    if own.crop == "resized":
-        return _crops.cut(batch, _crops.parts(batch, settings.scale, flips, rng))
+    crop = own.crop if settings.crop is None else settings.crop
+    given = replace(batch, geometry=replace(own, crop=crop))
+    if crop == "resized":
+        return _crops.cut(given, _crops.parts(given, settings.scale, flips, rng))
     pad = own.pad if settings.pad is None else settings.pad
-    return _crops.cut(batch, _crops.shifts(batch, pad, flips, rng))
+    return _crops.cut(given, _crops.shifts(given, pad, flips, rng))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from engine.augmentations import _moves
@@ -12,8 +12,7 @@ from engine.lazy import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-MOVES = frozenset(_moves.MATRICES)
-BLENDS = frozenset({"brightness", "color", "contrast", "sharpness"})
+BLENDS = ("brightness", "color", "contrast", "sharpness")
 UNIT = 150 / 331
 """AutoAugment's largest translation, as a share of the image's side."""
 
@@ -25,21 +24,21 @@ class Space:
     Moves and blends go either way: a blend of strength 0.3 keeps 0.7 or 1.3 of its part.
 
     Attributes:
-        ends: weakest and strongest value of each operation.
+        ends: operations with their weakest and strongest value, in the order of their choice.
         bins: how many strengths there are from one to the other, both counted.
         relative: whether translations are shares of the image's side rather than pixels.
         whole: whether translations lose their fraction of a pixel.
     """
 
-    ends: Mapping[str, tuple[float, float]]
+    ends: tuple[tuple[str, float, float], ...]
     bins: int
     relative: bool
     whole: bool
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The operations, in the order by which they are chosen."""
-        return tuple(self.ends)
+        """The operations, in the order of their choice."""
+        return tuple(name for name, _, _ in self.ends)
 
     def values(self, chosen: Tensor, level: Tensor, up: Tensor, size: int) -> Tensor:
         """float64 [B]: what `_operations.apply` takes.
@@ -50,17 +49,22 @@ class Space:
             up: bool [B], which way moves and blends go.
             size: side of the images in pixels.
         """
-        ends = torch.tensor(list(self.ends.values()), dtype=torch.float64)[chosen]
-        strength = ends[:, 0] + (ends[:, 1] - ends[:, 0]) * level / (self.bins - 1)
-        strength = torch.where(self._any(chosen, {"posterize"}), strength.round(), strength)
-        pixels = strength * size if self.relative else strength
-        pixels = pixels.trunc() if self.whole else pixels
-        moved = self._any(chosen, {"translate_x", "translate_y"})
-        strength = torch.where(moved, pixels, strength)
-        both = self._any(chosen, MOVES | BLENDS)
-        strength = torch.where(both & ~up, -strength, strength)
-        return torch.where(self._any(chosen, BLENDS), 1 + strength, strength)
+        return _table(self, size)[up.long(), chosen, level]
 
-    def _any(self, chosen: Tensor, names: frozenset[str] | set[str]) -> Tensor:
-        """bool [B]: which images' operation is one of `names`."""
-        return torch.tensor([name in names for name in self.names])[chosen]
+
+@lru_cache(maxsize=16)
+def _table(space: Space, size: int) -> Tensor:
+    """float64 [2, operations, bins]: the values of each strength downward and upward."""
+    steps = torch.arange(space.bins, dtype=torch.float64) / (space.bins - 1)
+    rows = []
+    for name, low, high in space.ends:
+        strength = low + (high - low) * steps
+        if name == "posterize":
+            strength = strength.round()
+        if name.startswith("translate"):
+            pixels = strength * size if space.relative else strength
+            strength = pixels.trunc() if space.whole else pixels
+        middle = float(name in BLENDS)
+        down = -strength if name in BLENDS or name in _moves.MATRICES else strength
+        rows.append(torch.stack([middle + down, middle + strength]))
+    return torch.stack(rows, dim=1)

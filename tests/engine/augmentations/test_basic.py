@@ -186,3 +186,14 @@ def test_settings_replace_what_the_data_set_says() -> None:
 def test_scale_must_be_two_shares_in_order(scale: tuple[float, float]) -> None:
     with pytest.raises(ValidationError, match="two shares"):
         basic.Settings(scale=scale)
+
+
+def test_parts_are_resized_where_a_set_would_shift_if_asked():
+    geometry = Geometry(16, "pad", 2, (), (0.5,) * 3, (0.2,) * 3)
+    x = torch.randint(0, 256, (6, 3, 16, 16), generator=rng(0, "x")).to(torch.uint8)
+    settings = basic.Settings(crop="resized", scale=(0.2, 1.0))
+    made = basic.augment(settings, Batch(x, None, geometry), rng(0, "draw"))
+    other = replace(geometry, crop="resized")
+    plain = basic.Settings(scale=(0.2, 1.0))
+    expected = basic.augment(plain, Batch(x, None, other), rng(0, "draw"))
+    assert torch.equal(made.x, expected.x) and made.geometry == geometry
