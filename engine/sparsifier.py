@@ -46,6 +46,9 @@ class Host:
 class Sparsifier(ABC, Generic[S]):
     """A method that decides which weights live."""
 
+    labelled = False
+    """Whether it goes by the classes that the network predicts, which not every loss knows."""
+
     dense_memory = False
     """Whether the optimizer remembers gradients of pruned weights too, as SNFS needs."""
     planned: frozenset[str] = frozenset()

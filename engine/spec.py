@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from engine import registry
 from engine.choice import Choice
 from engine.errors import did_you_mean
 from engine.launchspec import LaunchSpec
@@ -206,6 +207,7 @@ class RunSpec(Frozen):
             raise impossible(
                 "train.warmup", f"warmup {self.train.warmup} takes all {self.train.epochs} epochs"
             )
+        self._check_views()
         try:
             self._uncontrolled()
         except (LookupError, TypeError, ValueError) as error:
@@ -213,6 +215,23 @@ class RunSpec(Frozen):
                 "controls.instead", f"not fields and values of a run: {error}"
             ) from None
         return self
+
+    def _check_views(self) -> None:
+        """Refuse what needs classes where the loss compares views of images without any."""
+        if not hasattr(registry.load("losses", self.loss.name), "VIEWS"):
+            return
+        if registry.load("sparsifiers", self.sparsifier.name).Sparsifier.labelled:
+            raise impossible(
+                "sparsifier",
+                f"{self.sparsifier.name} goes by the classes that the network predicts, and"
+                f" {self.loss.name} trains without any; take another sparsifier",
+            )
+        for name in ("mixup", "cutmix"):
+            if getattr(self.augmentation, name, 0):
+                raise impossible(
+                    f"augmentation.{name}",
+                    f"{name} mixes classes, and {self.loss.name} trains without any; leave it out",
+                )
 
     @property
     def experiment_name(self) -> str:

@@ -111,6 +111,7 @@ class Sparsifier(imp.Sparsifier):
         steps: optimizer steps of the levels that are done.
     """
 
+    labelled = True
     settings: Settings
 
     def __init__(self, settings: Settings) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from inprocess import run
+from pydantic import ValidationError
 from stepping import Plain, begun
 
 from engine import levels
@@ -71,6 +72,19 @@ def test_scores_are_those_of_the_nearest_training_images(tiny: Specs, run_folder
     assert train.shape == (100, 16)  # features, not projections
     right = Neighbours.of(train, data.train.y, 10)(val).argmax(1) == data.val.y
     assert ended.val_correct == int(right.sum()) > 15  # of 100 in ten classes, hardly trained
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"sparsifier": "prac"}, "prac goes by the classes that the network predicts"),
+        ({"augmentation": {"name": "basic", "mixup": 1.0}}, "mixup mixes classes"),
+        ({"augmentation": {"name": "rand", "cutmix": 1.0}}, "cutmix mixes classes"),
+    ],
+)
+def test_what_needs_classes_is_refused(fields: dict, message: str, tiny: Specs) -> None:
+    with pytest.raises(ValidationError, match=message):
+        tiny(loss="nt_xent", **fields)
 
 
 @pytest.mark.parametrize("sparsifier", [{"name": "imp", "levels": 1, "rewind": "1ep"}, "snip"])
