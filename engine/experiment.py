@@ -107,8 +107,7 @@ class Experiment:
         self._check_images(data.subset.hash)
         for warning in data.warnings:
             self.emit(Warned(message=warning))
-        subset = {"train": data.subset.train, "val": data.subset.val, "sha256": data.subset.hash}
-        write_json(self.directory.subset_file, subset)
+        write_json(self.directory.subset_file, data.subset.document())
         return data
 
     def _check_images(self, drawn: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from math import floor
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from engine import examples
+from engine import classcounts, examples
 from engine.description import Description
-from engine.errors import DataError
+from engine.errors import DataError, some
+from engine.mislabelling import mislabelled
 from engine.plugin import DataSettings
 
 
@@ -51,12 +52,14 @@ class Draw:
 
     Attributes:
         train: positions in the training list.
+        labels: what each of those is trained as; not as it is listed where the settings say so.
         val: positions in `held`; empty for no validation.
         held: the list that validation comes from: the official one, or the training list.
         warnings: what the user should know, such as a subset that was capped.
     """
 
     train: tuple[int, ...]
+    labels: tuple[int, ...]
     val: tuple[int, ...]
     held: Listing
     warnings: tuple[str, ...] = ()
@@ -64,23 +67,38 @@ class Draw:
 
 @dataclass(frozen=True)
 class Subset:
-    """The ids that a run trains and validates on, and the hash that names them."""
+    """The ids that a run trains and validates on, and the hash that names them.
+
+    Attributes:
+        relabelled: the training images whose labels are others than listed, with those.
+    """
 
     train: tuple[str, ...]
     val: tuple[str, ...]
+    relabelled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
-        """SHA-256 (hex) of both sets of ids, whatever their order."""
-        text = json.dumps([sorted(self.train), sorted(self.val)], separators=(",", ":"))
+        """SHA-256 (hex) of both sets of ids, and of labels that are not as listed."""
+        named = [sorted(self.train), sorted(self.val)]
+        text = json.dumps(
+            [*named, *([sorted(self.relabelled.items())] if self.relabelled else [])],
+            separators=(",", ":"),
+        )
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def document(self) -> dict[str, Any]:
+        """What a run's folder keeps of it, as JSON."""
+        labels = {"relabelled": dict(self.relabelled)} if self.relabelled else {}
+        return {"train": self.train, "val": self.val, **labels, "sha256": self.hash}
 
 
 def draw(lists: Lists, settings: DataSettings) -> Draw:
     """Pick validation images, then training images from the rest.
 
-    Each class is ranked by SHA-256 of (data.seed, id). Validation takes the first ranks, the same
-    ones for any fraction; training takes the next, so a smaller subset lies within a larger one.
+    Each class is ranked by SHA-256 of (data.seed, id). Validation takes the first ranks, or those
+    of its fold, the same ones for any fraction; training takes the next, so a smaller subset lies
+    within a larger one.
 
     Raises:
         DataError: an image is listed twice or has an unknown label, a class has no image, the set
@@ -89,27 +107,29 @@ def draw(lists: Lists, settings: DataSettings) -> Draw:
     """
     check(lists)
     ranked = _ranked(lists.train, len(lists.classes), settings.seed)
-    sizes = [len(ranks) for ranks in ranked]
     warnings: list[str] = []
-    held, val = lists.train, [0] * len(sizes)
-    if settings.validation == "official":
-        if lists.val is None:
-            raise DataError(
-                f"{settings.name} has no official validation list; set data.validation to a number"
-                " of images, a share such as 0.1, or none"
-            )
-        held = lists.val
-    elif settings.validation != "none":
-        val = _held_out(sizes, settings.validation, lists.classes, warnings)
-    if held is lists.val:
-        drawn = tuple(range(len(held.ids)))
-    else:
-        drawn = _pick(ranked, [0] * len(val), val)
+    held, val = _validation(lists, settings, ranked, warnings)
     if settings.examples is not None:
-        train = _listed(lists, settings, [held.ids[position] for position in drawn], warnings)
+        train = _listed(lists, settings, [held.ids[position] for position in val], warnings)
     else:
-        train = _pick(ranked, val, _wanted(sizes, val, settings, lists.classes, warnings))
-    return Draw(train, drawn, held, tuple(warnings))
+        out = set(val) if held is lists.train else set()
+        left = [[position for position in ranks if position not in out] for ranks in ranked]
+        sizes, rest = ([len(ranks) for ranks in one] for one in (ranked, left))
+        counts = classcounts.trained_on(sizes, rest, settings, lists.classes, warnings)
+        train = _first(left, counts)
+    return Draw(train, _labels(lists, train, settings), val, held, tuple(warnings))
+
+
+def subset(lists: Lists, drawn: Draw) -> Subset:
+    """The ids of what is drawn."""
+    train = tuple(lists.train.ids[position] for position in drawn.train)
+    listed = (lists.train.labels[position] for position in drawn.train)
+    given = zip(train, drawn.labels, listed, strict=True)
+    return Subset(
+        train,
+        tuple(drawn.held.ids[position] for position in drawn.val),
+        {name: label for name, label, before in given if label != before},
+    )
 
 
 def describe(
@@ -136,14 +156,9 @@ def describe(
         test=len(lists.test.ids),
         available=len(lists.train.ids),
         bytes=channels * (len(drawn.train) * height * width + evaluated * size * size),
-        subset=_ids(lists, drawn).hash,
+        subset=subset(lists, drawn).hash,
         warnings=drawn.warnings,
     )
-
-
-def _ids(lists: Lists, drawn: Draw) -> Subset:
-    train = tuple(lists.train.ids[position] for position in drawn.train)
-    return Subset(train, tuple(drawn.held.ids[position] for position in drawn.val))
 
 
 def check(lists: Lists) -> None:
@@ -176,20 +191,6 @@ def check(lists: Lists) -> None:
             raise DataError(f"{lists.train.source} has no image of class {label} ({name})")
 
 
-def spread(sizes: Sequence[int], share: float) -> list[int]:
-    """Give every class the same share, exact in total, and never less for a larger share.
-
-    The k-th image of a class of n stands at (k - 1/2) / n; the `share * sum(sizes)` images that
-    stand first are taken (Sainte-Lague's method: unlike largest remainders, it is monotone).
-    """
-    total = floor(share * sum(sizes) + 0.5)
-    order = sorted(((k + 0.5) / n, label) for label, n in enumerate(sizes) for k in range(n))
-    counts = [0] * len(sizes)
-    for _, label in order[:total]:
-        counts[label] += 1
-    return counts
-
-
 def _ranked(listing: Listing, classes: int, seed: int) -> list[list[int]]:
     """Positions in the list per class, by ascending hash."""
     prefix = hashlib.sha256(f"{seed}\x1f".encode())
@@ -201,65 +202,62 @@ def _ranked(listing: Listing, classes: int, seed: int) -> list[list[int]]:
     return [[position for _, position in sorted(ranks)] for ranks in ranked]
 
 
-def _held_out(
-    sizes: Sequence[int], asked: int | float, classes: Sequence[str], warnings: list[str]
-) -> list[int]:
-    """Validation images per class: the same number of each, or the same share of each."""
-    if isinstance(asked, float):
-        counts = spread(sizes, asked)
-    else:
-        if asked >= sum(sizes):
-            raise DataError(
-                f"data.validation {asked} leaves nothing of the {sum(sizes)} official training"
-                " images to train on"
-            )
-        each, extra = divmod(asked, len(sizes))
-        counts = [each + (label < extra) for label in range(len(sizes))]
-    if not sum(counts):
-        raise DataError(
-            f"data.validation {asked} draws no image of {sum(sizes)}; ask for more, or none"
-        )
-    capped = [min(count, size - 1) for count, size in zip(counts, sizes, strict=True)]
-    if capped != counts:
-        short = [c for c, a, b in zip(classes, capped, counts, strict=True) if a < b]
-        warnings.append(
-            f"validation: {sum(capped)} images instead of {sum(counts)}, since one of each class"
-            f" must be left to train on (too small: {_some(short)})"
-        )
-    missing = [name for name, count in zip(classes, capped, strict=True) if not count]
-    if missing:
-        warnings.append(f"validation has no image of {_some(missing)}")
-    return capped
-
-
-def _wanted(
-    sizes: Sequence[int],
-    held: Sequence[int],
+def _validation(
+    lists: Lists,
     settings: DataSettings,
+    ranked: Sequence[Sequence[int]],
+    warnings: list[str],
+) -> tuple[Listing, tuple[int, ...]]:
+    """The list that validation comes from, and positions in it."""
+    if settings.folds is not None:
+        return lists.train, _fold(settings.fold, settings.folds, ranked, lists.classes, warnings)
+    if settings.validation == "none":
+        return lists.train, ()
+    if settings.validation != "official":
+        sizes = [len(ranks) for ranks in ranked]
+        counts = classcounts.held_out(sizes, settings.validation, lists.classes, warnings)
+        return lists.train, _first(ranked, counts)
+    if lists.val is None:
+        raise DataError(
+            f"{settings.name} has no official validation list; set data.validation to a number"
+            " of images, a share such as 0.1, or none"
+        )
+    return lists.val, tuple(range(len(lists.val.ids)))
+
+
+def _fold(
+    fold: int,
+    folds: int,
+    ranked: Sequence[Sequence[int]],
     classes: Sequence[str],
     warnings: list[str],
-) -> list[int]:
-    """Training images per class, of those that validation left."""
-    left = [size - out for size, out in zip(sizes, held, strict=True)]
-    if settings.per_class is not None:
-        wanted, asked = [settings.per_class] * len(sizes), f"per_class {settings.per_class}"
-    elif settings.fraction < 1:
-        wanted, asked = spread(sizes, settings.fraction), f"fraction {settings.fraction:g}"
-    else:
-        return left
-    counts = [min(pair) for pair in zip(wanted, left, strict=True)]
-    if not sum(counts):
-        raise DataError(f"data.{asked} draws no image of {sum(sizes)}; ask for more")
-    if counts != wanted:
-        short = [c for c, a, b in zip(classes, counts, wanted, strict=True) if a < b]
-        warnings.append(
-            f"{asked}: {sum(counts)} training images instead of {sum(wanted)}, all that validation"
-            f" left of {_some(short)}"
+) -> tuple[int, ...]:
+    """One of the parts that all images are dealt into in turn, class after class.
+
+    Parts differ by one image at most, in all and of each class.
+    """
+    total = sum(map(len, ranked))
+    if folds > total:
+        raise DataError(f"data.folds {folds} are more than the {total} official training images")
+    if single := [name for name, ranks in zip(classes, ranked, strict=True) if len(ranks) < 2]:
+        raise DataError(
+            f"data.folds {folds} leaves no image to train on in one fold of classes with a single"
+            f" one ({some(single, classcounts.NAMED)}); give data.validation instead"
         )
-    missing = [name for name, count in zip(classes, counts, strict=True) if not count]
+    dealt = enumerate((label, p) for label, ranks in enumerate(ranked) for p in ranks)
+    held = [pair for turn, pair in dealt if turn % folds == fold]
+    present = {label for label, _ in held}
+    missing = [name for label, name in enumerate(classes) if label not in present]
     if missing:
-        warnings.append(f"{asked}: no training image of {_some(missing)}")
-    return counts
+        warnings.append(f"validation has no image of {some(missing, classcounts.NAMED)}")
+    return tuple(sorted(position for _, position in held))
+
+
+def _labels(lists: Lists, train: Sequence[int], settings: DataSettings) -> tuple[int, ...]:
+    """What the training images are trained as."""
+    ids = [lists.train.ids[position] for position in train]
+    labels = [lists.train.labels[position] for position in train]
+    return mislabelled(ids, labels, len(lists.classes), settings.random_labels, settings.seed)
 
 
 def _listed(
@@ -295,7 +293,7 @@ def _listed(
     present = {lists.train.labels[position] for position in positions}
     missing = [name for label, name in enumerate(lists.classes) if label not in present]
     if missing:
-        warnings.append(f"data.examples: no training image of {_some(missing)}")
+        warnings.append(f"data.examples: no training image of {some(missing, classcounts.NAMED)}")
     return positions
 
 
@@ -303,13 +301,7 @@ def _count(ids: Sequence[str]) -> str:
     return f"{len(ids)} image(s), such as '{ids[0]}',"
 
 
-def _pick(
-    ranked: Sequence[Sequence[int]], start: Sequence[int], counts: Sequence[int]
-) -> tuple[int, ...]:
-    taken = zip(ranked, start, counts, strict=True)
-    return tuple(sorted(p for ranks, first, n in taken for p in ranks[first : first + n]))
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more
+def _first(ranked: Sequence[Sequence[int]], counts: Sequence[int]) -> tuple[int, ...]:
+    """The positions of the first ranks of each class, ascending."""
+    taken = zip(ranked, counts, strict=True)
+    return tuple(sorted(position for ranks, count in taken for position in ranks[:count]))

@@ -8,12 +8,15 @@ from pathlib import Path
 from statistics import median
 
 from engine.growth import fixed
+from engine.plugin import DataSettings
 from engine.schema import params_of
 from lthtui.planning import Group
 from lthtui.runview import RunView
 
-# What of a spec does not move the speed at which images go through the network.
-_SIZES = ("fraction", "per_class", "validation", "seed", "root", "examples", "examples_sha256")
+_COUNTED = (
+    *("fraction", "per_class", "long_tail.kind", "long_tail.factor"),
+    *("validation", "folds", "examples"),
+)
 _SHARED = ("train.batch_size", "train.precision")
 
 
@@ -63,12 +66,17 @@ def _alike(params: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 def _speed(params: Mapping[str, str]) -> dict[str, str]:
     """The settings that images per second depend on, methods aside."""
     blocks = ("model.", "data.", "augmentation.")
-    sizes = {f"data.{name}" for name in _SIZES}
     return {
         key: value
         for key, value in params.items()
-        if key in _SHARED or (key.startswith(blocks) and key not in sizes)
+        if key in _SHARED or (key.startswith(blocks) and not _draws(key))
     }
+
+
+def _draws(key: str) -> bool:
+    """Whether a setting says which images there are, and not what they are like."""
+    block, name = key.split(".")[:2]
+    return block == "data" and name in DataSettings.model_fields
 
 
 def _pace(run: RunView, wanted: Mapping[str, str], train: int) -> float | None:
@@ -82,9 +90,7 @@ def _pace(run: RunView, wanted: Mapping[str, str], train: int) -> float | None:
 
 def _drawn(params: Mapping[str, str]) -> list[str | None]:
     """The settings that the number of images depends on."""
-    return [
-        params.get(f"data.{name}") for name in ("fraction", "per_class", "validation", "examples")
-    ]
+    return [params.get(f"data.{name}") for name in _COUNTED]
 
 
 def _disk(group: Group, past: Iterable[RunView]) -> int | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine import subsets
+from engine import classcounts, subsets
 from engine.datasets import _folders
 from engine.datasets._image_files import Listed
 from engine.errors import DataError
@@ -128,7 +128,7 @@ def split(tree: Part, share: float, seed: int) -> tuple[Part, Part]:
 
     sizes = Counter(tree.files.values())
     classes = [name for name in tree.classes if sizes[name]]
-    counts = subsets.spread([sizes[name] for name in classes], share)
+    counts = classcounts.spread([sizes[name] for name in classes], share)
     left = {name: min(n, sizes[name] - 1) for name, n in zip(classes, counts, strict=True)}
     tested = set()
     for path in sorted(tree.files, key=rank):

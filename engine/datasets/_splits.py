@@ -42,20 +42,27 @@ def assemble(
     """
     drawn = subsets.draw(lists, settings)
 
-    def tested(listing: subsets.Listing, positions: Sequence[int]) -> Images:
-        return _images(lists.classes, listing, positions, read(listing, positions))
+    def images(
+        listing: subsets.Listing,
+        positions: Sequence[int],
+        labels: Sequence[int],
+        x: Tensor,
+        boxes: Tensor | None = None,
+    ) -> Images:
+        ids = tuple(listing.ids[position] for position in positions)
+        return Images(x, torch.tensor(labels), ids, lists.classes, boxes)
 
-    if store:
-        train = _images(lists.classes, lists.train, drawn.train, *store(lists.train, drawn.train))
-    else:
-        train = tested(lists.train, drawn.train)
-    val = tested(drawn.held, drawn.val) if drawn.val else None
+    def tested(listing: subsets.Listing, positions: Sequence[int]) -> Images:
+        labels = [listing.labels[position] for position in positions]
+        return images(listing, positions, labels, read(listing, positions))
+
+    stored = store(lists.train, drawn.train) if store else (read(lists.train, drawn.train),)
     return Splits(
-        train=train,
-        val=val,
+        train=images(lists.train, drawn.train, drawn.labels, *stored),
+        val=tested(drawn.held, drawn.val) if drawn.val else None,
         test=tested(lists.test, range(len(lists.test.ids))),
         geometry=geometry,
-        subset=subsets.Subset(train.ids, val.ids if val else ()),
+        subset=subsets.subset(lists, drawn),
         warnings=(*drawn.warnings, *warnings),
     )
 
@@ -73,15 +80,3 @@ def of_arrays(pixels: Mapping[str, Pixels]) -> Read:
 def warned(about: Description, warnings: Sequence[str]) -> Description:
     """The description with what the user should know beside what the draw says."""
     return replace(about, warnings=(*about.warnings, *warnings))
-
-
-def _images(
-    classes: tuple[str, ...],
-    listing: subsets.Listing,
-    positions: Sequence[int],
-    x: Tensor,
-    boxes: Tensor | None = None,
-) -> Images:
-    labels = [listing.labels[position] for position in positions]
-    ids = tuple(listing.ids[position] for position in positions)
-    return Images(x, torch.tensor(labels), ids, classes, boxes)

@@ -229,7 +229,7 @@ class Sparsifier(imp.Sparsifier):
         about = {
             "dataset": spec.data.name,
             "seed": spec.data.seed,
-            "validation": spec.data.validation,
+            "validation": spec.data.validated,
             "run": {"name": spec.name, "digest": spec.digest, "seed": spec.seed},
             "model": spec.model.name,
             "level": training.level.index,

@@ -107,6 +107,17 @@ def test_the_data_seed_alone_decides(images: Set) -> None:
     assert one.test.ids == other.test.ids
 
 
+def test_random_labels_reach_the_training_images_alone(images: Set) -> None:
+    plain, noisy = (images.load(folds=3, fold=1, random_labels=share) for share in (0.0, 0.7))
+    assert noisy.subset.relabelled and not plain.subset.relabelled
+    before, after = (dict(zip(one.train.ids, one.train.y.tolist(), strict=True))
+                     for one in (plain, noisy))  # fmt: skip
+    assert after == {**before, **noisy.subset.relabelled}
+    assert plain.val is not None and noisy.val is not None
+    assert torch.equal(plain.val.y, noisy.val.y) and torch.equal(plain.test.y, noisy.test.y)
+    assert images.describe(folds=3, fold=1, random_labels=0.7).subset == noisy.subset.hash
+
+
 def test_training_images_become_what_the_network_sees(images: Set) -> None:
     splits = images.load(per_class=2, validation="none")
     batch = splits.train.batch(torch.arange(4), splits.geometry)

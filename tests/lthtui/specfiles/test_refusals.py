@@ -163,6 +163,26 @@ BROKEN = {
         "¦data: {name: digits, fraction: 0.5, per_class: 3}\nmodel: resnet20\n",
         "give fraction or per_class, not both",
     ),
+    "two sizes of the training set": (
+        "data: {name: digits, fraction: 0.5, ¦long_tail: {kind: step}}\nmodel: resnet20\n",
+        "long_tail and fraction both say which images to train on",
+    ),
+    "a long tail of no kind": (
+        "data: {name: digits, ¦long_tail: {factor: 0.1}}\nmodel: resnet20\n",
+        "field 'kind' is missing",
+    ),
+    "a fold without folds": (
+        "data: {name: digits, fold: ¦1}\nmodel: resnet20\n",
+        "fold is one of data.folds, which is not given",
+    ),
+    "a fold beyond the last": (
+        "data: {name: digits, folds: 5}\nmodel: resnet20\nvary: {data.fold: [0, ¦5]}\n",
+        "the 5 folds are 0 to 4",
+    ),
+    "validation beside folds": (
+        "data: {name: digits, folds: 5, validation: ¦300}\nmodel: resnet20\n",
+        "with folds, one of them is validated on; leave validation out",
+    ),
     "too many givens": (
         HEAD + "¦sparsifier: {name: imp, rate: 0.1, levels: 3, density: 0.1}\n",
         "give two of the three",
