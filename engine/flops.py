@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 class Flops:
     """Forward operations on one image: a multiplication and an addition for each weight's use.
 
-    Normalisation, activations, pooling and biases are left out. RigL's reproduction has one
-    addition less and a ReLU more per output, which is the same, but it adds a bias for each input
-    of the last linear map: for WideResNet-22-2 it has 315,460,224 operations, 128 more than here.
+    Normalisation, activations, pooling, biases, products of activations (as in attention) and fixed
+    transforms are left out. RigL's reproduction has one addition less and a ReLU more per output,
+    which is the same, but it adds a bias for each input of the last linear map: for
+    WideResNet-22-2 it has 315,460,224 operations, 128 more than here.
 
     Attributes:
         by_weight: parameter name -> operations of the convolution or linear map it belongs to.
@@ -44,6 +45,7 @@ class Flops:
 def count(net: nn.Module, channels: int, size: int) -> Flops:
     """Count the operations of a network's convolutions and linear maps on one image.
 
+    That is every module with a `weight` of two dimensions or more, its outputs first.
     The network runs once on zeros, in evaluation mode, and is left unchanged.
 
     Args:
@@ -57,8 +59,9 @@ def count(net: nn.Module, channels: int, size: int) -> Flops:
         name = names[module.weight]
         found[name] = found.get(name, 0.0) + 2.0 * module.weight.numel() * uses
 
-    kinds = (torch.nn.Conv2d, torch.nn.Linear)
-    hooks = [m.register_forward_hook(add) for m in net.modules() if isinstance(m, kinds)]
+    weights = ((module, getattr(module, "weight", None)) for module in net.modules())
+    maps = [m for m, w in weights if isinstance(w, torch.nn.Parameter) and w.ndim > 1]
+    hooks = [module.register_forward_hook(add) for module in maps]
     like = next(net.parameters())
     was_training = net.training
     try:

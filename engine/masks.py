@@ -52,8 +52,10 @@ def prunable(net: nn.Module, which: str) -> dict[str, nn.Parameter]:
     """The parameters that `which` allows to prune, in the network's order.
 
     Args:
-        which: `conv`, `conv+linear`, `conv-no-first`, or `re:` and a regular expression that is
-            searched in the names of all parameters with at least two dimensions.
+        which: `conv` (all convolutions), `conv-no-first`, `conv+linear`, `linear` (all linear maps
+            but the last, which tells classes apart), `attention` or `mlp` (those of a transformer),
+            or `re:` and a regular expression that is searched in the names of all parameters with
+            at least two dimensions.
 
     Raises:
         SpecError: nothing matches.
@@ -69,9 +71,8 @@ def prunable(net: nn.Module, which: str) -> dict[str, nn.Parameter]:
 def matching(weights: Mapping[str, T], which: str) -> dict[str, T]:
     """Those of a network's tensors, in its order, that `which` allows to prune; see `prunable`."""
     found = {name: p for name, p in weights.items() if _matches(name, p, which)}
-    if which == "conv-no-first" and found:
-        del found[next(iter(found))]
-    return found
+    beyond = {"conv-no-first": slice(1, None), "linear": slice(-1)}.get(which, slice(None))
+    return dict(list(found.items())[beyond])
 
 
 def ones(weights: Mapping[str, Tensor]) -> Mask:
@@ -192,7 +193,18 @@ def _highest(values: Tensor, kept: int) -> Tensor:
 def _matches(name: str, parameter: Tensor, which: str) -> bool:
     if which.startswith("re:"):
         return parameter.ndim >= 2 and re.search(which[3:], name) is not None
-    return parameter.ndim == 4 or (which == "conv+linear" and parameter.ndim == 2)
+    # a transformer's embedding of patches convolves nothing, and its positions are no weights
+    convolves = parameter.ndim > 2 and name.endswith("weight") and "patch_embed" not in name
+    match which:
+        case "conv" | "conv-no-first":
+            return convolves
+        case "conv+linear":
+            return convolves or parameter.ndim == 2
+        case "attention":
+            return parameter.ndim == 2 and ".attn." in name
+        case "mlp":
+            return parameter.ndim == 2 and ".mlp." in name
+    return parameter.ndim == 2
 
 
 def layout(tensor: Tensor) -> torch.memory_format:

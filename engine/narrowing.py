@@ -12,7 +12,6 @@ from engine.registry import load
 from engine.spec import RunSpec
 
 STEP = 1 / 64  # of widths that are factors, such as a wide ResNet's: one channel of its last stage
-SMALLEST = 4  # of those steps: one channel of its first stage
 
 
 def narrow(spec: RunSpec, limit: int) -> dict[str, Any]:
@@ -28,14 +27,18 @@ def narrow(spec: RunSpec, limit: int) -> dict[str, Any]:
     """
     width = getattr(spec.model, "width", None)
     if width is None:
-        raise SpecError(f"{spec.model.name} has no width to narrow", "model")
+        raise SpecError(
+            f"{spec.model.name} has no width to narrow; for a small dense control, write a spec"
+            " with a smaller one and sparsifier: dense",
+            "model",
+        )
     about = load("datasets", spec.data.name).describe(spec.data)
     shape = len(about.classes), about.channels, about.size
 
     def parameters(steps: int) -> int:
         return count(spec.model.model_copy(update=_widths(spec.model, steps)), *shape)
 
-    least = 1 if isinstance(width, int) else SMALLEST
+    least = _smallest(spec.model)
     if parameters(least) > limit:
         raise SpecError(
             f"{spec.model.name} of the smallest width has {parameters(least):,} parameters, more"
@@ -64,6 +67,14 @@ def _largest(low: int, high: int, limit: int, parameters: Callable[[int], int]) 
         else:
             high = middle - 1
     return low
+
+
+def _smallest(model: Settings) -> int:
+    """Steps of the smallest width that a network takes."""
+    (bound,) = (
+        mark.ge for mark in type(model).model_fields["width"].metadata if hasattr(mark, "ge")
+    )
+    return int(bound / _step(bound))
 
 
 def _step(width: float) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -212,14 +212,47 @@ class DataSettings(Settings):
         return bool(getattr(self, field) != type(self).model_fields[field].default)
 
 
+class ModelSettings(Settings):
+    """What is known of every network before it is built.
+
+    Attributes:
+        presets: the words for `prunable` that name some of its weights, the usual one first.
+    """
+
+    presets: ClassVar[tuple[str, ...]] = ("conv", "conv+linear", "conv-no-first")
+
+    def check_size(self, size: int) -> None:
+        """Refuse images of `size` by `size` pixels that there is no such network for.
+
+        Raises:
+            SpecError: `at` names the field to change.
+        """
+
+    def check_prunable(self, which: str) -> None:
+        """Refuse, while a spec is validated, a word for `prunable` that names none of its weights.
+
+        Raises:
+            PydanticCustomError: which words do.
+        """
+        if which in PRUNABLE_PRESETS and which not in self.presets:
+            usual, *others = self.presets
+            besides = f" (or {', '.join(others)})" if others else ""
+            raise impossible(
+                "sparsifier.prunable",
+                f"{self.name} has no weights that prunable: {which} names; write prunable:"
+                f" {usual}{besides}",
+            )
+
+
 class PrunableSettings(Settings):
     """What every method that prunes can be told."""
 
     prunable: str = Field(
         "conv",
         max_length=200,
-        description="which weights may be pruned: conv, conv+linear, conv-no-first, or a regular"
-        " expression over parameter names such as re:layer[34]",
+        description="which weights may be pruned: conv (of all convolutions), conv-no-first,"
+        " conv+linear, linear (of all linear maps but the last), of those a transformer's attention"
+        " or mlp, or a regular expression over parameter names such as re:layer[34]",
     )
 
     @field_validator("prunable")
@@ -340,4 +373,4 @@ def _one_of_or_regex(value: str, presets: tuple[str, ...]) -> str:
 
 
 DENSE_PRESETS = ("none", "first", "last", "first+last")
-PRUNABLE_PRESETS = ("conv", "conv+linear", "conv-no-first")
+PRUNABLE_PRESETS = ("conv", "conv+linear", "conv-no-first", "linear", "attention", "mlp")

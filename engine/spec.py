@@ -22,7 +22,7 @@ from engine import registry
 from engine.choice import Choice
 from engine.errors import did_you_mean
 from engine.launchspec import LaunchSpec
-from engine.plugin import DataSettings, Frozen, Settings, impossible
+from engine.plugin import DataSettings, Frozen, ModelSettings, Settings, impossible
 from engine.sources import Source, found_in
 from engine.startspec import Start, of_text
 from engine.trainspec import TrainSpec
@@ -148,7 +148,7 @@ class RunSpec(Frozen):
     )
     seed: int = Field(0, ge=0, lt=2**32, description="moves initialisation, order, augmentation")
     data: Annotated[DataSettings, Choice("datasets")] = Field(description="the images")
-    model: Annotated[Settings, Choice("models")] = Field(description="the network")
+    model: Annotated[ModelSettings, Choice("models")] = Field(description="the network")
     start: Annotated[Start, BeforeValidator(of_text)] = Field(
         Start(),
         description="first weights from elsewhere instead of drawn: torchvision, RUN, or the path"
@@ -207,6 +207,8 @@ class RunSpec(Frozen):
             raise impossible(
                 "train.warmup", f"warmup {self.train.warmup} takes all {self.train.epochs} epochs"
             )
+        if "prunable" in type(self.sparsifier).model_fields:
+            self.model.check_prunable(self.prunable)
         self._check_views()
         try:
             self._uncontrolled()

@@ -224,6 +224,7 @@ class _Expander:
         if images is None:
             return
         try:
+            spec.model.check_size(images.size)
             if sources.referred(spec):
                 yield from self._with_tickets(spec, images, seeds, tree)
             else:

@@ -76,7 +76,8 @@ def _field(path: Keys, field: FieldInfo, tree: dict[str, Any], active: bool) -> 
     yield from _comment(about(path, field, tree), indent)
     if block is None or get_origin(field.annotation) is tuple or field.default is None:
         value = field.get_default(call_default_factory=True)
-        yield from _entry(str(path[-1]), field, value if active else None, indent)
+        needed = value if active else _needed(path, value, tree)
+        yield from _entry(str(path[-1]), field, needed, indent)
         return
     yield f"{' ' * indent}{path[-1]}:"
     if name is not None:
@@ -87,6 +88,14 @@ def _field(path: Keys, field: FieldInfo, tree: dict[str, Any], active: bool) -> 
     knobs = [(key, inner) for key, inner in block.model_fields.items() if key != "name"]
     for index, (key, inner) in enumerate(knobs):
         yield from _field((*path, key), inner, tree, active=name is None and index == 0)
+
+
+def _needed(path: Keys, default: Any, tree: dict[str, Any]) -> Any:
+    """What a field has to say for the other choices, if its default is nothing for them."""
+    if path != ("sparsifier", "prunable"):
+        return None
+    presets = registry.load("models", tree["model"]["name"]).Settings.presets
+    return None if default in presets else presets[0]
 
 
 def _name(tree: dict[str, Any], path: Keys) -> str | None:

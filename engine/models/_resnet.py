@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from engine.models._convolutions import HarmonicConvolution, Plain, chosen
 from engine.models._pointwise import Pointwise
 from engine.models._settings import ResNet as Settings
 
@@ -19,18 +20,27 @@ class BasicBlock(nn.Module):
 
     expansion = 1
 
-    def __init__(self, inputs: int, width: int, stride: int, downsample: nn.Module | None) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        width: int,
+        stride: int,
+        downsample: nn.Module | None,
+        convolve: Plain,
+    ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(inputs, width, 3, stride, 1, bias=False)
+        self.conv1 = convolve.block(inputs, width, stride)
         self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.conv2 = convolve.block(width, width, 1)
         self.bn2 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
+        self.pad = convolve.shortcut(1, stride)
         self.downsample = downsample
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.bn2(self.conv2(out))
+        x = self.pad(x)
         out += x if self.downsample is None else self.downsample(x)
         return self.relu(out)  # type: ignore[no-any-return]
 
@@ -40,22 +50,31 @@ class Bottleneck(nn.Module):
 
     expansion = 4
 
-    def __init__(self, inputs: int, width: int, stride: int, downsample: nn.Module | None) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        width: int,
+        stride: int,
+        downsample: nn.Module | None,
+        convolve: Plain,
+    ) -> None:
         super().__init__()
         outputs = width * self.expansion
         self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.conv2 = convolve.block(width, width, stride)
         self.bn2 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(outputs)
         self.relu = nn.ReLU(inplace=True)
+        self.pad = convolve.shortcut(1)
         self.downsample = downsample
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.relu(self.bn2(self.conv2(out)))
         out = self.bn3(self.conv3(out))
+        x = self.pad(x)
         out += x if self.downsample is None else self.downsample(x)
         return self.relu(out)  # type: ignore[no-any-return]
 
@@ -73,14 +92,25 @@ def convolution(inputs: int, outputs: int, stride: int) -> nn.Module:
     return Pointwise(inputs, outputs, stride)
 
 
+PLAIN = Plain()
+
+
 def stage(
-    block: Block, count: int, inputs: int, width: int, stride: int, shortcut: Shortcut = projection
+    block: Block,
+    count: int,
+    inputs: int,
+    width: int,
+    stride: int,
+    shortcut: Shortcut = projection,
+    convolve: Plain = PLAIN,
 ) -> nn.Sequential:
     """A row of `count` blocks; only the first may change channels and resolution."""
     outputs = width * block.expansion
     changes = stride != 1 or inputs != outputs
-    first = block(inputs, width, stride, shortcut(inputs, outputs, stride) if changes else None)
-    return nn.Sequential(first, *(block(outputs, width, 1, None) for _ in range(count - 1)))
+    entrance = shortcut(inputs, outputs, stride) if changes else None
+    first = block(inputs, width, stride, entrance, convolve)
+    rest = (block(outputs, width, 1, None, convolve) for _ in range(count - 1))
+    return nn.Sequential(first, *rest)
 
 
 class ResNet(nn.Module):
@@ -96,23 +126,19 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         width, grown = settings.width, settings.width * block.expansion
-        small = settings.stem == "cifar"
-        self.conv1 = (
-            nn.Conv2d(channels, width, 3, 1, 1, bias=False)
-            if small
-            else nn.Conv2d(channels, width, 7, 2, 3, bias=False)
-        )
+        small, convolve = settings.stem == "cifar", chosen(settings)
+        self.conv1 = convolve.stem(channels, width, 3 if small else 7, 1 if small else 2)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.Identity() if small else nn.MaxPool2d(3, 2, 1)
-        self.layer1 = stage(block, counts[0], width, width, 1)
-        self.layer2 = stage(block, counts[1], grown, 2 * width, 2)
-        self.layer3 = stage(block, counts[2], 2 * grown, 4 * width, 2)
-        self.layer4 = stage(block, counts[3], 4 * grown, 8 * width, 2)
+        self.layer1 = stage(block, counts[0], width, width, 1, projection, convolve)
+        self.layer2 = stage(block, counts[1], grown, 2 * width, 2, projection, convolve)
+        self.layer3 = stage(block, counts[2], 2 * grown, 4 * width, 2, projection, convolve)
+        self.layer4 = stage(block, counts[3], 4 * grown, 8 * width, 2, projection, convolve)
         self.fc = nn.Linear(8 * grown, classes)
         if settings.init == "kaiming":
             for module in self.modules():
-                if isinstance(module, nn.Conv2d):
+                if isinstance(module, nn.Conv2d | HarmonicConvolution):
                     nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         if settings.zero_init:
             for module in self.modules():

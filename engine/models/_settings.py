@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from engine import plugin
 
 
-class ResNet(plugin.Settings):
+class ResNet(plugin.ModelSettings):
     """The family for ImageNet: four stages."""
 
     stem: Literal["cifar", "imagenet"] = Field(
@@ -30,9 +30,30 @@ class ResNet(plugin.Settings):
         description="start the last normalisation of every block at zero, so that blocks begin as"
         " their shortcuts (Goyal 2017, as RigL's reproduction)",
     )
+    convolution: Literal["plain", "full", "harmonic"] = Field(
+        "plain",
+        description="3x3 convolutions: plain; padded by 2, so that filters see every position"
+        " where they overlap maps, which grow (full: F-Conv, Kayhan 2020; 6 times the operations);"
+        " or by sums of cosine waves whose weights are trained and pruned (harmonic, Ulicny 2022)."
+        " DataEfficientLTH has both with init: kaiming",
+    )
+    harmonic_level: Annotated[int, plugin.IdleWith("convolution", "plain", "full")] = Field(
+        5,
+        ge=1,
+        le=5,
+        description="of a block's nine waves, those with i + j below it, i and j being their"
+        " frequencies: 1, 3, 6, 8 or all 9",
+    )
+    harmonic_norm: Annotated[
+        Literal["l1", "orthonormal"], plugin.IdleWith("convolution", "plain", "full")
+    ] = Field(
+        "l1",
+        description="a wave's absolute values add to 1 (l1, as published) or its squares do"
+        " (orthonormal)",
+    )
 
 
-class CifarResNet(plugin.Settings):
+class CifarResNet(plugin.ModelSettings):
     """The family for CIFAR: three stages of basic blocks."""
 
     width: int = Field(
@@ -51,7 +72,7 @@ class CifarResNet(plugin.Settings):
     )
 
 
-class VGG(plugin.Settings):
+class VGG(plugin.ModelSettings):
     """VGG with batch normalisation and a single linear map."""
 
     width: int = Field(
@@ -65,3 +86,16 @@ class VGG(plugin.Settings):
         description="first weights: normal, convolutions scaled by their fan-out and the linear"
         " map by 0.01, without biases (kaiming, as DataEfficientLTH), or torch's own (random)",
     )
+
+
+class Scaled(plugin.ModelSettings):
+    """Networks with a whole number of channels in each layer, which a factor scales."""
+
+    width: float = Field(
+        1.0, ge=1 / 64, le=16, description="factor on all channels and hidden units, rounded down"
+    )
+
+
+def scaled(width: float, *channels: int) -> tuple[int, ...]:
+    """Numbers of channels at a width: at least 1 each."""
+    return tuple(max(1, int(width * count)) for count in channels)

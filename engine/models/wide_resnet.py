@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class Settings(plugin.Settings):
+class Settings(plugin.ModelSettings):
     """Blocks of two 3x3 convolutions in three stages; 16, 22, 28 and 40 layers are common."""
 
     depth: int = Field(

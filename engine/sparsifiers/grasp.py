@@ -64,7 +64,9 @@ def flow_kept(
         torch._foreach_add_(gradient, parts)
     curved = [torch.zeros_like(p) for p in at]
     for x, y, share in batches(3 + 2 * 3):  # the way back through a gradient costs twice as much
-        parts = torch.autograd.grad(share * loss(net(x), y), at, create_graph=True)
+        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+            value = share * loss(net(x), y)  # no other attention can be differentiated twice
+        parts = torch.autograd.grad(value, at, create_graph=True)
         along = torch.stack([(g * p).sum() for g, p in zip(gradient, parts, strict=True)]).sum()
         torch._foreach_add_(curved, torch.autograd.grad(along, at))
     scores = {name: p.detach() * hg for (name, p), hg in zip(weights.items(), curved, strict=True)}

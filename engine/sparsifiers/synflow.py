@@ -50,7 +50,7 @@ def positive(net: nn.Module) -> nn.Module:
     """
     net.double().eval()
     with torch.no_grad():
-        for tensor in net.state_dict().values():
+        for tensor in (*net.parameters(), *net.buffers()):  # constants, too
             tensor.abs_()
     return net
 

@@ -138,3 +138,29 @@ def test_prunable_presets() -> None:
     assert list(masks.prunable(net, "re:^[23]")) == ["2.weight", "3.weight"]
     with pytest.raises(SpecError, match="matches no weights"):
         masks.prunable(net, "re:layer9")
+    with pytest.raises(SpecError, match="matches no weights"):
+        masks.prunable(net, "linear")  # the classifier is no part of it
+
+
+def test_prunable_presets_by_names_and_shapes() -> None:
+    weights = {
+        "pos_embed": torch.zeros(1, 5, 4),
+        "patch_embed.proj.weight": torch.zeros(4, 3, 2, 2),
+        "harmonic.weight": torch.zeros(4, 3, 9),
+        "blocks.0.norm1.weight": torch.zeros(4),
+        "blocks.0.attn.qkv.weight": torch.zeros(12, 4),
+        "blocks.0.mlp.fc1.weight": torch.zeros(16, 4),
+        "blocks.0.mlp.fc1.bias": torch.zeros(16),
+        "head.weight": torch.zeros(10, 4),
+    }
+    attention, mlp = "blocks.0.attn.qkv.weight", "blocks.0.mlp.fc1.weight"
+    found = {
+        "conv": ["harmonic.weight"],
+        "conv+linear": ["harmonic.weight", attention, mlp, "head.weight"],
+        "conv-no-first": [],
+        "linear": [attention, mlp],
+        "attention": [attention],
+        "mlp": [mlp],
+        "re:embed": ["pos_embed", "patch_embed.proj.weight"],
+    }
+    assert {which: list(masks.matching(weights, which)) for which in found} == found

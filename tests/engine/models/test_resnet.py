@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from engine import masks, registry
+from engine.layouts import laid_out
 from engine.models._resnet_cifar import PaddedIdentity
 
 
@@ -38,6 +39,11 @@ def total(net):
         ("resnet34", {}, 10, 3, 21_282_122, 21_259_968),
         ("resnet50", {}, 10, 3, 23_520_842, 23_447_232),
         ("resnet50", {"stem": "imagenet"}, 100, 3, 23_712_932, 23_454_912),
+        ("resnet101", {}, 10, 3, 42_512_970, 42_387_136),
+        ("resnet152", {}, 10, 3, 58_156_618, 57_984_704),
+        ("resnet18", {"convolution": "full"}, 10, 3, 11_173_962, 11_159_232),
+        # the sum of 10,987,200 weights of waves and 172,032 of shortcuts
+        ("resnet18", {"convolution": "harmonic"}, 10, 3, 11_173_962, 11_159_232),
         ("resnet50", {"zero_init": True}, 100, 3, 23_705_252, 23_447_232),
         ("resnet20", {}, 10, 3, 269_722, 267_696),
         ("resnet20", {}, 100, 3, 275_572, 267_696),
@@ -51,7 +57,8 @@ def total(net):
     ],
 )
 def test_counts_of_the_reference(name, knobs, classes, channels, parameters, convolutions):
-    net = build(name, classes, channels, **knobs)
+    settings = registry.load("models", name).Settings(**knobs)
+    net = laid_out(settings, classes, channels, 32)
     assert total(net) == parameters
     assert sum(p.numel() for p in masks.prunable(net, "conv").values()) == convolutions
 
@@ -79,7 +86,17 @@ def test_resnet50_prunes_its_classifier_too_as_in_rigl_s_reproduction():
     assert sum(p.numel() for p in found.values()) == 23_447_232 + 204_800
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50"])
+@pytest.mark.parametrize("name", ["resnet34", "resnet50", "resnet152"])
+def test_parameters_have_torchvision_s_names_and_shapes(name):
+    torchvision = pytest.importorskip("torchvision")
+    with torch.device("meta"):
+        theirs = getattr(torchvision.models, name)(num_classes=9).state_dict()
+    settings = registry.load("models", name).Settings(stem="imagenet")
+    ours = laid_out(settings, 9, 3, 224).state_dict()
+    assert [(k, v.shape) for k, v in ours.items()] == [(k, v.shape) for k, v in theirs.items()]
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet101"])
 def test_the_imagenet_stem_is_torchvisions_network(name):
     torchvision = pytest.importorskip("torchvision")
     theirs = getattr(torchvision.models, name)(num_classes=9).eval()

@@ -15,9 +15,11 @@ from lthtui.specfiles import load, write
 def some_specs():
     """A spec for each choice of each kind, and some with all that is unusual."""
     base = {"name": "x", "data": "digits", "model": "resnet20"}
+    all_pruned = {"sparsifier": {"name": "imp", "prunable": "conv+linear"}}
+    for name in names("models"):
+        yield {**base, "model": name, **all_pruned}
     fields = {
         "datasets": "data",
-        "models": "model",
         "augmentations": "augmentation",
         "losses": "loss",
         "sparsifiers": "sparsifier",

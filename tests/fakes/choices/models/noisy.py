@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine import plugin
 
 
-class Settings(plugin.Settings):
+class Settings(plugin.ModelSettings):
     """Nothing to set."""
 
 
