@@ -22,7 +22,12 @@ def blend(plain: Tensor, x: Tensor, factor: Tensor) -> Tensor:
     """
     plain, x = plain.float(), x.float()
     factor = factor.float().view(-1, *[1] * (x.dim() - 1))
-    return (x - plain).mul_(factor).add_(plain).clamp_(0, 255).to(torch.uint8)
+    return to_levels((x - plain).mul_(factor).add_(plain))
+
+
+def to_levels(x: Tensor) -> Tensor:
+    """uint8: the whole part, cut off to 0..255. By way of int32, which CPUs do many of at once."""
+    return x.clamp(0, 255).int().to(torch.uint8)
 
 
 def luma(x: Tensor) -> Tensor:

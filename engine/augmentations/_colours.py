@@ -5,6 +5,7 @@ Each takes images, uint8 [n, C, H, W], and values, float64 [n].
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from engine.augmentations import _arithmetic
@@ -36,7 +37,7 @@ def hue(x: Tensor, values: Tensor) -> Tensor:
     missing = _missing(x.device)[:, (torch.arange(256, device=x.device) + shift) % 256]
     missing = missing.transpose(0, 1).squeeze(2)  # [n, 3, 256]
     part = missing.gather(2, turn.flatten(1).unsqueeze(1).expand(-1, 3, -1)).view(x.shape)
-    return part.mul_(saturation / -255).add_(1).mul_(value).add_(0.5).to(torch.uint8)
+    return _arithmetic.to_levels(part.mul_(saturation / -255).add_(1).mul_(value).add_(0.5))
 
 
 def _hsv(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -56,6 +57,7 @@ def _hsv(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return turn, saturation, most.double()
 
 
+@lru_cache(maxsize=16)
 def _missing(device: torch.device) -> Tensor:
     """float64 [3, 256]: the share of red, green, blue that each hue lacks at full saturation."""
     sector = torch.arange(256, dtype=torch.float64, device=device) * 6 / 255

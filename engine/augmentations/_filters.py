@@ -52,7 +52,7 @@ def blur(x: Tensor, sigma: Tensor) -> Tensor:
         sigma: float64 [n], in pixels.
     """
     boxes = _boxes(_box_radius(sigma).float(), x.shape[3]).unsqueeze(1)
-    return (boxes @ x.float() @ boxes.mT).add_(0.5).clamp_(0, 255).to(torch.uint8)
+    return _arithmetic.to_levels((boxes @ x.float() @ boxes.mT).add_(0.5))
 
 
 def _box_radius(sigma: Tensor) -> Tensor:

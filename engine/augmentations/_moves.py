@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from engine.augmentations import _arithmetic
 from engine.lazy import functional, torch
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def cubic_shear_x(x: Tensor, share: Tensor) -> Tensor:
     p, q, r, s = (x.gather(3, (first + i).clamp_(0, width - 1)).int() for i in (-1, 0, 1, 2))
     cubic, square = q - p - r + s, 2 * (p - q) + r - s
     made = ((rest * cubic).add_(square).mul_(rest).add_(r - p)).mul_(rest).add_(q)
-    return torch.where(inside.unsqueeze(1), made.clamp_(0, 255).to(torch.uint8), GREY)
+    return torch.where(inside.unsqueeze(1), _arithmetic.to_levels(made), GREY)
 
 
 def cubic_shear_y(x: Tensor, share: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ def apply(x: Tensor, names: Sequence[str], chosen: Tensor, values: Tensor, fill:
     order, counts = kinds.argsort(stable=True), kinds.bincount(minlength=len(NAMES)).tolist()
     images = dict(zip(NAMES, torch.split(_taken(x, order), counts), strict=True))
     strengths = dict(zip(NAMES, torch.split(values[order], counts), strict=True))
-    made = [_recoloured(images, strengths), _moved(images, strengths, fill)]
+    made = [*_recoloured(images, strengths), *_moved(images, strengths, fill)]
     for name, operate in OTHERS.items():
         if len(images[name]):
             made.append(operate(images[name], strengths[name].to(x.device)))
@@ -51,20 +51,24 @@ def _taken(x: Tensor, order: Tensor) -> Tensor:
     return x.index_select(0, order.to(x.device, non_blocking=True))
 
 
-def _recoloured(images: dict[str, Tensor], strengths: dict[str, Tensor]) -> Tensor:
-    """What tables make of their images: one look at all."""
-    x = torch.cat([images[name] for name in _tables.TABLES])
+def _recoloured(images: dict[str, Tensor], strengths: dict[str, Tensor]) -> list[Tensor]:
+    """What tables make of their images: one look at all, if there are any."""
+    names = [name for name in _tables.TABLES if len(images[name])]
+    if not names:
+        return []
+    x = torch.cat([images[name] for name in names])
     tables = x.new_empty(len(x), x.shape[1], 256)
-    parts = torch.split(tables, [len(images[name]) for name in _tables.TABLES])
-    for (name, make), part in zip(_tables.TABLES.items(), parts, strict=True):
-        if len(part):
-            part[:] = make(images[name], strengths[name].to(x.device))
-    return _tables.look_up(x, tables)
+    parts = torch.split(tables, [len(images[name]) for name in names])
+    for name, part in zip(names, parts, strict=True):
+        part[:] = _tables.TABLES[name](images[name], strengths[name].to(x.device))
+    return [_tables.look_up(x, tables)]
 
 
-def _moved(images: dict[str, Tensor], strengths: dict[str, Tensor], fill: int) -> Tensor:
-    """What matrices make of their images: one look at all."""
-    x = torch.cat([images[name] for name in _moves.MATRICES])
-    known = _moves.MATRICES.items()
-    matrices = torch.cat([make(strengths[name], x.shape[3]) for name, make in known])
-    return _moves.moved(x, matrices, fill)
+def _moved(images: dict[str, Tensor], strengths: dict[str, Tensor], fill: int) -> list[Tensor]:
+    """What matrices make of their images: one look at all, if there are any."""
+    names = [name for name in _moves.MATRICES if len(images[name])]
+    if not names:
+        return []
+    x = torch.cat([images[name] for name in names])
+    matrices = [_moves.MATRICES[name](strengths[name], x.shape[3]) for name in names]
+    return [_moves.moved(x, torch.cat(matrices), fill)]
