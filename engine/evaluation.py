@@ -49,14 +49,14 @@ def score(net: nn.Module, split: Images, geometry: images.Geometry, judge: Judge
     """Score `net` on all images of a split, in evaluation mode; the network is left unchanged."""
     was_training = net.training
     net.eval()
-    pixels = PIXELS_PER_BATCH if split.x.device.type == "cpu" else PIXELS_PER_GPU_BATCH
+    pixels = PIXELS_PER_BATCH if split.device.type == "cpu" else PIXELS_PER_GPU_BATCH
     per_batch = max(1, pixels // split.x[0].numel())
-    total = torch.zeros((), dtype=torch.float64, device=split.x.device)
+    total = torch.zeros((), dtype=torch.float64, device=split.device)
     right = []
     with torch.inference_mode(), judge.autocast():
-        for begin in range(0, len(split), per_batch):
-            x, y = split.x[begin : begin + per_batch], split.y[begin : begin + per_batch]
-            x = images.normalise(x, geometry)
+        batches = torch.split(torch.arange(len(split)), per_batch)
+        for ids, y in zip(batches, torch.split(split.y, per_batch), strict=True):
+            x = images.normalise(split.batch(ids, geometry).x, geometry)
             logits = judge.logits(net(x))
             total += judge.loss(logits, y) * len(y)
             right.append(logits.argmax(1) == y)

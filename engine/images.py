@@ -1,4 +1,4 @@
-"""Images as tensors: uint8 until the network sees them, so that they fit on the device whole."""
+"""Images as tensors: uint8 until the network sees them, so that most sets fit on the device."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Flip = Literal["horizontal", "vertical"]
+
+HELD = 0.25
+"""The share of a device's free memory that one split of images may take."""
 
 CENTRE = 224 / 256
 """Of images whose crops are resized, the share of the shorter side that is shown in a test."""
@@ -65,10 +68,12 @@ class Images:
 
     Attributes:
         x: uint8 [N, C, H, W], contiguous.
-        y: int64 [N], class indices.
+        y: int64 [N], class indices, on the device that batches are for.
         ids: one stable name per image, the same on every machine.
         classes: class names, in the order of their indices.
         boxes: int64 [N, 2], as in `Batch`. They stay on the CPU, where augmentations draw.
+        streamed: whether x stays in host memory, and goes to the device batch by batch, through
+            pinned memory.
     """
 
     x: Tensor
@@ -76,31 +81,46 @@ class Images:
     ids: tuple[str, ...]
     classes: tuple[str, ...]
     boxes: Tensor | None = None
+    streamed: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def device(self) -> torch.device:
+        """Where batches are, wherever x is."""
+        return self.y.device
+
     def to(self, device: torch.device | str) -> Images:
-        """The same images on another device."""
-        return replace(self, x=self.x.to(device), y=self.y.to(device))
+        """The same images for another device: there as a whole, or streamed if it is too small."""
+        whole = fits(self.x.nbytes, torch.device(device))
+        x = self.x.to(device if whole else "cpu")
+        return replace(self, x=x, y=self.y.to(device), streamed=not whole)
 
     def subset(self, positions: Sequence[int] | Tensor) -> Images:
         """Some of the images, in the order given."""
         where = torch.as_tensor(positions, dtype=torch.int64).cpu()
-        there = where.to(self.x.device)
-        return Images(
-            x=self.x.index_select(0, there),
-            y=self.y.index_select(0, there),
+        return replace(
+            self,
+            x=self.x.index_select(0, where.to(self.x.device)),
+            y=self.y.index_select(0, where.to(self.device)),
             ids=tuple(self.ids[i] for i in where.tolist()),
-            classes=self.classes,
             boxes=None if self.boxes is None else self.boxes[where],
         )
 
     def batch(self, positions: Tensor, geometry: Geometry) -> Batch:
-        """The images at `positions` (int64, on the CPU), ready to be augmented."""
-        there = positions.to(self.x.device, non_blocking=True)
+        """The images at `positions` (int64, on the CPU) on the device, ready to be augmented."""
         boxes = None if self.boxes is None else self.boxes[positions]
-        return Batch(self.x.index_select(0, there), boxes, geometry)
+        return Batch(self._pixels(positions), boxes, geometry)
+
+    def _pixels(self, positions: Tensor) -> Tensor:
+        """uint8 [B, C, H, W] on the device, without waiting for it."""
+        if not self.streamed:
+            return self.x.index_select(0, positions.to(self.device, non_blocking=True))
+        shape, pinned = (len(positions), *self.x.shape[1:]), self.device.type == "cuda"
+        gathered = torch.empty(shape, dtype=torch.uint8, pin_memory=pinned)
+        torch.index_select(self.x, 0, positions, out=gathered)
+        return gathered.to(self.device, non_blocking=True)  # only pinned memory is copied so
 
 
 @dataclass(frozen=True)
@@ -124,9 +144,14 @@ class Splits:
     warnings: tuple[str, ...] = ()
 
     def to(self, device: torch.device | str) -> Splits:
-        """The same data set on another device."""
+        """The same data set for another device."""
         val = None if self.val is None else self.val.to(device)
         return replace(self, train=self.train.to(device), val=val, test=self.test.to(device))
+
+
+def fits(size: int, device: torch.device) -> bool:
+    """Whether images of `size` bytes leave enough of a device's memory to train with."""
+    return device.type != "cuda" or size <= HELD * torch.cuda.mem_get_info(device)[0]
 
 
 def normalise(x: Tensor, geometry: Geometry) -> Tensor:

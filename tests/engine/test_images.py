@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Callable
 
-from engine.images import Geometry, Images, Splits, normalise
+import pytest
+import torch
+from stepping import Plain, begun
+
+from engine import images as module
+from engine.evaluation import score
+from engine.images import Geometry, Images, Splits, fits, normalise
+from engine.spec import RunSpec
 from engine.subsets import Subset
 
 GEOMETRY = Geometry(4, "pad", 1, (), (0.5, 0.25, 0.0), (0.5, 0.25, 1.0))
@@ -18,6 +25,12 @@ def images(boxes: bool = False) -> Images:
         classes=("k",) * 5,
         boxes=torch.arange(10).view(5, 2) if boxes else None,
     )
+
+
+@pytest.fixture
+def too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Devices that hold no split whole."""
+    monkeypatch.setattr(module, "fits", lambda size, device: False)
 
 
 def test_a_subset_keeps_everything_together_in_the_order_given() -> None:
@@ -34,6 +47,55 @@ def test_a_batch_takes_images_and_boxes() -> None:
     assert torch.equal(batch.x, images().x[[4, 4, 1]])
     assert batch.boxes is not None and batch.boxes.tolist() == [[8, 9], [8, 9], [2, 3]]
     assert images().batch(torch.tensor([1]), GEOMETRY).boxes is None
+
+
+def test_images_that_leave_a_device_too_little_memory_stay_with_the_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    free = {"bytes": 4 * images().x.nbytes}
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free["bytes"], 0))
+    assert fits(images().x.nbytes, torch.device("cuda"))
+    free["bytes"] -= 1
+    assert not fits(images().x.nbytes, torch.device("cuda"))
+    assert fits(images().x.nbytes, torch.device("cpu"))
+
+
+def test_streamed_images_are_batches_on_the_device(too_small: None) -> None:
+    streamed = images(boxes=True).to("meta")
+    assert streamed.streamed and streamed.x.device.type == "cpu"
+    assert streamed.device.type == "meta"
+    assert streamed.batch(torch.tensor([1, 1]), GEOMETRY).x.is_meta
+    assert streamed.subset([0, 2]).batch(torch.tensor([1]), GEOMETRY).x.is_meta
+    assert torch.equal(streamed.subset([0, 2]).x, images().x[[0, 2]])
+
+
+def test_streamed_pixels_are_those_of_the_images(too_small: None) -> None:
+    streamed, ids = images(boxes=True).to("cpu"), torch.tensor([4, 0, 1])
+    assert streamed.streamed
+    assert torch.equal(streamed.batch(ids, GEOMETRY).x, images().x[ids])
+    boxes = streamed.batch(ids, GEOMETRY).boxes
+    assert boxes is not None and boxes.tolist() == [[8, 9], [0, 1], [2, 3]]
+
+
+def test_training_and_scores_are_the_same_with_streamed_images(
+    request: pytest.FixtureRequest, tiny: Callable[..., RunSpec]
+) -> None:
+    def trained() -> tuple[bool, dict[str, torch.Tensor], object]:
+        training = begun(tiny(data={"name": "digits", "per_class": 5, "validation": 100}))
+        training.data = training.data.to("cpu")
+        for start in (0, 20):
+            training.take_step(torch.arange(start, start + 20), Plain(training.spec.sparsifier))
+        val = training.data.val
+        assert val is not None
+        found = score(training.net, val, training.data.geometry, training.judge())
+        return val.streamed, training.net.state_dict(), found
+
+    held, weights, found = trained()
+    request.getfixturevalue("too_small")
+    streamed, others, scored = trained()
+    assert streamed and not held
+    assert scored == found
+    assert all(torch.equal(weights[name], others[name]) for name in weights)
 
 
 def test_normalise_by_hand_and_in_channels_last() -> None:
