@@ -304,7 +304,7 @@ def check_fits(source: Source, spec: RunSpec, at: str) -> None:
 def _check_images(source: Source, card: dict[str, Any], spec: RunSpec, at: str) -> None:
     about = registry.load("datasets", spec.data.name).describe(spec.data)
     shapes: dict[str, list[int]] = card["shapes"]
-    first = next((shape for shape in shapes.values() if len(shape) == 4), None)
+    first = next((shape for shape in shapes.values() if len(shape) > 2), None)
     inputs = first[1] if first else about.channels
     if inputs != about.channels:
         raise SpecError(

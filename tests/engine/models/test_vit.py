@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from engine import masks
 from engine.errors import SpecError
 from engine.layouts import laid_out
 from engine.models.vit_small import Settings
 from engine.models.vit_small import build as make
+from engine.sparsifiers import grasp
 
 # Where a block of torchvision's has what a block of ours has.
 BLOCK = {
@@ -79,6 +81,29 @@ def test_patches_that_do_not_divide_the_images_are_refused_with_those_that_do():
     with pytest.raises(SpecError, match=r"8 pixels do not divide images of 28.*1, 2, 4, 7, 14, 28"):
         build(28)
     assert build(28, patch=7, width=1)(torch.zeros(2, 3, 28, 28)).shape == (2, 10)
+
+
+def test_grasp_differentiates_attention_twice():
+    """Its scores say which way the gradient's norm goes as the weights grow."""
+    net = build(8, patch=4, width=1).double()
+    for parameter in net.parameters():
+        nn.init.normal_(parameter, std=0.5, generator=torch.Generator().manual_seed(1))
+    name, x, y = "blocks.0.attn.qkv.weight", torch.rand(4, 3, 8, 8).double(), torch.arange(4)
+    weight = net.get_parameter(name)
+
+    def squared():
+        loss = functional.cross_entropy(net(x), y)
+        return torch.autograd.grad(loss, weight)[0].square().sum().item()
+
+    batches = [(x, y, 1.0)]
+    found = grasp.flow_kept(net, {name}, lambda passes: batches, functional.cross_entropy)[name]
+    changed = []
+    for factor in (1 + 1e-4, 1 - 1e-4):  # of all of its weights
+        weight.data.mul_(factor)
+        changed.append(squared())
+        weight.data.div_(factor)
+    # over their absolute sum, scores add to the sign of its slope
+    assert found.sum().item() == pytest.approx(1.0 if changed[0] > changed[1] else -1.0)
 
 
 def test_first_weights_are_timm_s():
