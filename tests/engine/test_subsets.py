@@ -183,6 +183,11 @@ def test_folds_share_no_image_and_are_together_all() -> None:
     assert other != drawn[0].val
 
 
+def test_what_is_validated_on_is_said_in_words() -> None:
+    assert DataSettings(folds=5, fold=2).validated == "fold 2 of 5"
+    assert DataSettings(validation=300).validated == 300
+
+
 def test_a_fraction_of_what_a_fold_leaves() -> None:
     pool = lists(20, 20)
     some, more = (draw(pool, DataSettings(folds=5, fold=2, fraction=f)) for f in (0.2, 0.6))
