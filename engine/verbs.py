@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     """Do what the arguments say; JSON on stdout, one line on stderr for an error.
 
     `RUN_DIR` alone trains the run in it. The verbs: ensure-store, sync, note, trash, restore,
-    forget, verify, export, import, measure, pace, narrow, lay-out and clear.
+    forget, verify, export, import, measure, pace, narrow, lay-out, clear and inspect.
     """
     try:
         if len(arguments) == 1 and arguments[0] not in VERBS and not arguments[0].startswith("-"):
@@ -149,6 +149,13 @@ def _lay_out(options: argparse.Namespace) -> dict[str, Any]:
     return {"refusals": layouts.refusals(_asked(options.asked))}
 
 
+def _inspect(options: argparse.Namespace) -> dict[str, Any]:
+    """Look at a data set, and draw pictures of it, as a JSON file asks."""
+    from engine import inspecting
+
+    return inspecting.inspect(_asked(options.asked))
+
+
 def _asked(file: Path) -> Any:
     """Read what a JSON file asks."""
     try:
@@ -172,6 +179,7 @@ VERBS = {
     "narrow": _narrow,
     "lay-out": _lay_out,
     "clear": _clear,
+    "inspect": _inspect,
 }
 
 
@@ -212,6 +220,6 @@ def _parser() -> argparse.ArgumentParser:
     narrow = verbs.add_parser("narrow")
     narrow.add_argument("spec", type=Path)
     narrow.add_argument("parameters", type=int)
-    for name in ("lay-out", "clear"):
+    for name in ("lay-out", "clear", "inspect"):
         verbs.add_parser(name).add_argument("asked", type=Path)
     return parser

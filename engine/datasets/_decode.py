@@ -97,6 +97,16 @@ def header(path: Path) -> Size:
     return size
 
 
+def picture(path: Path) -> tuple[Image.Image, str]:
+    """An image in colour, decoded as a whole, and the mode of its file.
+
+    Raises:
+        DataError: it cannot be decoded; the message names it.
+    """
+    found: tuple[Image.Image, str] = _guarded(path, lambda one: (_converted(one, "RGB"), one.mode))
+    return found
+
+
 def _decode(paths: Sequence[Path], channels: int, fit: Fit, out: Tensor) -> None:
     """Decode each image into its own area of `out`, at the top left."""
     import numpy as np
@@ -104,12 +114,7 @@ def _decode(paths: Sequence[Path], channels: int, fit: Fit, out: Tensor) -> None
     mode, rows = "RGB" if channels == 3 else "L", out.numpy()
 
     def one(image: Image.Image) -> np.ndarray[Any, Any]:
-        if image.mode not in DEPTH_8:
-            raise ValueError(
-                f"{image.mode} pixels have more than 8 bits; scale all images alike to 8 bits, such"
-                " as by mogrify -depth 8"
-            )
-        pixels = np.asarray(fit(image.convert(mode)))
+        pixels = np.asarray(fit(_converted(image, mode)))
         return pixels.reshape(*pixels.shape[:2], channels).transpose(2, 0, 1)
 
     def place(position: int) -> None:
@@ -157,6 +162,15 @@ def empty(count: int, channels: int, height: int, width: int) -> Tensor:
         " data.aspect, data.size)",
     )
     return torch.zeros(count, channels, height, width, dtype=torch.uint8)
+
+
+def _converted(image: Image.Image, mode: str) -> Image.Image:
+    if image.mode not in DEPTH_8:
+        raise ValueError(
+            f"{image.mode} pixels have more than 8 bits; scale all images alike to 8 bits, such"
+            " as by mogrify -depth 8"
+        )
+    return image.convert(mode)
 
 
 def _centre(image: Image.Image, size: Size) -> Image.Image:
