@@ -63,6 +63,20 @@ def specs(ctx: typer.Context, incomplete: str) -> list[str]:
     return [*found, *_files(incomplete)] if incomplete or not named else found
 
 
+def data_sets(incomplete: str) -> list[str]:
+    """Names of data sets."""
+    from lthtui import datalist
+
+    return matching(datalist.names(), incomplete)
+
+
+def augmentations(incomplete: str) -> list[str]:
+    """Names of augmentations."""
+    from engine import registry
+
+    return matching(["spec", *registry.names("augmentations")], incomplete)
+
+
 def spec(incomplete: str) -> list[str]:
     """Spec files."""
     return _files(incomplete)

@@ -28,6 +28,7 @@ GROUPS = {  # by file in `lthtui/commands/`, the commands that it has
     "notes": "note tag rename archive",
     "trash": "trash",
     "tickets": "ticket",
+    "data": "data",
     "store": "mlflow sync",
     "gc": "gc",
     "doctor": "doctor",
