@@ -70,6 +70,11 @@ def data_sets(incomplete: str) -> list[str]:
     return matching(datalist.names(), incomplete)
 
 
+def images(incomplete: str) -> list[str]:
+    """Data sets and spec files."""
+    return [*data_sets(incomplete), *_files(incomplete)]
+
+
 def augmentations(incomplete: str) -> list[str]:
     """Names of augmentations."""
     from engine import registry

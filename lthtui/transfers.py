@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -51,6 +52,8 @@ class Transfers:
 
     def _write(self, line: str, stays: bool) -> None:
         line, self._moves = clean_line(line, 1000), not stays
+        if self._live and not stays:  # a line that wraps cannot be taken back
+            line = line[: shutil.get_terminal_size().columns - 1]
         if self._live:
             print(f"\r\x1b[K{line}", end="\n" if stays else "", file=self._out, flush=True)
         else:

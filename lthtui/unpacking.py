@@ -72,7 +72,7 @@ def _checked(archive: Path, most: int) -> Iterator[tuple[PurePosixPath, IO[bytes
 
 def _members(archive: Path) -> Iterator[tuple[str, int, bool, IO[bytes] | None]]:
     """Of each member its name, its size, whether it is a file or folder, and its content."""
-    if zipfile.is_zipfile(archive):
+    if _begins(archive, b"PK"):  # is_zipfile looks at the end, where a tar file may have anything
         with zipfile.ZipFile(archive) as opened:
             for entry in opened.infolist():
                 kind = stat.S_IFMT(entry.external_attr >> 16)
@@ -89,10 +89,20 @@ def _members(archive: Path) -> Iterator[tuple[str, int, bool, IO[bytes] | None]]
             yield member.name, member.size, plain, tar.extractfile(member) if plain else None
 
 
+def _begins(archive: Path, mark: bytes) -> bool:
+    with archive.open("rb") as file:
+        return file.read(len(mark)) == mark
+
+
 def _write(source: IO[bytes], target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("xb") as file:
-        shutil.copyfileobj(source, file, BLOCK)
+    try:
+        with target.open("xb") as file:
+            shutil.copyfileobj(source, file, BLOCK)
+    except OSError as error:
+        if error.errno is None:  # the archive's fault
+            raise
+        raise OSError(error.errno, error.strerror, str(target)) from None  # a full disk has none
 
 
 def _refused(archive: Path, why: str, name: str) -> Damaged:

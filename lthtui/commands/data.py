@@ -105,7 +105,7 @@ def inspect(
         list[str],
         typer.Argument(
             metavar="NAME|FOLDER|SPEC [FIELD=VALUE]...",
-            autocompletion=completion.data_sets,
+            autocompletion=completion.images,
             help="A data set by its name, a folder of images or an .npz file, or a spec; and"
             " settings such as fraction=0.01 or root=FOLDER.",
         ),

@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 
 import pytest
+from disks import mounted
 
 from engine.errors import Damaged
 from lthtui import unpacking
@@ -134,3 +135,18 @@ def test_names_are_shown_as_text(make, tmp_path):
     with pytest.raises(Damaged) as raised:
         unpack(make(("../\x1b[31m", b"bad")), tmp_path / "out", "set", MOST)
     assert "\x1b" not in str(raised.value) and r"..\x1b" in str(raised.value).replace("/", "")
+
+
+def test_a_full_disk_is_told_with_its_place(make, tmp_path):
+    archive = make(("set/1", os.urandom(300_000)))
+    with mounted(tmp_path / "disk", 1) as disk:
+        disk.fill(leave=100_000)
+        with pytest.raises(OSError, match="No space left on device.*out/1"):
+            unpack(archive, disk.folder / "out", "set", 10**6)
+
+
+def test_a_tar_file_that_ends_with_a_zip_file_is_a_tar_file(tmp_path):
+    inner = zipped(tmp_path / "inner.zip", [("other/1", b"no")]).read_bytes()
+    archive = tar(tmp_path / "a.tar", [("set/1", b"one"), ("set/inner.zip", inner)], "w")
+    unpack(archive, tmp_path / "out", "set", MOST)
+    assert below(tmp_path / "out") == {"1": b"one", "inner.zip": inner}
