@@ -20,8 +20,12 @@ IMAGE = (32, 32, 3)
 HOW_10_2 = (
     "Download cifar102_train.npz and cifar102_test.npz from"
     " https://github.com/modestyachts/cifar-10.2 into a folder cifar-10.2"
+    "; or let `lthtui data get cifar10_2` do that"
 )
-HOW_C = "Download https://zenodo.org/records/2535967/files/CIFAR-10-C.tar and unpack it there"
+HOW_C = (
+    "Download https://zenodo.org/records/2535967/files/CIFAR-10-C.tar and unpack it there"
+    "; or let `lthtui data get cifar10_c` do that"
+)
 GROUPS = {
     "noise": ("gaussian_noise", "shot_noise", "impulse_noise"),
     "blur": ("defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),

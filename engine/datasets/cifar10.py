@@ -28,7 +28,8 @@ SOURCE = _cifar.Source(
     key="labels",
     how="Download https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz (or"
     " cifar-10-binary.tar.gz), unpack it there, and let data.root name the folder"
-    " cifar-10-batches-py (or cifar-10-batches-bin) or the one above",
+    " cifar-10-batches-py (or cifar-10-batches-bin) or the one above"
+    "; or let `lthtui data get cifar10` do that",
     md5={
         "data_batch_1": "c99cafc152244af753f735de768cd75f",
         "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",

@@ -35,7 +35,8 @@ SOURCE = _cifar.Source(
     key="fine_labels",
     how="Download https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz (or"
     " cifar-100-binary.tar.gz), unpack it there, and let data.root name the folder"
-    " cifar-100-python (or cifar-100-binary) or the one above",
+    " cifar-100-python (or cifar-100-binary) or the one above"
+    "; or let `lthtui data get cifar100` do that",
     md5={
         "train": "16019d7e3df5f24257cddd939b257f8d",
         "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",

@@ -21,6 +21,7 @@ HOW = (
     " and let data.root name the folder CUB_200_2011 or the one above; for the validation images of"
     " https://github.com/cvjena/deic, put the lists of its datasets/cub into a folder cub and the"
     " class folders of the images into cub/imgs"
+    "; or let `lthtui data get cub` do that"
 )
 
 

@@ -23,7 +23,8 @@ SOURCE = _lists.Source(
     how="Download EuroSAT_RGB.zip from https://zenodo.org/records/7711810 and put its class folders"
     " into eurosat/imgs/ (imgs/AnnualCrop/AnnualCrop_1.jpg ...), then put the four lists of"
     " https://github.com/cvjena/deic, datasets/eurosat (train, val, trainval and test .txt) into"
-    " eurosat/; data.root names that folder or the one above",
+    " eurosat/; data.root names that folder or the one above"
+    "; or let `lthtui data get eurosat` do that",
 )
 
 

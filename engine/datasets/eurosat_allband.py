@@ -51,7 +51,8 @@ SOURCE = _lists.Source(
     how="Download EuroSAT_MS.zip from https://zenodo.org/records/7711810 and put its class folders"
     " into eurosat_allband/imgs/ (imgs/AnnualCrop/AnnualCrop_1.tif ...), then put the four lists of"
     " https://github.com/cvjena/deic, datasets/eurosat (train, val, trainval and test .txt) into"
-    " eurosat_allband/; data.root names that folder or the one above",
+    " eurosat_allband/; data.root names that folder or the one above"
+    "; or let `lthtui data get eurosat_allband` do that",
 )
 
 

@@ -29,7 +29,8 @@ SOURCE = _idx.Source(
     names=("fashion_mnist", "fashion-mnist", "FashionMNIST/raw", "FashionMNIST"),
     how="Download the four files of https://github.com/zalandoresearch/fashion-mnist, data/fashion"
     " (train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz,"
-    " t10k-labels-idx1-ubyte.gz) into a folder fashion_mnist; data.root names it or the one above",
+    " t10k-labels-idx1-ubyte.gz) into a folder fashion_mnist; data.root names it or the one above"
+    "; or let `lthtui data get fashion_mnist` do that",
     md5={
         "train_x": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
         "train_y": "9018921c3c673c538a1fc5bad174d6f9",

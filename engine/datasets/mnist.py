@@ -18,7 +18,8 @@ SOURCE = _idx.Source(
     how="Download the four files such as"
     " https://ossci-datasets.s3.amazonaws.com/mnist/train-images-idx3-ubyte.gz (train-images-idx3,"
     " train-labels-idx1, t10k-images-idx3, t10k-labels-idx1) into a folder mnist; data.root names"
-    " it or the one above",
+    " it or the one above"
+    "; or let `lthtui data get mnist` do that",
     md5={
         "train_x": "6bbc9ace898e44ae57da46a324031adb",
         "train_y": "a25bea736e30d166cdddb491f175f624",

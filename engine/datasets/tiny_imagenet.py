@@ -18,6 +18,7 @@ HOW = (
     "Download http://cs231n.stanford.edu/tiny-imagenet-200.zip (described at"
     " https://www.kaggle.com/c/tiny-imagenet), unpack it there, and let data.root name the folder"
     " tiny-imagenet-200 or the one above"
+    "; or let `lthtui data get tiny_imagenet` do that"
 )
 LABELS = "val_annotations.txt"
 

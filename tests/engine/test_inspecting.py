@@ -14,7 +14,7 @@ from PIL import Image
 from engine import sheets, verbs
 from engine.errors import OK, USAGE, DataError
 from engine.inspecting import inspect, report
-from engine.opened import open_set
+from engine.opened import open_set, shown
 from engine.recognising import recognise
 from engine.registry import load
 
@@ -147,6 +147,15 @@ def test_labels_are_drawn_whatever_they_hold(tmp_path):
     image = Image.new("RGB", (8, 8))
     names = ["\x1b[31mred\n", "学習", "x" * 500, ""]
     assert sheets.sheet([sheets.Row(name, (image,)) for name in names]).height == 4 * 68 + 4
+    one, other = (sheets.sheet([sheets.Row(name, (image,))]) for name in ("学習", "??"))
+    assert one == other  # what not every font has
+
+
+def test_bands_are_shown_in_colour():
+    bands = np.arange(13, dtype=np.uint8).reshape(13, 1, 1)
+    assert shown(bands).getpixel((0, 0)) == (3, 2, 1)  # Sentinel-2's B04, B03 and B02
+    assert shown(bands[:4]).getpixel((0, 0)) == (0, 1, 2)
+    assert shown(bands[5:6]).getpixel((0, 0)) == (5, 5, 5)
 
 
 @pytest.mark.parametrize(

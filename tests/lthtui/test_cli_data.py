@@ -14,11 +14,12 @@ from fileserver import file_server
 from image_sets import cifar10_python, idx, lists
 
 from engine import filesystems, registry
-from engine.errors import FAILED, OK, USAGE
-from lthtui import datasources, getting
+from engine.errors import FAILED, OK, USAGE, DataError
+from lthtui import datalist, datasources, getting
 from lthtui.datasources import SOURCES, Remote, Source
 
 SPLITS = ("train", "val", "trainval", "test")
+WHOLE = [name for name, one in SOURCES.items() if not one.manual and not one.about]
 
 
 @pytest.fixture
@@ -268,6 +269,12 @@ def test_the_table_holds_nothing_that_could_not_be_verified():
     assert all(
         len({file.target for file in one.files}) == len(one.files) for one in SOURCES.values()
     )
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_who_lacks_a_set_that_can_be_downloaded_is_told_how(name, tmp_path):
+    with pytest.raises(DataError, match=f"`lthtui data get {name}`"):
+        datalist.described(name, tmp_path)
 
 
 def test_git_names_blobs_by_their_content(tmp_path):
