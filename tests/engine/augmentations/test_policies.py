@@ -101,7 +101,6 @@ def test_each_operation_comes_as_often_as_its_pair_says(policy: str) -> None:
 
 
 def test_the_two_steps_are_of_the_same_pair() -> None:
-    """A pair whose steps are certain: color of strength 0.2, then rotation by 26.7 degrees."""
     first, second = auto.draw(auto.Settings(policy="imagenet"), COUNT, 32, rng(0, "auto"))
     names = auto.SPACE.names
     together = Counter(
@@ -114,11 +113,12 @@ def test_the_two_steps_are_of_the_same_pair() -> None:
     assert len(together) > 10
 
 
-def test_what_lies_beyond_the_edges_is_grey() -> None:
-    batch = images(size=32)
+@pytest.mark.parametrize("policy", ["imagenet", "svhn"])  # most turn, most shear
+def test_what_lies_beyond_the_edges_is_grey(policy: str) -> None:
+    batch = images(size=32, count=400)
     black = Batch(torch.zeros_like(batch.x), None, batch.geometry)
-    made = auto.augment(auto.Settings(policy="svhn"), black, rng(0, "auto")).x
-    assert set(made.unique().tolist()) & {127, 128} and set(made.unique().tolist()) > {0, 128}
+    made = auto.augment(auto.Settings(policy=policy), black, rng(0, "auto")).x
+    assert (made == 128).flatten(1).any(1).double().mean() > 0.05
 
 
 # RandAugment
@@ -152,10 +152,9 @@ def test_the_papers_strengths_lie_anywhere_in_their_ranges() -> None:
     }
     assert set(names) == {*ranges, "identity", "autocontrast", "equalize"}
     for name, (low, high) in ranges.items():
-        drawn = values[chosen == names.index(name)]
-        tenths = ((drawn - low) / (high - low) * 10).long().bincount(minlength=10)
-        assert len(tenths) == 10
-        assert chi_square(tenths) < 9 + 5 * 18**0.5, name
+        share = (values[chosen == names.index(name)] - low) / (high - low)
+        assert 0 <= share.min() < 0.005 and 0.995 < share.max() <= 1, name
+        assert chi_square((share * 10).long().bincount(minlength=10)) < 9 + 5 * 18**0.5, name
 
 
 @pytest.mark.parametrize("kind", ["paper", "standard"])
