@@ -192,10 +192,10 @@ async def test_a_run_goes_on_from_the_ticket_that_it_picked(opened, pair):
 async def test_a_spec_is_shown_in_three_ways_searched_and_asked_for(opened, pair):
     async with opened("spec", pair[0].run_id) as pilot:
         await pilot.settle(lambda: "resolved  $ lthtui run mlruns/runs/" in screen(pilot.app))
-        assert "smoothing" in screen(pilot.app)
+        assert "random_labels" in screen(pilot.app)
         await pilot.press("equals_sign")
         await pilot.settle(lambda: "epochs: 4  # by default 200" in screen(pilot.app))
-        assert "smoothing" not in screen(pilot.app)
+        assert "random_labels" not in screen(pilot.app)
         await pilot.press("slash", *"levels", "enter")
         await pilot.settle(lambda: "/levels  1/1" in screen(pilot.app))
         await pilot.press("equals_sign")
