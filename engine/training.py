@@ -190,17 +190,21 @@ class Training:
         """The arithmetic that the spec asks for on this device."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16)
 
-    def augmented(self, ids: Tensor, *draw: str | int) -> Batch:
+    def augmented(self, ids: Tensor, *draw: str | int, mixed: bool = True) -> Batch:
         """Training images `ids` (int64 [B], on the CPU) as they are shown.
 
         Where the loss compares views of images, all first views come before all second ones.
 
         Args:
             draw: names what is drawn for them; by default that of the next step.
+            mixed: whether images may be mixed with others, where the spec asks for that.
         """
         batch = self.data.train.batch(ids.repeat(self._views), self.data.geometry)
         rng = self.rng("augment", *(draw or (self.position,)))
-        shown: Batch = self._augment.augment(self.spec.augmentation, batch, rng)
+        settings = self.spec.augmentation
+        if not mixed:
+            settings = settings.model_copy(update={"mixup": 0.0, "cutmix": 0.0})
+        shown: Batch = self._augment.augment(settings, batch, rng)
         return shown
 
     def inputs(self, batch: Batch) -> Tensor:

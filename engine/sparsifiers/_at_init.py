@@ -127,7 +127,7 @@ def batches(training: Training, settings: SampleSettings, passes: float) -> Batc
         training.charge(len(ids), passes)
         there = ids.to(training.device)
         share = len(ids) / len(sample)
-        x = training.inputs(training.augmented(ids, "score", index))
+        x = training.inputs(training.augmented(ids, "score", index, mixed=False))
         yield x, training.data.train.y.index_select(0, there), share
 
 

@@ -16,6 +16,7 @@ from engine.auxiliary import adversarial
 from engine.errors import Stopped
 from engine.events import EpochEnded, LevelEnded
 from engine.rundir import RunDirectory
+from engine.sparsifiers._at_init import SampleSettings, batches
 from engine.spec import RunSpec
 from engine.training import Training
 
@@ -150,3 +151,13 @@ def test_mixed_images_are_trained_towards_both_their_classes(tiny: Specs) -> Non
     expected = (batch.mix.share * each + (1 - batch.mix.share) * other).mean()
     training.take_step(torch.arange(25), Plain(None))
     assert float(training.tally.loss) == pytest.approx(25 * expected.item(), rel=1e-5)
+
+
+def test_scores_before_training_are_of_images_that_are_not_mixed(tiny: Specs) -> None:
+    mixing = begun(tiny(augmentation={"name": "basic", "cutmix": 1.0}, sparsifier="snip"))
+    plain = begun(tiny(sparsifier="snip"))
+    sample = SampleSettings(images_per_class=2)
+    for (x, y, _), (other, classes, _) in zip(
+        batches(mixing, sample, 3), batches(plain, sample, 3), strict=True
+    ):
+        assert torch.equal(x, other) and torch.equal(y, classes)
