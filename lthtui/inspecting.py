@@ -72,7 +72,7 @@ def _tree(what: str) -> dict[str, Any]:
     try:
         document, _ = specpaths.read(what)
     except UsageError:
-        hint = did_you_mean(what, registry.names("datasets"))
+        hint = "" if "/" in what else did_you_mean(what, registry.names("datasets"))
         raise UsageError(
             f"{clean_line(what)} is no data set, no folder and no spec{hint}"
         ) from None

@@ -113,6 +113,17 @@ def test_an_augmentation_is_drawn_as_named_or_as_in_a_spec(looks, command, tmp_p
     assert size_of("a.png") == (130 + 9 * 68 + 4, 8 * 68 + 4)
 
 
+def test_of_a_spec_only_its_images_matter(looks, command, tmp_path):
+    (tmp_path / "y.yaml").write_text(
+        "data: {name: digits, long_tail: null}\naugmentation: nonsense\nseeds: [0, 1]\n"
+    )
+    words = ("y.yaml", "long_tail.kind=step", "long_tail.factor=0.1", "validation=none", "--json")
+    code, out, said = command("data", "inspect", *words)
+    assert code == OK, said
+    counts = json.loads(out)["splits"]["train"]["per_class"]
+    assert all(90 < count for count in counts[:5]) and all(count <= 11 for count in counts[5:])
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -125,6 +136,7 @@ def test_an_augmentation_is_drawn_as_named_or_as_in_a_spec(looks, command, tmp_p
         (["digits", "--augment", "{name: ["], "--augment"),
         (["cifar10"], "cifar-10-python.tar.gz"),
         (["gone.npz"], "gone.npz"),
+        (["gone/mnist"], "gone/mnist is no data set, no folder and no spec\n"),
         (["."], "is no data set that is known here"),
         (["digits", "mnist"], "takes one data set"),
         (["no-data.yaml"], "does not say which data set it uses"),
@@ -181,4 +193,4 @@ def test_a_terminal_gets_pictures_if_it_has_colours(looks, capsys, monkeypatch, 
     out = capsys.readouterr().out
     assert out.startswith("10 classes; 900 train")
     assert ("\x1b[" in out and "▀" in out) is not no_colour
-    assert out.isascii() is no_colour
+    assert out.endswith("no image is in two splits\n") is out.isascii() is no_colour
