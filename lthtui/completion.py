@@ -167,6 +167,8 @@ def _settings(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def _files(incomplete: str) -> list[str]:
     """Spec files and folders; what is in a folder where it is the only one."""
+    from lthtui import specpaths
+
     start = incomplete or "specs/"
     folder, _, name = start.rpartition("/")
     place = Path(f"{folder}/" if folder or start.startswith("/") else ".").expanduser()
@@ -182,7 +184,7 @@ def _files(incomplete: str) -> list[str]:
                 found.append(shown)
     if len(found) == 1 and found[0].endswith("/") and found[0] != incomplete:
         return _files(found[0]) or found
-    bare = [path.stem for path in sorted(Path("specs").glob("*.y*ml"))] if "/" not in start else []
+    bare = [path.stem for path in specpaths.within(specpaths.FOLDER)] if "/" not in start else []
     return [*found, *(one for one in bare if one.startswith(incomplete))]
 
 

@@ -84,7 +84,7 @@ def write(path: str, text: str, before: str | None) -> str | None:
 
 def free(folder: Path, stem: str, taken: list[str]) -> str:
     """A name like `stem` that no file in the folder and none of those taken has."""
-    known = {Path(one).stem for one in (*taken, *map(str, folder.glob("*.y*ml")))}
+    known = {Path(one).stem for one in (*taken, *map(str, folder.rglob("*.y*ml")))}
     base, number = stem, 2
     while stem in known:
         stem, number = f"{base}-{number}", number + 1

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lthtui import drafts
+from lthtui import drafts, specpaths
 
 if TYPE_CHECKING:
     from engine.sources import Level
@@ -29,8 +29,7 @@ class Drawer:
 
     def paths(self) -> list[str]:
         """Paths of the spec files that there are."""
-        found = (*self._folder.glob("*.yaml"), *self._folder.glob("*.yml"))
-        return sorted(str(path) for path in found)
+        return [str(path) for path in specpaths.within(self._folder)]
 
     def read(self, path: str) -> str:
         """The text of a file; as `drafts.read`."""

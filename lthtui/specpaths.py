@@ -46,15 +46,22 @@ def find(name: str) -> Path:
     path = Path(name)
     if path.is_dir() and (path / "spec.yaml").is_file():
         return path / "spec.yaml"
-    bare = [FOLDER / f"{name}{suffix}" for suffix in (".yaml", ".yml")] if name else []
-    for candidate in [path, *bare]:
-        if candidate.is_file():
-            return candidate
-    known = {one.stem: str(one) for one in sorted(FOLDER.glob("*.y*ml"))}
+    if path.is_file():
+        return path
+    files = within(FOLDER)
+    if bare := [one for one in files if one.stem == name]:
+        return bare[0]
+    known = {one.stem: str(one) for one in reversed(files)}
     hint = did_you_mean(path.stem, list(known))
     for stem in known:
         hint = hint.replace(f"did you mean {stem}?", f"did you mean {known[stem]}?")
     raise UsageError(f"{clean_line(name)}: no such spec{clean_line(hint)}")
+
+
+def within(folder: Path) -> list[Path]:
+    """The spec files of a folder, and then those of the folders in it."""
+    found = (path for path in folder.rglob("*.y*ml") if path.suffix in (".yaml", ".yml"))
+    return sorted(found, key=lambda path: (len(path.parts), path))
 
 
 def _stem(path: Path) -> str:

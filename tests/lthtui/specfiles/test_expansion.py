@@ -7,6 +7,8 @@ import itertools
 import pytest
 from spectexts import GOOD, spec_file
 
+from engine.errors import UsageError
+from lthtui import specpaths
 from lthtui.specfiles import expand, load
 from lthtui.yamlfile import FileError
 
@@ -119,3 +121,16 @@ def test_of_a_list_of_grids_the_runs_of_each_are_made(folder):
 def test_what_is_wrong_in_a_list_of_grids_is_told_where(folder, vary, message):
     with pytest.raises(FileError, match=message):
         load(spec_file(folder, GOOD + "vary:\n" + vary))
+
+
+def test_specs_in_folders_are_found_by_their_name_too(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    inner = folder / "specs" / "paper"
+    inner.mkdir(parents=True, exist_ok=True)
+    (inner / "deep.yaml").write_text(GOOD)
+    (folder / "specs" / "twin.yaml").write_text(GOOD)
+    (inner / "twin.yaml").write_text(GOOD)
+    assert specpaths.find("deep").as_posix() == "specs/paper/deep.yaml"
+    assert specpaths.find("twin").as_posix() == "specs/twin.yaml"
+    with pytest.raises(UsageError, match="did you mean specs/paper/deep.yaml"):
+        specpaths.find("depe")
