@@ -11,6 +11,7 @@ from torch import nn
 
 from engine import checkpoints, densities, evaluating, levels, masks, partials, seeds, tickets
 from engine.checkpoints import Checkpoint
+from engine.epochs import EpochResult, train_level
 from engine.errors import Damaged, Stopped, some
 from engine.evaluation import Score, score
 from engine.events import EpochEnded, LevelEnded, LevelStarted, MaskChanged
@@ -21,7 +22,7 @@ from engine.plan import Planned
 from engine.setup import Setup
 from engine.sparsifier import Sparsifier
 from engine.tickets import State, Ticket
-from engine.training import EpochResult, Training, train_level
+from engine.training import Training
 
 
 @dataclass

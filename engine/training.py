@@ -1,10 +1,8 @@
-"""Training one level: the live state, the step, and the loop over epochs."""
+"""Training one level: the live state, and the step."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -17,7 +15,7 @@ from torch.nn import functional
 
 from engine import adversarial, auxiliary, flops, images, masks, seeds, sharpness
 from engine.averaging import Average
-from engine.errors import DataError, Diverged
+from engine.errors import DataError
 from engine.evaluation import Judge
 from engine.images import Batch, Splits
 from engine.masks import Mask
@@ -60,18 +58,6 @@ class Shown:
     ids: Tensor
     targets: Tensor
     logits: Tensor
-
-
-@dataclass(frozen=True)
-class EpochResult:
-    """A finished epoch of a level; `epoch` counts from 1 within the level."""
-
-    epoch: int
-    loss: float
-    accuracy: float
-    learning_rate: float
-    images_per_second: float
-    last: bool
 
 
 class Training:
@@ -386,75 +372,3 @@ class Training:
         self.position = position
         loss, correct = (state["tally"][k].to(self.device) for k in ("loss", "correct"))
         self.tally = Tally(loss, correct, seen, seconds)
-
-
-def train_level(
-    training: Training,
-    sparsifier: Sparsifier[Any],
-    tick: Callable[[], None],
-    epoch_ended: Callable[[EpochResult], None],
-) -> None:
-    """Train a level from its position to its end.
-
-    Args:
-        tick: called after every step; may save a checkpoint, or raise to stop.
-        epoch_ended: called after every epoch with its result.
-
-    Raises:
-        Diverged: the training loss is NaN or infinite.
-    """
-    end, per_epoch = training.planned.end, training.steps_per_epoch
-    first = training.planned.first // per_epoch
-    while training.position < end or training.tally.seen:
-        epoch = training.epoch
-        stop = min((epoch + 1) * per_epoch, end)
-        rate = training.learning_rate(epoch * per_epoch)
-        _train_epoch(training, sparsifier, _batches(training, epoch), stop, tick)
-        if training.ended is None:  # a checkpoint may lie between the question and its effect
-            training.ended = sparsifier.stop(training)
-        ended = training.ended
-        epoch_ended(_result(training, epoch - first + 1, rate, last=ended or stop == end))
-        training.tally, training.ended = Tally.empty(training.device), None
-        if ended:
-            return
-
-
-def _batches(training: Training, epoch: int) -> list[Tensor]:
-    """The batches of an epoch, in the order that this level and epoch always have."""
-    chosen = training.examples
-    count = len(training.data.train) if chosen is None else len(chosen)
-    order = torch.randperm(count, generator=training.rng("order", epoch))
-    if chosen is not None:
-        order = chosen[order]
-    size = training.spec.train.batch_size
-    return [order[i * size : (i + 1) * size] for i in range(training.steps_per_epoch)]
-
-
-def _train_epoch(
-    training: Training,
-    sparsifier: Sparsifier[Any],
-    batches: list[Tensor],
-    stop: int,
-    tick: Callable[[], None],
-) -> None:
-    training.net.train()
-    while training.position < stop:
-        began = time.perf_counter()
-        training.take_step(batches[training.position % training.steps_per_epoch], sparsifier)
-        training.tally.seconds += time.perf_counter() - began
-        tick()
-
-
-def _result(training: Training, epoch: int, rate: float, last: bool) -> EpochResult:
-    began = time.perf_counter()
-    tally = training.tally
-    loss = tally.loss.item() / tally.seen  # waits for the device
-    tally.seconds += time.perf_counter() - began
-    if not math.isfinite(loss):
-        raise Diverged(
-            f"the training loss became {loss} in epoch {epoch} of level {training.level.index}"
-            f" (learning rate {rate:g}); lower train.optimizer.lr or add train.warmup"
-        )
-    accuracy = tally.correct.item() / tally.seen
-    speed = tally.seen / max(tally.seconds, 1e-9)
-    return EpochResult(epoch, loss, accuracy, rate, speed, last)

@@ -21,6 +21,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from engine import images, machine, masks, registry
+from engine.epochs import train_level
 from engine.evaluation import score
 from engine.images import Geometry, Images, Splits
 from engine.plan import Level, plan
@@ -28,7 +29,7 @@ from engine.setup import build
 from engine.sparsifier import Sparsifier
 from engine.spec import RunSpec
 from engine.subsets import Subset
-from engine.training import Training, train_level
+from engine.training import Training
 
 pytestmark = pytest.mark.benchmark
 CPU = torch.device("cpu")

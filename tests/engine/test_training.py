@@ -11,12 +11,13 @@ from stepping import Plain, begun
 
 from engine import images
 from engine.durations import Duration
+from engine.epochs import EpochResult, train_level
 from engine.errors import Diverged
 from engine.masks import Mask
 from engine.plan import Level, plan
 from engine.sparsifier import Sparsifier
 from engine.spec import RunSpec
-from engine.training import EpochResult, Training, train_level
+from engine.training import Training
 
 CPU = torch.device("cpu")
 OPTIMIZERS = [

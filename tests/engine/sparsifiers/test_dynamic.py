@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine import densities, masks, registry
+from engine.epochs import train_level
 from engine.errors import SpecError
 from engine.images import Batch
 from engine.masks import Mask
@@ -17,7 +18,7 @@ from engine.plan import Level
 from engine.setup import build
 from engine.sparsifiers._dynamic import Dynamic
 from engine.spec import RunSpec
-from engine.training import Training, train_level
+from engine.training import Training
 
 Specs = Callable[..., RunSpec]
 CPU = torch.device("cpu")

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from engine import masks, registry, seeds
+from engine.epochs import train_level
 from engine.images import Batch
 from engine.plan import Level
 from engine.setup import build
 from engine.spec import RunSpec
-from engine.training import Training, train_level
+from engine.training import Training
 
 CPU = torch.device("cpu")
 LR, MOMENTUM, DECAY, ALPHA, INTERVAL, STOP = 0.05, 0.9, 1e-3, 0.4, 3, 17
