@@ -91,7 +91,9 @@ class Watched:
         """Whether it has ended, and will not be started again by itself."""
         from lthtui.launch import retrying  # here, as the app's first table does not wait for it
 
-        return not self.active and not retrying.goes_on(self.directory)
+        if self.active or retrying.goes_on(self.directory):
+            return False
+        return status(self.directory) == self.status  # or it was stopped since, which is to be seen
 
     @property
     def trained(self) -> bool:

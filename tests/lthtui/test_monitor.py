@@ -291,3 +291,15 @@ def test_it_knows_whether_mlflow_has_everything(
     if note is not None:
         directory.mlflow_file.write_text(note)
     assert Watched(directory).mirrored() is mirrored
+
+
+def test_a_run_that_was_stopped_since_it_failed_is_not_over_before_that_is_seen(make):
+    run = make()
+    write_json(run.exit_file, {"attempt": 1, "code": -9, "time": 1.0})
+    watched = Watched(run)
+    watched.refresh()
+    assert watched.status == Status.FAILED and watched.over
+    run.ask("stop")
+    assert not watched.over
+    watched.refresh()
+    assert watched.status == Status.STOPPED and watched.over
