@@ -120,9 +120,9 @@ def _long() -> dict[str, Any]:
     return {
         "name": "long",
         "data": {"name": "digits", "per_class": 20, "validation": 100},
-        "model": {"name": "resnet20", "width": 8, "shortcut": "B"},
+        "model": {"name": "resnet20", "width": 4, "shortcut": "B"},
         "sparsifier": {"name": "imp", "levels": 2, "rewind": "2ep"},
-        "train": {"epochs": 12, "batch_size": 20, "evaluate": {"every": 3}},
+        "train": {"epochs": 9, "batch_size": 20, "evaluate": {"every": 3}},
         "checkpoint": 0.05,
         "keep": ["all"],
         "tracking": "off",
@@ -137,11 +137,11 @@ def test_a_finished_run(whole: RunDirectory) -> None:
     }  # fmt: skip
     assert isinstance(ended, RunEnded) and ended.status == "finished" and ended.winning
     epochs = [e for e in events if isinstance(e, EpochEnded)]
-    # level 0 trains 12 epochs, the levels after it the 10 beyond the rewind point
-    assert [e.epoch for e in epochs] == list(range(1, 33))
-    assert [e.level_epoch for e in epochs] == [*range(1, 13), *range(1, 11), *range(1, 11)]
-    assert epochs[-1].step == 320
-    assert [e.level_epoch for e in epochs if e.val_accuracy is not None][:4] == [3, 6, 9, 12]
+    # level 0 trains 9 epochs, the levels after it the 7 beyond the rewind point
+    assert [e.epoch for e in epochs] == list(range(1, 24))
+    assert [e.level_epoch for e in epochs] == [*range(1, 10), *range(1, 8), *range(1, 8)]
+    assert epochs[-1].step == 230
+    assert [e.level_epoch for e in epochs if e.val_accuracy is not None][:3] == [3, 6, 9]
     assert status(whole) == Status.FINISHED
 
 
