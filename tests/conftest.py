@@ -29,6 +29,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Hundreds of processes start here, and none should compile torch and MLflow anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors: more threads only get in the way
 MEMORY = Path("/dev/shm")
 if (
@@ -38,6 +40,27 @@ if (
     # No test cuts the power: none needs a disk, for which some would wait half of their time.
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many processes share the tests: one more than cores, as many tests wait for others.
+
+    0 runs them in this one: those that are named, and whatever prints or renews snapshots.
+    """
+    named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
+    if named or config.option.capture == "no" or config.option.update_snapshots:
+        return 0
+    return min(len(os.sched_getaffinity(0)), 7) + 1
+
+
+@pytest.fixture(autouse=True)
+def told() -> Iterator[None]:
+    """What commands keep in the environment, such as the root they were given, ends with a test."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("LTHTUI_")}
+    yield
+    for name in [name for name in os.environ if name.startswith("LTHTUI_")]:
+        del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")
