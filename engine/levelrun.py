@@ -15,7 +15,6 @@ from engine.epochs import EpochResult, train_level
 from engine.errors import Damaged, Stopped, some
 from engine.evaluation import Score, score
 from engine.events import EpochEnded, LevelEnded, LevelStarted, MaskChanged
-from engine.images import Images
 from engine.levels import Carry, Finished
 from engine.masks import Mask
 from engine.plan import Planned
@@ -264,9 +263,9 @@ class LevelRun:
         cadence = self.spec.train.evaluate
         due = cadence.every > 0 and result.epoch % cadence.every == 0
         due = due or result.last or result.epoch > self._epochs_planned() - cadence.last
-        val = self._score(self.setup.data.val) if due else None
-        test = self._score(self.setup.data.test) if due and self._tests_epochs() else None
-        return val, test
+        if not due:
+            return None, None
+        return self._scores(with_test=self._tests_epochs())
 
     def _tests_epochs(self) -> bool:
         """Whether test images are scored along the way: on request, or to pick an epoch on them."""
@@ -292,11 +291,11 @@ class LevelRun:
         asked = 0 if density is None else densities.count(mask.total, density)
         return max(mask.kept, asked)
 
-    def _score(self, split: Images | None) -> Score | None:
-        if split is None:
-            return None
-        training = self.training
-        return score(training.net, split, self.setup.data.geometry, training.judge())
+    def _scores(self, with_test: bool) -> tuple[Score | None, Score | None]:
+        """Of validation images where there are any, and of test images if asked for."""
+        data, net, judge = self.setup.data, self.training.net, self.training.judge()
+        val = None if data.val is None else score(net, data.val, data.geometry, judge)
+        return val, score(net, data.test, data.geometry, judge) if with_test else None
 
     def _ended(self) -> LevelEnded:
         """Score the weights that the ticket keeps, which are loaded into the network."""
@@ -308,7 +307,7 @@ class LevelRun:
             mask, weights = self.sparsifier.ticket(self.training)
             self.training.set_mask(mask)
             self.training.wear(weights)
-        val, test = self._score(self.setup.data.val), self._score(self.setup.data.test)
+        val, test = self._scores(with_test=True)
         mask = self.training.mask
         return LevelEnded(
             level=self.index,

@@ -47,8 +47,9 @@ def measure(spec: RunSpec, device: torch.device) -> dict[str, Any]:
         """Seconds to score a split, from some of its images."""
         some = split.subset(range(min(SCORED, len(split))))
         judge = training.judge()
+        preparing = _seconds(training.judge, 1, device)
         once = _seconds(lambda: score(net, some, data.geometry, judge), 1, device)
-        return once * len(split) / len(some)
+        return preparing + once * len(split) / len(some)
 
     state = {name: t.detach().cpu() for name, t in net.state_dict().items()}
     rewind = {name: t.clone() for name, t in state.items()}

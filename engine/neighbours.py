@@ -35,7 +35,8 @@ class Neighbours:
 
         Each of the nearest 200 images votes with exp(cosine / 0.07).
         """
-        cosines = functional.normalize(features.float(), dim=1) @ self.directions.T
+        with torch.autocast(features.device.type, enabled=False):
+            cosines = functional.normalize(features.float(), dim=1) @ self.directions.T
         near, where = cosines.topk(min(MOST, len(self.y)), dim=1)
         votes = torch.softmax(near / TEMPERATURE, dim=1)
         shares = votes.new_zeros(len(features), self.classes).scatter_add_(1, self.y[where], votes)

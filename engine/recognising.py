@@ -9,6 +9,7 @@ from typing import Any
 from engine import registry
 from engine.errors import DataError
 
+PACKAGED = ("digits",)  # which read no folder
 LAYOUTS = ("cifar10", "cifar100", "tiny_imagenet", "mnist", "image_list", "cub", "image_folder")
 
 
@@ -20,7 +21,8 @@ def recognise(root: Path) -> str:
     """
     if root.suffix == ".npz" or [*root.glob("*.npz")]:
         return "npz"
-    called = [name for name in registry.names("datasets") if _plain(name) == _plain(root.name)]
+    known = (name for name in registry.names("datasets") if name not in PACKAGED)
+    called = [name for name in known if _plain(name) == _plain(root.name)]
     why = ""
     for name in [*called, *LAYOUTS]:
         try:

@@ -228,6 +228,12 @@ class RunSpec(Frozen):
                 f"{self.sparsifier.name} goes by the classes that the network predicts, and"
                 f" {self.loss.name} trains without any; take another sparsifier",
             )
+        if self.train.advprop.steps:
+            raise impossible(
+                "train.advprop",
+                f"advprop attacks what the network says of classes, and {self.loss.name} trains"
+                " without any; leave it out",
+            )
         for name in ("mixup", "cutmix"):
             if getattr(self.augmentation, name, 0):
                 raise impossible(

@@ -32,10 +32,13 @@ def load(net: nn.Module, spec: RunSpec) -> tuple[str, ...]:
     start = spec.start
     if not start.named:
         return ()
-    own, stem, head = net.state_dict(), _stem(net), _head(net)
+    own = net.state_dict()
+    stem, head = (
+        [name for name in own if name.startswith(f"{at}.")] for at in (_stem(net), _head(net))
+    )
     found = max(_candidates(start, spec.model.name), key=lambda state: len(_fitting(state, own)))
     fits = _fitting(found, own)
-    missing = [name for name in own if name not in {*fits, stem, *head} and _learnt(name)]
+    missing = [name for name in own if name not in {*fits, *stem, *head} and _learnt(name)]
     if missing:
         raise SpecError(
             f"the weights of start ({_origin(start)}) are of another network: {len(missing)} of"
@@ -43,8 +46,8 @@ def load(net: nn.Module, spec: RunSpec) -> tuple[str, ...]:
             " spec the model that they are of, its width and stem too",
             "start",
         )
-    anew = {name for name in (stem, *head) if name not in fits}
-    anew |= {stem} if start.stem == "fresh" else set()
+    anew = {name for name in (*stem, *head) if name not in fits}
+    anew |= {*stem} if start.stem == "fresh" else set()
     anew |= {*head} if start.head == "fresh" else set()
     if start.head == "keep" and anew & {*head}:
         raise SpecError(
@@ -56,22 +59,23 @@ def load(net: nn.Module, spec: RunSpec) -> tuple[str, ...]:
         for name, tensor in fits.items():
             if name not in anew:
                 own[name].copy_(tensor)
-    auxiliary.begin(net)
+    if not any(".auxiliary." in name for name in fits):
+        auxiliary.begin(net)
     return tuple(name for name in own if name in anew)
 
 
 def _stem(net: nn.Module) -> str:
-    """The weight of the first convolution or linear map, which fits one number of channels."""
-    kinds = (nn.Conv2d, nn.Linear)
-    return next(f"{n}.weight" for n, m in net.named_modules() if isinstance(m, kinds))
+    """The first layer, which fits one number of channels; its weight has an axis for them."""
+    weights = (name for name, p in net.named_parameters() if p.ndim > 1)
+    return next(name for name in weights if name.endswith(".weight")).rpartition(".")[0]
 
 
-def _head(net: nn.Module) -> list[str]:
-    """All tensors of the classifier, also of one of several layers."""
+def _head(net: nn.Module) -> str:
+    """The classifier, or what a loss put in its place, whose last linear map is within it."""
     name = head_of(net)[0]
-    top = name.split(".")[0]
-    outer = top if isinstance(net.get_submodule(top), nn.Linear) else name
-    return [key for key in net.state_dict() if key.startswith(f"{outer}.")]
+    outer = name.rpartition(".")[0]
+    whole = not outer or isinstance(net.get_submodule(outer), nn.Sequential)
+    return name if whole else outer
 
 
 def _learnt(name: str) -> bool:

@@ -199,6 +199,7 @@ class Training:
 
     def predictions(self) -> Tensor:
         """Classes int64 [N] of all training images, on the CPU: not augmented, in test mode."""
+        self.charge(len(self.data.train), 1)
         return self._outputs().argmax(1).cpu()
 
     def judge(self) -> Judge:
@@ -220,7 +221,6 @@ class Training:
                 shown = plain.augment(plain.Settings(), batch, self.rng("plain"))
                 found.append(self.forward(self.inputs(shown)))
         self.net.train(was_training)
-        self.charge(len(data), 1)
         return torch.cat(found)
 
     def charge(self, count: int, passes: float) -> None:

@@ -149,7 +149,7 @@ def _grown(
     wanted = asked if asked is not None else _as_many(own, seeds)
     first = specs[runs[0].run_id]
     new = [seed for seed in wanted if seed not in own]
-    if new and next(sources.found_in(first.sparsifier), None) is not None:
+    if new and next(sources.found_in(first), None) is not None:
         raise UsageError(
             f"{runs[0].run_id} starts from a ticket that is its own seed's; new seeds need theirs:"
             " run the spec file, or lthtui control, with those"

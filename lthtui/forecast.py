@@ -17,7 +17,10 @@ _COUNTED = (
     *("fraction", "per_class", "long_tail.kind", "long_tail.factor"),
     *("validation", "folds", "examples"),
 )
-_SHARED = ("train.batch_size", "train.precision")
+_SHARED = (
+    *("train.batch_size", "train.precision", "train.sam", "train.advprop.steps", "train.ema"),
+    "loss.name",
+)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,9 @@ def cut_out(
             "augmentation.cutout",
         )
     place = boxes if form == "correct" else defective_boxes
-    top, bottom, left, right = place(len(x), height, width, side, rng).to(x.device).view(4, -1, 1)
+    top, bottom, left, right = (
+        place(len(x), height, width, side, rng).to(x.device, non_blocking=True).view(4, -1, 1)
+    )
     rows, columns = (torch.arange(extent, device=x.device) for extent in (height, width))
     down = (rows >= top) & (rows < bottom)  # [B, H]
     across = (columns >= left) & (columns < right)

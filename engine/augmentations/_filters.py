@@ -38,8 +38,10 @@ def some_blurred(
     draws = torch.rand(2, len(x), generator=rng, dtype=torch.float64)
     where = (draws[0] < share).nonzero().flatten()
     chosen = (sigma[0] + (sigma[1] - sigma[0]) * draws[1])[where]
-    where = where.to(x.device)
-    return x.index_copy(0, where, blur(x.index_select(0, where), chosen.to(x.device)))
+    where = where.to(x.device, non_blocking=True)
+    return x.index_copy(
+        0, where, blur(x.index_select(0, where), chosen.to(x.device, non_blocking=True))
+    )
 
 
 def blur(x: Tensor, sigma: Tensor) -> Tensor:

@@ -30,9 +30,10 @@ def mixed(x: Tensor, mixup: float, cutmix: float, rng: torch.Generator) -> tuple
         kept *= betas(mixup, count, rng).view(-1, 1, 1, 1)
     if cutmix:
         kept = torch.where(pasted.view(-1, 1, 1, 1), outside(cutmix, kept.shape, rng), kept)
-    mix = Mix(partner.to(x.device), kept.mean((1, 2, 3)).to(x.device))
+    partner, kept = (t.to(x.device, non_blocking=True) for t in (partner, kept))
+    mix = Mix(partner, kept.mean((1, 2, 3)))
     other = x.index_select(0, mix.partner)
-    return torch.lerp(other.float(), x.float(), kept.to(x.device)), mix
+    return torch.lerp(other.float(), x.float(), kept), mix
 
 
 def _chance(mixup: float, cutmix: float) -> float:

@@ -43,7 +43,7 @@ def apply(x: Tensor, names: Sequence[str], chosen: Tensor, values: Tensor, fill:
     made = [*_recoloured(images, strengths), *_moved(images, strengths, fill)]
     for name, operate in OTHERS.items():
         if len(images[name]):
-            made.append(operate(images[name], strengths[name].to(x.device)))
+            made.append(operate(images[name], strengths[name].to(x.device, non_blocking=True)))
     return _taken(torch.cat([*made, images["identity"]]), order.argsort())
 
 
@@ -60,7 +60,9 @@ def _recoloured(images: dict[str, Tensor], strengths: dict[str, Tensor]) -> list
     tables = x.new_empty(len(x), x.shape[1], 256)
     parts = torch.split(tables, [len(images[name]) for name in names])
     for name, part in zip(names, parts, strict=True):
-        part[:] = _tables.TABLES[name](images[name], strengths[name].to(x.device))
+        part[:] = _tables.TABLES[name](
+            images[name], strengths[name].to(x.device, non_blocking=True)
+        )
     return [_tables.look_up(x, tables)]
 
 

@@ -1,7 +1,7 @@
 """MNIST handwritten digits, 28x28 (LeCun et al. 1998), from the idx files, plain or gzipped.
 
-Images are neither shifted nor mirrored, as in GraNet's reference; `augment: {name: basic, pad: 2}`
-shifts them.
+Images are neither shifted nor mirrored, as in GraNet's reference; `augmentation: {name: basic,
+pad: 2}` shifts them.
 """
 
 from __future__ import annotations

@@ -181,6 +181,10 @@ def test_a_folder_is_recognised_by_its_layout_or_name(name, called, tmp_path):
     assert recognise(root) == name
 
 
+def test_a_folder_is_not_taken_for_a_set_that_comes_in_none(folder):
+    assert recognise(folder.rename(folder.with_name("digits"))) == "image_folder"
+
+
 def test_a_folder_with_a_broken_first_image_is_recognised(folder):
     (folder / "train/cat/00.jpg").write_bytes(b"no image")
     assert recognise(folder) == "image_folder"

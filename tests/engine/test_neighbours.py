@@ -21,6 +21,16 @@ def test_each_votes_by_how_near_it_is():
     torch.testing.assert_close(shares, expected, atol=1e-6, rtol=1e-5)
 
 
+def test_the_vote_is_exact_whatever_the_networks_arithmetic():
+    rng = torch.Generator().manual_seed(0)
+    asked = Neighbours.of(torch.randn(50, 8, generator=rng), torch.arange(50) % 4, 4)
+    x = torch.randn(5, 8, generator=rng)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(asked(x), asked(x.float())) and asked(x).dtype == torch.float32
+        inside = asked(x)
+    assert torch.equal(inside, asked(x))
+
+
 @pytest.mark.parametrize("most", [1, 7, 1000])
 def test_the_classes_are_those_of_scikit_learn(most, monkeypatch):
     monkeypatch.setattr(neighbours, "MOST", most)

@@ -80,6 +80,7 @@ def test_scores_are_those_of_the_nearest_training_images(tiny: Specs, run_folder
         ({"sparsifier": "prac"}, "prac goes by the classes that the network predicts"),
         ({"augmentation": {"name": "basic", "mixup": 1.0}}, "mixup mixes classes"),
         ({"augmentation": {"name": "rand", "cutmix": 1.0}}, "cutmix mixes classes"),
+        ({"train": {"epochs": 1, "advprop": {"steps": 1}}}, "advprop attacks what the network"),
     ],
 )
 def test_what_needs_classes_is_refused(fields: dict, message: str, tiny: Specs) -> None:

@@ -93,6 +93,39 @@ def test_the_stem_is_taken_where_it_fits_unless_it_is_to_be_fresh(
     assert "conv1.weight" in starts.load(net_of(gray), gray)
 
 
+def test_the_stem_of_a_harmonic_network_is_its_first_layer(
+    tiny: Specs, saved: Callable[..., str]
+) -> None:
+    model = {"name": "resnet18", "width": 4, "convolution": "harmonic"}
+    state = state_of(tiny(model=model), 1)
+    spec = tiny(model=model, start={"file": saved(state), "stem": "fresh"})
+    net = net_of(spec)
+    anew = starts.load(net, spec)
+    assert {name.split(".")[0] for name in anew} == {"conv1", "fc"}
+    colour = networks.build(spec, classes=10, channels=3, size=8, number=0)
+    assert "conv1.weight" in starts.load(colour, spec)
+
+
+def test_pretraining_may_itself_start_from_elsewhere(
+    tiny: Specs, saved: Callable[..., str]
+) -> None:
+    spec = tiny(loss="nt_xent", start=saved(state_of(tiny(), 1)), sparsifier="dense")
+    head = {f"fc.{part}.{kind}" for part in ("first", "last") for kind in ("weight", "bias")}
+    assert set(starts.load(net_of(spec), spec)) == head
+
+
+def test_normalisations_that_were_split_already_are_taken_as_they_are(
+    tiny: Specs, saved: Callable[..., str]
+) -> None:
+    train = {"epochs": 1, "advprop": {"steps": 1}}
+    state = state_of(tiny(train=train), 1)
+    state["bn1.auxiliary.weight"] = torch.full((4,), 8.0)
+    spec = tiny(start=saved(state), train=train)
+    net = net_of(spec)
+    starts.load(net, spec)
+    assert net.state_dict()["bn1.auxiliary.weight"].tolist() == [8.0] * 4
+
+
 def test_another_network_is_refused_and_told_apart(tiny: Specs, saved: Callable[..., str]) -> None:
     wide = state_of(tiny(model=RESNET | {"width": 8}), 1)
     for content in (wide, {"a": torch.zeros(3)}, {"conv1.weight": wide["conv1.weight"]}):

@@ -304,7 +304,7 @@ def test_divergence_fails_the_run_with_its_reason(tiny: Specs, run_folder: Folde
 SMALL = """
 import os, resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (80_000, 80_000))
 os.execv(sys.argv[1], sys.argv[1:])
 """
 

@@ -83,7 +83,7 @@ TWINS = {  # actions of the app, and the commands that do the same; `|` where an
 # Without an action: what the app does by itself, and what is done once, for scripts or beside it.
 BESIDE = """
     check plan schema search extend metrics mlflow sync gc doctor serve limit queue
-    ticket-import
+    ticket-import data-list data-get data-inspect
 """.split()
 
 

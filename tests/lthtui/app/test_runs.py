@@ -26,8 +26,8 @@ def grid(pilot):
 
 
 def titles(pilot):
-    """The heads of the columns that have room."""
-    return grid(pilot).render_line(0).text.split()
+    """The heads of the columns that have room, without how many have none."""
+    return [one for one in grid(pilot).render_line(0).text.split() if not one.endswith("→")]
 
 
 def names(pilot):
