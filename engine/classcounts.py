@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import floor
 
+from engine.dataspec import DataSettings, LongTail
 from engine.errors import DataError, some
-from engine.plugin import DataSettings, LongTail
 
 NAMED = 5  # classes that a warning names
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from engine import sheets
 from engine.choice import Choice
+from engine.dataspec import DataSettings
 from engine.errors import DataError
 from engine.opened import Look, Opened, open_set
-from engine.plugin import DataSettings
 
 MOST = 1000  # broken images and duplicates that are named
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from engine import subsets
 from engine.datasets import _decode
 from engine.datasets._image_files import FileSettings, Listed
+from engine.dataspec import DataSettings
 from engine.errors import DataError
 from engine.images import Batch, Images, Splits
 from engine.lazy import torch
-from engine.plugin import DataSettings
 from engine.registry import load
 
 if TYPE_CHECKING:

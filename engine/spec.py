@@ -20,9 +20,10 @@ from pydantic import (
 
 from engine import registry
 from engine.choice import Choice
+from engine.dataspec import DataSettings
 from engine.errors import did_you_mean
 from engine.launchspec import LaunchSpec
-from engine.plugin import DataSettings, Frozen, ModelSettings, Settings, impossible
+from engine.plugin import Frozen, ModelSettings, Settings, impossible
 from engine.sources import Source, found_in
 from engine.startspec import Start, of_text
 from engine.trainspec import TrainSpec
@@ -209,6 +210,8 @@ class RunSpec(Frozen):
             )
         if "prunable" in type(self.sparsifier).model_fields:
             self.model.check_prunable(self.prunable)
+        if check_crop := getattr(self.augmentation, "check_crop", None):
+            check_crop(getattr(self.data, "crop", "pad"))  # arrays are shifted
         self._check_views()
         try:
             self._uncontrolled()

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine import classcounts, examples
+from engine.dataspec import DataSettings
 from engine.description import Description
 from engine.errors import DataError, some
 from engine.mislabelling import mislabelled
-from engine.plugin import DataSettings
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from engine.dataspec import DataSettings
 from engine.growth import fixed
-from engine.plugin import DataSettings
 from engine.schema import params_of
 from lthtui.planning import Group
 from lthtui.runview import RunView

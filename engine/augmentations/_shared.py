@@ -86,6 +86,24 @@ class Settings(plugin.Settings):
             raise ValueError(f"blur_sigma [{low}, {high}]: 0 < smallest <= largest <= 32 pixels")
         return self
 
+    def check_crop(self, own: Literal["pad", "resized"]) -> None:
+        """Refuse, while a spec is validated, what has no effect with the crop that is used.
+
+        Args:
+            own: the data set's crop.
+
+        Raises:
+            PydanticCustomError: which field that is.
+        """
+        crop = self.crop or own
+        idle, other = ("scale", "resized") if crop == "pad" else ("pad", "pad")
+        if getattr(self, idle) != type(self).model_fields[idle].default:
+            raise plugin.impossible(
+                f"augmentation.{idle}",
+                f"{idle} has no effect with crop {crop}; leave it out, or set augmentation.crop:"
+                f" {other}",
+            )
+
 
 def augment(
     settings: Settings,

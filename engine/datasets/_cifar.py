@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import plugin, subsets
+from engine import dataspec, subsets
 from engine.datasets import _folders, _pickles, _splits
 from engine.description import Description
 from engine.errors import DataError
@@ -62,7 +62,7 @@ class Source:
         return self.labels + PIXELS
 
 
-def describe(settings: plugin.DataSettings, source: Source) -> Description:
+def describe(settings: dataspec.DataSettings, source: Source) -> Description:
     """Count the images by their labels.
 
     Raises:
@@ -73,7 +73,7 @@ def describe(settings: plugin.DataSettings, source: Source) -> Description:
     return subsets.describe(lists, settings, channels=3, size=source.geometry.size)
 
 
-def load(settings: plugin.DataSettings, source: Source) -> Splits:
+def load(settings: dataspec.DataSettings, source: Source) -> Splits:
     """Read all files and keep what is drawn.
 
     Raises:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from engine import plugin, subsets
+from engine import dataspec, subsets
 from engine.datasets import _folders, _memory, _splits
 from engine.description import Description
 from engine.errors import DataError
@@ -51,7 +51,7 @@ class Source:
     md5: Mapping[str, str]
 
 
-def describe(settings: plugin.DataSettings, source: Source) -> Description:
+def describe(settings: dataspec.DataSettings, source: Source) -> Description:
     """Count the images by their labels and headers.
 
     Raises:
@@ -61,7 +61,7 @@ def describe(settings: plugin.DataSettings, source: Source) -> Description:
     return subsets.describe(files.lists(), settings, channels=1, size=SIDE)
 
 
-def load(settings: plugin.DataSettings, source: Source) -> Splits:
+def load(settings: dataspec.DataSettings, source: Source) -> Splits:
     """Read all images and keep what is drawn.
 
     Raises:

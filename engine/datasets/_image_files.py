@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from engine import plugin, subsets
+from engine import dataspec, subsets
 from engine.datasets import _decode, _splits
 from engine.description import Description
 from engine.images import CENTRE, Flip, Geometry, Splits
@@ -60,7 +60,7 @@ Normalise = Annotated[
 ]
 
 
-class FileSettings(plugin.DataSettings):
+class FileSettings(dataspec.DataSettings):
     """How images are stored and shown."""
 
     size: Size = 224

@@ -10,8 +10,8 @@ from pathlib import Path
 from engine import subsets
 from engine.datasets import _folders
 from engine.datasets._image_files import Listed
+from engine.dataspec import DataSettings
 from engine.errors import DataError
-from engine.plugin import DataSettings
 
 MARKS = ("trainval.txt", "train.txt")
 WHERE = "the set's lists stand beside its folder imgs"

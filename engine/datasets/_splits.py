@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from engine import subsets
+from engine.dataspec import DataSettings
 from engine.description import Description
 from engine.images import Geometry, Images, Splits
 from engine.lazy import torch
-from engine.plugin import DataSettings
 
 if TYPE_CHECKING:
     import numpy as np

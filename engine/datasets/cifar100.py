@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine import plugin
+from engine import dataspec
 from engine.datasets import _cifar
 from engine.description import Description
 from engine.images import Geometry, Splits
@@ -49,7 +49,7 @@ SOURCE = _cifar.Source(
 )
 
 
-class Settings(plugin.DataSettings):
+class Settings(dataspec.DataSettings):
     """Nothing of its own."""
 
 

@@ -11,7 +11,7 @@ import zlib
 from functools import cache
 from pathlib import Path
 
-from engine import plugin, subsets
+from engine import dataspec, subsets
 from engine.datasets import _splits
 from engine.description import Description
 from engine.errors import DataError
@@ -29,7 +29,7 @@ GEOMETRY = Geometry(
 )
 
 
-class Settings(plugin.DataSettings):
+class Settings(dataspec.DataSettings):
     """Nothing of its own; `root` is not used."""
 
 

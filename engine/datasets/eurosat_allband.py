@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from engine import plugin, subsets
+from engine import dataspec, subsets
 from engine.datasets import _decode, _lists, _splits, _tiff, eurosat
 from engine.description import Description
 from engine.images import Geometry, Splits
@@ -56,7 +56,7 @@ SOURCE = _lists.Source(
 )
 
 
-class Settings(plugin.DataSettings):
+class Settings(dataspec.DataSettings):
     """Which reflectance is white."""
 
     full_scale: int | None = Field(

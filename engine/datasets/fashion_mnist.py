@@ -5,7 +5,7 @@ Images are shifted by up to 4 pixels and mirrored, as in Zhong et al. 2020 (rand
 
 from __future__ import annotations
 
-from engine import plugin
+from engine import dataspec
 from engine.datasets import _idx
 from engine.description import Description
 from engine.images import Geometry, Splits
@@ -40,7 +40,7 @@ SOURCE = _idx.Source(
 )
 
 
-class Settings(plugin.DataSettings):
+class Settings(dataspec.DataSettings):
     """Nothing of its own."""
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from engine.datasets import _class_folders, _folders, _image_files
 from engine.description import Description
+from engine.errors import SpecError
 from engine.images import Splits
 
 HOW = (
@@ -52,7 +53,12 @@ def load(settings: Settings) -> Splits:
 
 
 def listed(settings: Settings) -> _image_files.Listed:
-    """Both layouts; without val/ as validation set, its images belong to the training images."""
+    """Both layouts; without val/ as validation set, its images belong to the training images.
+
+    Raises:
+        DataError: there is no such layout.
+        SpecError: the settings choose test images where a folder says which they are.
+    """
     folder = Path(settings.root)
     if not folder.is_dir():
         raise _folders.missing(settings.root, "train/ and test/, or class folders,", [folder], HOW)
@@ -62,6 +68,7 @@ def listed(settings: Settings) -> _image_files.Listed:
         return _class_folders.listed(
             folder, *_class_folders.split(tree, settings.test, settings.test_seed)
         )
+    _check_untold(settings, folder / ("test" if "test" in inner else "val"))
     train = _class_folders.walk(folder, "train")
     val = _class_folders.walk(folder, "val") if "val" in inner else None
     if "test" not in inner and val:
@@ -72,3 +79,13 @@ def listed(settings: Settings) -> _image_files.Listed:
         return _class_folders.listed(folder, train, test, val)
     note = f"{folder}: val/ is trained on too; data.validation official validates on it instead"
     return _class_folders.listed(folder, _class_folders.together(train, val), test, warnings=[note])
+
+
+def _check_untold(settings: Settings, tested: Path) -> None:
+    """Refuse to choose test images beside those of a folder."""
+    for field in ("test", "test_seed"):
+        if getattr(settings, field) != Settings.model_fields[field].default:
+            raise SpecError(
+                f"{field} has no effect where {tested}/ holds the test images; leave it out",
+                f"data.{field}",
+            )

@@ -6,7 +6,7 @@ pad: 2}` shifts them.
 
 from __future__ import annotations
 
-from engine import plugin
+from engine import dataspec
 from engine.datasets import _idx
 from engine.description import Description
 from engine.images import Geometry, Splits
@@ -29,7 +29,7 @@ SOURCE = _idx.Source(
 )
 
 
-class Settings(plugin.DataSettings):
+class Settings(dataspec.DataSettings):
     """Nothing of its own."""
 
 

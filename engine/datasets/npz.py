@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from engine import plugin, subsets
+from engine import dataspec, subsets
 from engine.datasets import _folders, _image_files, _npy, _splits
 from engine.description import Description
 from engine.errors import DataError
@@ -33,7 +33,7 @@ MAX_SIDE = 1024
 CHANNELS = 64
 
 
-class Settings(plugin.DataSettings):
+class Settings(dataspec.DataSettings):
     """How images are shown, and what their classes are called."""
 
     named_by_root: ClassVar[bool] = True

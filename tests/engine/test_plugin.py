@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from engine import registry
 from engine.sources import Source
+from engine.spec import RunSpec
 
 IDLE = [
     ("imp", "finetune", {"finetune": "3ep"}, {"after": "finetune"}),
@@ -45,3 +46,34 @@ def test_a_setting_without_effect_is_refused_and_named(name, field, given, cure)
 def test_an_idle_setting_may_stand_at_its_default_as_resolved_specs_write_it():
     settings = registry.load("sparsifiers", "rigl").Settings
     assert settings(drop_power=3.0, grow_divisor=1.0) == settings()
+
+
+@pytest.mark.parametrize(
+    ("field", "data", "given", "cure"),
+    [
+        ("scale", {"name": "cifar10"}, {"scale": [0.2, 1.0]}, {"crop": "resized"}),
+        (
+            "scale",
+            {"name": "image_folder", "crop": "pad"},
+            {"scale": [0.2, 1.0]},
+            {"crop": "resized"},
+        ),
+        ("scale", {"name": "image_folder"}, {"crop": "pad", "scale": [0.2, 1.0]}, {"crop": None}),
+        ("pad", {"name": "image_folder"}, {"pad": 4}, {"crop": "pad"}),
+        ("pad", {"name": "cifar10"}, {"crop": "resized", "pad": 4}, {"crop": None}),
+    ],
+)
+def test_what_an_augmentation_says_of_the_crop_that_is_not_used_is_refused(
+    field, data, given, cure
+):
+    def spec(**knobs):
+        augmentation = {"name": "rand", **knobs}
+        return RunSpec.model_validate(
+            {"name": "x", "data": data, "model": "resnet20", "augmentation": augmentation}
+        )
+
+    with pytest.raises(ValidationError, match=f"{field} has no effect with crop .*; leave") as e:
+        spec(**given)
+    (error,) = e.value.errors()
+    assert error["ctx"]["at"] == f"augmentation.{field}"
+    assert spec(**{**given, **cure}).augmentation

@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from engine.classcounts import spread
+from engine.dataspec import DataSettings
 from engine.errors import DataError
-from engine.plugin import DataSettings
 from engine.subsets import Listing, Lists, Subset, describe, draw, subset
 
 A = ord("a")

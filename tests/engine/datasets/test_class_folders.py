@@ -14,7 +14,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from engine.datasets import image_folder, imagenet, tiny_imagenet
-from engine.errors import DataError
+from engine.errors import DataError, SpecError
 
 
 @pytest.fixture
@@ -92,6 +92,20 @@ def test_without_a_test_folder_val_is_the_test_set(parts: Path) -> None:
         load(parts, validation="official")
     (parts / "val").rename(parts / ".val")
     assert Counter(load(parts, test=0.25).test.y.tolist()) == {0: 3, 1: 3, 2: 3}
+
+
+@pytest.mark.parametrize("given", [{"test": 0.3}, {"test_seed": 1}])
+@pytest.mark.parametrize("tested", ["test", "val"])
+def test_what_a_folder_says_of_test_images_no_setting_says_again(
+    parts: Path, tested: str, given: dict[str, float]
+) -> None:
+    if tested == "val":
+        (parts / "test").rename(parts / ".test")
+    (field,) = given
+    with pytest.raises(SpecError, match=f"^{field} has no effect where .*/{tested}/ ") as refused:
+        describe(parts, **given)
+    assert refused.value.at == f"data.{field}"
+    assert describe(parts, test=0.2, test_seed=0).test == 12  # as resolved specs write them
 
 
 def test_images_lie_at_any_depth_and_hidden_ones_are_left_out(tree: Path) -> None:
