@@ -23,7 +23,8 @@ from engine.spec import RunSpec
 from lthtui import identity, overrides, runnames, specfiles, yamlfile
 from lthtui.counting import counted
 from lthtui.launch import queue
-from lthtui.specfiles import Expansion, Ready
+from lthtui.readying import Ready
+from lthtui.specfiles import Expansion
 from lthtui.text import clean_line
 
 SEEDS = (("seed",), ("seeds",))

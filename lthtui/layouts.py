@@ -10,7 +10,8 @@ from typing import Any
 
 from engine import registry
 from engine.errors import SpecError
-from lthtui.specfiles import Expansion, Ready
+from lthtui.readying import Ready
+from lthtui.specfiles import Expansion
 from lthtui.yamlfile import FileError
 
 Ask = Callable[[Sequence[str]], Mapping[str, Any]]

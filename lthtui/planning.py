@@ -10,7 +10,7 @@ from engine.plan import Level, Planned
 from engine.schema import params_of
 from lthtui.costs import Cost, Measurement
 from lthtui.labels import told_apart
-from lthtui.specfiles import Ready
+from lthtui.readying import Ready
 
 
 @dataclass(frozen=True)

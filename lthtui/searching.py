@@ -19,8 +19,9 @@ from lthtui.launch import queue
 from lthtui.launch.queue import Submitted
 from lthtui.monitor import Watched
 from lthtui.proposals import Values, best, met, rounds
+from lthtui.readying import Ready
 from lthtui.search import Density, Search
-from lthtui.specfiles import Expansion, Ready
+from lthtui.specfiles import Expansion
 
 TAG = "search"  # <search>/<trial> among a run's tags, which are no part of its identity
 Make = Callable[[Mapping[str, Any]], Sequence[Ready]]

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from lthtui.launch.later import Later
     from lthtui.launch.queue import Submitted, Turn
     from lthtui.monitor import Watched
-    from lthtui.specfiles import Expansion, Ready
+    from lthtui.readying import Ready
+    from lthtui.specfiles import Expansion
 
 
 def register(app: typer.Typer) -> None:
