@@ -94,9 +94,11 @@ class ModelSettings(Settings):
 
     Attributes:
         presets: the words for `prunable` that name some of its weights, the usual one first.
+        batch_norm: whether it normalises batches.
     """
 
     presets: ClassVar[tuple[str, ...]] = ("conv", "conv+linear", "conv-no-first")
+    batch_norm: ClassVar[bool] = True
 
     def check_size(self, size: int) -> None:
         """Refuse images of `size` by `size` pixels that there is no such network for.

@@ -208,8 +208,7 @@ class RunSpec(Frozen):
             raise impossible(
                 "train.warmup", f"warmup {self.train.warmup} takes all {self.train.epochs} epochs"
             )
-        if "prunable" in type(self.sparsifier).model_fields:
-            self.model.check_prunable(self.prunable)
+        self._check_network()
         if check_crop := getattr(self.augmentation, "check_crop", None):
             check_crop(getattr(self.data, "crop", "pad"))  # arrays are shifted
         self._check_views()
@@ -220,6 +219,18 @@ class RunSpec(Frozen):
                 "controls.instead", f"not fields and values of a run: {error}"
             ) from None
         return self
+
+    def _check_network(self) -> None:
+        """Refuse what the network, whatever the images, has not."""
+        if "prunable" in type(self.sparsifier).model_fields:
+            self.model.check_prunable(self.prunable)
+        self.start.check_model(self.model.name)
+        if self.train.advprop.steps and not self.model.batch_norm:
+            raise impossible(
+                "train.advprop",
+                "advprop has batch normalisations of their own for adversarial images, and"
+                f" {self.model.name} has none; leave it out, or take another model",
+            )
 
     def _check_views(self) -> None:
         """Refuse what needs classes where the loss compares views of images without any."""

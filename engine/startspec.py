@@ -6,11 +6,36 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from engine.plugin import Frozen
+from engine.plugin import Frozen, impossible
 from engine.sources import Source
 
 IMAGENET = "IMAGENET1K_V1"
 SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".safetensors")
+# torchvision's, by network and weights; the eight digits in a name begin the file's SHA-256
+FILES = {
+    "resnet18": {"IMAGENET1K_V1": "resnet18-f37072fd.pth"},
+    "resnet34": {"IMAGENET1K_V1": "resnet34-b627a593.pth"},
+    "resnet50": {
+        "IMAGENET1K_V1": "resnet50-0676ba61.pth",
+        "IMAGENET1K_V2": "resnet50-11ad3fa6.pth",
+    },
+    "resnet101": {
+        "IMAGENET1K_V1": "resnet101-63fe2227.pth",
+        "IMAGENET1K_V2": "resnet101-cd907fc2.pth",
+    },
+    "resnet152": {
+        "IMAGENET1K_V1": "resnet152-394f9c45.pth",
+        "IMAGENET1K_V2": "resnet152-f82ba261.pth",
+    },
+    "vgg11": {"IMAGENET1K_V1": "vgg11_bn-6002323d.pth"},
+    "vgg13": {"IMAGENET1K_V1": "vgg13_bn-abd245e5.pth"},
+    "vgg16": {"IMAGENET1K_V1": "vgg16_bn-6c64b313.pth"},
+    "vgg19": {"IMAGENET1K_V1": "vgg19_bn-c79401a0.pth"},
+    "mobilenet_v2": {
+        "IMAGENET1K_V1": "mobilenet_v2-b0353104.pth",
+        "IMAGENET1K_V2": "mobilenet_v2-7ebf99e0.pth",
+    },
+}
 
 
 class Start(Frozen):
@@ -54,6 +79,22 @@ class Start(Frozen):
         if not given and self != type(self).model_construct(ticket=Source()):
             raise ValueError("say where weights come from: ticket, file or torchvision")
         return self
+
+    def check_model(self, model: str) -> None:
+        """Refuse, while a spec is validated, weights that torchvision does not have of a network.
+
+        Raises:
+            PydanticCustomError: which it has.
+        """
+        if self.torchvision is None or self.torchvision in FILES.get(model, {}):
+            return
+        if model in FILES:
+            has = f"write torchvision: {', '.join(FILES[model])}"
+        else:
+            has = f"take a model that it has some of ({', '.join(FILES)}), or other first weights"
+        raise impossible(
+            "start.torchvision", f"torchvision has no weights {self.torchvision} of {model}; {has}"
+        )
 
     def _given(self, name: str) -> bool:
         return self.ticket.named if name == "ticket" else getattr(self, name) is not None

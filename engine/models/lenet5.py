@@ -18,6 +18,7 @@ class Settings(_settings.Scaled):
     """
 
     presets: ClassVar[tuple[str, ...]] = ("conv", "conv+linear", "conv-no-first", "linear")
+    batch_norm: ClassVar[bool] = False
 
 
 def build(settings: Settings, classes: int, channels: int, size: int) -> nn.Module:

@@ -14,6 +14,7 @@ class Settings(_settings.Scaled):
     """Hidden layers of 300 and 100; 266,610 parameters for MNIST."""
 
     presets: ClassVar[tuple[str, ...]] = ("linear", "conv+linear")
+    batch_norm: ClassVar[bool] = False
 
 
 def build(settings: Settings, classes: int, channels: int, size: int) -> nn.Module:

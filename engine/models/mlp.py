@@ -16,6 +16,7 @@ class Settings(plugin.ModelSettings):
     """As many hidden layers as it is given widths; no convolutions."""
 
     presets: ClassVar[tuple[str, ...]] = ("linear", "conv+linear")
+    batch_norm: ClassVar[bool] = False
 
     hidden: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = Field(
         (256, 256),

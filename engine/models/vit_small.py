@@ -20,6 +20,7 @@ class Settings(plugin.ModelSettings):
     """Twelve blocks of six heads and an MLP four times as wide, on patches and a class token."""
 
     presets: ClassVar[tuple[str, ...]] = ("linear", "attention", "mlp", "conv+linear")
+    batch_norm: ClassVar[bool] = False
 
     patch: int = Field(
         8,

@@ -175,6 +175,13 @@ def test_the_words_for_prunable_weights_are_those_that_match_some(name):
     assert {*presets} == matching and len(presets) == len(matching)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_known_whether_it_normalises_batches(name):
+    """AdvProp relies on it."""
+    norms = [type(module) is nn.BatchNorm2d for module in network(name, {}).modules()]
+    assert any(norms) == settings_of(name).batch_norm
+
+
 @pytest.mark.parametrize("name", [n for n in NAMES if "width" in settings_of(n).model_dump()])
 def test_a_wider_network_has_more_parameters(name):
     """Small dense controls search for the widest that fits."""

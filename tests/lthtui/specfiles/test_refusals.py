@@ -196,6 +196,18 @@ BROKEN = {
         TRAIN + "batch_size: 50\nsparsifier: {name: imp, rewind: ¦5ep}\n",
         "rewind 5ep lies at or beyond the end of training: 5 epochs",
     ),
+    "weights that torchvision has of other networks": (
+        HEAD + "start: ¦torchvision\n",
+        "torchvision has no weights IMAGENET1K_V1 of resnet20; take a model that it has some of",
+    ),
+    "weights that torchvision has others of": (
+        "data: digits\nmodel: resnet18\nstart: {torchvision: ¦IMAGENET1K_V2}\n",
+        "torchvision has no weights IMAGENET1K_V2 of resnet18; write torchvision: IMAGENET1K_V1",
+    ),
+    "advprop without normalisations": (
+        "data: digits\nmodel: lenet5\ntrain: {¦advprop: {steps: 1}}\n",
+        "adversarial images, and lenet5 has none; leave it out, or take another model",
+    ),
     "too few epochs for the rewinding that is the default": (
         HEAD + "train: {epochs: ¦2}\n",
         "rewind 2ep lies at or beyond the end of training: 2 epochs",
