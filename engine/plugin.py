@@ -84,6 +84,13 @@ class Settings(Frozen):
         """The choice's name in a spec."""
         return type(self).__module__.rpartition(".")[2]
 
+    def check_size(self, size: int) -> None:
+        """Refuse images that the network sees at `size` by `size` pixels, if they don't do.
+
+        Raises:
+            SpecError: `at` names the field to change.
+        """
+
     @model_serializer(mode="wrap")
     def _with_name(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {"name": self.name, **handler(self)}
@@ -99,13 +106,6 @@ class ModelSettings(Settings):
 
     presets: ClassVar[tuple[str, ...]] = ("conv", "conv+linear", "conv-no-first")
     batch_norm: ClassVar[bool] = True
-
-    def check_size(self, size: int) -> None:
-        """Refuse images of `size` by `size` pixels that there is no such network for.
-
-        Raises:
-            SpecError: `at` names the field to change.
-        """
 
     def check_prunable(self, which: str) -> None:
         """Refuse, while a spec is validated, a word for `prunable` that names none of its weights.

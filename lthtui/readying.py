@@ -89,7 +89,8 @@ class Maker:
         if images is None:
             return
         try:
-            spec.model.check_size(images.size)
+            for choice in (spec.model, spec.augmentation):
+                choice.check_size(images.size)
             if sources.referred(spec):
                 yield from self._with_tickets(spec, images, seeds, tree)
             else:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from engine.errors import SpecError
 from engine.lazy import torch
 
 if TYPE_CHECKING:
@@ -21,19 +20,10 @@ def cut_out(
     """uint8 [B, C, H, W] with a box of a place of its own in each.
 
     Args:
-        side: of the square in pixels, before the edges cut it.
+        side: of the square in pixels, before the edges cut it; no larger than the images.
         form: `correct`, or `paper` for boxes as the paper's code cuts them.
-
-    Raises:
-        SpecError: the square is larger than the images.
     """
     height, width = x.shape[2:]
-    if side > min(height, width):
-        raise SpecError(
-            f"cutout {side} is larger than the images, which have {min(height, width)} pixels a"
-            " side; lower it",
-            "augmentation.cutout",
-        )
     place = boxes if form == "correct" else defective_boxes
     top, bottom, left, right = (
         place(len(x), height, width, side, rng).to(x.device, non_blocking=True).view(4, -1, 1)

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from engine import plugin
 from engine.augmentations import _crops, _cutout, _filters, _mixing
+from engine.errors import SpecError
 from engine.images import Batch, Flip
 from engine.lazy import torch
 
@@ -104,6 +105,14 @@ class Settings(plugin.Settings):
                 f" {other}",
             )
 
+    def check_size(self, size: int) -> None:
+        if self.cutout > size:
+            raise SpecError(
+                f"cutout {self.cutout} is larger than the images, which have {size} pixels a side;"
+                " lower it",
+                "augmentation.cutout",
+            )
+
 
 def augment(
     settings: Settings,
@@ -124,6 +133,7 @@ def augment(
     if settings.blur:
         x = _filters.some_blurred(x, settings.blur, settings.blur_sigma, rng)
     if settings.cutout:
+        settings.check_size(x.shape[-1])
         x = _cutout.cut_out(x, settings.cutout, settings.cutout_form, rng)
     if not settings.mixup and not settings.cutmix:
         return Batch(x, None, batch.geometry)

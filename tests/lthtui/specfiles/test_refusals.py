@@ -208,6 +208,10 @@ BROKEN = {
         "data: digits\nmodel: lenet5\ntrain: {¦advprop: {steps: 1}}\n",
         "adversarial images, and lenet5 has none; leave it out, or take another model",
     ),
+    "a cutout larger than the images": (
+        HEAD + "augmentation: {name: rand, cutout: ¦9}\n",
+        "cutout 9 is larger than the images, which have 8 pixels a side; lower it",
+    ),
     "too few epochs for the rewinding that is the default": (
         HEAD + "train: {epochs: ¦2}\n",
         "rewind 2ep lies at or beyond the end of training: 2 epochs",
