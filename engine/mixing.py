@@ -1,12 +1,11 @@
-"""Images that are mixed of two: what mixes them, and the objective of their two targets."""
+"""Images that are mixed of two: what mixes them, and what classes they then are of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.lazy import torch
+from engine.lazy import functional, torch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,24 +24,16 @@ class Mix:
     share: Tensor
 
 
-def mixed_loss(
-    loss: Callable[[Tensor, Tensor], Tensor], logits: Tensor, targets: Tensor, mix: Mix | None
-) -> Tensor:
-    """The mean over images of share * loss(own target) + (1 - share) * loss(partner's target).
+def mixed_targets(targets: Tensor, mix: Mix, classes: int) -> Tensor:
+    """How much of each image is of each class.
 
     Args:
-        loss: the mean over a batch of what each image adds, whatever its neighbours are.
-        logits: [B, classes].
         targets: int64 [B].
-        mix: None for images that are not mixed.
+
+    Returns:
+        float32 [B, classes]; each row sums to 1. A loss of these is the mean over images of
+        share * loss(own target) + (1 - share) * loss(partner's target), as all losses are linear in
+        their targets.
     """
-    if mix is None:
-        return loss(logits, targets)
-
-    def each(target: Tensor) -> Tensor:
-        one = torch.vmap(lambda row, label: loss(row.unsqueeze(0), label.unsqueeze(0)))
-        values: Tensor = one(logits, target)
-        return values
-
-    own, other = each(targets), each(targets[mix.partner])
-    return torch.lerp(other, own, mix.share.to(own.dtype)).mean()
+    own = functional.one_hot(targets, classes).float()
+    return torch.lerp(own[mix.partner], own, mix.share.unsqueeze(1))

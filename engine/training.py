@@ -19,7 +19,7 @@ from engine.errors import DataError
 from engine.evaluation import Judge
 from engine.images import Batch, Splits
 from engine.masks import Mask
-from engine.mixing import mixed_loss
+from engine.mixing import mixed_targets
 from engine.neighbours import Neighbours
 from engine.optim import Optimizer, last_learning_rate, learning_rate
 from engine.plan import Level, in_steps, steps_per_epoch
@@ -308,12 +308,18 @@ class Training:
         seeds.settle(self.device, self.spec.seed, "step", self.level.stream, self.position)
         weights = sparsifier.weights_during(self)
         logits = self.forward(self.inputs(batch), weights)
-        loss = mixed_loss(self.loss, logits, targets, batch.mix)
+        loss = self._objective(logits, targets, batch)
         if self.spec.train.advprop.steps:
             loss = (loss + self._adversarial(batch, targets, weights)) / 2
         penalty = sparsifier.penalty(self)
         (loss if penalty is None else loss + penalty).backward()  # type: ignore[no-untyped-call]
         return loss.detach(), logits.detach()
+
+    def _objective(self, logits: Tensor, targets: Tensor, batch: Batch) -> Tensor:
+        """The loss of a batch, whose images may be of two classes each."""
+        if batch.mix is not None:
+            targets = mixed_targets(targets, batch.mix, logits.shape[1])
+        return self.loss(logits, targets)
 
     def _adversarial(
         self, batch: Batch, targets: Tensor, weights: Mapping[str, Tensor] | None
@@ -323,7 +329,7 @@ class Training:
 
         def loss(x: Tensor) -> Tensor:
             logits = self.forward(self.inputs(replace(batch, x=x)), weights)
-            return mixed_loss(self.loss, logits, targets, batch.mix)
+            return self._objective(logits, targets, batch)
 
         with auxiliary.adversarial(self.net):
             self.net.eval()

@@ -34,6 +34,9 @@ def cross_entropy(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Te
 
     Args:
         logits: (batch, classes), in any floating type.
-        targets: (batch,) class numbers, int64.
+        targets: (batch,) class numbers, int64; or (batch, classes), float32, the share of each.
     """
-    return functional.cross_entropy(exact(logits), targets, label_smoothing=smoothing)
+    values = exact(logits)
+    if targets.is_floating_point():
+        targets = targets.to(values.dtype)
+    return functional.cross_entropy(values, targets, label_smoothing=smoothing)

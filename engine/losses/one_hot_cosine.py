@@ -32,10 +32,11 @@ def loss(settings: Settings, logits: Tensor, targets: Tensor) -> Tensor:
 
     Args:
         logits: (batch, classes), in any floating type.
-        targets: (batch,) class numbers, int64.
+        targets: (batch,) class numbers, int64; or (batch, classes), float32, the share of each.
     """
     directions = functional.normalize(_smoothing.exact(logits), dim=1)
-    value = (1 - directions.gather(1, targets.unsqueeze(1))).mean()
+    shares = targets if targets.ndim > 1 else functional.one_hot(targets, logits.shape[1])
+    value = (1 - (directions * shares).sum(1)).mean()
     if settings.cross_entropy:
         value = value + settings.cross_entropy * _smoothing.cross_entropy(logits, targets)
     return value

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine import registry
-from engine.mixing import Mix, mixed_loss
+from engine.mixing import Mix, mixed_targets
 
 ALONE = [
     name
@@ -28,7 +28,7 @@ def test_each_target_counts_by_its_share(name: str) -> None:
         return value
 
     logits = LOGITS.clone().requires_grad_()
-    made = mixed_loss(loss, logits, TARGETS, MIX)
+    made = loss(logits, mixed_targets(TARGETS, MIX, 4))
     (gradient,) = torch.autograd.grad(made, logits)
     by_hand = torch.stack(
         [
@@ -41,6 +41,14 @@ def test_each_target_counts_by_its_share(name: str) -> None:
     torch.testing.assert_close(gradient, torch.autograd.grad(by_hand, logits)[0])
 
 
-def test_without_a_mix_it_is_the_loss_itself() -> None:
-    loss = torch.nn.functional.cross_entropy
-    assert mixed_loss(loss, LOGITS, TARGETS, None) == loss(LOGITS, TARGETS)
+@pytest.mark.parametrize("name", ALONE)
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_an_image_that_is_wholly_its_own_is_as_one_that_is_not_mixed(
+    name: str, kind: torch.dtype
+) -> None:
+    module = registry.load("losses", name)
+    settings, logits = module.Settings(), LOGITS.to(kind)
+    whole = mixed_targets(TARGETS, Mix(MIX.partner, torch.ones(6)), 4)
+    assert whole.dtype == torch.float32 and torch.equal(whole.argmax(1), TARGETS)
+    plain = module.loss(settings, logits, TARGETS)
+    torch.testing.assert_close(module.loss(settings, logits, whole), plain)

@@ -344,11 +344,12 @@ def test_missing_images_are_said_before_anything_starts(
 
 
 def test_the_way_to_the_first_step_imports_nothing_slow(tiny: Specs, run_folder: Folders) -> None:
-    directory = run_folder(tiny())
+    directory = run_folder(tiny(augmentation={"name": "basic", "mixup": 1.0}))
     code = (
         "import sys\nfrom engine import worker\n"
         f"code = worker.main({str(directory.path)!r})\n"
-        "slow = {'torchvision', 'sklearn', 'mlflow', 'torch._dynamo', 'pandas', 'matplotlib'}\n"
+        "slow = {'torchvision', 'sklearn', 'mlflow', 'torch._dynamo', 'pandas', 'matplotlib',"
+        " 'sympy'}\n"
         "print(code, sorted(slow & set(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
