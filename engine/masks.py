@@ -55,7 +55,8 @@ def prunable(net: nn.Module, which: str) -> dict[str, nn.Parameter]:
         which: `conv` (all convolutions), `conv-no-first`, `conv+linear`, `linear` (all linear maps
             but the last, which tells classes apart), `attention` or `mlp` (those of a transformer),
             or `re:` and a regular expression that is searched in the names of all parameters with
-            at least two dimensions.
+            at least two dimensions. Nothing of a projection that only training has (see
+            `nt_xent`) is among them.
 
     Raises:
         SpecError: nothing matches.
@@ -72,7 +73,7 @@ def matching(weights: Mapping[str, T], which: str) -> dict[str, T]:
     """Those of a network's tensors, in its order, that `which` allows to prune; see `prunable`."""
     found = {name: p for name, p in weights.items() if _matches(name, p, which)}
     beyond = {"conv-no-first": slice(1, None), "linear": slice(-1)}.get(which, slice(None))
-    return dict(list(found.items())[beyond])
+    return {name: p for name, p in list(found.items())[beyond] if "projection" not in name}
 
 
 def ones(weights: Mapping[str, Tensor]) -> Mask:

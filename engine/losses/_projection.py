@@ -10,16 +10,17 @@ class Projection(nn.Module):
     """Two linear maps with a ReLU between them, which are gone once training is over.
 
     In evaluation mode the features go through unchanged: they are what is learnt (section 4.2).
+    Nothing of it outlives training, so that nothing of it is pruned; see `masks.matching`.
     """
 
     def __init__(self, features: int, size: int) -> None:
         super().__init__()
-        self.first = nn.Linear(features, features)
+        self.projection_in = nn.Linear(features, features)
         self.relu = nn.ReLU(inplace=True)
-        self.last = nn.Linear(features, size)
+        self.projection_out = nn.Linear(features, size)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, features] -> [B, size] in training, [B, features] otherwise."""
         if not self.training:
             return x
-        return self.last(self.relu(self.first(x)))  # type: ignore[no-any-return]
+        return self.projection_out(self.relu(self.projection_in(x)))  # type: ignore[no-any-return]

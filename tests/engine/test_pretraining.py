@@ -17,6 +17,7 @@ from engine.images import normalise
 from engine.neighbours import Neighbours
 from engine.rundir import RunDirectory
 from engine.setup import build
+from engine.sparsifiers.synflow import Sparsifier
 from engine.spec import RunSpec
 
 Specs = Callable[..., RunSpec]
@@ -86,6 +87,21 @@ def test_scores_are_those_of_the_nearest_training_images(tiny: Specs, run_folder
 def test_what_needs_classes_is_refused(fields: dict, message: str, tiny: Specs) -> None:
     with pytest.raises(ValidationError, match=message):
         tiny(loss="nt_xent", **fields)
+
+
+@pytest.mark.parametrize("which", ["linear", "conv+linear", "re:."])
+def test_the_projection_is_never_pruned(which: str, tiny: Specs) -> None:
+    """What is pruned is what a run with labels goes on with, and what operations are counted of."""
+    spec = tiny(
+        model={"name": "mlp", "hidden": [8, 6]},
+        loss={"name": "nt_xent", "projection": 5},
+        sparsifier={"name": "synflow", "prunable": which, "iterations": 2, "density": 0.5},
+    )
+    training = begun(spec)
+    assert set(training.prunable()) == {"layers.0.weight", "layers.2.weight"}
+    assert set(training.prunable()) == set(training.flops.by_weight)
+    mask = Sparsifier(spec.sparsifier).mask_before(training)
+    assert mask.total == 64 * 8 + 8 * 6 and mask.kept == mask.total // 2
 
 
 @pytest.mark.parametrize("sparsifier", [{"name": "imp", "levels": 1, "rewind": "1ep"}, "snip"])

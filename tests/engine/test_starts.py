@@ -110,7 +110,8 @@ def test_pretraining_may_itself_start_from_elsewhere(
     tiny: Specs, saved: Callable[..., str]
 ) -> None:
     spec = tiny(loss="nt_xent", start=saved(state_of(tiny(), 1)), sparsifier="dense")
-    head = {f"fc.{part}.{kind}" for part in ("first", "last") for kind in ("weight", "bias")}
+    kinds = ("weight", "bias")
+    head = {f"fc.projection_{part}.{kind}" for part in ("in", "out") for kind in kinds}
     assert set(starts.load(net_of(spec), spec)) == head
 
 
@@ -217,7 +218,7 @@ def test_weights_come_from_one_place(start: dict[str, Any], tiny: Specs) -> None
 
 
 def test_short_forms(tiny: Specs) -> None:
-    assert tiny(start="torchvision").start.torchvision == "IMAGENET1K_V1"
+    assert tiny(start="torchvision", model="vgg16").start.torchvision == "IMAGENET1K_V1"
     assert tiny(start="a/b.pt").start.file == "a/b.pt"
     assert tiny(start="simclr-s0:last").start.ticket == Source("simclr-s0", "last")
     assert not tiny().start.named and tiny().digest == tiny(start={}).digest

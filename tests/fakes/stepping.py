@@ -28,7 +28,7 @@ def begun(spec: RunSpec, level: Level | None = None, seed: int = 0) -> Training:
     data = registry.load("datasets", spec.data.name).load(spec.data)
     net = build(spec, data, CPU)
     scores = {name: torch.rand(p.shape, generator=torch.Generator().manual_seed(seed))
-              for name, p in masks.prunable(net, "conv").items()}  # fmt: skip
+              for name, p in masks.prunable(net, spec.prunable).items()}  # fmt: skip
     mask = masks.keep_top(scores, masks.ones(scores).total // 5)
     training = Training(spec, level or Level(0, 1.0), data, net, mask, CPU)
     training.start_optimizer(Plain(spec.sparsifier))
