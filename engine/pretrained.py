@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
+from http.client import HTTPException
 from pathlib import Path
+from urllib.request import urlopen
 
 import torch
 
@@ -11,6 +15,7 @@ from engine.errors import DataError
 from engine.startspec import FILES
 
 ADDRESS = "https://download.pytorch.org/models/"
+PATIENCE = 60.0  # seconds between two parts of a file
 
 
 def file(model: str, weights: str) -> Path:
@@ -23,24 +28,36 @@ def file(model: str, weights: str) -> Path:
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
     if not path.is_file():
         _download(ADDRESS + name, path)
-    expected, found = name.rpartition("-")[2].removesuffix(".pth"), _sha256(path)
-    if not found.startswith(expected):
-        raise DataError(f"{path} is damaged: its SHA-256 begins {found[:8]}; delete it")
+    if why := _damage(path, name):
+        raise DataError(f"{path} is damaged: {why}; delete it")
     return path
 
 
 def _download(address: str, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    expected = path.name.rpartition("-")[2].removesuffix(".pth")
+    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        torch.hub.download_url_to_file(address, str(path), expected, progress=False)
-    except (OSError, RuntimeError) as error:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with urlopen(address, timeout=PATIENCE) as answer, part.open("wb") as file:
+            shutil.copyfileobj(answer, file)
+        why = _damage(part, path.name)
+        if not why:
+            part.replace(path)
+    except TimeoutError:
+        why = f"nothing came for {PATIENCE:g} s"
+    except (OSError, HTTPException) as error:
+        why = str(error)
+    finally:
+        part.unlink(missing_ok=True)
+    if why:
         raise DataError(
-            f"{address} cannot be downloaded ({error}); put the file to {path}, or name it as"
+            f"{address} cannot be downloaded ({why}); put the file to {path}, or name it as"
             " start.file"
-        ) from None
+        )
 
 
-def _sha256(path: Path) -> str:
+def _damage(path: Path, name: str) -> str:
+    """What is wrong with a file, whose published name ends in the first digits of its SHA-256."""
+    expected = name.rpartition("-")[2].removesuffix(".pth")
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    return "" if found.startswith(expected) else f"its SHA-256 begins {found[:8]}"

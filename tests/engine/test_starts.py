@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from fileserver import file_server
 from inprocess import finish, run
 from pydantic import ValidationError
 from safetensors.torch import save_file
@@ -263,6 +266,33 @@ def test_a_file_of_torchvisions_is_found_or_told_where_to_put(
     path.write_bytes(b"half")
     with pytest.raises(DataError, match="is damaged: its SHA-256 begins"):
         pretrained.file("resnet18", "IMAGENET1K_V1")
+
+
+def test_a_download_of_torchvisions_is_whole_or_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = bytes(5000)
+    name = f"tiny-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+    path = tmp_path / "hub" / "checkpoints" / name
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setitem(pretrained.FILES, "tiny", {"V1": name})
+    with file_server() as server:
+        monkeypatch.setattr(pretrained, "ADDRESS", f"{server.address}/")
+        stalled = threading.Event()
+        failures: dict[str, dict[str, Any]] = {
+            "nothing came for 0.2 s": {"pause": stalled},
+            "its SHA-256 begins": {"cuts": [3000]},
+            "HTTP Error 503": {"status": [503]},
+        }
+        for why, way in failures.items():
+            server.put(f"/{name}", content, **way)
+            monkeypatch.setattr(pretrained, "PATIENCE", 0.2 if "pause" in way else 60.0)
+            with pytest.raises(DataError, match=f"cannot be downloaded .*{why}.*put the file"):
+                pretrained.file("tiny", "V1")
+            assert not [*path.parent.iterdir()]
+        stalled.set()
+        server.put(f"/{name}", content)
+        assert pretrained.file("tiny", "V1") == path and path.read_bytes() == content
 
 
 def test_torchvisions_networks_fit_ours(
