@@ -113,6 +113,7 @@ class MlflowRun:
     def set_data(self, digest: str, images: Mapping[str, int]) -> None:
         """Log the images it trains on as its input."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
+        from mlflow.exceptions import MlflowException
 
         data = Dataset(
             name=self._spec.data.name,
@@ -122,7 +123,13 @@ class MlflowRun:
             profile=json.dumps({f"{split}_images": count for split, count in images.items()}),
         )
         entry = DatasetInput(data, [InputTag("mlflow.data.context", "training")])
-        self._client.log_inputs(self.run_id, [entry])
+        try:
+            self._client.log_inputs(self.run_id, [entry])
+        except MlflowException as error:
+            if error.error_code != "BAD_REQUEST":
+                raise
+            # MLflow looks for the data set before it makes it: another seed may have been faster.
+            self._client.log_inputs(self.run_id, [entry])
 
     def set_status(self, status: str, end: int) -> None:
         """Set MLflow's status; `end` is in milliseconds since 1970."""

@@ -138,6 +138,29 @@ def test_notes_names_and_tags_of_the_user_stay(root):
     assert (found.info.run_name, found.data.tags["mine"]) == ("my name", "2")
 
 
+def test_runs_on_the_same_images_may_say_so_at_the_same_time(root):
+    from sqlalchemy import Engine, event
+
+    first, second = (run_of(root, seed=seed).start().train(1) for seed in range(2))
+    overtaking = iter([second])
+
+    def overtaken(connection, cursor, statement, *rest):
+        """MLflow has looked for the data set and found none, and is about to make it."""
+        if statement.startswith("INSERT INTO datasets"):
+            for other in overtaking:
+                sync(other.directory)
+
+    event.listen(Engine, "before_cursor_execute", overtaken)
+    try:
+        sync(first.directory)
+    finally:
+        event.remove(Engine, "before_cursor_execute", overtaken)
+    assert next(overtaking, None) is None
+    for run in (first, second):
+        (data,) = in_mlflow(root, run).inputs.dataset_inputs
+        assert (data.dataset.name, data.tags[0].value) == ("digits", "training")
+
+
 def test_a_record_half_made_is_completed_and_not_made_twice(root, monkeypatch):
     from mlflow import MlflowClient
 
