@@ -8,34 +8,104 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+    from torch import Tensor, nn
 
+    from engine.dataspec import DataSettings
+    from engine.events import LevelEnded
     from engine.images import Images, Splits
     from engine.masks import Mask
+    from engine.plan import Level
+    from engine.sources import Source
+    from engine.spec import RunSpec
+    from engine.tickets import State, Ticket
+
+    Train = Callable[[RunSpec, Level, Splits, State, Mask], nn.Module]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A ticket and the network that it makes.
+
+    Attributes:
+        spec: of the run that made it.
+        level: its level in that run.
+        ticket: its weights before and after training, on the CPU.
+        mask: which weights live, on the device.
+        net: makes the trained network on the device, in evaluation mode; a new one each time.
+    """
+
+    spec: RunSpec
+    level: int
+    ticket: Ticket
+    mask: Mask
+    net: Callable[[], nn.Module]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all tickets of a run are evaluated with.
+
+    Attributes:
+        splits: all images of the run, on the device.
+        device: where networks are.
+        history: what every level of the run ended with, in order.
+        kept: the levels whose tickets are there.
+        at: gives the ticket of a kept level.
+        other: gives the ticket of any run, on this device. Its network may be for other images.
+        logits: what a network says of images: float32 [N, classes] on the CPU, in the run's own
+            arithmetic, so that counts are those of its levels. Images come at the size that
+            networks see.
+        images: loads another data set, on the device.
+        train: trains a network on; see `engine.retraining.train`.
+    """
+
+    splits: Splits
+    device: torch.device
+    history: tuple[LevelEnded, ...]
+    kept: tuple[int, ...]
+    at: Callable[[int], Subject]
+    other: Callable[[Source], Subject]
+    logits: Callable[[nn.Module, Images], Tensor]
+    images: Callable[[DataSettings], Splits]
+    train: Train
 
 
 @dataclass(frozen=True)
 class Context:
-    """A trained ticket and the images it was made with.
+    """The ticket that is evaluated, and what there is besides.
 
     Attributes:
-        level: the ticket's level.
-        mask: which weights live.
-        net: makes the trained network, in evaluation mode; a new one each time.
-        splits: all images, on the device.
-        rng: a named stream of random numbers.
+        subject: the ticket.
+        around: what all tickets of the run are evaluated with.
+        rng: a named stream of random numbers, the same in every process.
     """
 
-    level: int
-    mask: Mask
-    net: Callable[[], nn.Module]
-    splits: Splits
+    subject: Subject
+    around: Surroundings
     rng: Callable[..., torch.Generator]
 
-    def images(self, split: str) -> Images | None:
-        """The images of `train`, `val` or `test`; None where there are none."""
-        found: Images | None = getattr(self.splits, split)
-        return found
+    @property
+    def level(self) -> int:
+        """The ticket's level."""
+        return self.subject.level
+
+    @property
+    def mask(self) -> Mask:
+        """Which weights live, on the device."""
+        return self.subject.mask
+
+    @property
+    def splits(self) -> Splits:
+        """All images of the run, on the device."""
+        return self.around.splits
+
+    def net(self) -> nn.Module:
+        """A new copy of the trained network, on the device, in evaluation mode."""
+        return self.subject.net()
+
+    def logits(self, net: nn.Module, images: Images) -> Tensor:
+        """What a network says of images: float32 [N, classes] on the CPU."""
+        return self.around.logits(net, images)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -47,21 +47,38 @@ class Judge:
 
 def score(net: nn.Module, split: Images, geometry: images.Geometry, judge: Judge) -> Score:
     """Score `net` on all images of a split, in evaluation mode; the network is left unchanged."""
+    total = torch.zeros((), dtype=torch.float64, device=split.device)
+    right = []
+    for said, y in _said(net, split, geometry, judge):
+        with torch.inference_mode(), judge.autocast():
+            total += judge.loss(said, y) * len(y)
+            right.append(said.argmax(1) == y)
+    return _score(torch.cat(right), split.y, len(split.classes), total.item())
+
+
+def logits(net: nn.Module, split: Images, geometry: images.Geometry, judge: Judge) -> Tensor:
+    """What `net` says of all images of a split, as it is scored: float32 [N, classes] on the CPU.
+
+    The network is left unchanged.
+    """
+    return torch.cat([said.float().cpu() for said, _ in _said(net, split, geometry, judge)])
+
+
+def _said(
+    net: nn.Module, split: Images, geometry: images.Geometry, judge: Judge
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Logits and classes of a split, batch by batch, in evaluation mode."""
     was_training = net.training
     net.eval()
     pixels = PIXELS_PER_BATCH if split.device.type == "cpu" else PIXELS_PER_GPU_BATCH
     per_batch = max(1, pixels // split.x[0].numel())
-    total = torch.zeros((), dtype=torch.float64, device=split.device)
-    right = []
-    with torch.inference_mode(), judge.autocast():
-        batches = torch.split(torch.arange(len(split)), per_batch)
-        for ids, y in zip(batches, torch.split(split.y, per_batch), strict=True):
+    batches = torch.split(torch.arange(len(split)), per_batch)
+    for ids, y in zip(batches, torch.split(split.y, per_batch), strict=True):
+        with torch.inference_mode(), judge.autocast():
             x = images.normalise(split.batch(ids, geometry).x, geometry)
-            logits = judge.logits(net(x))
-            total += judge.loss(logits, y) * len(y)
-            right.append(logits.argmax(1) == y)
+            said = judge.logits(net(x))
+        yield said, y
     net.train(was_training)
-    return _score(torch.cat(right), split.y, len(split.classes), total.item())
 
 
 def _score(right: Tensor, targets: Tensor, classes: int, loss: float) -> Score:

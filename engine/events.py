@@ -150,13 +150,25 @@ class TicketSaved(Event):
 
 
 class Evaluated(Event):
-    """An evaluation of a level's ticket; `files` are paths within the run's folder."""
+    """An evaluation of a level's ticket.
+
+    `name` is its name with the settings that are not at their defaults; `files` are paths within
+    the run's folder.
+    """
 
     kind: Literal["evaluated"] = "evaluated"
     once = "name"
     name: str
     metrics: dict[str, float]
     files: tuple[str, ...] = ()
+
+
+class EvaluationFailed(Event):
+    """An evaluation of a level's ticket that could not be made; the run is none the worse."""
+
+    kind: Literal["evaluation_failed"] = "evaluation_failed"
+    name: str
+    error: str
 
 
 class Sampled(Event):
@@ -204,6 +216,7 @@ KINDS: dict[str, type[Event]] = {
     "level_ended": LevelEnded,
     "ticket_saved": TicketSaved,
     "evaluated": Evaluated,
+    "evaluation_failed": EvaluationFailed,
     "sampled": Sampled,
     "warned": Warned,
     "run_ended": RunEnded,

@@ -12,6 +12,7 @@ from engine import (
     filesystems,
     growth,
     levels,
+    outstanding,
     partials,
     retention,
     selection,
@@ -64,6 +65,7 @@ class Experiment:
         self.done: list[Finished] = []
         for folder in (directory.path, directory.levels, directory.rewind, directory.partial):
             clean(folder)
+        self._environment = environment
         data = self._load()
         self.setup = Setup(
             directory,
@@ -76,7 +78,7 @@ class Experiment:
             stopping,
             {key: environment[key] for key in ON_A_CARD if key in environment},
         )
-        self._announce(environment)
+        self._evaluations = evaluating.Evaluations(self.setup)
 
     def run(self) -> Winning | None:
         """Train every level that is not done, and pick the winning one.
@@ -85,12 +87,13 @@ class Experiment:
             Stopped: `stopping` said so; a checkpoint was saved.
             Diverged: a loss became NaN or infinite.
         """
+        self._announce()
         take_over(self.setup)
         self.done = levels.finished(self.directory, self.setup.warn)
         for finished in self.done:
             self._report(finished)
         if self.done and partials.exist(self.directory, len(self.done) - 1):
-            self._wrap_up(len(self.done) - 1)  # an attempt ended before it could
+            self._wrap_up()  # an attempt ended before it could
         metric = partial(selection.metric, self.spec.select)
         for planned in self.setup.plan.levels[len(self.done) :]:
             sparsifier = self.setup.sparsifier(planned.level.index)
@@ -99,8 +102,19 @@ class Experiment:
                 break
             before = self.done[-1] if self.done else None
             self._train(LevelRun(self.setup, planned, sparsifier, before))
+        self._evaluate(over=True)
         self._retain(over=True)
         return self._winning()
+
+    def evaluate(self) -> bool:
+        """Make what is still to be evaluated of a run that has finished; False if some failed.
+
+        Raises:
+            Stopped: `stopping` said so; what was made is kept.
+        """
+        told = outstanding.told(self.directory)  # whatever has happened to the files since
+        self._evaluations.make(told.history, over=True)
+        return not self._evaluations.failed
 
     def _load(self) -> Splits:
         data: Splits = load("datasets", self.spec.data.name).load(self.spec.data)
@@ -121,7 +135,7 @@ class Experiment:
                 " back, or begin a new run with `lthtui run SPEC --again`"
             )
 
-    def _announce(self, environment: Environment) -> None:
+    def _announce(self) -> None:
         data, plan = self.setup.data, self.setup.plan
         net = build(self.spec, data, self.setup.device)
         self._say_what_is_drawn(starts.load(net, self.spec))
@@ -141,7 +155,7 @@ class Experiment:
                 prunable=prunable,
                 flops=flops.dense,
                 peak_bytes=peak,
-                environment=dict(environment),
+                environment=dict(self._environment),
             )
         )
         self._check_room(peak)
@@ -164,18 +178,19 @@ class Experiment:
         finished = level.train(last=level.index + 1 == len(self.setup.plan.levels))
         self.done.append(finished)
         self._report(finished)
-        self._wrap_up(level.index)
+        self._wrap_up()
 
-    def _wrap_up(self, level: int) -> None:
+    def _wrap_up(self) -> None:
         """Evaluate a finished level's ticket; its checkpoints stay until that is done.
 
         The last one stays where more epochs could be trained from it.
         """
-        if self.spec.evaluate:
-            for event in evaluating.evaluate(self.directory, self.spec, self.setup.context(level)):
-                self.emit(event)
+        self._evaluate(over=False)
         self._retain()
         partials.clear(self.directory, but_last=not growth.fixed(self.spec, self.setup.plan))
+
+    def _evaluate(self, over: bool) -> None:
+        self._evaluations.make([finished.ended for finished in self.done], over=over)
 
     def _report(self, finished: Finished) -> None:
         self.emit(finished.ended)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from engine import selection
 from engine.events import LevelEnded
-from engine.spec import EVERY, SelectSpec, step_of
+from engine.levelwords import EVERY, step_of
+from engine.spec import SelectSpec
 
 
 def kept(
@@ -22,10 +23,11 @@ def kept(
     """
     count = len(history)
     newest = set() if over else set(range(max(0, count - 2), count))
-    return newest.union(*(_named(word, select, history) for word in words))
+    return newest.union(*(named(word, select, history) for word in words))
 
 
-def _named(word: str, select: SelectSpec, history: Sequence[LevelEnded]) -> set[int]:
+def named(word: str | int, select: SelectSpec, history: Sequence[LevelEnded]) -> set[int]:
+    """The levels, of those that have ended, that a word or a number names now."""
     if not history:
         return set()
     match word:
@@ -39,5 +41,7 @@ def _named(word: str, select: SelectSpec, history: Sequence[LevelEnded]) -> set[
             return set(list(dense)[:1])
         case "all":
             return set(range(len(history)))
+        case int():
+            return {word}.intersection(range(len(history)))
     assert word.startswith(EVERY), word
     return set(range(0, len(history), step_of(word)))

@@ -9,7 +9,7 @@ import time
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,12 +18,15 @@ from engine.events import RunEnded, Tail, parse
 from engine.processes import Process
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from engine.spec import RunSpec
 
 T = TypeVar("T", bound=BaseModel)
 HEARTBEAT_SECONDS = 5.0
 STALLED_SECONDS = 3 * HEARTBEAT_SECONDS  # without a sign of life a worker here is stalled,
 STALE_SECONDS = 6 * HEARTBEAT_SECONDS  # and one on another host is gone
+_BLOCK, _BLOCKS = 65_536, 256  # bytes of a journal that are read at once from its end, how often
 # How a worker leaves that was asked to stop: by itself, or before it could see to signals.
 LEFT = (RESUMABLE, -signal.SIGTERM, -signal.SIGINT, -signal.SIGUSR1)
 
@@ -224,7 +227,8 @@ def status(directory: RunDirectory) -> Status:
     """What a run is doing: a function of its files and of whether its process lives.
 
     Order of trust: a living process, a place in the queue, the newest attempt's own last word, its
-    exit code. An attempt that left none of these is lost; a run without attempts is stopped.
+    exit code. An attempt that left none of these is lost; a run without attempts is stopped. A run
+    that has finished stays so: later attempts only evaluate it.
     """
     launch, beat = directory.launch(), directory.heartbeat()
     if (launch and _lives(launch)) or (beat and _lives(beat)):
@@ -233,7 +237,7 @@ def status(directory: RunDirectory) -> Status:
         return Status.QUEUED
     attempt = max(launch.attempt if launch else 0, beat.attempt if beat else 0)
     ended, left = last_end(directory), directory.exit()
-    if ended and ended.attempt >= attempt:
+    if ended and (ended.status == "finished" or ended.attempt >= attempt):
         return ended_as(ended.status, directory)
     if left and left.attempt >= attempt:
         return _left(left.code, directory)
@@ -262,20 +266,18 @@ def stalled(directory: RunDirectory, now: float) -> bool:
 
 
 def last_end(directory: RunDirectory) -> RunEnded | None:
-    """The newest `run_ended` near the journal's end, or None."""
+    """The newest `run_ended` since the last `run_started` of the journal, or None."""
     try:
         with directory.events_file.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 65_536))
-            lines = file.read().rpartition(b"\n")[0].split(b"\n")
+            for line in _from_the_end(file):
+                if b'"run_ended"' in line:
+                    event = parse(line)
+                    if isinstance(event, RunEnded):
+                        return event
+                elif b'"run_started"' in line:
+                    return None
     except OSError:
-        return None
-    for line in reversed(lines):
-        if b'"run_ended"' in line:
-            event = parse(line)
-            if isinstance(event, RunEnded):
-                return event
-        elif b'"run_started"' in line:
-            return None
+        pass
     return None
 
 
@@ -312,6 +314,25 @@ def write_json(path: Path, value: Any) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _from_the_end(file: BinaryIO) -> Iterator[bytes]:
+    """The whole lines of a file, the last first, of its last megabytes."""
+    end, rest, whole = file.seek(0, os.SEEK_END), b"", False
+    for _ in range(_BLOCKS):
+        begin = max(0, end - _BLOCK)
+        file.seek(begin)
+        lines = (file.read(end - begin) + rest).split(b"\n")
+        rest = lines.pop(0)
+        if not whole and lines:
+            lines.pop()  # what follows the last newline is no line yet
+            whole = True
+        yield from reversed(lines)
+        end = begin
+        if not begin:
+            if whole:
+                yield rest
+            return
 
 
 def _read(path: Path, model: type[T]) -> T | None:

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from engine import levels, masks, networks, seeds, starts
-from engine.context import Context
 from engine.events import Event, Warned
 from engine.images import Splits
 from engine.plan import Plan
@@ -70,20 +69,6 @@ class Setup:
         classes = len(self.data.train.classes)
         net = networks.build(self.spec, classes, channels, geometry.size, number)
         return dict(net.to(self.device).state_dict())
-
-    def context(self, level: int) -> Context:
-        """What evaluations of a finished level's ticket may use."""
-        ticket = levels.ticket(self.directory, level)
-
-        def net() -> nn.Module:
-            fresh = build(self.spec, self.data, self.device)
-            fresh.load_state_dict(ticket.trained)
-            return fresh.eval()
-
-        def rng(*key: str | int) -> torch.Generator:
-            return seeds.rng(self.spec.seed, *key, level)
-
-        return Context(level, ticket.mask.to(self.device), net, self.data, rng)
 
     def warn(self, message: str) -> None:
         """Report what did not stop the run."""

@@ -141,7 +141,7 @@ class Source:
 
     def _dump(self, info: SerializationInfo) -> Any:
         purpose = (info.context or {}).get("purpose")
-        if not self.found:
+        if not self.found or purpose == "label":
             return str(self)
         if purpose == "digest":
             return {"sha256": self.sha256}

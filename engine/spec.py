@@ -21,8 +21,9 @@ from pydantic import (
 from engine import registry
 from engine.choice import Choice
 from engine.dataspec import DataSettings
-from engine.errors import did_you_mean
+from engine.evaluationspec import EvaluationSettings
 from engine.launchspec import LaunchSpec
+from engine.levelwords import EVERY, Kept, step_of
 from engine.plugin import Frozen, ModelSettings, Settings, impossible
 from engine.sources import Source, found_in
 from engine.startspec import Start, of_text
@@ -70,41 +71,21 @@ def _of_today(version: Any) -> Any:
     return version
 
 
-def _plain_evaluation_list(value: tuple[Settings, ...]) -> tuple[Settings, ...]:
-    names = [one.name for one in value]
-    if len(set(names)) < len(names):
-        raise ValueError("an evaluation is listed twice")
+def _each_once(value: tuple[EvaluationSettings, ...]) -> tuple[EvaluationSettings, ...]:
+    labels = [one.label for one in value]
+    if len(set(labels)) < len(labels):
+        raise ValueError("an evaluation is listed twice with the same settings")
     return value
+
+
+Evaluations = Annotated[
+    tuple[Annotated[EvaluationSettings, Choice("evaluations")], ...], AfterValidator(_each_once)
+]
 
 
 def _default(kind: str, name: str) -> Callable[[], Settings]:
     return lambda: Choice(kind).resolve(name)
 
-
-EVERY = "every "
-_EVERY_N = rf"{EVERY}[1-9]\d{{0,3}}"
-_WORDS = ("best", "last", "dense", "all")
-
-
-def step_of(word: str) -> int:
-    """The N of `every N`."""
-    return int(word.removeprefix(EVERY))
-
-
-def _names_levels(word: str) -> str:
-    if word not in _WORDS and not re.fullmatch(_EVERY_N, word):
-        near = did_you_mean(word, [*_WORDS, f"{EVERY}N"])
-        raise ValueError(f"'{word}' names no levels{near}")
-    return word
-
-
-Kept = Annotated[
-    str,
-    AfterValidator(_names_levels),
-    WithJsonSchema(
-        {"anyOf": [{"enum": [*_WORDS]}, {"type": "string", "pattern": f"^{_EVERY_N}$"}]}
-    ),
-]
 
 _ADDRESS = r"^(local|off|https?://[^\s@?#]+)$"
 _ENVIRONMENT = "MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN, in the environment let lthtui in"
@@ -168,10 +149,9 @@ class RunSpec(Frozen):
     )
     train: TrainSpec = Field(TrainSpec(), description="how each level is trained")
     select: SelectSpec = Field(SelectSpec(), description="which level wins")
-    evaluate: Annotated[
-        tuple[Annotated[Settings, Choice("evaluations")], ...],
-        AfterValidator(_plain_evaluation_list),
-    ] = Field((), description="evaluations of each kept ticket")
+    evaluate: Evaluations = Field(
+        (), description="what else is measured on tickets; lthtui evaluate does so later"
+    )
     keep: tuple[Kept, ...] = Field(
         ("best", "last", "dense"),
         description="levels whose weights stay on disk: best, last, dense, all, or every N",
@@ -212,6 +192,7 @@ class RunSpec(Frozen):
         if check_crop := getattr(self.augmentation, "check_crop", None):
             check_crop(getattr(self.data, "crop", "pad"))  # arrays are shifted
         self._check_views()
+        self._check_evaluated()
         try:
             self._uncontrolled()
         except (LookupError, TypeError, ValueError) as error:
@@ -253,6 +234,18 @@ class RunSpec(Frozen):
                 raise impossible(
                     f"augmentation.{name}",
                     f"{name} mixes classes, and {self.loss.name} trains without any; leave it out",
+                )
+
+    def _check_evaluated(self) -> None:
+        """Refuse evaluations of tickets whose weights are gone when the run has picked them."""
+        for settings in self.evaluate:
+            gone = {"best", "dense"}.intersection(settings.levels).difference(self.keep)
+            if gone and "all" not in self.keep:
+                word = min(gone)
+                raise impossible(
+                    "keep",
+                    f"evaluate: {settings.name} looks at the {word} ticket, whose weights are not"
+                    f" kept; add {word} to keep, or give the evaluation other levels",
                 )
 
     @property

@@ -20,12 +20,24 @@ from typing import TYPE_CHECKING
 from engine import causes, checkpoints
 from engine.attempts import Attempt
 from engine.causes import Cause
-from engine.errors import FAILED, NO_ROOM, OK, Fenced, LthError, Stopped
-from engine.events import EpochEnded, Event, Journal, LevelEnded, RunEnded, Tail, Warned
-from engine.rundir import RunDirectory
+from engine.errors import FAILED, NO_ROOM, OK, RESUMABLE, Fenced, LthError, Stopped
+from engine.events import (
+    EpochEnded,
+    Evaluated,
+    EvaluationFailed,
+    Event,
+    Journal,
+    LevelEnded,
+    RunEnded,
+    Tail,
+    Warned,
+)
+from engine.rundir import RunDirectory, last_end
 
 if TYPE_CHECKING:
-    from engine.events import Winning
+    from collections.abc import Iterator
+
+    from engine.experiment import Experiment
     from engine.tracking import Sink
 
 # How long MLflow may take for the rest. A launcher has somebody else bring that over, so that the
@@ -46,10 +58,16 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             signal.signal(number, self._stop)
 
+    def work(self) -> int:
+        """Train to the end, or evaluate what is trained already; returns the exit code."""
+        ended = last_end(self.directory)
+        return self.evaluate() if ended and ended.status == "finished" else self.train()
+
     def train(self) -> int:
         """Train to the end; returns the exit code."""
         try:
-            winning = self._train()
+            with self._experiment() as experiment:
+                winning = experiment.run()
         except Fenced as error:
             say(str(error))
             return error.exit_code
@@ -64,6 +82,28 @@ class Worker:
             return self._fail(error, _message(error))
         return self._end(RunEnded(status="finished", winning=winning), OK)
 
+    def evaluate(self) -> int:
+        """Make the evaluations that a finished run still lacks; returns the exit code.
+
+        The run has ended and stays so, whatever happens here: its journal gets no other end.
+        """
+        try:
+            with self._experiment() as experiment:
+                code = OK if experiment.evaluate() else FAILED
+            self.journal.sync()
+        except LthError as error:
+            say(str(error))
+            code = error.exit_code
+        except OSError as error:
+            say(_io_message(error))
+            code = NO_ROOM if causes.of(error) == Cause.DISK else FAILED
+        except Exception as error:
+            traceback.print_exc()
+            say(_message(error))
+            code = FAILED
+        self._leave(STOPPING_SECONDS if code == RESUMABLE else ENDING_SECONDS)
+        return code
+
     def emit(self, event: Event) -> None:
         """Write an event to the journal and the log, and wake the sink."""
         self.attempt.check()
@@ -74,7 +114,9 @@ class Worker:
         if self.sink is not None:
             self.sink.wake()
 
-    def _train(self) -> Winning | None:
+    @contextlib.contextmanager
+    def _experiment(self) -> Iterator[Experiment]:
+        """The run, ready to go on, with the load of the machine sampled beside it."""
         from engine import machine, sampling
         from engine.experiment import Experiment
 
@@ -83,7 +125,7 @@ class Worker:
         sampled = sum(event.kind == "sampled" for event in Tail(self.directory.events_file).read())
         sampler = sampling.Sampler(self.emit, self.directory.path, sampled)
         try:
-            return Experiment(
+            yield Experiment(
                 self.directory,
                 self.spec,
                 device,
@@ -91,7 +133,7 @@ class Worker:
                 self._sync,
                 lambda: self.stopping or self.attempt.replaced,
                 machine.environment(device, threads),
-            ).run()
+            )
         finally:
             sampler.close()
 
@@ -146,7 +188,7 @@ def main(run_dir: str) -> int:
     try:
         attempt = Attempt(directory, int(number) if number else None)
         try:
-            return Worker(directory, attempt).train()
+            return Worker(directory, attempt).work()
         finally:
             attempt.close()
     except OSError as error:
@@ -171,6 +213,11 @@ def narrate(event: Event) -> None:
             f"level {event.level} done after {epochs}  density {event.density:.2%}"
             f" ({event.kept:,}/{event.total:,}){val}{test}  {event.seconds:.1f} s"
         )
+    elif isinstance(event, Evaluated):
+        found = "  ".join(f"{name} {value:.4g}" for name, value in event.metrics.items())
+        say(f"level {event.level}  {event.name}: {found or 'done'}")
+    elif isinstance(event, EvaluationFailed):
+        say(f"level {event.level}  {event.name} failed: {event.error}")
     elif isinstance(event, Warned):
         say(f"warning: {event.message}")
     elif isinstance(event, RunEnded):

@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from engine.errors import UsageError
+from engine.levelwords import Kept
 from engine.rundir import RunDirectory, Status, last_end, status
 from engine.sources import found_in
-from engine.spec import Kept
 from lthtui import leftovers, runnames
 from lthtui.launch import entries, owner
 

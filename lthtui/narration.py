@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 from engine.events import Tail
@@ -16,7 +16,7 @@ from lthtui.board import duration
 from lthtui.launch import entries
 from lthtui.launch.entries import Entry
 from lthtui.monitor import Watched
-from lthtui.progress import LevelProgress
+from lthtui.progress import LevelProgress, RunProgress
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
@@ -156,16 +156,26 @@ class Lines:
         ended, own = progress.finished_levels, self._own.get(watched.run_id)
         told = self._told.get(watched.run_id)
         if told is None:
-            levels = 0 if own and own.action == "new" else len(ended)
-            told = self._told[watched.run_id] = _Told(levels, own.attempt if own else 0)
+            new = own is not None and own.action == "new"
+            told = self._told[watched.run_id] = _Told(
+                0 if new else len(ended),
+                own.attempt if own else 0,
+                set() if new else {*progress.evaluations},
+            )
         if watched.status == Status.RUNNING or own:
             launch = watched.directory.launch()
             if launch and launch.attempt != told.attempt:
                 told.attempt = launch.attempt
-                yield _start(name, launch, progress.level)
+                yield _start(name, launch, progress)
         for level in ended[told.levels :]:
             yield _level(name, level)
         told.levels = len(ended)
+        for key in progress.evaluations.keys() - told.evaluated:
+            told.evaluated.add(key)
+            yield f"{name}  level {key[0]} evaluated: {clean_line(key[1])}"
+        for key, why in progress.unevaluated.items() - told.unevaluated:
+            told.unevaluated.add((key, why))
+            yield f"{name}  level {key[0]} not evaluated: {clean_line(f'{key[1]}: {why}', 1000)}"
         if progress.warning and progress.warning != told.warning:
             yield f"{name}  warning: {clean_line(progress.warning, 1000)}"
         told.warning = progress.warning
@@ -186,6 +196,8 @@ class _Told:
 
     levels: int
     attempt: int = 0
+    evaluated: set[tuple[int, str]] = field(default_factory=set)
+    unevaluated: set[tuple[tuple[int, str], str]] = field(default_factory=set)
     warning: str | None = None
     status: Status | None = None
     again: tuple[int, int] | None = None
@@ -204,9 +216,11 @@ def total_eta(runs: Sequence[Watched]) -> float | None:
     return left / pace if pace else None
 
 
-def _start(name: str, launch: Launch, level: int | None) -> str:
+def _start(name: str, launch: Launch, progress: RunProgress) -> str:
     again = f", attempt {launch.attempt}" if launch.attempt > 1 else ""
-    at = f", goes on at level {level}" if again and level is not None else ""
+    at = f", goes on at level {progress.level}" if again and progress.level is not None else ""
+    if progress.ended == Status.FINISHED:
+        at = ", evaluates its tickets"
     return f"{name}  started on {clean_line(launch.device)}{again}{at}"
 
 

@@ -10,6 +10,7 @@ from engine import schema
 from engine.events import (
     EpochEnded,
     Evaluated,
+    EvaluationFailed,
     Event,
     LevelEnded,
     LevelStarted,
@@ -77,6 +78,8 @@ class RunProgress:
         time: of the newest event (seconds since 1970); 0 before the first.
         started: when its first attempt started.
         flops: operations for one image through the network without a mask.
+        evaluations: by level and name, the newest of each.
+        unevaluated: by level and name, why an evaluation could not be made, if it has not since.
         warning, error: the newest, as written by the worker.
         ended, ended_attempt: how the newest attempt ended, by its own word; None while it has not.
     """
@@ -97,7 +100,8 @@ class RunProgress:
     started: float = 0.0
     flops: float | None = None
     images: dict[str, int] = field(default_factory=dict)
-    evaluations: list[Evaluated] = field(default_factory=list)
+    evaluations: dict[tuple[int, str], Evaluated] = field(default_factory=dict)
+    unevaluated: dict[tuple[int, str], str] = field(default_factory=dict)
     warning: str | None = None
     error: str | None = None
     ended: str | None = None
@@ -129,7 +133,10 @@ class RunProgress:
                 level = self.levels[event.level]
                 level.ticket, level.bytes = event.path, event.bytes
             case Evaluated():
-                self.evaluations.append(event)
+                self.evaluations[event.level or 0, event.name] = event
+                self.unevaluated.pop((event.level or 0, event.name), None)
+            case EvaluationFailed():
+                self.unevaluated[event.level or 0, event.name] = event.error
             case Warned():
                 self.warning = event.message
             case RunEnded():

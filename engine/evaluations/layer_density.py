@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from engine import plugin
+from pydantic import Field
+
 from engine.context import Context, Result
+from engine.evaluationspec import EvaluationSettings
+from engine.levelwords import Named
 
 
-class Settings(plugin.Settings):
-    """Nothing to set."""
+class Settings(EvaluationSettings):
+    """Nothing to set but the levels: all, as it costs next to nothing."""
+
+    levels: tuple[Named, ...] = Field(
+        ("all",),
+        min_length=1,
+        max_length=100,
+        description=EvaluationSettings.model_fields["levels"].description,
+    )
 
 
 def evaluate(settings: Settings, context: Context) -> Result:

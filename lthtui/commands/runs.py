@@ -137,11 +137,11 @@ def launch(
     if detach:
         _detached(submitted, [*left, *awaiting.leave_runs(folder, awaited, turn)], as_json)
         return
-    watched, code = _follow(folder, submitted, as_json)
+    watched, code = follow(folder, submitted, as_json)
     if awaited and code != INTERRUPTED:
         expansions, complete = awaiting.ready(folder, awaited)
         specs = [run.spec for expansion in expansions for run in expansion.runs]
-        more, then = _follow(folder, queue.submit(folder, specs, again=again, turn=turn), as_json)
+        more, then = follow(folder, queue.submit(folder, specs, again=again, turn=turn), as_json)
         watched, code = [*watched, *more], awaiting.worst(code, then, OK if complete else FAILED)
     _sum_up(watched, as_json)
     raise typer.Exit(code)
@@ -175,7 +175,7 @@ def _on_other_images(submitted: Sequence[Submitted], ready: Sequence[Ready]) -> 
             yield one.directory.run_id
 
 
-def _follow(root: Path, submitted: Sequence[Submitted], as_json: bool) -> tuple[list[Watched], int]:
+def follow(root: Path, submitted: Sequence[Submitted], as_json: bool) -> tuple[list[Watched], int]:
     """Wait for the runs and show what they do; return them and the exit code."""
     from lthtui.headless import Follower
 
@@ -203,7 +203,7 @@ def _sum_up(watched: Sequence[Watched], as_json: bool) -> None:
     from lthtui import epilogue
 
     if as_json:
-        _print_json("summary", [one.describe() for one in watched])
+        print_json("summary", [one.describe() for one in watched])
         return
     epilogue.results(watched)
     epilogue.failures(watched)
@@ -227,7 +227,7 @@ def _detached(submitted: Sequence[Submitted], left: Sequence[Later], as_json: bo
 
     if as_json:
         waiting = [one.model_dump(mode="json", include={"name", "after"}) for one in left]
-        _print_json("submitted", [describe(one.directory) for one in submitted], later=waiting)
+        print_json("submitted", [describe(one.directory) for one in submitted], later=waiting)
         return
     awaiting.tell(left)
     _tell_known(submitted)
@@ -254,7 +254,7 @@ def _dry_run(
         for one, run in zip(submitted, ready, strict=True)
     ]
     if as_json:
-        _print_json("plan", rows)
+        print_json("plan", rows)
         return
     words = {
         "new": "would start",
@@ -267,5 +267,5 @@ def _dry_run(
         typer.echo(f"{row['run_id']}  {words[str(row['action'])]}: {what}")
 
 
-def _print_json(kind: str, runs: Sequence[dict[str, Any]], **more: Any) -> None:
+def print_json(kind: str, runs: Sequence[dict[str, Any]], **more: Any) -> None:
     typer.echo(json.dumps({"kind": kind, "runs": runs, **more}))

@@ -21,6 +21,7 @@ GROUPS = {  # by file in `lthtui/commands/`, the commands that it has
     "looking": "list show logs",
     "queue": "queue cancel pause resume retry hold release priority exchange limit",
     "controls": "control",
+    "evaluate": "evaluate",
     "extend": "extend",
     "search": "search",
     "compare": "compare",

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine import filesystems
+from engine import filesystems, outstanding
 from engine.rundir import RunDirectory
 from engine.spec import RunSpec
 from lthtui import identity
@@ -30,7 +30,9 @@ def prepare(directory: RunDirectory, action: str, spec: RunSpec) -> None:
     else:
         identity.note(directory, spec)
     if action == "resumed":
-        _relocate(directory, spec)
+        stored = directory.spec()
+        _relocate(directory, stored, spec)
+        outstanding.ask(directory, [one for one in spec.evaluate if one not in stored.evaluate])
 
 
 def sync(root: Path, new: Sequence[RunDirectory]) -> None:
@@ -47,9 +49,8 @@ def _make(directory: RunDirectory, spec: RunSpec) -> None:
     _write_spec(directory, spec)
 
 
-def _relocate(directory: RunDirectory, spec: RunSpec) -> None:
+def _relocate(directory: RunDirectory, stored: RunSpec, spec: RunSpec) -> None:
     """Take over where images and lists are now; all else of the run stays as it was asked first."""
-    stored = directory.spec()
     places = {"root": spec.data.root, "examples": spec.data.examples}
     data = stored.data.model_copy(update=places)
     if data != stored.data:

@@ -14,7 +14,9 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal
 
+from engine import outstanding
 from engine.errors import UsageError
+from engine.evaluationspec import EvaluationSettings
 from engine.launchspec import LaunchSpec
 from engine.rundir import RunDirectory, Status, launched, run_id, status
 from engine.spec import RunSpec
@@ -72,8 +74,9 @@ def submit(
     """Queue runs in the order of `specs`, and make sure that somebody dispatches them.
 
     The same settings and seed are the same run: it is resumed in its own folder, with its images
-    wherever they are now, or left alone if it is finished, unless `again` asks for a new one. If
-    it was made as a control of another run, or as none, it is noted that it stands for this, too.
+    wherever they are now, or left alone if it is finished, unless `again` asks for a new one or
+    evaluations are listed that it lacks. If it was made as a control of another run, or as none, it
+    is noted that it stands for this, too.
 
     Raises:
         UsageError: a run asks for a GPU that this machine does not have or for what its cluster
@@ -106,19 +109,32 @@ def preview(root: Path, specs: Sequence[RunSpec], *, again: bool = False) -> lis
 def resume(runs: Sequence[RunDirectory], *, turn: Turn = NOW) -> list[Submitted]:
     """Queue runs again, each in its own folder, from its last checkpoint.
 
-    A finished run, and one that waits or runs already, is left alone.
+    A finished run that lacks no evaluation, and one that waits or runs already, is left alone.
 
     Raises:
         UsageError: a run would wait for itself, or asks for what this machine or its cluster does
             not have, or the root belongs to somebody else.
         OSError: a file can't be written; then none of a root's runs is queued.
     """
-    done: list[Submitted] = []
-    for root, ours in _by_root(runs):
+    return evaluate([(run, ()) for run in runs], turn=turn)
+
+
+def evaluate(
+    asked: Iterable[tuple[RunDirectory, Sequence[EvaluationSettings]]], *, turn: Turn = NOW
+) -> list[Submitted]:
+    """Have runs evaluated besides what their specs list, those that go on once they are over.
+
+    Raises:
+        UsageError, OSError: as `resume`.
+    """
+    wanted, done = dict(asked), list[Submitted]()
+    for root, ours in _by_root(wanted):
         owner.check(root)
         _check_order(root, ours, turn.after)
-    for root, ours in _by_root(runs):
+    for root, ours in _by_root(wanted):
         with entries.changing(root):
+            for directory in ours:
+                outstanding.ask(directory, wanted[directory])
             found = [_known(directory) for directory in ours]
             resumed = [(one, one.directory.spec().launch) for one in found if one.queued]
             _check_places(root, [launch for _, launch in resumed])
@@ -258,7 +274,7 @@ def _choose(root: Path, specs: Sequence[RunSpec], again: bool) -> Iterator[Submi
             yield replace(chosen[spec.digest], action="active")
             continue
         names = [] if again else alike[f"{spec.digest[:6]}-s{spec.seed}"]
-        found = _newest([RunDirectory(root / "runs" / name) for name in names], spec.digest)
+        found = _newest([RunDirectory(root / "runs" / name) for name in names], spec)
         if found is None:
             found = Submitted(RunDirectory(root / "runs" / _free(spec, used)), "new")
             used.add(found.directory.run_id)
@@ -273,11 +289,11 @@ def _free(spec: RunSpec, used: Collection[str]) -> str:
     return next(name for name in chain([first], numbered) if name not in used)
 
 
-def _newest(alike: Sequence[RunDirectory], digest: str) -> Submitted | None:
-    """The newest run of a digest, and what is to be done with it."""
-    same = [directory for directory in alike if _digest(directory) == digest]
+def _newest(alike: Sequence[RunDirectory], spec: RunSpec) -> Submitted | None:
+    """The newest run of a spec's digest, and what is to be done with it."""
+    same = [directory for directory in alike if _digest(directory) == spec.digest]
     newest = max(same, key=_age, default=None)
-    return _known(newest) if newest else None
+    return _known(newest, spec.evaluate) if newest else None
 
 
 def _age(directory: RunDirectory) -> tuple[int, int, str]:
@@ -286,29 +302,39 @@ def _age(directory: RunDirectory) -> tuple[int, int, str]:
     return directory.spec_file.stat().st_mtime_ns, len(name), name
 
 
-def _known(directory: RunDirectory) -> Submitted:
-    """A run that is there, as a submission finds it."""
+def _known(directory: RunDirectory, more: Sequence[EvaluationSettings] = ()) -> Submitted:
+    """A run that is there, as a submission finds it that asks for more evaluations."""
     try:
         journal = directory.events_file.stat().st_size
     except FileNotFoundError:
         journal = 0
-    return Submitted(directory, _action(directory), launched(directory), journal)
+    return Submitted(directory, _action(directory, more), launched(directory), journal)
 
 
 def _digest(directory: RunDirectory) -> str | None:
-    """The digest of a stored spec; None if it can't be read, as with an older format."""
+    """The digest of a stored spec; None if it can't be read."""
+    spec = _spec(directory)
+    return spec.digest if spec else None
+
+
+def _spec(directory: RunDirectory) -> RunSpec | None:
+    """A stored spec; None if it can't be read, as with an older format."""
     try:
-        return directory.spec().digest
+        return directory.spec()
     except (OSError, ValueError):
         return None
 
 
-def _action(directory: RunDirectory) -> Literal["resumed", "active", "finished"]:
+def _action(
+    directory: RunDirectory, more: Sequence[EvaluationSettings]
+) -> Literal["resumed", "active", "finished"]:
     match status(directory):
         case Status.QUEUED | Status.RUNNING:
             return "active"
         case Status.FINISHED:
-            return "finished"
+            spec = _spec(directory)
+            lacks = spec is not None and outstanding.left(directory, spec, more)
+            return "resumed" if lacks else "finished"
         case _:
             return "resumed"
 

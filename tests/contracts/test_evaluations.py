@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from inprocess import run
 
-from engine import levels, registry
+from engine import levels, outstanding, registry
 from engine.evaluations import layer_density
-from engine.events import Evaluated, RunEnded, Warned
+from engine.evaluationspec import EvaluationSettings
+from engine.events import Evaluated, EvaluationFailed, LevelEnded, RunEnded
 from engine.rundir import RunDirectory
 from engine.spec import RunSpec
 
@@ -23,16 +24,26 @@ NAMES = registry.names("evaluations")
 def test_it_reports_every_level_and_changes_nothing(
     name: str, tiny: Callable[..., RunSpec], run_folder: Callable[..., RunDirectory]
 ) -> None:
-    with_it = run_folder(tiny(evaluate=[name], keep=["all"]), "with")
+    listed = [{"name": name, "levels": ["all"]}]
+    with_it = run_folder(tiny(evaluate=listed, keep=["all"]), "with")
     without = run_folder(tiny(keep=["all"]), "without")
-    found = [e for e in run(with_it) if isinstance(e, Evaluated)]
+    events = run(with_it)
+    found = [e for e in events if isinstance(e, Evaluated)]
     run(without)
+    assert not [e for e in events if isinstance(e, EvaluationFailed)]
     assert [e.level for e in found] == [0, 1, 2] and {e.name for e in found} == {name}
     assert all(math.isfinite(v) for e in found for v in e.metrics.values())
     assert all((with_it.path / file).is_file() for e in found for file in e.files)
     for level in range(3):
         mine, other = levels.ticket(with_it, level), levels.ticket(without, level)
         assert mine.card["sha256"] == other.card["sha256"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_settings_name_tickets_and_tell_two_of_them_apart(name: str) -> None:
+    settings = registry.load("evaluations", name).Settings()
+    assert isinstance(settings, EvaluationSettings) and settings.label == name
+    assert type(settings)(levels=(3,)).label == name
 
 
 def test_layer_densities_are_those_of_the_mask(
@@ -58,7 +69,31 @@ def test_one_that_fails_costs_only_itself(
     monkeypatch.setattr(layer_density, "evaluate", broken)
     directory = run_folder(tiny(evaluate=["layer_density"]))
     events = run(directory)
-    warned = [e.message for e in events if isinstance(e, Warned)]
-    assert len(warned) == 3 and "layer_density of level 0 failed" in warned[0]
+    failed = [(e.level, e.name, e.error) for e in events if isinstance(e, EvaluationFailed)]
+    assert failed == [(n, "layer_density", "RuntimeError: no such thing") for n in range(3)]
     assert not any(isinstance(e, RunEnded) and e.status == "failed" for e in events)
     assert levels.ticket_path(directory, 2) is not None
+
+
+def test_the_picked_ticket_is_evaluated_once_it_is_known(
+    tiny: Callable[..., RunSpec], run_folder: Callable[..., RunDirectory]
+) -> None:
+    listed = [{"name": "layer_density", "levels": ["dense", "best"]}]
+    events = run(run_folder(tiny(evaluate=listed, select={"level": 1})))
+    told = [f"{e.kind} {e.level}" for e in events if isinstance(e, Evaluated | LevelEnded)]
+    ended = [f"level_ended {level}" for level in range(3)]
+    assert told == [ended[0], "evaluated 0", *ended[1:], "evaluated 1"]
+
+
+def test_what_is_asked_for_while_a_run_trains_is_made_at_its_end(
+    tiny: Callable[..., RunSpec], run_folder: Callable[..., RunDirectory]
+) -> None:
+    directory = run_folder(tiny())
+    asked = layer_density.Settings(levels=("last",))
+
+    def stopping() -> bool:
+        outstanding.ask(directory, [asked])
+        return False
+
+    found = [e for e in run(directory, stopping) if isinstance(e, Evaluated)]
+    assert [(e.level, e.name) for e in found] == [(2, "layer_density")]

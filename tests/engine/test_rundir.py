@@ -152,7 +152,7 @@ def test_how_an_attempt_ended(run, word, code, request_, expected):
 @pytest.mark.parametrize("evidence", ["event", "exit", "both"])
 def test_what_an_earlier_attempt_left_says_nothing_about_a_newer_one(run, evidence):
     if evidence != "exit":
-        ended(run, "finished", attempt=1)
+        ended(run, "failed", attempt=1)
     if evidence != "event":
         left(run, 0, attempt=1)
     launched(run, GONE, attempt=2)
@@ -229,6 +229,26 @@ def test_the_last_end_is_found_behind_a_torn_line_and_within_a_large_journal(run
     with run.events_file.open("a") as file:
         file.write('{"kind": "run_ended", "attempt": 4, "stat')
     assert last_end(run).attempt == 3
+
+
+def test_a_run_that_has_finished_stays_so_whatever_becomes_of_later_attempts(run):
+    journal(run, ("run_ended", 1, {"status": "finished"}))
+    launched(run, GONE, attempt=2)
+    assert status(run) == Status.FINISHED  # killed while it evaluated
+    left(run, 1, attempt=2)
+    assert status(run) == Status.FINISHED  # an evaluation failed
+    run.queue_file.write_text("{}")
+    assert status(run) == Status.QUEUED  # it is to be evaluated again
+    run.queue_file.unlink()
+    launched(run, ALIVE, attempt=3)
+    assert status(run) == Status.RUNNING
+
+
+def test_the_last_end_is_found_before_many_evaluations(run):
+    found = {"level": 0, "name": "x" * 1000, "metrics": {}}
+    many = [("evaluated", 2, found)] * 300
+    journal(run, ("run_ended", 1, {"status": "finished"}), *many)
+    assert last_end(run).status == "finished"
 
 
 def test_a_run_that_started_again_has_no_end_yet(run):

@@ -18,14 +18,14 @@ from lthtui.launch import entries, lease, stopping
 @pytest.fixture(params=[False, True], ids=["looking on", "looking late"])
 def whenever(here, monkeypatch, request):
     """The same; with and without somebody who looks at the runs only when they have ended."""
-    follow = runs._follow
+    follow = runs.follow
 
     def late(root, submitted, as_json):
         here.wait(lambda: not any(active(one.directory) for one in submitted))
         return follow(root, submitted, as_json)
 
     if request.param:
-        monkeypatch.setattr(runs, "_follow", late)
+        monkeypatch.setattr(runs, "follow", late)
     return here
 
 

@@ -1,0 +1,95 @@
+"""Makes what evaluations are given, out of a run that has been trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from engine import levels, masks, networks, retraining, seeds, tickets
+from engine.context import Context, Subject, Surroundings
+from engine.dataspec import DataSettings
+from engine.evaluation import logits
+from engine.events import LevelEnded
+from engine.images import Images, Splits
+from engine.plan import Level
+from engine.registry import load
+from engine.setup import Setup
+from engine.sources import Source
+from engine.spec import RunSpec
+from engine.tickets import Ticket
+from engine.training import Training
+
+
+def surroundings(setup: Setup, history: Sequence[LevelEnded]) -> Surroundings:
+    """What all tickets of a run are evaluated with."""
+    device, data = setup.device, setup.data
+
+    def said(net: nn.Module, images: Images) -> Tensor:
+        whole = masks.ones(setup.prunable(net))
+        training = Training(setup.spec, Level(0, 1.0), data, net, whole, device)
+        return logits(net, images, data.geometry, training.judge())
+
+    def at(level: int) -> Subject:
+        return _subject(setup.spec, levels.ticket(setup.directory, level), data, device)
+
+    def other(source: Source) -> Subject:
+        ticket = tickets.of(source)
+        spec = RunSpec.model_validate(ticket.card["spec"])
+        same = (spec.data.name, spec.data.root) == (setup.spec.data.name, setup.spec.data.root)
+        return _subject(spec, ticket, data if same else _images(spec.data, device), device)
+
+    return Surroundings(
+        splits=data,
+        device=device,
+        history=tuple(history),
+        kept=tuple(
+            ended.level or 0
+            for ended in history
+            if levels.ticket_path(setup.directory, ended.level or 0)
+        ),
+        at=at,
+        other=other,
+        logits=said,
+        images=partial(_images, device=device),
+        train=partial(retraining.train, device=device, stopping=setup.stopping),
+    )
+
+
+def context(around: Surroundings, level: int, seed: int) -> Context:
+    """What the evaluations of one ticket are given.
+
+    Raises:
+        Damaged: the ticket is broken, or was not kept.
+    """
+
+    def rng(*key: str | int) -> torch.Generator:
+        return seeds.rng(seed, *key, level)
+
+    return Context(around.at(level), around, rng)
+
+
+def _subject(spec: RunSpec, ticket: Ticket, data: Splits, device: torch.device) -> Subject:
+    """A ticket whose network is for images like those of `data`."""
+    classes, channels, size = len(data.train.classes), data.train.x.shape[1], data.geometry.size
+
+    def net() -> nn.Module:
+        made = networks.build(spec, classes, channels, size, seeds.number(spec.seed, "init"))
+        made.load_state_dict(ticket.trained)
+        made.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return made.eval()
+
+    level = ticket.card.get("level") or 0
+    return Subject(spec, level, ticket, ticket.mask.to(device), net)
+
+
+def _images(settings: DataSettings, device: torch.device) -> Splits:
+    """Load a data set.
+
+    Raises:
+        DataError: it is not there, or broken.
+    """
+    found: Splits = load("datasets", settings.name).load(settings)
+    return found.to(device)

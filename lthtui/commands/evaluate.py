@@ -1,0 +1,126 @@
+"""The command that evaluates tickets of finished runs: evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.errors import FAILED, OK, UsageError
+from lthtui import completion, overrides, runnames, settings
+from lthtui.commands import Json, Root
+from lthtui.commands.runs import After, Detach, Hold, Priority, follow, print_json, turn
+from lthtui.commands.saying import say
+
+if TYPE_CHECKING:
+    from engine.rundir import RunDirectory
+    from lthtui.monitor import Watched
+
+Runs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN... [EVALUATION.FIELD=VALUE]...",
+        autocompletion=completion.runs,
+        help="Runs by any unique part of their ids, or @last. A NAME, or 6 or more digits of a"
+        " group's id, means all its seeds. And settings such as fgsm.epsilon=4.",
+    ),
+]
+With = Annotated[
+    str,
+    typer.Option(
+        "--with",
+        metavar="NAMES",
+        help="Evaluations, with commas between them; by default what the specs list and what was"
+        " asked for before, as far as it is missing.",
+    ),
+]
+Levels = Annotated[
+    str,
+    typer.Option(
+        "--level",
+        help="Tickets, with commas between them: best (the picked one), dense, last, all, every N,"
+        " or numbers of levels; by default what each evaluation names itself.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command()(evaluate)
+
+
+def evaluate(
+    arguments: Runs,
+    names: With = "",
+    level: Levels = "",
+    detach: Detach = False,
+    priority: Priority = 0,
+    after: After = None,
+    hold: Hold = False,
+    as_json: Json = False,
+    root: Root = None,
+) -> None:
+    """Measure tickets of runs that have been trained: robustness, calibration, overlap, ...
+
+    Each run has its evaluations made by a worker of its own, on its own images, and logged to its
+    own MLflow run. What was made before is not made again; what fails costs the run nothing. A run
+    that still goes on makes them when it is over.
+    """
+    from lthtui import evaluations
+    from lthtui.launch import queue
+
+    words, changes = overrides.separate(arguments)
+    if not words:
+        raise UsageError("no run given; `lthtui list` shows all")
+    folder = settings.use(root)
+    wanted = evaluations.wanted(names, changes, level)
+    if level and not wanted:
+        raise UsageError("--level says nothing without --with; name the evaluations, too")
+    runs = {run.run_id: run for word in words for run in runnames.seeds(folder, word)}
+    asked = [(run, evaluations.of_run(wanted, run, folder)) for run in _over(runs.values())]
+    submitted = queue.evaluate(asked, turn=turn(folder, priority, after, hold))
+    if detach:
+        for one in submitted:
+            typer.echo(one.directory.run_id)
+        return
+    watched, code = follow(folder, submitted, as_json)
+    failed = [one for one in watched if one.progress.unevaluated]
+    if as_json:
+        print_json("summary", [one.describe() for one in watched])
+    else:
+        _show(watched)
+    for run in failed:
+        say(f"{run.run_id}: give the command again to try what failed; lthtui logs {run.run_id}")
+    raise typer.Exit(code or (FAILED if failed else OK))
+
+
+def _over(runs: Iterable[RunDirectory]) -> Iterator[RunDirectory]:
+    """The runs, of which each has finished or will by itself.
+
+    Raises:
+        UsageError: one has not, and will not.
+    """
+    from engine.rundir import Status, status
+    from lthtui.launch import retrying
+
+    for run in runs:
+        state = status(run)
+        if state != Status.FINISHED and not retrying.goes_on(run):
+            raise UsageError(
+                f"{run.run_id} is {state}, so its tickets are not final; lthtui resume {run.run_id}"
+            )
+        yield run
+
+
+def _show(watched: Sequence[Watched]) -> None:
+    from lthtui import evaluations
+
+    groups: dict[str, list[Watched]] = {}
+    for run in watched:
+        groups.setdefault(run.identity.group, []).append(run)
+    for runs in groups.values():
+        over = f", mean ± deviation over {len(runs)} runs" if runs[1:] else ""
+        typer.echo(f"{runs[0].identity.name} {runs[0].identity.group[:6]}{over}")
+        for line in evaluations.table(runs):
+            typer.echo(line)

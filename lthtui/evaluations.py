@@ -1,0 +1,176 @@
+"""Evaluations as a command line asks for them, and what came of them as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from statistics import mean, stdev
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engine import outstanding, retention
+from engine.errors import UsageError, did_you_mean
+from engine.evaluationspec import EvaluationSettings
+from engine.rundir import RunDirectory
+from engine.sources import TICKET, Source, replaced
+from engine.spec import Evaluations, RunSpec
+from lthtui import overrides, sources, specerrors
+from lthtui.aligned import aligned
+from lthtui.monitor import Watched
+from lthtui.overrides import Override
+from lthtui.text import clean_line
+
+
+class _Asked(BaseModel):
+    """The part of a spec that lists evaluations."""
+
+    model_config = ConfigDict(strict=True)
+    evaluate: Evaluations
+
+
+def wanted(names: str, changes: Sequence[str], levels: str) -> tuple[EvaluationSettings, ...]:
+    """The evaluations that a command line asks for.
+
+    Args:
+        names: with commas between them; empty for none.
+        changes: settings, as `fgsm.epsilon=4`; several values make several evaluations.
+        levels: words and numbers with commas between them; empty for what each has by itself.
+
+    Raises:
+        UsageError: there is no such evaluation or setting; FileError: an override cannot be read.
+    """
+    asked = [name.strip() for name in names.split(",") if name.strip()]
+    given: dict[str, list[Override]] = {name: [] for name in asked}
+    for change in overrides.read_all(changes):
+        name, *field = map(str, change.path)
+        if name not in given or not field:
+            near = did_you_mean(name, asked)
+            raise UsageError(f"{'.'.join(map(str, change.path))}: not one of --with{near}")
+        given[name].append(change)
+    listed = [
+        {"name": name, **levelled(levels), **fields}
+        for name in asked
+        for fields in _each(given[name])
+    ]
+    return _validated(listed)
+
+
+def levelled(text: str) -> dict[str, Any]:
+    """What `--level` sets."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    return {"levels": [int(w) if w.isdecimal() else w for w in words]} if words else {}
+
+
+def of_run(
+    wanted: Iterable[EvaluationSettings], run: RunDirectory, root: Any
+) -> tuple[EvaluationSettings, ...]:
+    """The evaluations as they are asked of one run: with the tickets that they refer to.
+
+    Raises:
+        UsageError: such a ticket is not there, or the run has no ticket to evaluate.
+        Damaged: its file is broken.
+    """
+    spec = run.spec()
+
+    def find(at: str, source: Source) -> Source:
+        return sources.resolved(source, spec.seed, root)
+
+    found = tuple(replaced(settings, find) for settings in wanted)
+    told = outstanding.told(run)
+    for settings in found:
+        _check_kept(run, settings, told, spec)
+    return found
+
+
+def rows(runs: Sequence[Watched]) -> list[tuple[str, str, str, str]]:
+    """Evaluation, ticket, metric and its mean ± deviation over runs of one group."""
+    values: dict[tuple[str, str, str], list[float]] = {}
+    for run in runs:
+        progress = run.progress
+        for (level, name), found in sorted(progress.evaluations.items()):
+            for metric, value in found.metrics.items():
+                values.setdefault((name, _ticket(run, level), metric), []).append(value)
+    return [(*key, _spread(found, len(runs))) for key, found in values.items()]
+
+
+def table(runs: Sequence[Watched]) -> Iterator[str]:
+    """What was evaluated of runs of one group."""
+    found = rows(runs)
+    heads = list(dict.fromkeys(ticket for _, ticket, _, _ in found))
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for name, ticket, metric, value in found:
+        cells.setdefault((name, metric), {})[ticket] = value
+    lines = [
+        [clean_line(name), clean_line(metric), *(by.get(head, "–") for head in heads)]
+        for (name, metric), by in cells.items()
+    ]
+    if lines:
+        yield from aligned(["evaluation", "metric", *heads], lines)
+
+
+def _each(changes: Sequence[Override]) -> Iterator[dict[str, Any]]:
+    """The settings of every combination of values."""
+    for values in product(*(change.values for change in changes)):
+        fields: dict[str, Any] = {}
+        for change, value in zip(changes, values, strict=True):
+            node = fields
+            *blocks, last = map(str, change.path[1:])
+            for block in blocks:
+                node = node.setdefault(block, {})
+            node[last] = value.data
+        yield fields
+
+
+def _validated(listed: list[dict[str, Any]]) -> tuple[EvaluationSettings, ...]:
+    tree = {"evaluate": listed}
+    try:
+        return _Asked.model_validate({"evaluate": tuple(listed)}).evaluate
+    except ValidationError as error:
+        findings = specerrors.explain(error, tree, ())
+        raise UsageError("; ".join(_said(one, listed) for one in findings)) from None
+
+
+def _said(finding: specerrors.Finding, listed: Sequence[Mapping[str, Any]]) -> str:
+    """A finding with the evaluation and the setting that it is about."""
+    _, index, *field = *finding.path, ""
+    at = [str(listed[index]["name"]), *map(str, field[:-1])] if isinstance(index, int) else []
+    return clean_line(f"{'.'.join(at) or '--with'}: {finding.message}", 1000)
+
+
+def _check_kept(
+    run: RunDirectory, settings: EvaluationSettings, told: outstanding.Told, spec: RunSpec
+) -> None:
+    """Refuse levels of a finished run whose tickets are not there."""
+    levels = {
+        level
+        for word in settings.levels
+        for level in retention.named(word, spec.select, told.history)
+    }
+    ended = range(len(told.history))
+    kept = [level for level in ended if (run.level(level) / TICKET).is_file()]
+    beyond = [w for w in settings.levels if isinstance(w, int) and w not in ended]
+    if beyond and told.history:
+        raise UsageError(f"{run.run_id} has no level {beyond[0]}, only 0 to {len(ended) - 1}")
+    if told.history and levels and not levels & {*kept}:
+        raise UsageError(
+            f"{run.run_id} has not kept the weights of level {min(levels)}; kept:"
+            f" {', '.join(map(str, kept)) or 'none'}; name one of these with --level, or run it"
+            " again with keep: [all] and --again"
+        )
+
+
+def _ticket(run: Watched, level: int) -> str:
+    """What a level is called beside others: dense, ticket, or its number."""
+    progress = run.progress
+    if progress.winning and progress.winning.level == level and level:
+        return "ticket"
+    known = progress.levels.get(level)
+    return "dense" if known and known.kept == known.total and not level else f"level {level}"
+
+
+def _spread(values: Sequence[float], runs: int) -> str:
+    if len(values) == 1:
+        return f"{values[0]:.4g}" + (" (1)" if runs > 1 else "")
+    count = "" if len(values) == runs else f" ({len(values)})"
+    return f"{mean(values):.4g} ± {stdev(values):.2g}{count}"

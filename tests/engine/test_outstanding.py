@@ -1,0 +1,97 @@
+"""Which evaluations of which tickets a run has yet to make."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from engine import outstanding
+from engine.evaluations import layer_density
+from engine.events import LevelEnded
+from engine.outstanding import Told
+from engine.rundir import RunDirectory
+from engine.spec import RunSpec
+
+Folders = Callable[..., RunDirectory]
+Specs = Callable[..., RunSpec]
+
+
+def _ended(level: int, val: float) -> LevelEnded:
+    return LevelEnded(
+        level=level, density=0.5**level, kept=8 >> level, total=8, epochs=1, seconds=1.0,
+        val_accuracy=val,
+    )  # fmt: skip
+
+
+HISTORY = [_ended(0, 0.5), _ended(1, 0.9), _ended(2, 0.7), _ended(3, 0.6)]
+
+
+@pytest.fixture
+def run(tiny: Specs, run_folder: Folders) -> Callable[..., RunDirectory]:
+    def make(kept: list[int], **fields: Any) -> RunDirectory:
+        directory = run_folder(tiny(**fields))
+        for level in kept:
+            directory.level(level).mkdir(parents=True)
+            (directory.level(level) / "ticket.safetensors").touch()
+        return directory
+
+    return make
+
+
+def _levels(
+    directory: RunDirectory, words: list[Any], over: bool, made: tuple[int, ...] = ()
+) -> list[int]:
+    told = Told(HISTORY, frozenset((level, "layer_density") for level in made))
+    more = [layer_density.Settings(levels=tuple(words))]
+    found = outstanding.tasks(directory, directory.spec(), told, over=over, more=more)
+    return [task.level for task in found]
+
+
+@pytest.mark.parametrize(
+    ("words", "levels"),
+    [
+        (["best"], [1]),
+        (["last"], [3]),
+        (["dense"], [0]),
+        (["all"], [0, 1, 3]),  # the weights of level 2 are gone
+        (["every 2"], [0]),
+        ([3, "best", "dense"], [0, 1, 3]),
+        ([2], []),
+        ([7], []),
+    ],
+)
+def test_words_and_numbers_name_tickets_that_are_there(
+    words: list[Any], levels: list[int], run: Callable[..., RunDirectory]
+) -> None:
+    assert _levels(run([0, 1, 3]), words, over=True) == levels
+
+
+def test_which_is_the_best_is_known_when_training_is_over(
+    run: Callable[..., RunDirectory],
+) -> None:
+    assert _levels(run([0, 1, 2, 3]), ["best", "last", "dense", 2], over=False) == [0, 2]
+
+
+def test_what_was_made_is_not_made_again(run: Callable[..., RunDirectory]) -> None:
+    assert _levels(run([0, 1, 2, 3]), ["all"], over=True, made=(1, 3)) == [0, 2]
+
+
+def test_the_same_is_asked_for_once_and_what_cannot_be_read_is_left_alone(
+    run: Callable[..., RunDirectory],
+) -> None:
+    directory, asked = run([]), layer_density.Settings(levels=(1,))
+    outstanding.ask(directory, [asked])
+    outstanding.ask(directory, [asked])
+    file = directory.path / outstanding.FILE
+    file.write_text(json.dumps([{"name": "of the future"}, 7, *json.loads(file.read_text())]))
+    assert outstanding.asked(directory) == (asked,)
+    outstanding.ask(directory, [layer_density.Settings()])
+    assert len(json.loads(file.read_text())) == 4
+
+
+def test_weights_that_are_not_kept_cannot_be_evaluated_at_the_end(tiny: Specs) -> None:
+    with pytest.raises(ValueError, match="looks at the best ticket, whose weights are not kept"):
+        tiny(evaluate=[{"name": "layer_density", "levels": ["best"]}], keep=["last"])

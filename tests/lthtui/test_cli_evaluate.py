@@ -1,0 +1,104 @@
+"""`lthtui evaluate`: tickets of finished runs are measured by workers, and nothing else changes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from inprocess import IMP, project
+
+from engine import outstanding
+from engine.events import Evaluated, Tail
+from engine.rundir import RunDirectory, Status, status
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Two seeds of a run of three levels, of which 1 is not kept: the picked one is the last."""
+    return project(tmp_path_factory.mktemp("evaluate"), IMP)
+
+
+@pytest.fixture
+def here(trained, tmp_path, monkeypatch):
+    """A copy of it, as the current folder."""
+    shutil.copytree(trained, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setenv("LTHTUI_ROOT", str(tmp_path / "project" / "mlruns"))
+    return tmp_path / "project" / "mlruns"
+
+
+def runs(root):
+    """By seed."""
+    paths = (root / "runs").iterdir()
+    return [RunDirectory(path) for path in sorted(paths, key=lambda path: path.name[-1])]
+
+
+def evaluated(run):
+    return [(e.level, e.name) for e in Tail(run.events_file).read() if isinstance(e, Evaluated)]
+
+
+def test_tickets_of_all_seeds_are_evaluated_once(here, command):
+    code, out, err = command("evaluate", "imp", "--with", "layer_density")
+    assert code == 0, err
+    header, *lines = out.splitlines()[1:]
+    assert header.split() == ["evaluation", "metric", "ticket"]
+    assert [line.split()[:2] for line in lines] == [
+        ["layer_density", "lowest"],
+        ["layer_density", "highest"],
+    ]
+    assert [evaluated(run) for run in runs(here)] == [[(2, "layer_density")]] * 2
+    assert [status(run) for run in runs(here)] == [Status.FINISHED] * 2
+    code, again, err = command("evaluate", "imp", "--with", "layer_density")
+    assert (code, again) == (0, out) and "is finished already" in err
+    assert [evaluated(run) for run in runs(here)] == [[(2, "layer_density")]] * 2
+
+
+def test_a_spec_that_lists_more_than_it_did_is_evaluated_and_not_trained_again(here, command):
+    before = [run.events_file.stat().st_size for run in runs(here)]
+    (here.parent / "imp.yaml").write_text(IMP + "evaluate: [{name: layer_density, levels: [last]}]")
+    code, _, err = command("run", "imp.yaml", "seeds=0")
+    assert code == 0, err
+    first, second = runs(here)
+    assert evaluated(first) == [(2, "layer_density")] and evaluated(second) == []
+    new = first.events_file.read_bytes()[before[0] :].splitlines()
+    assert {json.loads(line)["kind"] for line in new} <= {"evaluated", "sampled"}
+
+
+def test_one_that_fails_says_so_and_costs_the_run_nothing(here, command):
+    first, _ = runs(here)
+    ticket = first.level(2) / "ticket.safetensors"
+    whole = ticket.read_bytes()
+    ticket.write_bytes(whole[:-1] + b"?")
+    code, _, err = command("evaluate", first.run_id, "--with", "layer_density")
+    assert code == 1 and "level 2 not evaluated: layer_density: " in err
+    assert "give the command again" in err and status(first) == Status.FINISHED
+    ticket.write_bytes(whole)
+    assert command("evaluate", first.run_id)[0] == 0
+    assert evaluated(first) == [(2, "layer_density")]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--with", "layer_densty"], "did you mean layer_density?"),
+        (["--with", "layer_density", "layer_density.x=1"], "layer_density.x: unknown"),
+        (["--with", "layer_density", "fgsm.epsilon=1"], "fgsm.epsilon: not one of --with"),
+        (["--with", "layer_density", "--level", "1"], "has not kept the weights of level 1; kept:"),
+        (["--with", "layer_density", "--level", "9"], "has no level 9, only 0 to 2"),
+        (["--with", "layer_density", "--level", "beast"], "did you mean best?"),
+        (["--level", "best"], "--level says nothing without --with"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_before_anything_starts(words, why, here, command):
+    code, _, err = command("evaluate", "imp", *words)
+    assert code == 2 and why in err
+    assert not any((run.path / outstanding.FILE).exists() for run in runs(here))
+
+
+def test_tickets_of_a_run_that_was_stopped_are_not_final(here, command):
+    first, _ = runs(here)
+    text = first.events_file.read_text().replace('"status":"finished"', '"status":"stopped"')
+    first.events_file.write_text(text)
+    code, _, err = command("evaluate", first.run_id, "--with", "layer_density")
+    assert code == 2 and f"lthtui resume {first.run_id}" in err
