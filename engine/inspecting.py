@@ -15,6 +15,7 @@ from engine.errors import DataError
 from engine.opened import Look, Opened, open_set
 
 MOST = 1000  # broken images and duplicates that are named
+OFTEN = 100  # images between two notes of how many have been read
 
 
 def inspect(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,7 +24,8 @@ def inspect(asked: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         asked: `data` and `augmentation` (or null), as in a resolved spec; `seed` of the draws;
             `sheet` and `strip`, PNG files to write (or null); `per_class`, images of each class on
-            them (or null).
+            them (or null); `progress`, a text file for how many images have been read, and how many
+            there are (or null).
 
     Returns:
         The numbers, as `report` has them, and `shown`: label and number of images of each row.
@@ -34,7 +36,7 @@ def inspect(asked: Mapping[str, Any]) -> dict[str, Any]:
     settings = Choice("datasets").resolve(asked["data"])
     assert isinstance(settings, DataSettings)
     opened = open_set(settings)
-    found = report(opened)
+    found = report(opened, asked["progress"])
     if asked["augmentation"] is None:
         rows = sheets.by_class(opened, asked["per_class"])
     else:
@@ -48,7 +50,7 @@ def inspect(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, "shown": [{"label": row.label, "images": len(row.images)} for row in rows]}
 
 
-def report(opened: Opened) -> dict[str, Any]:
+def report(opened: Opened, progress: str | None = None) -> dict[str, Any]:
     """Numbers about a data set.
 
     Returns:
@@ -58,7 +60,7 @@ def report(opened: Opened) -> dict[str, Any]:
         cannot be read; `duplicates`: pairs of the same content in two splits; how many of both
         there are, since only the first are named; `warnings`.
     """
-    looks = {split: [*opened.looks(split)] for split in opened.splits}
+    looks = _looks(opened, progress)
     good = [look for found in looks.values() for look in found if look.size]
     broken, doubled = _broken(opened, looks), _duplicates(opened, looks)
     return {
@@ -73,6 +75,19 @@ def report(opened: Opened) -> dict[str, Any]:
         "duplicate_images": len(doubled),
         "warnings": list(opened.warnings),
     }
+
+
+def _looks(opened: Opened, progress: str | None) -> dict[str, list[Look]]:
+    """What every image of each split is; notes now and then how many have been read."""
+    whole, found = sum(len(one.ids) for one in opened.splits.values()), 0
+    looks: dict[str, list[Look]] = {split: [] for split in opened.splits}
+    for split, inner in looks.items():
+        for look in opened.looks(split):
+            inner.append(look)
+            found += 1
+            if progress and found % OFTEN == 0:
+                Path(progress).write_text(f"{found} {whole}")
+    return looks
 
 
 def _counts(opened: Opened, split: str) -> dict[str, Any]:

@@ -5,28 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 
 from lthtui import heat
 from lthtui.aligned import aligned
 from lthtui.counting import counted
+from lthtui.fitting import fitted
 from lthtui.picture import Picture, drawn
 from lthtui.text import clean_line
 
 NAMED = 10  # broken files and duplicates that are listed
-CLASSES, BAR = 40, 20  # classes that are listed, and cells of a bar
+CLASSES = 40  # that are listed
+NAME, COUNT, BAR = 22, 7, range(4, 21)  # cells of a class's name, a number and a bar
 CELLS = 16  # of a picture in a terminal
 Titled = tuple[str, Picture]
 
 
-def lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """What was found, cleaned."""
+def lines(report: Mapping[str, Any], width: int = 80) -> Iterator[str]:
+    """What was found, cleaned, with a table of at most `width` cells."""
     splits = report["splits"]
     images = ", ".join(f"{found['images']:,} {name}" for name, found in splits.items())
     yield f"{len(report['classes']):,} classes; {images} images"
     yield from _shapes(report)
     yield ""
-    yield from _balance(report["classes"], splits)
+    yield from _balance(report["classes"], splits, width)
     yield ""
     broken, doubled = report["broken_images"], report["duplicate_images"]
     yield f"{counted(broken, 'image')} cannot be read" if broken else "every image can be read"
@@ -51,22 +53,26 @@ def _shapes(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"{'pixels':<8}{clean_line(modes)}"
 
 
-def _balance(classes: Sequence[str], splits: Mapping[str, Any]) -> Iterator[str]:
-    """Images of each class, and bars that say how balanced the training images are."""
+def _balance(classes: Sequence[str], splits: Mapping[str, Any], width: int) -> Iterator[str]:
+    """Images of each class in each split, and bars that say how balanced it is."""
+    names = [fitted(clean_line(name), NAME, right=False).rstrip() for name in classes[:CLASSES]]
+    room = (width - max(map(cell_len, ["class", *names]))) // len(splits) - COUNT - 3
+    bars = min(max(room, BAR.start), BAR.stop - 1)
     counts = [found["per_class"] for found in splits.values()]
-    train = counts[0]
     rows = [
-        [
-            clean_line(name, 30),
-            *(f"{per_class[n]:>7,}" for per_class in counts),
-            heat.bar(train[n] / (max(train) or 1), BAR).text,
-        ]
-        for n, name in enumerate(classes[:CLASSES])
+        [name, *(_part(per_class[n], max(per_class), bars) for per_class in counts)]
+        for n, name in enumerate(names)
     ]
-    yield from aligned(["class", *(f"{name:>7}" for name in splits), ""], rows)
+    yield from aligned(["class", *(f"{name:>{COUNT}}" for name in splits)], rows)
     if len(classes) > CLASSES:
-        least, most = min(train), max(train)
-        yield f"and {len(classes) - CLASSES} more; {least:,} to {most:,} training images in a class"
+        named = zip(splits, counts, strict=True)
+        spans = (f"{min(one):,} to {max(one):,} {name}" for name, one in named)
+        yield f"and {len(classes) - CLASSES:,} more; {', '.join(spans)} images in a class"
+
+
+def _part(count: int, most: int, bar: int) -> str:
+    """A number of images, and a bar that is full for the largest class of the split."""
+    return f"{count:>{COUNT},} {heat.bar(count / (most or 1), bar).text}"
 
 
 def _first(named: Iterator[str], count: int) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from lthtui.yamlfile import FileError, Problem
 
 AS_SPEC = "spec"  # for an augmentation: the one that the spec has
 # what a spec needs besides its images; `select` so that it may do without validation images
+Told = Callable[[int, int], None]
 REST = {"name": "inspect", "model": "resnet20", "select": {"split": "test"}}
 
 
@@ -99,19 +100,36 @@ def look(
     sheet: Path | None,
     per_class: int | None,
     seed: int,
+    told: Told | None = None,
 ) -> tuple[dict[str, Any], list[Picture]]:
     """Have the worker program read all images; the report, and small pictures of some.
+
+    Args:
+        told: gets, every second, how many images have been read, and how many there are.
 
     Raises:
         LthError: as it says.
     """
     with tempfile.TemporaryDirectory(prefix="lthtui-") as folder:
-        strip, asked = Path(folder) / "strip.png", Path(folder) / "asked.json"
+        strip, asked, progress = (Path(folder) / one for one in ("strip.png", "asked.json", "read"))
         parts = {"data": data, "augmentation": augmentation}
         dumped = {key: one and one.model_dump(mode="json") for key, one in parts.items()}
         files = {"sheet": sheet and str(sheet.absolute()), "strip": str(strip)}
+        files["progress"] = str(progress) if told else None
         asked.write_text(json.dumps({**dumped, **files, "per_class": per_class, "seed": seed}))
-        return ask(["inspect", str(asked)]), _cut(strip)
+        report = ask(["inspect", str(asked)], _passed_on(progress, told) if told else None)
+        return report, _cut(strip)
+
+
+def _passed_on(progress: Path, told: Told) -> Callable[[int], None]:
+    """Tells, whenever it is called, what the worker program has noted."""
+
+    def meanwhile(process: int) -> None:
+        noted = progress.read_text().split() if progress.exists() else []
+        if len(noted) == 2:  # it may be about to write it anew
+            told(int(noted[0]), int(noted[1]))
+
+    return meanwhile
 
 
 def _cut(strip: Path) -> list[Picture]:

@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -143,21 +144,37 @@ def inspect(
     where = [f"root={json.dumps(str(root))}"] if root else []
     data, augmentation = inspecting.meant(names[0], [*where, *changes], augment)
     say(f"reading {clean_line(data.name)} ...")
-    report, pictures = inspecting.look(data, augmentation, output, per_class, seed)
+    with _progress() as told:
+        report, pictures = inspecting.look(data, augmentation, output, per_class, seed, told)
     rows = report.pop("shown")
     if as_json:
         typer.echo(json.dumps({"data": data.model_dump(mode="json"), **report}, indent=2))
         return
-    for line in inspected.lines(report):
+    size = shutil.get_terminal_size()
+    for line in inspected.lines(report, size.columns):
         typer.echo(_plain(line))
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
-        size = shutil.get_terminal_size()
         show = inspected.draws if augmentation else inspected.gallery
         _draw(show(rows, pictures, size.columns, size.lines))
     for warning in report["warnings"]:
         say(warning)
     if output:
         say(f"the pictures are in {output}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None] | None]:
+    """What is told how many images of how many have been read, and shows it on a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("", total=None)
+        yield lambda done, whole: shown.update(task, completed=done, total=whole)
 
 
 def _draw(lines: Iterable[Line]) -> None:

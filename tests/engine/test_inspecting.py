@@ -31,6 +31,7 @@ def asked(name, augmentation=None, sheet=None, strip=None, per_class=None, **kno
         "strip": strip and str(strip),
         "per_class": per_class,
         "seed": 0,
+        "progress": None,
     }
 
 

@@ -24,11 +24,14 @@ def looks(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked = []
 
-    def ask(arguments):
+    def ask(arguments, meanwhile):
         verb, file = arguments
         assert verb == "inspect"
         asked.append(json.loads(Path(file).read_text()))
-        return worker.inspect(asked[-1])
+        report = worker.inspect(asked[-1])
+        if meanwhile:
+            meanwhile(0)
+        return report
 
     monkeypatch.setattr(inspecting, "ask", ask)
     return asked
@@ -51,7 +54,7 @@ def test_a_set_is_looked_at_by_its_name(looks, command):
     assert lines[0] == "10 classes; 500 train, 100 val, 797 test images"
     assert "width   8 pixels" in lines and "pixels  L (1,397)" in lines
     row = next(line.split() for line in lines if line.startswith("0 "))
-    assert row[1:3] == ["50", "10"] and "█" in row[4]
+    assert (row[1], row[3]) == ("50", "10") and "█" in row[2]
     assert lines[-2:] == ["every image can be read", "no image is in two splits"]
     assert looks[0]["augmentation"] is None
 
@@ -63,6 +66,41 @@ def test_a_folder_is_recognised_and_pictures_are_written(looks, command, animals
     assert size_of("sheet.png") == (130 + 8 * 68 + 4, 3 * 68 + 4)
     assert "animals has no test/: the images of val/ are the test images" in said
     assert out.startswith("3 classes; 32 train, 4 val, 12 test images\nwidth   30 pixels\n")
+
+
+def test_every_split_shows_how_balanced_it_is(looks, command, animals, monkeypatch):
+    for gone in ("cow/02.jpg", "cow/03.jpg", *(f"dog/{n:02d}.jpg" for n in range(4))):
+        (animals / "val" / gone).unlink()
+    for columns, bar in ((80, 20), (42, 8), (20, 4)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        _, out, _ = command("data", "inspect", "animals", "validation=none")
+        at = out.splitlines().index("", 1) + 1
+        assert out.splitlines()[at : at + 4] == [
+            f"class  {'train':>7}{'':{bar + 3}}{'test':>7}",
+            f"cat    {12:7} {'█' * bar}  {4:7} {'█' * bar}",
+            f"cow    {12:7} {'█' * bar}  {2:7} {'█' * (bar // 2)}",
+            f"dog    {12:7} {'█' * bar}  {0:7}",
+        ]
+
+
+def test_many_classes_and_long_names_stay_within_the_terminal():
+    names = [f"{number:03d}.{'爬虫' * 20}" for number in range(42)]
+    splits = {
+        name: {"images": 0, "per_class": [*range(1, 43)]} for name in ("train", "val", "test")
+    }
+    report = {"classes": names, "splits": splits, "modes": {}, "width": None, "height": None}
+    wrong = dict.fromkeys(("broken_images", "duplicate_images"), 0)
+    lines = [*inspected.lines({**report, **wrong, "broken": [], "duplicates": []}, 80)]
+    assert max(map(cell_len, lines)) <= 80
+    assert "and 2 more; 1 to 42 train, 1 to 42 val, 1 to 42 test images in a class" in lines
+
+
+def test_a_terminal_shows_how_many_images_have_been_read(looks, tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "OFTEN", 400)
+    settings, _ = inspecting.meant("digits", ["validation=none"], None)
+    told = []
+    inspecting.look(settings, None, None, None, 0, lambda *numbers: told.append(numbers))
+    assert told == [(1600, 1797)]
 
 
 def test_json_says_all_of_it(looks, command, animals):
