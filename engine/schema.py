@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from engine.events import EpochEnded, Evaluated, Event, LevelEnded, RunEnded, Sampled, Winning
-from engine.rundir import Status
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the app reads the names below before anything that needs pydantic
+    from engine.events import Event
     from engine.spec import RunSpec
 
 RUN_ID = "lthtui.run_id"
@@ -84,14 +82,14 @@ _EPOCH, _LEVEL, _WINNING = (  # pairs of a field and what MLflow calls it
 _ABOUT = re.compile(
     r"\*\*[^*\n]*\*\* on \*\*[^*\n]*\*\* with \*\*[^*\n]*\*\*, seed \d+\.\s+Run again: `.*`\s*"
 )
-MLFLOW_STATUS = {
-    Status.QUEUED: "SCHEDULED",
-    Status.RUNNING: "RUNNING",
-    Status.PAUSED: "KILLED",
-    Status.STOPPED: "KILLED",
-    Status.FINISHED: "FINISHED",
-    Status.FAILED: "FAILED",
-    Status.LOST: "FAILED",
+MLFLOW_STATUS = {  # by `engine.rundir.Status`
+    "queued": "SCHEDULED",
+    "running": "RUNNING",
+    "paused": "KILLED",
+    "stopped": "KILLED",
+    "finished": "FINISHED",
+    "failed": "FAILED",
+    "lost": "FAILED",
 }
 
 
@@ -185,33 +183,36 @@ def is_about(note: str) -> bool:
 
 def metrics_of(event: Event) -> dict[str, float]:
     """The metrics an event becomes, by their MLflow names; empty for most kinds."""
-    if isinstance(event, EpochEnded):
-        found = _named(_EPOCH, event)
-        for name, value in event.metrics.items():
-            found.setdefault(f"epoch/{name}", value)
-        return found
-    if isinstance(event, LevelEnded):
-        return _named(_LEVEL, event)
-    if isinstance(event, Evaluated):
-        return {f"evaluation/{event.name}/{key}": v for key, v in event.metrics.items()}
-    if isinstance(event, RunEnded) and event.winning:
-        return _named(_WINNING, event.winning)
-    if isinstance(event, Sampled):
-        return {f"system/{key}": v for key, v in event.metrics.items()}
+    values = event.__dict__  # a journal has thousands of events, and attributes take long
+    match event.kind:
+        case "epoch_ended":
+            found = _named(_EPOCH, values)
+            for name, value in values["metrics"].items():
+                found.setdefault(f"epoch/{name}", value)
+            return found
+        case "level_ended":
+            return _named(_LEVEL, values)
+        case "evaluated":
+            name = values["name"]
+            return {f"evaluation/{name}/{key}": v for key, v in values["metrics"].items()}
+        case "run_ended" if values["winning"]:
+            return _named(_WINNING, values["winning"].__dict__)
+        case "sampled":
+            return {f"system/{key}": v for key, v in values["metrics"].items()}
     return {}
 
 
 def step_of(event: Event) -> int:
     """The MLflow step of an event's metrics: epochs of the whole run, level, sample or attempt."""
-    if isinstance(event, EpochEnded):
-        return event.epoch or 0
-    if isinstance(event, Sampled):
-        return event.tick
-    if isinstance(event, RunEnded):
-        return event.attempt
+    match event.kind:
+        case "epoch_ended":
+            return event.epoch or 0
+        case "sampled":
+            return int(event.__dict__["tick"])
+        case "run_ended":
+            return event.attempt
     return event.level or 0
 
 
-def _named(names: tuple[tuple[str, str], ...], event: Event | Winning) -> dict[str, float]:
-    values = event.__dict__  # a journal has thousands of events, and attributes take long
+def _named(names: tuple[tuple[str, str], ...], values: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(values[field]) for field, name in names if values[field] is not None}

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engine.rundir import RunDirectory
-from lthtui import runnames
 from lthtui.board import Board, board
-from lthtui.choosing import labelled
 from lthtui.colours import colours
 from lthtui.labels import SHORT
-from lthtui.monitor import Monitor, Watched
-from lthtui.notes import Book
+from lthtui.notebook import Book
+from lthtui.once import Once
 from lthtui.runview import RunView, noted, view
 from lthtui.shelf import LocalShelf, Shelf
 from lthtui.store import Store
+from lthtui.viewcache import Kept, ViewCache
+
+if TYPE_CHECKING:
+    from lthtui.monitor import Monitor, Watched
 
 MOMENT = 0.2  # seconds of a look that may go into what the first one left out
 
@@ -32,13 +35,13 @@ class Lookout:
         Args:
             store: the address of a store to be shown instead of the root's own: all that it knows,
                 and of the runs with a folder those that it knows too, or that are under way.
-            hasty: whether the first look is to be soon: epochs of runs that have ended, which are
-                most of what there is to read, are then read by and by.
+            hasty: whether the first look is to be soon: runs that have ended are then shown as they
+                were seen last, or else without their epochs, and read by and by.
         """
-        self._hasty = hasty
-        self._brief: deque[Watched] = deque()  # runs whose epochs were not read so far
+        self._cache = ViewCache(root) if hasty else None
+        self._kept: dict[str, Kept] = {}
+        self._late: deque[Watched] = deque()  # runs of which not all was read so far
         self._root, self._elsewhere = root, store is not None
-        self._monitor = Monitor(root)
         self._shelf = _shelf(root, store)
         self._folders: dict[str, RunView] = {}
         self._unreadable: set[str] = set()
@@ -53,7 +56,7 @@ class Lookout:
         if self._told is None:
             self._book.refresh()
         self._look_at_folders()
-        left_out = frozenset(() if self._elsewhere else self._monitor.runs)
+        left_out = frozenset(() if self._elsewhere else {*self._folders, *self._unreadable})
         if self._shelf.look(self._wanted, left_out) and self._told is not None:
             self._read_notes()
         shelf, views = self._shelf, self._views()
@@ -86,30 +89,61 @@ class Lookout:
         here = {key: run for key, run in self._folders.items() if run.active or key in stored}
         return {**stored, **here}
 
+    @Once
+    def _monitor(self) -> Monitor:
+        """Watches the folders; those that are shown as they were pass for looked at."""
+        from engine.rundir import Status
+        from lthtui.monitor import Monitor  # here, as this waits for pydantic
+
+        monitor = Monitor(self._root)
+        for run, kept in self._kept.items():
+            self._late.append(monitor.take(run, Status(kept.view.status), kept.changed))
+        return monitor
+
     def _look_at_folders(self) -> None:
+        if self._told is None and self._cache and self._remember(self._cache):
+            return
         for watched in self._monitor.poll():
-            if self._hasty and self._told is None and not watched.active:
+            if self._cache and self._told is None and not watched.active:
                 watched.read_epochs(False)
-                self._brief.append(watched)
+                self._late.append(watched)
             self._view(watched, self._folders.get(watched.run_id))
-        if self._told is not None:
-            self._read_epochs()
+        if self._told is not None and self._cache and self._late:
+            self._read_late(self._cache)
         self._folders = {run: self._folders[run] for run in self._folders if self._has(run)}
         self._unreadable = {run for run in self._unreadable if self._has(run)}
 
-    def _read_epochs(self) -> None:
+    def _remember(self, cache: ViewCache) -> bool:
+        """Show runs as they were in an earlier session; whether these are all that there are."""
+        self._kept = cache.read()
+        for run, kept in self._kept.items():
+            notes = self._book.of(Path(kept.view.directory), {"tags": kept.asked})
+            self._folders[run] = replace(kept.view, **noted(notes, kept.view.name))
+        try:
+            return self._kept.keys() >= {*os.listdir(self._root / "runs")}
+        except FileNotFoundError:
+            return True
+
+    def _read_late(self, cache: ViewCache) -> None:
         """Read on where the first look left something out, for a moment."""
         end = time.monotonic() + MOMENT
-        while self._brief and time.monotonic() < end:
-            watched = self._brief.popleft()
-            if self._has(watched.run_id):
+        while self._late and time.monotonic() < end:
+            watched = self._late.popleft()
+            run = watched.run_id
+            if self._has(run):
+                mark = cache.mark(run)
                 watched.read_epochs(True)
+                watched.refresh()
                 self._view(watched, None)
+                if run in self._folders:
+                    cache.keep(mark, self._folders[run], watched.identity.asked.get("tags", {}))
+        if not self._late:
+            cache.write()
 
     def _view(self, watched: Watched, before: RunView | None) -> None:
         run = watched.run_id
         try:
-            notes = self._book.of(watched.directory, watched.identity.asked)
+            notes = self._book.of(watched.directory.path, watched.identity.asked)
             self._folders[run] = view(watched, before, notes)
             self._unreadable.discard(run)
         except Exception:  # whatever is wrong with one folder, the others are shown
@@ -123,7 +157,7 @@ class Lookout:
         """Look again at what people noted, in MLflow, of runs with a folder."""
         self._book.refresh()
         for name, run in self._folders.items():
-            notes = self._book.of(RunDirectory(run.directory))
+            notes = self._book.of(Path(run.directory))
             self._folders[name] = replace(run, **noted(notes, run.name))
 
     def _labels(self, views: Mapping[str, RunView], oldest: Iterable[RunView]) -> dict[str, str]:
@@ -152,6 +186,8 @@ class Lookout:
         for alike in names.values():
             key = tuple(run.group for run in alike)
             if len(alike) > 1 and key not in self._known:
+                from lthtui.choosing import labelled  # here, as this waits for pydantic
+
                 self._known[key] = labelled(alike)
             methods |= self._known.get(key, {})
         return methods
@@ -159,12 +195,20 @@ class Lookout:
 
 def _shelf(root: Path, store: str | None) -> Shelf:
     if store is None:
-        return LocalShelf(Store(root), lambda: runnames.trashed(root))
+        return LocalShelf(Store(root), lambda: _trashed(root))
     if store.startswith("sqlite:"):
         return LocalShelf(Store(store))
     from lthtui.courier import ServerShelf
 
     return ServerShelf(Store(store))
+
+
+def _trashed(root: Path) -> set[str]:
+    if not os.path.isdir(root / "trash"):  # which most roots have not
+        return set()
+    from lthtui import runnames
+
+    return runnames.trashed(root)
 
 
 def _controlled(run: RunView, views: Mapping[str, RunView]) -> RunView:

@@ -15,7 +15,7 @@ from engine.events import Tail
 from engine.rundir import RunDirectory, Status, stalled, status
 from lthtui import identity, notes, people
 from lthtui.identity import Identity
-from lthtui.notes import Notes
+from lthtui.notebook import Notes
 from lthtui.progress import LevelProgress, RunProgress
 from lthtui.text import clean_line
 
@@ -71,9 +71,10 @@ class Watched:
     def read_epochs(self, wanted: bool) -> None:
         """From the next time on, have `progress` tell of epochs, too, or of levels only."""
         with self._lock:
-            self._curves = wanted
-            self._progress = RunProgress()
-            self._tail = Tail(self.directory.events_file)
+            if wanted != self._curves:
+                self._curves = wanted
+                self._progress = RunProgress()
+                self._tail = Tail(self.directory.events_file)
 
     def _start_over(self) -> None:
         """Forget what a journal told that has been cut since, as by a copy of an earlier one."""
@@ -225,6 +226,16 @@ class Monitor:
         self.runs: dict[str, Watched] = {}
         self._only = None if only is None else frozenset(only)
         self._folders: dict[str, int] = {}
+
+    def take(self, run: str, state: Status, changed: int) -> Watched:
+        """Have a run pass for one that was looked at and has ended.
+
+        Args:
+            changed: when an entry of its folder was last made or replaced (nanoseconds).
+        """
+        watched = self.runs[run] = Watched(RunDirectory(self.root / "runs" / run))
+        watched.status, self._folders[run] = state, changed
+        return watched
 
     def poll(self) -> list[Watched]:
         """Look again; the runs that changed since the last call, new ones included.

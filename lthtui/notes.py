@@ -9,20 +9,19 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from engine import link, noted, schema
 from engine.errors import LthError, StoreError, UsageError
 from engine.rundir import RunDirectory, Status, status
-from lthtui import editing, identity, runnames
+from lthtui import editing, runnames
+from lthtui.notebook import PROGRAMS, Book, Notes
 from lthtui.records import RunSummary
 from lthtui.store import Store
 from lthtui.text import clean_line
 
 KEY, VALUE = 250, 8000  # characters that MLflow takes; it cuts longer values without a word
-PROGRAMS = ("lthtui.", "mlflow.")  # begin the tags that programs write for themselves
 Ask = Callable[[Sequence[str]], dict[str, Any]]
 Subject = RunDirectory | RunSummary  # a run with a folder, or one that only the store knows
 
@@ -31,79 +30,12 @@ class Meanwhile(UsageError):
     """Somebody else changed a note while it was written."""
 
 
-@dataclass(frozen=True)
-class Notes:
-    """What people noted of one run; not cleaned.
-
-    Attributes:
-        note: Markdown; empty where there is only the one that MLflow's run began with.
-        name: to show instead of the run's own; empty where nobody gave it one.
-        archived: whether lists leave it out.
-    """
-
-    note: str = ""
-    name: str = ""
-    archived: bool = False
-    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
-
-    @classmethod
-    def of(cls, tags: Mapping[str, str], run_id: str = "") -> Notes:
-        """Read the tags of a run in MLflow; `run_id` is that of its folder, if it has one."""
-        note, name = tags.get(schema.NOTE, ""), tags.get(schema.NAME, "")
-        return cls(
-            note="" if schema.is_about(note) else note,
-            name="" if name == schema.display_name(run_id) else name,
-            archived=tags.get(schema.ARCHIVED) == "true",
-            tags={key: tags[key] for key in sorted(tags) if not key.startswith(PROGRAMS)},
-        )
-
-    @property
-    def shown(self) -> dict[str, Any]:
-        """As the JSON object of a run shows it."""
-        return {
-            "note": self.note,
-            "display_name": self.name or None,
-            "archived": self.archived,
-            "tags": dict(self.tags),
-        }
-
-
-class Book:
-    """What people noted of all runs of a root. Runs of a server: what was changed here."""
-
-    def __init__(self, root: Path) -> None:
-        self._store = Store(root)
-        self._version: object = None
-        self._tags: dict[str, dict[str, str]] = {}
-
-    def refresh(self) -> None:
-        """Read the store again if it has changed; if it can't be read, what is known stays."""
-        try:
-            version = self._store.version()
-            if version != self._version:
-                self._tags = self._store.tags()
-                self._version = version
-        except StoreError:  # which whoever shows the store's own runs tells of
-            return
-
-    def of(self, run: RunDirectory, asked: Mapping[str, Any] | None = None) -> Notes:
-        """What people noted of a run; `asked` is its spec, where that was read already."""
-        tags = self._tags.get(run.run_id)
-        if tags is None:
-            tags = _tags(_asked(run) if asked is None else asked)
-        return Notes.of(noted.read(run).over(tags), run.run_id)
-
-    def close(self) -> None:
-        """Let go of the store."""
-        self._store.close()
-
-
 def read(run: RunDirectory) -> Notes:
     """What people noted of one run, as of now."""
     book = Book(run.root)
     book.refresh()
     try:
-        return book.of(run)
+        return book.of(run.path)
     finally:
         book.close()
 
@@ -336,19 +268,6 @@ def _stored(root: Path, word: str) -> RunSummary | None:
         one for one in runs if one.name == word or (by_id and one.mlflow_run_id.startswith(word))
     ]
     return meant[0] if len(meant) == 1 else None
-
-
-def _asked(run: RunDirectory) -> Mapping[str, Any]:
-    """The spec of a run; empty where it can't be read."""
-    try:
-        return identity.read(run).asked
-    except (OSError, ValueError):
-        return {}
-
-
-def _tags(asked: Mapping[str, Any]) -> dict[str, str]:
-    """The tags that a spec gives its run, which MLflow will get."""
-    return {str(key): str(value) for key, value in asked.get("tags", {}).items()}
 
 
 def _checked(key: str) -> str:

@@ -12,7 +12,7 @@ from lthtui.text import clean_line
 if TYPE_CHECKING:
     from lthtui.identity import Control
     from lthtui.monitor import Watched
-    from lthtui.notes import Notes
+    from lthtui.notebook import Notes
     from lthtui.progress import LevelProgress
 
 NEAR = 1.12  # times the weights asked for; levels pruned by 20% are at most 1.118 away

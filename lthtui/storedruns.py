@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from engine import schema
 from lthtui import strangers
-from lthtui.identity import Control
-from lthtui.notes import Notes
+from lthtui.notebook import Notes
 from lthtui.records import LATEST, Curve, RunSummary, TicketRecord
 from lthtui.runview import LevelView, RunView, best, noted
 from lthtui.strangers import Kin
 from lthtui.text import clean_line
+
+if TYPE_CHECKING:
+    from lthtui.identity import Control
 
 STATUS = {
     "SCHEDULED": "queued",
@@ -20,7 +23,6 @@ STATUS = {
     "FAILED": "failed",
     "KILLED": "stopped",
 }
-WORDS = {status.value: word for status, word in schema.MLFLOW_STATUS.items()}
 MOST = 500  # runs of a server whose extremes of a metric are read
 
 
@@ -98,7 +100,7 @@ def view(run: RunSummary, tickets: Sequence[TicketRecord], alone: bool = False) 
 def _status(run: RunSummary) -> str:
     """MLflow's word, or our own where it says more and is not from before."""
     said = run.tags.get(schema.STATUS, "")
-    more = WORDS.get(said) == run.status
+    more = schema.MLFLOW_STATUS.get(said) == run.status
     return said if more else STATUS.get(run.status, "lost")
 
 
@@ -146,6 +148,8 @@ def _control(tags: Mapping[str, str]) -> Control | None:
     run, _, level = tags.get(schema.CONTROLS, "").rpartition(":")
     if not run:
         return None
+    from lthtui.identity import Control  # few runs are controls, and this waits for pydantic
+
     sets = tuple(filter(None, tags.get(schema.CONTROL_SETS, "").split(",")))
     kind = clean_line(tags.get(schema.CONTROL, ""))
     return Control(run=clean_line(run), level=schema.digits(level), kind=kind, sets=sets)

@@ -26,7 +26,7 @@ from lthtui.text import clean, clean_line
 if TYPE_CHECKING:
     from lthtui.identity import Identity
     from lthtui.monitor import Watched
-    from lthtui.notes import Book, Notes
+    from lthtui.notebook import Book, Notes
     from lthtui.runview import RunView
 
 
@@ -91,7 +91,7 @@ def list_runs(
     from lthtui import browsing, identity, listing
     from lthtui.labels import by_experiment
     from lthtui.launch import queue
-    from lthtui.notes import Book
+    from lthtui.notebook import Book
 
     folder = settings.root(root)
     if address := tracking.browsed(folder, tracking_uri):
@@ -183,7 +183,7 @@ def _known(folder: Path, book: Book, archived: bool, curves: bool) -> tuple[list
     for directory in runnames.every(folder):
         watched = Watched(directory, curves=curves)
         try:
-            notes = book.of(directory, watched.identity.asked)
+            notes = book.of(directory.path, watched.identity.asked)
             if not archived and notes.archived:
                 hidden += 1
                 continue

@@ -300,14 +300,14 @@ def test_the_book_follows_mlflow(root):
     sync(run)
     book = notes.Book(root)
     book.refresh()
-    assert book.of(run) == notes.Notes()
+    assert book.of(run.path) == notes.Notes()
     client(root).set_tag(in_mlflow(root, run).info.run_id, "a", "1")
     book.refresh()
-    assert book.of(run).tags == {"a": "1"}
+    assert book.of(run.path).tags == {"a": "1"}
     client(root).delete_run(in_mlflow(root, run).info.run_id)
     notes.change(root, [run], {"b": "2"})
     book.refresh()
-    assert book.of(run).tags == {"b": "2"}
+    assert book.of(run.path).tags == {"b": "2"}
     book.close()
 
 
