@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import torch
@@ -23,7 +23,7 @@ from engine.errors import DataError, some
 from engine.events import Event, RunStarted, Warned, Winning
 from engine.flops import count
 from engine.footprint import peak_bytes, used_bytes
-from engine.images import Splits
+from engine.images import HELD, Splits
 from engine.launchspec import show_size
 from engine.levelrun import LevelRun
 from engine.levels import Finished
@@ -159,6 +159,17 @@ class Experiment:
             )
         )
         self._check_room(peak)
+        self._say_what_is_streamed(
+            [name for name, split in splits.items() if split and split.streamed]
+        )
+
+    def _say_what_is_streamed(self, splits: Iterable[str]) -> None:
+        """Say which images the device has too little memory for, as each epoch then copies them."""
+        if named := " and ".join(splits):
+            self.setup.warn(
+                f"{named} images stay in the host's memory and go to the device batch by batch, as"
+                f" a split may take {HELD:.0%} of the memory that is free there"
+            )
 
     def _say_what_is_drawn(self, names: tuple[str, ...]) -> None:
         """Say which first weights are not from where the others are."""

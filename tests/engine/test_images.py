@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from inprocess import run
 from stepping import Plain, begun
 
 from engine import images as module
 from engine.evaluation import score
+from engine.events import Warned
 from engine.images import Geometry, Images, Splits, fits, normalise
+from engine.rundir import RunDirectory
 from engine.spec import RunSpec
 from engine.subsets import Subset
 
@@ -75,6 +78,17 @@ def test_streamed_pixels_are_those_of_the_images(too_small: None) -> None:
     assert torch.equal(streamed.batch(ids, GEOMETRY).x, images().x[ids])
     boxes = streamed.batch(ids, GEOMETRY).boxes
     assert boxes is not None and boxes.tolist() == [[8, 9], [0, 1], [2, 3]]
+
+
+def test_a_run_says_once_which_images_are_streamed(
+    tiny: Callable[..., RunSpec],
+    run_folder: Callable[..., RunDirectory],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = tiny(data={"name": "digits", "per_class": 5, "validation": 100}, sparsifier="dense")
+    monkeypatch.setattr(module, "fits", lambda size, device: size < 200 * 64)
+    told = [one.message for one in run(run_folder(spec)) if isinstance(one, Warned)]
+    assert len(told) == 1 and told[0].startswith("test images stay in the host's memory")
 
 
 def test_training_and_scores_are_the_same_with_streamed_images(

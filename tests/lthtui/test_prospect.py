@@ -144,6 +144,34 @@ def test_with_other_numbers_of_images_their_own_count_is_used(root):
     assert found.disk_bytes == 3 * ticket  # keep: best, last and dense
 
 
+@pytest.mark.parametrize(
+    "differs",
+    [
+        {"train": {"epochs": 4, **one}}
+        for one in (
+            {"batch_size": 50},
+            {"precision": "fp32"},
+            {"sam": 0.05},
+            {"ema": 0.99},
+            {"advprop": {"steps": 1}},
+        )
+    ]
+    + [
+        {"loss": "cosine"},
+        {"augmentation": "none"},
+        {"model": "resnet32"},
+        {"data": {"name": "digits", "validation": 300, "root": "elsewhere"}},
+    ],
+    ids=lambda one: str(*one),
+)
+def test_runs_that_take_another_time_for_an_image_foretell_nothing(root, differs):
+    FakeRun(root, "other", 5, **differs).start(alive=True).train(6).end()
+    (run,) = past(root)
+    (group,) = planning.groups(specfiles.expand_document(yamlfile.parse(SPEC, "x"), "x").runs)
+    found = forecast.forecast(group, [run], frozenset({"cpu"}))
+    assert (found is None) == ("data" not in differs)
+
+
 def test_changes_since_it_was_cloned_are_shown(look, root):
     run = FakeRun(root, "old", 3)
     text = cloning.clone([run.directory])
