@@ -219,8 +219,8 @@ class RunDirectory:
 
 
 def run_id(spec: RunSpec, day: str) -> str:
-    """Compose an id: `<UTC date>-<spec name>-<digest6>-s<seed>`."""
-    return f"{day}-{spec.name}-{spec.digest[:6]}-s{spec.seed}"
+    """Compose an id: `<UTC date>-<spec name>-<digest6>-<repetition>`, such as `s0` or `f1-s0`."""
+    return f"{day}-{spec.name}-{spec.digest[:6]}-{spec.repetition}"
 
 
 def status(directory: RunDirectory) -> Status:

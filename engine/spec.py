@@ -25,6 +25,7 @@ from engine.evaluationspec import EvaluationSettings
 from engine.launchspec import LaunchSpec
 from engine.levelwords import EVERY, Kept, step_of
 from engine.plugin import Frozen, ModelSettings, Settings, impossible
+from engine.repetition import Repetition
 from engine.sources import Source, found_in
 from engine.startspec import Start, of_text
 from engine.trainspec import TrainSpec
@@ -273,13 +274,12 @@ class RunSpec(Frozen):
 
     @property
     def group(self) -> str:
-        """The digest without the seed: runs of one group differ in their seed only.
+        """The digest without what `repetition` says: runs of one group differ in that only.
 
-        Each seed may have a source of its own, and what was set for that. Controls whose sparsifier
-        does not name what they control are groups of their own, too.
+        Each may have a source of its own, and what was set for that. Controls whose sparsifier does
+        not name what they control are groups of their own, too.
         """
-        identity = self._uncontrolled().identity("group")
-        identity.pop("seed", None)
+        identity = self._repeated()
         named = next(found_in(self.sparsifier), None) is not None
         if self.controls and (self.controls.instead or not named):
             identity["controls"] = self.controls.model_dump(
@@ -290,9 +290,12 @@ class RunSpec(Frozen):
     @property
     def family(self) -> str:
         """The group without the sparsifier: what one dense baseline serves, controls too."""
-        drop = ("seed", "sparsifier")
-        identity = self._uncontrolled().identity("group")
-        return _sha({k: v for k, v in identity.items() if k not in drop})
+        return _sha({k: v for k, v in self._repeated().items() if k != "sparsifier"})
+
+    @property
+    def repetition(self) -> Repetition:
+        """Which one of its group it is."""
+        return Repetition(self.data.seed, self.data.folds or 0, self.data.fold, self.seed)
 
     def identity(self, purpose: str = "digest") -> dict[str, Any]:
         """The settings that make the result, but for those at their defaults."""
@@ -308,6 +311,14 @@ class RunSpec(Frozen):
         if getattr(self.data, "named_by_root", False):
             dump["data"]["set"] = PurePath(self.data.root).name
         return dump
+
+    def _repeated(self) -> dict[str, Any]:
+        """The settings that all repetitions of a run share, controls of one of them too."""
+        identity = self._uncontrolled().identity("group")
+        identity.pop("seed", None)
+        for field in ("seed", "fold"):
+            identity["data"].pop(field, None)
+        return identity
 
     def _uncontrolled(self) -> RunSpec:
         """This spec with the source run's values of what was set for a control."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean
 
+from engine.repetition import Repetition
 from lthtui.runview import RunView
 
 DENSE = "dense"
 
 
-def dense(runs: Sequence[RunView], others: Sequence[RunView] = ()) -> dict[int, RunView]:
-    """By seed, the runs whose dense level is the baseline of a family.
+def dense(runs: Sequence[RunView], others: Sequence[RunView] = ()) -> dict[Repetition, RunView]:
+    """By repetition, the runs whose dense level is the baseline of a family.
 
     Runs of `dense` come first, then dense levels of other methods; `runs` before `others`. A
     network made small has all of its own weights, but is not dense.
@@ -20,20 +21,20 @@ def dense(runs: Sequence[RunView], others: Sequence[RunView] = ()) -> dict[int, 
     for found in (_plain(runs), _plain(others), runs, others):
         whole_ones = [run for run in found if run.dense and run.dense.total == whole]
         if whole_ones:
-            return {run.seed: run for run in sorted(whole_ones, key=_rank)}
+            return {run.repetition: run for run in sorted(whole_ones, key=_rank)}
     return {}
 
 
 def over(
-    mine: Mapping[int, float | None], base: Mapping[int, float | None]
+    mine: Mapping[Repetition, float | None], base: Mapping[Repetition, float | None]
 ) -> tuple[list[float], bool]:
-    """Differences of what is known by seed, and whether they are paired.
+    """Differences of what is known by repetition, and whether they are paired.
 
-    Without a seed in common it is the one difference of means; none where there is nothing.
+    Without one in common it is the one difference of means; none where there is nothing.
     """
-    known = {seed: value for seed, value in mine.items() if value is not None}
-    other = {seed: value for seed, value in base.items() if value is not None}
-    paired = [known[seed] - other[seed] for seed in known if seed in other]
+    known = {one: value for one, value in mine.items() if value is not None}
+    other = {one: value for one, value in base.items() if value is not None}
+    paired = [known[one] - other[one] for one in known if one in other]
     if paired or not known or not other:
         return paired, True
     return [mean(known.values()) - mean(other.values())], False

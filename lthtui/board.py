@@ -1,4 +1,4 @@
-"""All runs, grouped by everything but the seed, with what each group is measured against."""
+"""All runs, grouped by all but seed, fold and draw, with what each group is measured against."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean as mean
 
+from engine.repetition import Repetition
 from lthtui import baseline
 from lthtui.runview import LevelView, RunView, scored
 from lthtui.table import Cell
@@ -25,11 +26,11 @@ GROUP = "group:"  # begins the key of a group's row
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ in their seed only, by seed.
+    """Runs that differ in their seed, fold or draw of images only, in the order of these.
 
     Attributes:
         label: tells it from others of its name.
-        dense: by seed, the dense level that its runs are measured against.
+        dense: by repetition, the dense level that its runs are measured against.
         control: whether it stands under the group that it controls.
         under: the ids of the groups that its runs are nested under in MLflow, the outermost first.
     """
@@ -37,7 +38,7 @@ class Group:
     id: str
     label: str
     runs: tuple[RunView, ...]
-    dense: Mapping[int, LevelView] = field(default_factory=dict)
+    dense: Mapping[Repetition, LevelView] = field(default_factory=dict)
     control: bool = False
     under: tuple[str, ...] = ()
 
@@ -117,11 +118,11 @@ def board(
     dense, heads, above = _dense(runs.values()), _heads(runs), _above(runs)
     groups = []
     for id, found in members.items():
-        runs_by_seed = tuple(sorted(found, key=lambda run: (run.seed, run.run_id)))
+        ordered = tuple(sorted(found, key=lambda run: (run.repetition, run.run_id)))
         oldest = min(found, key=lambda run: (run.created, run.run_id))
         label = _shown_as(found) or labels.get(id) or oldest.name
         base = dense.get(found[0].family, {})
-        group = Group(id, label, runs_by_seed, base, heads[id] != id, _chain(above, id))
+        group = Group(id, label, ordered, base, heads[id] != id, _chain(above, id))
         groups.append(known[id] if known.get(id) == group else group)
     groups.sort(key=lambda group: (-group.created, group.id))
     newest = {group.id: group.created for group in groups}
@@ -162,20 +163,20 @@ def settled(runs: Sequence[RunView], kept: float | None = None) -> Sequence[RunV
 
 
 def gain(
-    runs: Sequence[RunView], dense: Mapping[int, LevelView], kept: float | None = None
+    runs: Sequence[RunView], dense: Mapping[Repetition, LevelView], kept: float | None = None
 ) -> float | None:
     """What picked levels have over dense: on test images, or where unknown on validation's.
 
     Args:
-        dense: by seed, the levels that stand for dense; see `baseline.dense`.
+        dense: by repetition, the levels that stand for dense; see `baseline.dense`.
         kept: not what was picked, but what keeps about this share of weights; see `RunView.meant`.
     """
-    won = {run.seed: level for run in runs if (level := run.meant(kept))}
-    if all(dense.get(seed) is level for seed, level in won.items()):
+    won = {run.repetition: level for run in runs if (level := run.meant(kept))}
+    if all(dense.get(one) is level for one, level in won.items()):
         return None
     for split in ("test", "val"):
-        mine = {seed: scored(level, split) for seed, level in won.items()}
-        base = {seed: scored(level, split) for seed, level in dense.items()}
+        mine = {one: scored(level, split) for one, level in won.items()}
+        base = {one: scored(level, split) for one, level in dense.items()}
         if found := baseline.over(mine, base)[0]:
             return mean(found)
     return None
@@ -265,12 +266,12 @@ def _chain(above: Mapping[str, str], id: str) -> tuple[str, ...]:
     return tuple(reversed(found))
 
 
-def _dense(runs: Iterable[RunView]) -> dict[str, dict[int, LevelView]]:
-    """By family, the dense levels to compare with, by seed."""
+def _dense(runs: Iterable[RunView]) -> dict[str, dict[Repetition, LevelView]]:
+    """By family, the dense levels to compare with, by repetition."""
     families: dict[str, list[RunView]] = {}
     for run in runs:
         families.setdefault(run.family, []).append(run)
     return {
-        family: {seed: run.dense for seed, run in baseline.dense(members).items() if run.dense}
+        family: {one: run.dense for one, run in baseline.dense(members).items() if run.dense}
         for family, members in families.items()
     }

@@ -100,6 +100,7 @@ def describe(run: RunView) -> dict[str, Any]:
         "group": run.group,
         "family": run.family or None,
         "digest": None,
+        **run.repetition.told,
         "seed": run.seed if run.seeded else None,
         "status": run.status,
         "stalled": False,

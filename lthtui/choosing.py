@@ -130,9 +130,9 @@ def _of_spec(
     if expansion.search is not None:
         experiment = expansion.runs[0].spec.experiment_name
         return [run for run in known if run.experiment == experiment]
-    asked = [(run.spec.group, run.spec.seed) for run in expansion.runs]
-    found = [run for key in asked for run in known if (run.group, run.seed) == key]
-    missing = len(asked) - len({(run.group, run.seed) for run in found})
+    asked = [(run.spec.group, run.spec.repetition) for run in expansion.runs]
+    found = [run for key in asked for run in known if (run.group, run.repetition) == key]
+    missing = len(asked) - len({(run.group, run.repetition) for run in found})
     if missing:
         made = f"{missing} of its {len(asked)} runs were never started; `lthtui run {word}`"
         chosen.notes.append(f"{word}: {made}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ _ASIDE = ("name", "experiment", "seed", f"tags.{TAG}")
 
 
 def clone(runs: Sequence[RunDirectory]) -> str:
-    """The text of a spec that makes runs like these, one for each of their seeds.
+    """The text of a spec that makes runs like these, one for each of their seeds and folds.
 
     Defaults are left out. A tag names the first run, so that it can be told what was changed.
 
@@ -30,13 +31,29 @@ def clone(runs: Sequence[RunDirectory]) -> str:
         LthError: a spec cannot be read.
     """
     whole = settings(runs)
-    seeds = yamlfile.dump_inline(sorted({run.spec().seed for run in runs}))
     head = f"# Cloned from {clean_line(runs[0].run_id)}."
-    return f"{head}\n{yamlfile.dump(whole)}seeds: {seeds}\n"
+    return f"{head}\n{yamlfile.dump(whole)}{repeated(runs)}"
+
+
+def repeated(runs: Sequence[RunDirectory]) -> str:
+    """What a spec file says that makes these repetitions: draws and folds that vary, and seeds.
+
+    Raises:
+        UsageError: one would make others, too.
+    """
+    found = {run.spec().repetition for run in runs}
+    fields = {"data.seed": "draw", "data.fold": "fold"}
+    values = {at: sorted({getattr(one, name) for one in found}) for at, name in fields.items()}
+    seeds = sorted({one.seed for one in found})
+    if math.prod(map(len, values.values())) * len(seeds) > len(found):
+        raise UsageError("not each of these folds and draws has all of the seeds; choose one fold")
+    vary = {at: several for at, several in values.items() if several[1:]}
+    varied = f"vary: {yamlfile.dump_inline(vary)}\n" if vary else ""
+    return f"{varied}seeds: {yamlfile.dump_inline(seeds)}\n"
 
 
 def settings(runs: Sequence[RunDirectory]) -> dict[str, Any]:
-    """What a spec file of runs like these says, but for its name and seeds.
+    """What a spec file of runs like these says, but for its name and for `repeated`.
 
     Raises:
         UsageError, LthError: as `clone`.
@@ -49,6 +66,9 @@ def settings(runs: Sequence[RunDirectory]) -> dict[str, Any]:
     first = replaced(specs[0], lambda at, source: type(source).parse(str(source)))
     data = first.model_dump(mode="json", exclude_defaults=True, exclude=_OWN)
     data["data"].pop("examples_sha256", None)
+    for field in ("seed", "fold"):
+        if len({getattr(spec.data, field) for spec in specs}) > 1:
+            data["data"].pop(field, None)
     if (root := near(first.data.root)) != type(first.data).model_fields["root"].default:
         data["data"]["root"] = root
     else:

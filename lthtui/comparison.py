@@ -1,4 +1,4 @@
-"""Groups of runs against one another: accuracy, density and cost over seeds, and over baselines."""
+"""Groups of runs against one another: accuracy, density and cost over runs, and baselines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.errors import UsageError, did_you_mean
+from engine.repetition import Repetition, listed
 from lthtui import baseline, significance
 from lthtui.baseline import DENSE
 from lthtui.runview import LevelView, RunView, best
@@ -48,7 +49,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Gain:
-    """Test accuracy over a baseline's; `paired` by seed, or of means where no seed is shared."""
+    """Test accuracy over a baseline's; `paired` by repetition, or of means where none is shared."""
 
     spread: Spread
     paired: bool
@@ -56,10 +57,10 @@ class Gain:
 
 @dataclass(frozen=True)
 class Row:
-    """A group: one method with its settings, over its seeds.
+    """A group: one method with its settings, over its seeds, folds and draws.
 
     Attributes:
-        results: those of its runs that have the level that is read, by seed.
+        results: those of its runs that have the level that is read, in the order of `runs`.
         gains: by baseline; None for the baseline itself and where there is nothing to compare.
         cost, inference: training and inference operations, relative to the first baseline's.
     """
@@ -82,7 +83,7 @@ class Row:
         return self.first.controls.kind if self.first.controls else self.first.sparsifier
 
     def spread(self, value: Callable[[Result], float | None]) -> Spread | None:
-        """A figure of its results over the seeds."""
+        """A figure of its results over the runs."""
         return Spread.of(value(result) for result in self.results)
 
 
@@ -159,10 +160,10 @@ def matching(name: str, rows: Iterable[Row]) -> list[Row]:
 
 
 def _row(label: str, runs: Sequence[RunView], level: Choice) -> Row:
-    """A row without its comparisons; of runs with the same seed the newest finished one counts."""
+    """A row without its comparisons; of the same repetition the newest finished one counts."""
     ordered = sorted(runs, key=lambda run: (run.status == "finished", run.created))
-    newest = {run.seed: run for run in ordered}
-    members = tuple(newest[seed] for seed in sorted(newest))
+    newest = {run.repetition: run for run in ordered}
+    members = tuple(newest[one] for one in sorted(newest))
     results = (_result(run, _index(run, level), level) for run in members)
     return Row(label, members, tuple(result for result in results if result))
 
@@ -232,23 +233,24 @@ def _check_baseline(name: str, rows: Sequence[Row]) -> None:
 
 def _baseline(
     name: str, rows: Sequence[Row], family: str, others: Sequence[RunView]
-) -> dict[int, Result]:
-    """A baseline's results in a family, by seed; of `dense` always the dense level."""
+) -> dict[Repetition, Result]:
+    """A baseline's results in a family, by repetition; of `dense` always the dense level."""
     related = [row for row in rows if row.first.family == family]
     if name == DENSE:
         runs = [run for row in related for run in row.runs]
         beside = [run for run in others if run.family == family]
         return _dense_levels(baseline.dense(runs, beside))
-    return {result.run.seed: result for row in matching(name, related) for result in row.results}
+    found = (result for row in matching(name, related) for result in row.results)
+    return {result.run.repetition: result for result in found}
 
 
-def _dense_levels(runs: Mapping[int, RunView]) -> dict[int, Result]:
-    found = {seed: _result(run, _index(run, "dense"), "dense") for seed, run in runs.items()}
-    return {seed: result for seed, result in found.items() if result}
+def _dense_levels(runs: Mapping[Repetition, RunView]) -> dict[Repetition, Result]:
+    found = {which: _result(run, _index(run, "dense"), "dense") for which, run in runs.items()}
+    return {which: result for which, result in found.items() if result}
 
 
 def _measured(
-    row: Row, baselines: Sequence[str], found: Mapping[tuple[str, str], dict[int, Result]]
+    row: Row, baselines: Sequence[str], found: Mapping[tuple[str, str], dict[Repetition, Result]]
 ) -> Row:
     """The row with what it gains over each baseline and costs relative to the first."""
     bases = {name: found[row.first.family, name] for name in baselines}
@@ -263,9 +265,11 @@ def _measured(
     )
 
 
-def _gain(results: Sequence[Result], base: Mapping[int, Result]) -> Gain | None:
-    mine, other = ({one.run.seed: one.level.test for one in of} for of in (results, base.values()))
-    if all(_is(one, base.get(one.run.seed)) for one in results):
+def _gain(results: Sequence[Result], base: Mapping[Repetition, Result]) -> Gain | None:
+    mine, other = (
+        {one.run.repetition: one.level.test for one in of} for of in (results, base.values())
+    )
+    if all(_is(one, base.get(one.run.repetition)) for one in results):
         return None
     found, paired = baseline.over(mine, other)
     spread = Spread.of(found)
@@ -286,18 +290,17 @@ def _ratio(
 
 
 def _left_out(rows: Sequence[Row], level: Choice) -> Iterator[str]:
-    """Seeds that do not count, with the reason, and seeds that others of the family have."""
+    """Runs that do not count, with the reason, and repetitions that only others have."""
     for row in rows:
-        counted = {result.run.seed for result in row.results}
+        counted = {result.run.repetition for result in row.results}
         for run in row.runs:
-            if run.seed not in counted:
-                yield f"{row.label} s{run.seed} is left out: {_why(run, level)}"
+            if run.repetition not in counted:
+                yield f"{row.label} {run.repetition} is left out: {_why(run, level)}"
         family = [one for one in rows if one.first.family == row.first.family]
-        others = {run.seed for one in family for run in one.runs}
-        missing = sorted(others - {run.seed for run in row.runs})
+        others = {run.repetition for one in family for run in one.runs}
+        missing = sorted(others - {run.repetition for run in row.runs})
         if missing:
-            seeds = f"seed{'s' if missing[1:] else ''} {', '.join(map(str, missing))}"
-            yield f"{row.label} has no run of {seeds}, which others have"
+            yield f"{row.label} has no run of {listed(missing, others)}, which others have"
 
 
 def _why(run: RunView, level: Choice) -> str:
@@ -308,10 +311,10 @@ def _why(run: RunView, level: Choice) -> str:
 
 def _without(
     baselines: Sequence[str],
-    found: Mapping[tuple[str, str], Mapping[int, Result]],
+    found: Mapping[tuple[str, str], Mapping[Repetition, Result]],
     rows: Sequence[Row],
 ) -> Iterator[str]:
-    """Rows that are compared with nothing, or not seed by seed."""
+    """Rows that are compared with nothing, or not run by run."""
     for name in baselines:
         alone = [row.label for row in rows if row.results and not found[row.first.family, name]]
         if alone:
@@ -321,7 +324,9 @@ def _without(
             yield f"no seed in common with {name}, so of means only: {', '.join(loose)}"
 
 
-def _unnamed(bases: Iterable[Mapping[int, Result]], runs: Iterable[RunView]) -> Iterator[str]:
+def _unnamed(
+    bases: Iterable[Mapping[Repetition, Result]], runs: Iterable[RunView]
+) -> Iterator[str]:
     """Baselines that nobody has named."""
     named = {run.run_id for run in runs}
     ids = [one.run.run_id for base in bases for one in base.values()]
@@ -382,7 +387,7 @@ def _described(row: Row) -> dict[str, Any]:
         "inference_flops_ratio": row.inference,
         "seconds": _spread(row.spread(lambda one: one.seconds)),
         "runs": [
-            {"run_id": one.run.run_id, "seed": one.run.seed, "level": one.level.index}
+            {"run_id": one.run.run_id, **one.run.repetition.told, "level": one.level.index}
             for one in row.results
         ],
     }

@@ -149,8 +149,8 @@ def _runs(ctx: typer.Context, incomplete: str, among: str) -> list[str]:
     if incomplete[:1].isdecimal():
         return matching(known, incomplete)
     names = [*runnames.short(known).values()]
-    seeds = Counter(name.rpartition("-s")[0] for name in names if not name[:1].isdecimal())
-    several = [name for name, count in seeds.items() if count > 1]
+    shared = Counter(map(runnames.named, known))
+    several = [name for name, count in shared.items() if name and count > 1]
     return matching([*([runnames.LAST] if known else []), *several, *names], incomplete)
 
 

@@ -1,4 +1,4 @@
-"""Groups side by side: what each came to over its seeds, and how sure one can be of differences."""
+"""Groups side by side: what each came to over its runs, and how sure one can be of differences."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
+from engine.repetition import Repetition, names, overlap, unit
 from lthtui import significance
 from lthtui.baseline import DENSE
 from lthtui.comparison import Result, Row
@@ -37,7 +38,7 @@ class Measure:
     density: float | None = None
 
 
-Measured = tuple[Measure, list[dict[int, float]]]  # and by group the values by seed
+Measured = tuple[Measure, list[dict[Repetition, float]]]  # and by group the values by repetition
 
 
 @dataclass(frozen=True)
@@ -45,23 +46,23 @@ class Entry:
     """One group's values of a measure. All but `finding` and `best` rests on its runs alone.
 
     Attributes:
-        values: by seed.
+        values: by repetition.
         finding: against the baseline; None where nothing was tested.
         best: whether no other group that is shown has a better mean.
     """
 
-    values: Mapping[int, float]
+    values: Mapping[Repetition, float]
     finding: Finding | None = None
     best: bool = False
 
     @property
     def mean(self) -> float | None:
-        """Over the seeds; None without any, NaN where one is no number."""
+        """Over the repetitions; None without any, NaN where one is no number."""
         return significance.mean([*self.values.values()]) if self.values else None
 
     @property
     def deviation(self) -> float | None:
-        """The sample deviation; None for less than two seeds."""
+        """The sample deviation; None for less than two."""
         values = [*self.values.values()]
         return significance.deviation(values) if values[1:] else None
 
@@ -98,20 +99,26 @@ class Contrast:
         return [entry.finding for entry in entries if entry.finding is not None]
 
     @property
+    def repetitions(self) -> set[Repetition]:
+        """All that have values."""
+        return {one for line in self.lines for entry in line.entries for one in entry.values}
+
+    @property
     def tested(self) -> str:
         """How it was tested, in one line; empty where nothing was."""
         if self.baseline is None or not self.findings:
             return ""
         counts = sorted({one.n for one in self.findings if one.p is not None})
         pairs = f", n = {counts[0]}" + (f" to {counts[-1]}" if counts[1:] else "") if counts else ""
-        said = f"{TESTS[self.test]} against {self.labels[self.baseline]}{pairs}"
+        by = "" if self.test == "unpaired" else f" by {unit(self.repetitions)}"
+        said = f"{TESTS[self.test]}{by} against {self.labels[self.baseline]}{pairs}"
         many = max(sum(entry.finding is not None for entry in line.entries) for line in self.lines)
         return f"{said}, Holm-corrected over {many} groups" if many > 1 else said
 
 
 def contrast(
     rows: Sequence[Row],
-    dense: Mapping[str, Mapping[int, LevelView]],
+    dense: Mapping[str, Mapping[Repetition, LevelView]],
     baseline: str = "",
     test: Test = "paired",
     split: Split = "test",
@@ -122,10 +129,10 @@ def contrast(
 
     Args:
         rows: the groups with the level of each run that is read, as `comparison.compare` finds it.
-        dense: by family and seed, the levels that gains are over.
+        dense: by family and repetition, the levels that gains are over.
         baseline: id of the group that the others are tested against; see `base_of`.
         split: the images on which accuracies at densities were measured.
-        more: what else was measured, by seed, of each group.
+        more: what else was measured, by repetition, of each group.
     """
     ids = [row.first.group for row in rows]
     base = base_of(rows, baseline) if len(rows) > 1 else None
@@ -133,7 +140,7 @@ def contrast(
     lines = [
         _line(measure, found, base, test) for measure, found in measured if any(map(bool, found))
     ]
-    told = [*notes, *_unpaired(rows, lines, base, test)]
+    told = [*notes, *_unpaired(rows, lines, base, test), *_dependent(lines, base, test)]
     labels = tuple(row.label for row in rows)
     return Contrast(tuple(ids), labels, tuple(lines), test, base, tuple(told))
 
@@ -178,12 +185,12 @@ def _distance(one: float, other: float) -> float:
 
 
 def _of_results(
-    rows: Sequence[Row], dense: Mapping[str, Mapping[int, LevelView]]
+    rows: Sequence[Row], dense: Mapping[str, Mapping[Repetition, LevelView]]
 ) -> Iterator[Measured]:
     """What the picked levels came to."""
 
     def gain(result: Result) -> float | None:
-        own = dense.get(result.run.family, {}).get(result.run.seed)
+        own = dense.get(result.run.family, {}).get(result.run.repetition)
         if own is None or own is result.level or own.test is None or result.level.test is None:
             return None
         return result.level.test - own.test
@@ -199,7 +206,8 @@ def _of_results(
         (Measure("training time", "seconds", "less"), lambda one: one.seconds),
     ]
     for measure, value in figures:
-        yield measure, [_known((one.run.seed, value(one)) for one in row.results) for row in rows]
+        known = [[(one.run.repetition, value(one)) for one in row.results] for row in rows]
+        yield measure, [*map(_known, known)]
 
 
 def _of_densities(rows: Sequence[Row], split: Split) -> Iterator[Measured]:
@@ -207,23 +215,23 @@ def _of_densities(rows: Sequence[Row], split: Split) -> Iterator[Measured]:
     for density in densities(rows):
         found = []
         for row in rows:
-            levels = ((run.seed, at(run, density)) for run in row.runs)
-            found.append(_known((seed, getattr(one, split, None)) for seed, one in levels))
+            levels = ((run.repetition, at(run, density)) for run in row.runs)
+            found.append(_known((which, getattr(one, split, None)) for which, one in levels))
         yield Measure(f"{split} accuracy", "accuracy", "more", density), found
 
 
-def _known(values: Iterable[tuple[int, float | None]]) -> dict[int, float]:
-    return {seed: value for seed, value in values if value is not None}
+def _known(values: Iterable[tuple[Repetition, float | None]]) -> dict[Repetition, float]:
+    return {which: value for which, value in values if value is not None}
 
 
 def _line(
-    measure: Measure, found: Sequence[Mapping[int, float]], base: int | None, test: Test
+    measure: Measure, found: Sequence[Mapping[Repetition, float]], base: int | None, test: Test
 ) -> Line:
-    """The entries of a measure; accuracies are tested, costs hardly differ between seeds."""
+    """The entries of a measure; accuracies are tested, costs hardly differ between runs."""
     findings: list[Finding | None] = [None for _ in found]
     if measure.kind == "accuracy" and base is not None and found[base]:
         findings = [
-            significance.test(values, found[base], test) if values and index != base else None
+            _tested(values, found[base], test) if values and index != base else None
             for index, values in enumerate(found)
         ]
     best = _best(measure, found)
@@ -234,7 +242,13 @@ def _line(
     )
 
 
-def _best(measure: Measure, found: Sequence[Mapping[int, float]]) -> set[int]:
+def _tested(
+    mine: Mapping[Repetition, float], other: Mapping[Repetition, float], test: Test
+) -> Finding:
+    return significance.test(mine, other, test, overlap(mine.keys() & other.keys()))
+
+
+def _best(measure: Measure, found: Sequence[Mapping[Repetition, float]]) -> set[int]:
     """The groups whose mean no other's is better than; none where all are the same."""
     means = {
         index: significance.mean([*values.values()]) for index, values in enumerate(found) if values
@@ -249,7 +263,7 @@ def _best(measure: Measure, found: Sequence[Mapping[int, float]]) -> set[int]:
 def _unpaired(
     rows: Sequence[Row], lines: Sequence[Line], base: int | None, test: Test
 ) -> Iterator[str]:
-    """Groups of which not all seeds count, or not all of the baseline's."""
+    """Groups of which not all runs count, or not all of the baseline's."""
     if base is None or test == "unpaired":
         return
     for index, row in enumerate(rows):
@@ -258,5 +272,18 @@ def _unpaired(
             continue
         mine, other = tested.entries[index].values.keys(), tested.entries[base].values.keys()
         if mine != other:
-            shared = ", ".join(map(str, sorted(mine & other))) or "none"
-            yield f"{row.label} is tested on the seeds in common: {shared}"
+            every = [*mine, *other]
+            shared = ", ".join(names(sorted(mine & other), every)) or "none"
+            yield f"{row.label} is tested on the {unit(every)}s in common: {shared}"
+
+
+def _dependent(lines: Sequence[Line], base: int | None, test: Test) -> Iterator[str]:
+    """What folds mean for a test."""
+    tested = [line for line in lines if any(entry.finding for entry in line.entries)]
+    if base is None or not any(overlap(line.entries[base].values) for line in tested):
+        return
+    yield "folds share training images and so do not count as independent: " + (
+        "the t-test is corrected for that (Nadeau & Bengio 2003)"
+        if test == "paired"
+        else "the p of this test is too small; the paired t-test is corrected for that"
+    )

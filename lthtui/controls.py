@@ -17,6 +17,7 @@ from typing import Any
 from engine import registry
 from engine.errors import USAGE, LthError, SpecError, UsageError
 from engine.events import LevelEnded, RunStarted, Tail
+from engine.repetition import Repetition
 from engine.rundir import RunDirectory
 from engine.sources import Level, Source
 from engine.spec import RunSpec
@@ -195,7 +196,7 @@ def kinds(text: str) -> list[str]:
 
 
 def write(documents: Sequence[Doc], folder: Path) -> list[Path]:
-    """Write spec files into a folder; kinds whose seeds need one each have them in their names.
+    """Write spec files into a folder; kinds that need several have the repetition in their names.
 
     Raises:
         UsageError: a file exists already.
@@ -204,14 +205,21 @@ def write(documents: Sequence[Doc], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for document in documents:
-        seed = f"-s{document['seeds'][0]}" if names[document["name"]] > 1 else ""
-        paths.append(folder / f"{document['name']}{seed}.yaml")
+        which = f"-{_repetition(document)}" if names[document["name"]] > 1 else ""
+        paths.append(folder / f"{document['name']}{which}.yaml")
     for path in paths:
         if path.exists():
             raise UsageError(f"{path} exists already; nothing was written")
     for path, document in zip(paths, documents, strict=True):
         path.write_text(yamlfile.dump(document))
     return paths
+
+
+def _repetition(document: Doc) -> Repetition:
+    """The first of those that a control's spec file makes."""
+    data = document["data"]
+    draw, folds, fold = (data.get(name) or 0 for name in ("seed", "folds", "fold"))
+    return Repetition(draw, folds, fold, document["seeds"][0])
 
 
 def _parsed(document: Doc) -> yamlfile.Document:
@@ -246,7 +254,7 @@ def _original(root: Path, run: RunDirectory, level: Level) -> Original:
 def _ticket_of(root: Path, run: RunDirectory, level: Level) -> Source | str:
     """The sparse ticket of a level, or why there is none to control."""
     try:
-        ticket = sources.resolved(Source(run.run_id, level), 0, root)
+        ticket = sources.resolved(Source(run.run_id, level), run.spec().repetition, root)
     except UsageError as error:
         return str(error)
     if not ticket.dense:
@@ -266,7 +274,7 @@ def _whole(root: Path, run: RunDirectory, level: Level) -> Level | None:
 def _name(root: Path, run: RunDirectory, spec: RunSpec) -> str:
     """The name for all seeds, where no other run has it; or else the run's id."""
     try:
-        found = runnames.paired(root, spec.name, spec.seed)
+        found = runnames.paired(root, spec.name, spec.repetition)
     except UsageError:
         return run.run_id
     return spec.name if found.path == run.path else run.run_id

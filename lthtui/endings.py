@@ -75,7 +75,7 @@ def _call(command: str, run: RunView) -> str:
 
 def _line(run: RunView, board: Board) -> str:
     group, won = board.group_of(run.run_id), run.winning
-    name = f"{group.label if group else run.name} s{run.seed}"
+    name = f"{group.label if group else run.name} {run.repetition}"
     if run.error:
         return f"{GLYPHS[run.status]} {name} {run.status}: {run.error}"
     figures = ""

@@ -74,7 +74,7 @@ def of_run(
     spec = run.spec()
 
     def find(at: str, source: Source) -> Source:
-        return sources.resolved(source, spec.seed, root)
+        return sources.resolved(source, spec.repetition, root)
 
     found = tuple(replaced(settings, find) for settings in wanted)
     told = outstanding.told(run)

@@ -1,4 +1,4 @@
-"""A contrast of groups as a file: Markdown, LaTeX, CSV with each seed's values, or a picture."""
+"""A contrast of groups as a file: Markdown, LaTeX, CSV with each run's values, or a picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PICTURES = (".png", ".svg", ".pdf")
 CSV_HEADER = (
-    *("group", "label", "measure", "density", "seed", "value", "std", "n"),
+    *("group", "label", "measure", "density", "draw", "fold", "seed", "value", "std", "n"),
     *("difference", "p", "p_holm"),
 )
 _LATEX = str.maketrans(
@@ -114,13 +114,13 @@ def values(material: Material) -> str:
         density = "" if line.measure.density is None else line.measure.density
         for group, label, found in zip(contrast.groups, contrast.labels, line.entries, strict=True):
             head = (group, label, line.measure.name, density)
-            for seed, value in found.values.items():
-                writer.writerow([*head, seed, value, "", "", "", "", ""])
+            for which, value in found.values.items():
+                writer.writerow([*head, *which.told.values(), value, "", "", "", "", ""])
             if found.values:
                 one = found.finding
                 tested = (one.difference, one.p, one.holm) if one else (None, None, None)
                 writer.writerow(
-                    [*head, "", found.mean, found.deviation, len(found.values), *tested]
+                    [*head, "", "", "", found.mean, found.deviation, len(found.values), *tested]
                 )
     return text.getvalue()
 
@@ -143,7 +143,7 @@ FORMS = (*_TEXTS, *PICTURES)
 
 def _said(contrast: Contrast) -> Iterator[str]:
     """What has to be known to read the table."""
-    yield "Mean ± sample standard deviation (seeds); best mean in bold"
+    yield "Mean ± sample standard deviation (runs); best mean in bold"
     if contrast.tested:
         yield f"{contrast.tested[0].upper()}{contrast.tested[1:]}: {written.LEGEND}"
     yield from contrast.notes

@@ -18,6 +18,7 @@ from engine import growth, sources
 from engine.errors import LthError, UsageError
 from engine.growth import Kept, Shared
 from engine.plan import plan
+from engine.repetition import Repetition
 from engine.rundir import RunDirectory, Status, status
 from engine.spec import RunSpec
 from lthtui import identity, overrides, runnames, specfiles, yamlfile
@@ -73,10 +74,12 @@ def derive(
     """
     if not changes and seeds is None:
         raise UsageError(MORE)
-    groups: dict[str, dict[str, RunDirectory]] = defaultdict(dict)
+    groups: dict[tuple[str, ...], dict[str, RunDirectory]] = defaultdict(dict)
     for word in words:
         for run in runnames.seeds(root, word):
-            groups[run.spec().group][run.run_id] = run
+            spec = run.spec()
+            strand = spec.repetition._replace(seed=0)  # seeds of one fold and draw
+            groups[spec.group, str(strand)][run.run_id] = run
     expansions, longer = [], []
     for runs in groups.values():
         found, made = _grown(list(runs.values()), changes, seeds)
@@ -114,11 +117,11 @@ def told(extends: Mapping[str, Any]) -> str:
 
 def hints(root: Path, runs: Sequence[Ready]) -> Iterator[str]:
     """For runs that would be new, which finished ones have levels that they would train again."""
-    wanted: dict[tuple[str, int], list[Ready]] = defaultdict(list)
+    wanted: dict[tuple[str, Repetition], list[Ready]] = defaultdict(list)
     found = queue.preview(root, [one.spec for one in runs])
     for ready, one in zip(runs, found, strict=True):
         if one.action == "new" and ready.spec.extends is None and len(ready.plan.levels) > 1:
-            wanted[ready.spec.family, ready.spec.seed].append(ready)
+            wanted[ready.spec.family, ready.spec.repetition].append(ready)
     if not wanted:
         return
     best: dict[str, tuple[Shared, Ready, RunDirectory]] = {}
@@ -143,7 +146,7 @@ def hints(root: Path, runs: Sequence[Ready]) -> Iterator[str]:
 def _grown(
     runs: Sequence[RunDirectory], changes: Sequence[str], seeds: int | None
 ) -> tuple[Expansion, list[Longer]]:
-    """The longer runs of one group, each of its own seed's run."""
+    """The longer runs of one group, fold and draw, each of its own seed's run."""
     specs = {run.run_id: run.spec() for run in runs}
     own = {specs[run.run_id].seed: run for run in runs}
     asked, rest = _asked_seeds(changes)
@@ -256,13 +259,13 @@ def _levels(first: int, end: int) -> str:
     return f"level {first}" if end == first + 1 else f"levels {first} to {end - 1}"
 
 
-def _key(run: RunDirectory) -> tuple[str, int]:
-    """Family and seed of a run; what matches no run where its spec cannot be read."""
+def _key(run: RunDirectory) -> tuple[str, Repetition]:
+    """Family and repetition of a run; what matches no run where its spec cannot be read."""
     try:
         facts = identity.read(run)
     except (OSError, ValueError):
-        return "", -1
-    return facts.family, facts.seed
+        return "", Repetition(seed=-1)
+    return facts.family, facts.repetition
 
 
 def _asked(old: RunSpec, new: RunSpec) -> str:

@@ -287,7 +287,7 @@ def _accuracy(
 ) -> float | None:
     """`val`, `test` or `gain`, of the ticket or at a share of weights."""
     if key == "gain":
-        own = {run.seed: run.dense} if run.dense else {}
+        own = {run.repetition: run.dense} if run.dense else {}
         return gain([run], group.dense if group else own, kept)
     level = run.meant(kept)
     return scored(level, key) if level else None

@@ -56,7 +56,7 @@ class FileDesk:
         """Where files of runs are, by what that is called."""
         found: dict[str, Place] = {}
         for run in runs:
-            lead = f"s{run.seed} " if len(runs) > 1 else ""
+            lead = f"{run.repetition} " if len(runs) > 1 else ""
             if run.directory:
                 found[_free(f"{lead}run folder", found)] = Folder(Path(run.directory))
             for place in self._artifacts(run):

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine import schema
+from engine.repetition import Repetition
 from engine.rundir import RunDirectory, write_json
 
 if TYPE_CHECKING:
     from engine.spec import RunSpec
 
 FILE = "identity.json"
+GROUPING = 2  # see `Identity.grouping`
 ALSO = "also.json"  # other specs that ask for the same training, as that of another control
 
 
@@ -52,14 +54,15 @@ class Identity(BaseModel):
 
     Attributes:
         experiment: the MLflow experiment.
-        digest: of everything that makes the result; `group` leaves out the seed, `family` the seed
-            and the sparsifier.
+        digest: of everything that makes the result; `group` leaves out what `repetition` says,
+            `family` the sparsifier, too.
         split: the images that select the winning ticket.
         controls: what it is a control of.
         extends: the run that it takes levels over from.
         asked: the sparsifier, and what else its spec asks for besides defaults.
         params: every setting as MLflow has it, defaults too.
         user: who made it; empty where nothing says so.
+        grouping: how its group was made; folds and draws were groups of their own in the first.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -78,6 +81,12 @@ class Identity(BaseModel):
     asked: dict[str, Any]
     params: dict[str, str]
     user: str = ""
+    grouping: int = 1
+
+    @property
+    def repetition(self) -> Repetition:
+        """Which one of its group it is."""
+        return Repetition.of(self.params, self.seed)
 
     @classmethod
     def of(cls, spec: RunSpec) -> Identity:
@@ -97,6 +106,7 @@ class Identity(BaseModel):
             extends=spec.extends,
             asked=schema.asked_of(spec),
             params=schema.params_of(spec),
+            grouping=GROUPING,
         )
 
 
@@ -145,17 +155,29 @@ def read(directory: RunDirectory) -> Identity:
     """
     try:
         stored = _file(directory).read_bytes()
-        return Identity.model_validate_json(stored)
     except OSError:
         return Identity.of(directory.spec())
+    try:
+        facts = Identity.model_validate_json(stored)
     except ValidationError:
-        return _completed(stored, Identity.of(directory.spec()))
+        facts = _completed(stored, Identity.of(directory.spec()))
+    return _regrouped(facts, directory)
+
+
+def _regrouped(facts: Identity, directory: RunDirectory) -> Identity:
+    """An identity with the group and family that its run has today."""
+    known = facts.repetition
+    if facts.grouping == GROUPING or not (known.draw or known.fold):
+        return facts
+    made = Identity.of(directory.spec())
+    return facts.model_copy(update={"group": made.group, "family": made.family})
 
 
 def _completed(stored: bytes, made: Identity) -> Identity:
     """What was stored of an identity, with the rest as it is made today."""
     try:
-        return Identity.model_validate({**made.model_dump(), **json.loads(stored)})
+        known = made.model_dump(exclude={"grouping"})
+        return Identity.model_validate({**known, **json.loads(stored)})
     except (ValueError, TypeError):  # not of this program
         return made
 

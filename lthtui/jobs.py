@@ -155,7 +155,7 @@ def _device(name: str) -> str:
 
 def _label(run_id: str, board: Board) -> str:
     group, run = board.group_of(run_id), board.runs.get(run_id)
-    return f"{group.label} s{run.seed}" if group and run else clean_line(run_id)
+    return f"{group.label} {run.repetition}" if group and run else clean_line(run_id)
 
 
 def _row(job: Job, now: float, several: bool) -> Row:

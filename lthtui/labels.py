@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import schema
+from engine.repetition import WRITTEN
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
     from lthtui.identity import Identity
 
 IGNORED = (*schema.UNNAMED, "controls")
-UNTOLD = ("data.examples_sha256",)  # said by data.examples
+UNTOLD = (  # said by data.examples, and what repetitions differ in
+    *("data.examples_sha256", "data.seed", "data.fold"),
+)
 MOST = 3  # settings that a label names
+_RUN = re.compile(rf"[0-9a-f]{{6}}-{WRITTEN}(-\d+)?$")  # the end of a run's id
 SHORT = 6  # characters of a group's id that stand for it
 TICKET = "ticket"  # the sparsifier that always starts from another run's mask
 
@@ -189,7 +193,7 @@ def _listed(value: Any) -> Any:
     path = Path(str(value)) if value else None
     if path is None:
         return value
-    run = re.search(r"[0-9a-f]{6}-s\d+(-\d+)?$", path.parts[-4]) if path.parts[3:] else None
+    run = _RUN.search(path.parts[-4]) if path.parts[3:] else None
     return f"{run[0]}:{int(path.parts[-2])}" if run and path.parts[-2].isdecimal() else path.name
 
 

@@ -64,7 +64,7 @@ def seeds(index: int, runs: Sequence[RunView]) -> list[str]:
 def _seed(index: int, run: RunView) -> Row:
     """The row of one seed's level."""
     name, *cells = _cells(index, [run])
-    head = Cell(f"s{run.seed}{name.text.removeprefix(str(index))}", name.tone)
+    head = Cell(f"{run.repetition}{name.text.removeprefix(str(index))}", name.tone)
     return Row(f"{run.run_id}:{index}", (head, *cells), depth=1)
 
 

@@ -39,7 +39,7 @@ def groups(board: Board, keys: Collection[str]) -> tuple[Group, ...]:
             found.append(group)
         elif runs:
             what, *name = group.label.split(NAME)
-            seeds = (f"s{run.seed}" for run in runs)
+            seeds = (str(run.repetition) for run in runs)
             label = NAME.join([" ".join([what, *seeds]), *name])
             found.append(replace(group, runs=runs, label=label))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""How much of their masks the picked tickets of groups share with a baseline's, by seed."""
+"""How much of their masks the picked tickets of groups share with a baseline's, by repetition."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from lthtui.contrast import Measure, Measured
 
 
 def measured(rows: Sequence[Row], base: Row) -> Iterator[Measured]:
-    """Overlaps of masks by group and seed, and those to expect of random masks.
+    """Overlaps of masks by group and repetition, and those to expect of random masks.
 
     Only pruned levels whose masks are on disk here count. A baseline that has none gives way to
     the first group that has.
     """
     pruned = (row for row in (base, *rows) if any(_folder(one) for one in row.results))
     base = next(pruned, base)
-    theirs = {one.run.seed: one for one in base.results}
+    theirs = {one.run.repetition: one for one in base.results}
     found = []
     for row in rows:
-        pairs = {one.run.seed: _pair(one, theirs.get(one.run.seed)) for one in row.results}
-        found.append({seed: pair for seed, pair in pairs.items() if pair})
+        mine = {one.run.repetition: one for one in row.results}
+        pairs = {which: _pair(one, theirs.get(which)) for which, one in mine.items()}
+        found.append({which: pair for which, pair in pairs.items() if pair})
     others = [one for row, one in zip(rows, found, strict=True) if row is not base]
     if any(others):
         for at, name in enumerate((f"IoU with {base.label}", "IoU by chance")):
             yield (
                 Measure(name, "share"),
-                [{seed: pair[at] for seed, pair in one.items()} for one in found],
+                [{which: pair[at] for which, pair in one.items()} for one in found],
             )
 
 

@@ -154,7 +154,7 @@ class Watched:
             "group": facts.group,
             "family": facts.family,
             "digest": facts.digest,
-            "seed": facts.seed,
+            **facts.repetition.told,
             "status": self.status.value,
             "stalled": self.stalled,
             "user": people.of(self.directory, facts),

@@ -37,7 +37,7 @@ def lines(runs: Sequence[RunView], changes: Changes, width: int) -> list[Line]:
         return [*next(iter(alike))]
     found: list[Line] = []
     for noted, some in alike.items():
-        seeds = ", ".join(f"s{run.seed}" for run in some)
+        seeds = ", ".join(str(run.repetition) for run in some)
         found += [(Span(seeds, "name", bold=True),), *noted, ()]
     return found
 

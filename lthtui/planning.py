@@ -15,7 +15,7 @@ from lthtui.readying import Ready
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ in their seed only.
+    """Runs that differ in their seed, fold or draw of images only.
 
     Attributes:
         differs: dotted fields and values in which it differs from the spec's other groups.
@@ -41,7 +41,8 @@ def groups(runs: Sequence[Ready]) -> list[Group]:
         gathered.setdefault(run.spec.group, []).append(run)
     params = {group: params_of(members[0].spec) for group, members in gathered.items()}
     for one in params.values():
-        del one["seed"]
+        for field in ("seed", "data.seed", "data.fold"):
+            del one[field]
     differs = told_apart(params)
     return [Group(tuple(members), differs[group]) for group, members in gathered.items()]
 
@@ -57,6 +58,7 @@ def describe(group: Group) -> dict[str, Any]:
         "name": run.spec.name,
         "group": run.spec.group,
         "seeds": [one.spec.seed for one in group.runs],
+        "repetitions": [one.spec.repetition.told for one in group.runs],
         "differs": group.differs,
         "images": {"train": run.images.train, "val": run.images.val, "test": run.images.test},
         "classes": len(run.images.classes),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import mean
 
+from engine.repetition import Repetition
 from lthtui.board import settled
 from lthtui.charts import Curve, Panel, Point, accuracy_panel
 from lthtui.runview import LevelView, RunView, scored
@@ -12,12 +13,12 @@ from lthtui.verdict import standing, wins
 
 
 def density_curve(
-    runs: Sequence[RunView], label: str, colour: str, dense: Mapping[int, LevelView]
+    runs: Sequence[RunView], label: str, colour: str, dense: Mapping[Repetition, LevelView]
 ) -> Panel:
-    """Accuracy on the selecting images against weights kept, over the seeds of one group.
+    """Accuracy on the selecting images against weights kept, over the repetitions of one group.
 
     Args:
-        dense: by seed, the levels that stand for dense; see `baseline.dense`.
+        dense: by repetition, the levels that stand for dense; see `baseline.dense`.
     """
     split = runs[0].split if runs else "val"
     marked = settled(runs)
@@ -45,14 +46,14 @@ def point_of(run: RunView, level: LevelView) -> list[Point]:
     return [] if score is None else [Point(level.density, score, level.index)]
 
 
-def dense_score(runs: Sequence[RunView], dense: Mapping[int, LevelView]) -> float | None:
-    """Mean accuracy of dense over the seeds of the runs, or over all where they share none.
+def dense_score(runs: Sequence[RunView], dense: Mapping[Repetition, LevelView]) -> float | None:
+    """Mean accuracy of dense over the repetitions of the runs, or over all where they share none.
 
     Args:
-        dense: by seed, the levels that stand for dense; see `baseline.dense`.
+        dense: by repetition, the levels that stand for dense; see `baseline.dense`.
     """
-    shared = {run.seed for run in runs} & dense.keys() or dense.keys()
-    scores = [scored(dense[seed], run.split) for run in runs[:1] for seed in shared]
+    shared = {run.repetition for run in runs} & dense.keys() or dense.keys()
+    scores = [scored(dense[one], run.split) for run in runs[:1] for one in shared]
     known = [score for score in scores if score is not None]
     return mean(known) if known else None
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import LthError
+from engine.repetition import names, unit
 from lthtui import cloning, commandline, form, planning, specfiles, specpaths, yamlfile
 from lthtui.board import percent
 from lthtui.counting import counted
@@ -135,8 +136,9 @@ def _made(groups: list[Group], count: int) -> str:
     runs = counted(count, "run")
     sizes = {len(one.runs) for one in groups}
     if len(groups) > 1 and len(sizes) == 1:
-        (seeds,) = sizes
-        return f"{runs}: {len(groups):,} variants × {counted(seeds, 'seed')}"
+        (size,) = sizes
+        what = unit(run.spec.repetition for one in groups for run in one.runs)
+        return f"{runs}: {len(groups):,} variants × {counted(size, what)}"
     return runs
 
 
@@ -197,12 +199,18 @@ def _group(group: Group, groups: int) -> Iterator[Line]:
     if groups > TABLES:
         return
     yield Line(f"{images.train:,} training, {images.val:,} validation, {images.test:,} test images")
-    yield Line(f"seeds {', '.join(str(run.spec.seed) for run in group.runs)}")
+    yield Line(_repetitions(group))
     for one in planning.levels(group):
         density = "  -" if one["density"] is None else f"{one['density']:.4f}"
         epochs = counted(one["epochs"], "epoch")
         start = one["weights_from"]
         yield Line(f"  level {one['level']:>2}  {density}  {epochs:<10}  from {start}", "dim")
+
+
+def _repetitions(group: Group) -> str:
+    """As `seeds 0, 1`, also of a single one."""
+    found = [run.spec.repetition for run in group.runs]
+    return f"{unit(found)}s {', '.join(names(found))}"
 
 
 def _levels(densities: Sequence[float | None]) -> str:
@@ -221,7 +229,7 @@ def _levels(densities: Sequence[float | None]) -> str:
 def _later(expansion: Expansion) -> Iterator[Line]:
     """Runs that wait for tickets."""
     for one in expansion.later:
-        yield Line(f"{one.spec.name}-s{one.spec.seed} starts after {', '.join(one.after)}")
+        yield Line(f"{one.spec.name}-{one.spec.repetition} starts after {', '.join(one.after)}")
 
 
 def _forecast(group: Group, past: tuple[RunView, ...]) -> Forecast | None:

@@ -38,7 +38,7 @@ def lines(runs: Sequence[RunView], started: Started, width: int) -> list[Line]:
     found: list[Line] = []
     for facts, some in alike.items():
         if len(alike) > 1:
-            found.append((Span(", ".join(f"s{run.seed}" for run in some), "name", bold=True),))
+            found.append((Span(", ".join(str(run.repetition) for run in some), "name", bold=True),))
         for label, text in (("began", _began(some, started)), *facts):
             found += fact(label, clean_line(text, 500), width)
         found.append(())

@@ -6,9 +6,11 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean, stdev
 
+from engine.repetition import unit
 from lthtui.aligned import aligned
 from lthtui.board import Group, board, operations
 from lthtui.charts import Chart, Curve, Point, accuracy_chart
+from lthtui.counting import counted
 from lthtui.plots import dense_score, point_of, points
 from lthtui.runview import LevelView, RunView
 from lthtui.verdict import MARK, standing, wins
@@ -52,8 +54,8 @@ def tables(groups: Sequence[Group]) -> Iterator[str]:
         return
     for group in groups:
         if any(run.ended_levels for run in group.runs):
-            seeds = f", mean ± deviation over {len(group.runs)} seeds" if group.runs[1:] else ""
-            yield f"{group.label}{seeds}"
+            over = f", mean ± deviation over {_count(group.runs)}" if group.runs[1:] else ""
+            yield f"{group.label}{over}"
             yield from _table(group)
             yield from verdict(group)
 
@@ -74,20 +76,21 @@ def verdict(group: Group) -> Iterator[str]:
     if all(run.dense for run in runs):
         yield f"  dense   {_accuracies([run.dense for run in runs])}"
         if runs[1:]:
-            yield f"  gain    {_gains(runs)}, seed by seed"
+            yield f"  gain    {_gains(runs)}, {_each(runs)}"
 
 
 def _unpruned(runs: Sequence[RunView]) -> Iterator[str]:
     """What runs without any pruning came to, which is no ticket, whatever was picked."""
     picked = _accuracies([run.winning for run in runs])
     if all(run.winning and not run.winning.index for run in runs):
-        yield f"{standing(runs)}{_seeds(runs)}: {picked}"
+        yield f"{standing(runs)}{_over(runs)}: {picked}"
         return
-    yield f"{standing(runs)}{_seeds(runs)}"
+    yield f"{standing(runs)}{_over(runs)}"
     yield f"  picked  {picked}, {_which(runs)}"
     if all(run.dense and run.dense is not run.winning for run in runs):
         yield f"  dense   {_accuracies([run.dense for run in runs])}"
-        yield f"  gain    {_gains(runs)}{', seed by seed' if runs[1:] else ''}, without any pruning"
+        each = f", {_each(runs)}" if runs[1:] else ""
+        yield f"  gain    {_gains(runs)}{each}, without any pruning"
 
 
 def _which(runs: Sequence[RunView]) -> str:
@@ -99,12 +102,20 @@ def _which(runs: Sequence[RunView]) -> str:
     return f"{picked} of {retrained} retrainings"
 
 
-def _seeds(runs: Sequence[RunView]) -> str:
-    return f", {len(runs)} seeds" if runs[1:] else ""
+def _over(runs: Sequence[RunView]) -> str:
+    return f", {_count(runs)}" if runs[1:] else ""
+
+
+def _count(runs: Sequence[RunView]) -> str:
+    return counted(len(runs), unit(run.repetition for run in runs))
+
+
+def _each(runs: Sequence[RunView]) -> str:
+    return "seed by seed" if unit(run.repetition for run in runs) == "seed" else "pair by pair"
 
 
 def _gains(runs: Sequence[RunView]) -> str:
-    """Ticket less dense, paired by seed."""
+    """Ticket less dense, of the same run."""
     pairs = [(run.winning, run.dense) for run in runs if run.winning and run.dense]
     found = []
     for split in ("val", "test"):
@@ -175,7 +186,7 @@ def _mark(group: Group, index: int) -> str:
     shown = won or picked
     if not shown:
         return ""
-    seeds = " " + " ".join(f"s{run.seed}" for run in shown) if group.runs[1:] else ""
+    seeds = " " + " ".join(str(run.repetition) for run in shown) if group.runs[1:] else ""
     return f"{MARK} winning{seeds}" if won else f"picked{seeds}"
 
 
@@ -185,7 +196,7 @@ def _search(group: Group, index: int) -> str:
     searches = [run for run, one in runs if one.search]
     if not searches:
         return ""
-    seeds = "".join(f" s{run.seed}" for run in searches) if len(searches) < len(runs) else ""
+    seeds = "".join(f" {run.repetition}" for run in searches) if len(searches) < len(runs) else ""
     return f"search{seeds}"
 
 
@@ -216,7 +227,7 @@ def _picked(runs: Sequence[RunView]) -> str:
 
 
 def _kept(levels: Sequence[LevelView]) -> str:
-    """Mean density in percent, with a deviation where it is not the same in all seeds."""
+    """Mean density in percent, with a deviation where it is not the same in all runs."""
     densities = [level.density for level in levels]
     alike = len({level.kept for level in levels}) == 1
     return spread(densities[:1] if alike else densities)

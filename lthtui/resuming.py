@@ -32,7 +32,6 @@ def resume(root: Path, runs: Sequence[RunDirectory], level: Level) -> str:
     whole = cloning.settings(runs)
     reference = _reference(root, runs, level)
     taken = [_taken(root, run, level) for run in runs]
-    seeds = yamlfile.dump_inline(sorted({run.spec().seed for run in runs}))
     method = runs[0].spec().sparsifier.name
     notes = [*taken, f"Taken from there: all settings but those of {method}."]
     if isinstance(whole.get("select", {}).get("level"), int):
@@ -45,7 +44,7 @@ def resume(root: Path, runs: Sequence[RunDirectory], level: Level) -> str:
     lines = [*(f"# {clean_line(one, 1000)}" for one in notes), yamlfile.dump(first).rstrip()]
     lines += ["sparsifier:", "  name: ticket", f"  source: {yamlfile.dump_inline(reference)}"]
     lines += [f"  {one}" for one in _choices()]
-    return "\n".join([*lines, yamlfile.dump(whole) + f"seeds: {seeds}\n"])
+    return "\n".join([*lines, yamlfile.dump(whole) + cloning.repeated(runs)])
 
 
 def stem(run: RunDirectory, level: Level) -> str:
@@ -68,7 +67,7 @@ def _choices() -> Iterator[str]:
 
 
 def _reference(root: Path, runs: Sequence[RunDirectory], level: Level) -> str:
-    """The ticket as a spec names it, of each seed its own.
+    """The ticket as a spec names it, of each repetition its own.
 
     Raises:
         UsageError: nothing names these runs, and no others.
@@ -86,7 +85,7 @@ def _reference(root: Path, runs: Sequence[RunDirectory], level: Level) -> str:
 
 def _names(root: Path, word: str, run: RunDirectory) -> bool:
     try:
-        return runnames.paired(root, word, run.spec().seed).path == run.path
+        return runnames.paired(root, word, run.spec().repetition).path == run.path
     except UsageError:
         return False
 
@@ -94,7 +93,7 @@ def _names(root: Path, word: str, run: RunDirectory) -> bool:
 def _taken(root: Path, run: RunDirectory, level: Level) -> str:
     """What is taken of a run, in words."""
     try:
-        found = sources.resolved(Source(run.run_id, level), run.spec().seed, root)
+        found = sources.resolved(Source(run.run_id, level), run.spec().repetition, root)
     except Unfinished:
         which = "the picked level" if level == "best" else f"level {level}"
         return f"Goes on from {which} of {run.run_id} once that has finished."

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from engine.errors import UsageError
+from engine.repetition import WRITTEN, Repetition, listed, names, unit
 from engine.rundir import RunDirectory
 from lthtui import identity
 from lthtui.text import clean_line
@@ -17,7 +18,8 @@ from lthtui.text import clean_line
 LAST = "@last"
 RUNS, TRASH = "runs", "trash"  # folders below a root
 SHOWN = 10  # runs that a message lists
-_ID = re.compile(r"\d{8}-(?P<name>.+)-[0-9a-f]{6}-s(?P<seed>\d+)(-\d+)?")
+_ID = re.compile(rf"\d{{8}}-(?P<name>.+)-[0-9a-f]{{6}}-(?P<which>{WRITTEN})(-\d+)?")
+_TAIL = re.compile(rf"[0-9a-f]{{6}}-{WRITTEN}(-\d+)?$")  # what no id is cut into
 
 
 def find(root: Path, words: Iterable[str], among: str = RUNS) -> list[RunDirectory]:
@@ -34,12 +36,12 @@ def find(root: Path, words: Iterable[str], among: str = RUNS) -> list[RunDirecto
     return [RunDirectory(root / among / run) for run in found]
 
 
-def paired(root: Path, word: str, seed: int) -> RunDirectory:
-    """The run that is meant, where a name, a group or part of an id may stand for several seeds.
+def paired(root: Path, word: str, repetition: Repetition) -> RunDirectory:
+    """The run that is meant, where a name, a group or part of an id may stand for several.
 
     Args:
         word: as for `find`; or a spec's name, or at least 6 digits that begin a group, for the run
-            with `seed`.
+            that is this repetition; or else the one with its seed, but never another fold's.
 
     Raises:
         UsageError: it means no run, or several.
@@ -47,25 +49,27 @@ def paired(root: Path, word: str, seed: int) -> RunDirectory:
     known = ids(root)
     if word == LAST or word in known or names_seed(word):
         return find(root, [word])[0]
-    alike = [run for run in known if _parts(run)[0] == word] or _of_group(root, known, word)
-    mine = [run for run in alike if _parts(run)[1] == seed]
+    alike = [run for run in known if named(run) == word] or _of_group(root, known, word)
+    mine = _pairs(root, alike, repetition)
     if alike and not mine:
-        seeds = sorted({_parts(run)[1] for run in alike})
-        first = next(run for run in alike if _parts(run)[1] == seeds[0])
+        known_as = {_repetition(root, run): run for run in reversed(alike)}
+        others = sorted(known_as)
         raise UsageError(
-            f"no run '{clean_line(word)}' has seed {seed}, only {', '.join(map(str, seeds))};"
-            f" write {clean_line(_short(first))} to take that one for every seed"
+            f"no run '{clean_line(word)}' has {listed([repetition], others)}, only"
+            f" {', '.join(names(others, [repetition]))};"
+            f" write {clean_line(_short(known_as[others[0]]))} to take that one for every"
+            f" {unit([repetition, *others])}"
         )
     if not alike:
         mine = [run for run in known if word in run]
-        mine = [run for run in mine if mine[1:] and _parts(run)[1] == seed] or mine
+        mine = (mine[1:] and _pairs(root, mine, repetition)) or mine
     if len(mine) == 1:
         return RunDirectory(root / "runs" / mine[0])
     return RunDirectory(root / "runs" / _meant(root, known, mine, word))
 
 
 def seeds(root: Path, word: str, among: str = RUNS) -> list[RunDirectory]:
-    """The run that is meant, or the runs of all seeds where a name, a group or a part means those.
+    """The run that is meant, or all repetitions where a name, a group or a part means those.
 
     Args:
         among: as for `find`.
@@ -74,15 +78,15 @@ def seeds(root: Path, word: str, among: str = RUNS) -> list[RunDirectory]:
         UsageError: it means no run, or runs of several groups.
     """
     known = ids(root, among)
-    named = [run for run in known if _parts(run)[0] == word]
-    alike = named or _of_group(root, known, word) or [run for run in known if word in run]
-    if word == LAST or word in known or names_seed(word) or (len(alike) < 2 and not named):
+    called = [run for run in known if named(run) == word]
+    alike = called or _of_group(root, known, word) or [run for run in known if word in run]
+    if word == LAST or word in known or names_seed(word) or (len(alike) < 2 and not called):
         return find(root, [word], among)
     runs = [RunDirectory(root / among / run) for run in alike]
     if len({identity.read(run).group for run in runs}) > 1:
         _meant(root, known, alike, word)
-    newest = {_parts(run.run_id)[1]: run for run in runs}
-    return [newest[seed] for seed in sorted(newest)]
+    newest = {_repetition(root, run.run_id, among): run for run in runs}
+    return [newest[one] for one in sorted(newest)]
 
 
 def names_seed(word: str) -> bool:
@@ -105,6 +109,12 @@ def experiment(run: RunDirectory) -> str:
         return ""
 
 
+def named(run: str) -> str:
+    """A run's name without its repetition, from its id; empty for other folders."""
+    parts = _ID.fullmatch(run)
+    return parts["name"] if parts else ""
+
+
 def short(run_ids: Sequence[str]) -> dict[str, str]:
     """By run id, the shortest name that tells these runs apart: `name-s0`, or else the id."""
     names = {run: _short(run) for run in run_ids}
@@ -117,7 +127,7 @@ def trimmed(run: str, width: int) -> str:
 
     What follows the ellipsis is a part of the id, which names the run as well.
     """
-    last = re.search(r"[0-9a-f]{6}-s\d+(-\d+)?$", run)
+    last = _TAIL.search(run)
     if len(run) <= width or not last:
         return run
     return f"…{run[min(len(run) - width + 1, last.start()) :]}"
@@ -188,15 +198,29 @@ def _group(run: RunDirectory) -> str:
         return ""
 
 
-def _parts(run: str) -> tuple[str, int]:
-    """A run's name and seed, from its id; an empty name for other folders."""
-    parts = _ID.fullmatch(run)
-    return (parts["name"], int(parts["seed"])) if parts else ("", -1)
+def _repetition(root: Path, run: str, among: str = RUNS) -> Repetition:
+    """Which repetition a run is; by its id alone where its spec cannot be read."""
+    try:
+        return identity.read(RunDirectory(root / among / run)).repetition
+    except (OSError, ValueError):
+        parts = _ID.fullmatch(run)
+        return Repetition(seed=int(parts["which"].rpartition("s")[2]) if parts else -1)
+
+
+def _pairs(root: Path, runs: Iterable[str], wanted: Repetition) -> list[str]:
+    """Those that are this repetition, or where none is, those with its seed.
+
+    Another fold's are never meant: they trained on what this one is validated on.
+    """
+    found = {run: _repetition(root, run) for run in runs}
+    same = [run for run, one in found.items() if one == wanted]
+    alike = {run: one for run, one in found.items() if not (one.folds and wanted.folds)}
+    return same or [run for run, one in alike.items() if one.seed == wanted.seed]
 
 
 def _short(run: str) -> str:
     parts = _ID.fullmatch(run)
-    return f"{parts['name']}-s{parts['seed']}" if parts else run
+    return f"{parts['name']}-{parts['which']}" if parts else run
 
 
 def trashed(root: Path) -> set[str]:

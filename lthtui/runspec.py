@@ -65,7 +65,7 @@ def command(run: RunDirectory, paths: Iterable[str]) -> str:
     for path in paths:
         try:
             made = specfiles.load(path)
-            before = next((one for one in made if one.seed == spec.seed), made[0])
+            before = next((one for one in made if one.repetition == spec.repetition), made[0])
             if before.name == spec.name and (found := _overridden(path, before, spec)):
                 return found
         except LthError:  # it is another file by now

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from engine.repetition import Repetition
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
@@ -141,6 +143,11 @@ class RunView:
     def seeded(self) -> bool:
         """Whether its seed is known, which is not said of all runs of others."""
         return not self.foreign or self.group != self.stored
+
+    @cached_property
+    def repetition(self) -> Repetition:
+        """Which one of its group it is; what others call folds and draws is not known."""
+        return Repetition.of({} if self.foreign else self.params, self.seed)
 
     @property
     def current(self) -> LevelView | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
+from engine.repetition import Repetition, listed
 from lthtui import contrast, differences, written
 from lthtui.board import Group
 from lthtui.comparison import Row as Compared
@@ -73,7 +74,7 @@ def look(groups: Sequence[Group], colours: Mapping[str, str], asked: Asked) -> S
 
 def of_rows(
     rows: Sequence[Compared],
-    dense: Mapping[str, Mapping[int, LevelView]],
+    dense: Mapping[str, Mapping[Repetition, LevelView]],
     colours: Mapping[str, str],
     asked: Asked,
     notes: Iterable[str],
@@ -81,7 +82,7 @@ def of_rows(
     """As `look`, of whatever level of each run the rows have.
 
     Args:
-        dense: by family and seed, the levels that gains are over.
+        dense: by family and repetition, the levels that gains are over.
     """
     from lthtui import maskpairs, overlays  # not before the first frame
 
@@ -180,9 +181,8 @@ def in_full(sides: Sides, key: str | None) -> str:
     number = (key or "").removeprefix("line ")
     if number.isdecimal() and int(number) < len(sides.contrast.lines):
         return "  ".join(_told(sides, sides.contrast.lines[int(number)]))
-    return "  ".join(
-        f"{label}: {_seeds(group)}" for label, group in zip(labels, sides.groups, strict=True)
-    )
+    which = [listed(run.repetition for run in group.runs) for group in sides.groups]
+    return "  ".join(f"{label}: {runs}" for label, runs in _pairs(labels, which))
 
 
 def notes(sides: Sides) -> Iterator[str]:
@@ -214,11 +214,6 @@ def _pairs(labels: Iterable[str], values: Iterable[str]) -> Iterator[tuple[str, 
     return zip(labels, values, strict=True)
 
 
-def _seeds(group: Group) -> str:
-    seeds = ", ".join(str(run.seed) for run in group.runs)
-    return f"seed{'s' if group.runs[1:] else ''} {seeds}"
-
-
 def _head(sides: Sides, at: int, colours: Mapping[str, str]) -> Cell:
     group = sides.groups[at]
     text = f"■ {len(group.runs)}" + (f" {BASE}" if at == sides.contrast.baseline else "")
@@ -226,7 +221,7 @@ def _head(sides: Sides, at: int, colours: Mapping[str, str]) -> Cell:
 
 
 def _figure(line: Line, entry: Entry, whole: int) -> Cell:
-    """Mean, deviation and stars; the number of seeds where not all of the group count."""
+    """Mean, deviation and stars; the number of runs where not all of the group count."""
     if not entry.values:
         return NOTHING
     found = written.entry(line.measure, entry)
@@ -242,13 +237,13 @@ def _value(one: Setting, at: int, base: int, width: int) -> Cell:
 
 
 def _told(sides: Sides, line: Line) -> Iterator[str]:
-    """What was tested in a line, or what there is of each seed."""
+    """What was tested in a line, or what there is of each repetition."""
     yield written.name(line.measure)
     for label, entry in zip(sides.contrast.labels, line.entries, strict=True):
         one = entry.finding
         if one is None:
             kind = line.measure.kind
-            values = (f"s{seed} {written.figure(kind, v)}" for seed, v in entry.values.items())
+            values = (f"{which} {written.figure(kind, v)}" for which, v in entry.values.items())
             yield f"{label}: {' '.join(values) or ABSENT}"
             continue
         if one.p is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from statistics import fmean
 
+from engine.repetition import unit
 from lthtui import columns
 from lthtui.board import percent
 from lthtui.fields import Field
@@ -89,7 +90,8 @@ def _facts(runs: Sequence[RunView], index: int) -> list[Cell]:
         if any(value is not None for value in values):
             facts.append(Cell(f"{field.name} {found.text}"))
     if len(levels) < len(runs):
-        facts.append(Cell(f"{len(levels)} of {len(runs)} seeds", "scarce"))
+        what = unit(run.repetition for run in runs)
+        facts.append(Cell(f"{len(levels)} of {len(runs)} {what}s", "scarce"))
     picked = [run for run, one in pairs if run.winning is one and one.sparse]
     won = sum(map(wins, picked))
     for mark, count, tone in ((MARK, won, "winning"), (PICKED, len(picked) - won, "dim")):
@@ -102,7 +104,7 @@ def _trouble(pairs: Sequence[tuple[RunView, LevelView]]) -> Cell:
     """That a run came to no good in this level: first of all, which is not a number."""
     for run, level in pairs:
         lost = next((at for at, loss in enumerate(level.losses, 1) if not isfinite(loss)), None)
-        whose = f"s{run.seed} " if len(pairs) > 1 else ""
+        whose = f"{run.repetition} " if len(pairs) > 1 else ""
         if lost is not None:
             return Cell(f"✗ {whose}diverged in epoch {lost}", "failed")
         if run.status in ("failed", "lost") and level is run.current:

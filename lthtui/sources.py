@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -15,6 +14,7 @@ from engine import registry
 from engine.durations import Duration
 from engine.errors import Damaged, SpecError, UsageError
 from engine.plan import Level
+from engine.repetition import Repetition, listed
 from engine.rundir import RunDirectory, Status, last_end, status
 from engine.sources import TICKET, Source, found_in, read_card, replaced, verified_card
 from engine.spec import Controls, RunSpec
@@ -43,20 +43,20 @@ class Patience:
     """That tickets may be waited for, also those of runs that the same command makes.
 
     Attributes:
-        made: ids of those runs, by name and seed.
+        made: ids of those runs, by name and repetition.
     """
 
-    made: Mapping[tuple[str, int], Sequence[str]] = field(default_factory=dict)
+    made: Mapping[tuple[str, Repetition], Sequence[str]] = field(default_factory=dict)
 
-    def find(self, word: str, seed: int) -> str | None:
+    def find(self, word: str, repetition: Repetition) -> str | None:
         """The run that is meant, if the same command makes it.
 
         Raises:
-            UsageError: it makes several of this name and seed.
+            UsageError: it makes several of this name and repetition.
         """
-        short = re.fullmatch(r"(.+)-s(\d+)", word)
-        named = (short[1], int(short[2])) if short else (word, seed)
-        runs = self.made.get(named) or self.made.get((word, seed)) or ()
+        known = self.made.items()
+        short = [run for (name, one), runs in known for run in runs if f"{name}-{one}" == word]
+        runs = short or self.made.get((word, repetition)) or ()
         if len(runs) > 1:
             raise UsageError(
                 f"'{clean_line(word)}' means {len(runs)} runs of this command; give them names of"
@@ -89,11 +89,11 @@ def resolve(spec: RunSpec, root: Path, patience: Patience | None = None) -> Foun
 
     def find(at: str, source: Source) -> Source:
         try:
-            made = patience.find(source.run, spec.seed) if patience and source.run else None
+            made = patience.find(source.run, spec.repetition) if patience and source.run else None
             run = RunDirectory(root / "runs" / made) if made else None
             if made and run and not _finished(run):
                 raise Unfinished(f"{made} is made by the same command", made)
-            found = resolved(replace(source, run=made) if made else source, spec.seed, root)
+            found = resolved(replace(source, run=made) if made else source, spec.repetition, root)
         except Unfinished as error:
             if patience is None:
                 raise SpecError(str(error), at) from None
@@ -101,19 +101,22 @@ def resolve(spec: RunSpec, root: Path, patience: Patience | None = None) -> Foun
             return replace(source, run=error.run_id)
         except (UsageError, Damaged) as error:
             raise SpecError(str(error), at) from None
-        if found.seed != spec.seed and found.run and not _fixed(source):
-            notes.append(f"{at}: seed {spec.seed} takes its ticket from {found.run}")
+        if found.run and not _fixed(source):
+            theirs = _spec(read_card(Path(found.path))).repetition
+            if theirs != spec.repetition:
+                which = listed([spec.repetition], [theirs])
+                notes.append(f"{at}: {which} takes its ticket from {found.run}")
         return found
 
     spec = replaced(spec, find)
     return Found(spec if after else _linked(spec), tuple(notes), tuple(dict.fromkeys(after)))
 
 
-def resolved(source: Source, seed: int, root: Path) -> Source:
+def resolved(source: Source, repetition: Repetition, root: Path) -> Source:
     """Find one ticket.
 
     Args:
-        seed: of the run that refers to it; a run's name alone means that run's seed.
+        repetition: of the run that refers to it; a run's name alone means the same one.
 
     Raises:
         UsageError: there is no such run or level, or its tickets are not final.
@@ -121,7 +124,7 @@ def resolved(source: Source, seed: int, root: Path) -> Source:
     """
     path = Path(source.path).expanduser().absolute() if source.path else None
     if path is None or (source.run and not path.is_file()):
-        run = runnames.paired(root, source.run, seed)
+        run = runnames.paired(root, source.run, repetition)
         path = _ticket(run, _level(run, source))
     directory = _directory(path)
     stamp = path.stat() if path.is_file() else None
@@ -150,7 +153,7 @@ def _linked(spec: RunSpec) -> RunSpec:
 
 
 def _fixed(source: Source) -> bool:
-    """Whether a reference names one run whatever the seed, and says so."""
+    """Whether a reference names one run whatever the repetition, and says so."""
     return source.found or bool(source.path) or runnames.names_seed(source.run)
 
 

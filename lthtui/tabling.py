@@ -318,7 +318,7 @@ def _of(asked: Field, group: Group, run: RunView) -> Value | None:
 
 def _child(run: RunView, group: Group, headings: Sequence[Heading], depth: int) -> Row:
     own = f"  {run.display_name}" if run.display_name not in ("", group.label) else ""
-    name = Cell(f"s{run.seed}{own}{_aside(run)}", "dim")
+    name = Cell(f"{run.repetition}{own}{_aside(run)}", "dim")
     return Row(run.run_id, _cells(run, group, headings, name), depth + 1)
 
 

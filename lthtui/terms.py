@@ -32,7 +32,7 @@ def contains(text: str) -> Check:
     def check(run: RunView, group: Group | None) -> bool:
         label = group.label if group else ""
         names = (run.name, label, run.display_name, run.run_id, run.experiment, run.status)
-        facts = (run.sparsifier, run.dataset, run.model, f"s{run.seed}")
+        facts = (run.sparsifier, run.dataset, run.model, str(run.repetition))
         return text in " ".join((*names, *facts)).lower()
 
     return check

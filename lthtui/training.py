@@ -45,7 +45,7 @@ def panel(
         for index in indices
         if index not in (shown, WHOLE)
     ]
-    called = f"s{runs[0].seed}" if len(runs) == 1 and runs[0].seeded else label
+    called = str(runs[0].repetition) if len(runs) == 1 and runs[0].seeded else label
     bright = Line(called, of_level(known, shown), colour)
     lines += [bright] if bright.traces else []
     read = all(traces is not None for traces in found)

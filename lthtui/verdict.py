@@ -18,7 +18,7 @@ PICKED = "◇"  # of one that does not, or where nobody can tell yet
 def name(group: Group, runs: Sequence[RunView]) -> str:
     """What a run of a group, or the group, is called."""
     one = len(runs) == 1 and runs[0].seeded
-    return f"{group.label} s{runs[0].seed}" if one else group.label
+    return f"{group.label} {runs[0].repetition}" if one else group.label
 
 
 def wins(run: RunView) -> bool:
@@ -27,7 +27,7 @@ def wins(run: RunView) -> bool:
 
 
 def standing(runs: Sequence[RunView]) -> str:
-    """What runs that differ in their seed only came to; only what beats dense is winning.
+    """What repetitions of a run came to; only what beats dense is winning.
 
     Runs that are not settled or have no picked level do not count; empty if none is left.
     """
@@ -71,7 +71,7 @@ def of_group(group: Group) -> str:
     """
     failed = [run for run in group.runs if run.error]
     if failed:
-        return f"s{failed[0].seed}: {failed[0].error}"
+        return f"{failed[0].repetition}: {failed[0].error}"
     runs = settled(group.runs)
     own = replace(group, runs=tuple(runs))
     found = {name: columns.summary(Field.parse(name), own) for name in ("val", "test", "gain")}

@@ -51,7 +51,8 @@ def patience() -> Patience:
     made = {}
     for file in PAPER:
         if file.stem.startswith(("simclr", "table5")) and "retrained" not in file.stem:
-            made |= {(run.name, run.seed): [f"{run.name}-s{run.seed}"] for run in runs_of(file)}
+            runs = runs_of(file)
+            made |= {(run.name, run.repetition): [f"{run.name}-{run.repetition}"] for run in runs}
     return Patience(made)
 
 

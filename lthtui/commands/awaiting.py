@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from engine.errors import FAILED, INTERRUPTED, OK, RESUMABLE, LthError, UsageError
+from engine.repetition import Repetition
 from engine.rundir import RunDirectory, Status, status
 from lthtui import identity, runnames, specfiles, yamlfile
 from lthtui.commands.saying import say
@@ -28,9 +29,9 @@ def patience(folder: Path, before: Sequence[Expansion], again: bool) -> Patience
     from lthtui.launch import queue
 
     specs = [run.spec for expansion in before for run in expansion.runs]
-    made = defaultdict[tuple[str, int], list[str]](list)
+    made = defaultdict[tuple[str, Repetition], list[str]](list)
     for spec, one in zip(specs, queue.preview(folder, specs, again=again), strict=True):
-        made[spec.name, spec.seed].append(one.directory.run_id)
+        made[spec.name, spec.repetition].append(one.directory.run_id)
     return Patience(made)
 
 
@@ -101,7 +102,7 @@ def leave_runs(folder: Path, awaited: Sequence[Found], turn: Turn) -> list[Later
     for one in awaited:
         spec = one.spec
         word = later.Later(
-            name=f"run-of-{spec.name}-s{spec.seed}",
+            name=f"run-of-{spec.name}-{spec.repetition}",
             after=_after(one.after, turn),
             verb="run",
             spec=specfiles.write(spec),
@@ -127,7 +128,7 @@ def leave_controls(
     for run in runs:
         facts = identity.read(run)
         word = later.Later(
-            name=f"control-of-{facts.name}-s{facts.seed}",
+            name=f"control-of-{facts.name}-{facts.repetition}",
             after=_after((run.run_id,), turn),
             verb="control",
             words=(run.run_id, *changes),

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.errors import UsageError
+from engine.repetition import Repetition
 from lthtui import baseline, completion, overrides, settings, tracking
 from lthtui.commands import Json, Root, Tracking
 from lthtui.commands.saying import say
@@ -65,7 +66,7 @@ Output = Annotated[
         "-o",
         "--output",
         help="A file instead of the table: .md or .tex with tests and settings that differ,"
-        " .csv with the values of all seeds, .png, .svg or .pdf with the curves.",
+        " .csv with the values of all runs, .png, .svg or .pdf with the curves.",
     ),
 ]
 OfTest = Annotated[
@@ -85,7 +86,7 @@ def compare_runs(
     root: Root = None,
     tracking_uri: Tracking = None,
 ) -> None:
-    """Compare methods over their seeds: accuracy, density, cost, and gains over baselines.
+    """Compare methods over their seeds and folds: accuracy, density, cost, gains over baselines.
 
     In files, groups are tested against the first baseline, or the first group if that is none.
     """
@@ -171,9 +172,9 @@ def _export(found: Comparison, known: Sequence[RunView], test: Test, file: Path)
     say(exports.written_to(made, file, overwrite))
 
 
-def _dense(runs: Sequence[RunView]) -> dict[int, LevelView]:
-    """By seed, the levels that stand for dense, whatever is compared."""
-    return {seed: run.dense for seed, run in baseline.dense(runs).items() if run.dense}
+def _dense(runs: Sequence[RunView]) -> dict[Repetition, LevelView]:
+    """By repetition, the levels that stand for dense, whatever is compared."""
+    return {one: run.dense for one, run in baseline.dense(runs).items() if run.dense}
 
 
 def _write(found: Comparison, form: Form) -> None:

@@ -220,7 +220,10 @@ def show(
     if as_json:
         typer.echo(json.dumps(facts))
         return
-    keys = ["run_id", "status", "experiment", "seed", "sparsifier", "dataset", "model", "directory"]
+    drawn = ["draw"] if facts["draw"] else []
+    drawn += ["fold"] if facts["fold"] is not None else []
+    keys = ["run_id", "status", "experiment", *drawn, "seed", "sparsifier", "dataset", "model"]
+    keys.append("directory")
     for key in [*keys, "user"] if people.others([facts["user"]]) else keys:
         value = method(watched.identity.asked) if key == "sparsifier" else facts[key]
         typer.echo(f"{key:<12}{clean_line(str(value), 1000)}")

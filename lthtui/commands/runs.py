@@ -121,7 +121,8 @@ def launch(
     if dry_run:
         _dry_run(folder, queue.preview(folder, specs, again=again), ready, as_json)
         for found in awaited:
-            say(f"{found.spec.name}-s{found.spec.seed} would start after {', '.join(found.after)}")
+            name = f"{found.spec.name}-{found.spec.repetition}"
+            say(f"{name} would start after {', '.join(found.after)}")
         return
     if detach:
         awaiting.refuse_again(again, [run for found in awaited for run in found.after])

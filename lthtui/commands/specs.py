@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.errors import USAGE, LthError, UsageError
+from engine.repetition import listed
 from lthtui import costs, extending, layouts, overrides, planning, settings, specfiles, specpaths
 from lthtui.commands import Json, Specs
 from lthtui.costs import Cost, Measurement
@@ -134,8 +135,8 @@ def _lines(found: specfiles.Expansion, groups: list[Group]) -> Iterator[str]:
         spec, laid_out = group.first.spec, group.first.plan
         yield ""
         varied = "".join(f"  {key}={value}" for key, value in group.differs.items())
-        seeds = ", ".join(str(run.spec.seed) for run in group.runs)
-        yield f"{spec.name} {spec.group[:6]}  seeds {seeds}{varied}"
+        which = listed(run.spec.repetition for run in group.runs)
+        yield f"{spec.name} {spec.group[:6]}  {which}{varied}"
         yield from planning.table(group)
         trainings = counted(len(laid_out.levels), "training")
         epochs = counted(laid_out.epochs, "epoch")

@@ -18,6 +18,7 @@ from engine import outstanding
 from engine.errors import UsageError
 from engine.evaluationspec import EvaluationSettings
 from engine.launchspec import LaunchSpec
+from engine.repetition import WRITTEN
 from engine.rundir import RunDirectory, Status, launched, run_id, status
 from engine.spec import RunSpec
 from lthtui import runnames
@@ -25,7 +26,7 @@ from lthtui.launch import devices, entries, folders, later, lease, limits, owner
 from lthtui.launch.entries import Change, Entry
 from lthtui.launch.turns import Turns
 
-_ALIKE = re.compile(r"-([0-9a-f]{6}-s\d+)(?:-\d+)?$")  # what ids of the same settings share
+_ALIKE = re.compile(rf"-([0-9a-f]{{6}})-{WRITTEN}(?:-\d+)?$")  # the digest in an id
 
 
 @dataclass(frozen=True)
@@ -273,7 +274,7 @@ def _choose(root: Path, specs: Sequence[RunSpec], again: bool) -> Iterator[Submi
         if spec.digest in chosen and not again:
             yield replace(chosen[spec.digest], action="active")
             continue
-        names = [] if again else alike[f"{spec.digest[:6]}-s{spec.seed}"]
+        names = [] if again else alike[spec.digest[:6]]
         found = _newest([RunDirectory(root / "runs" / name) for name in names], spec)
         if found is None:
             found = Submitted(RunDirectory(root / "runs" / _free(spec, used)), "new")

@@ -118,7 +118,7 @@ class RunsScreen(Watching):
             return
         runs, run = self.chosen(), self._logged()
         self.post_message(LogWanted(self, run.run_id if run else None))
-        several = f"s{run.seed}, {runs.index(run) + 1} of {len(runs)} (< >)" if run else ""
+        several = f"{run.repetition}, {runs.index(run) + 1} of {len(runs)} (< >)" if run else ""
         self.query_one(self.LOG, LogView).whose(several if len(runs) > 1 else "")
 
     def on_log_grew(self, message: LogGrew) -> None:

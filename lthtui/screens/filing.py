@@ -226,7 +226,7 @@ class FilingScreen(Watching):
             [*found.brief[1:], "What is finished or under way already is not started twice."]
         )
         active = [run for run in self.board.runs.values() if run.active and run.directory]
-        after = [(f"{run.name} s{run.seed}", run.run_id) for run in active]
+        after = [(f"{run.name} {run.repetition}", run.run_id) for run in active]
         question = f"Queue {counted(found.runs, 'run')} of {clean_line(draft.path)}?"
         self.app.push_screen(
             EnqueueScreen(question, detail, after), partial(self._send, draft.path)

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.widgets import Static, TabbedContent, TabPane
 
+from engine.repetition import listed
 from lthtui import columns, plots, verdict
 from lthtui.board import Board, Group, duration, status_cell
 from lthtui.fields import Field
@@ -163,8 +164,8 @@ def _facts(runs: tuple[RunView, ...], group: Group) -> str:
     first = runs[0]
     what = f"{first.sparsifier} on {first.dataset} with {first.model}"
     if len(runs) > 1:
-        seeds = ", ".join(str(run.seed) for run in runs)
-        parts = [f"{group.label}, seeds {seeds}", columns.summary(STATUS, group).text]
+        which = listed(run.repetition for run in runs)
+        parts = [f"{group.label}, {which}", columns.summary(STATUS, group).text]
     else:
         named = filter(None, (first.display_name, first.run_id))
         parts = [*named, status_cell(first).text]

@@ -185,7 +185,8 @@ class TicketTable(Horizontal):
         def write(desk: Desk, file: Path, replace: bool) -> str:
             return desk.tickets.export(ticket, file, replace)
 
-        name = f"{ticket.run.name}-s{ticket.run.seed}-level-{ticket.level.index:02d}.safetensors"
+        run = ticket.run
+        name = f"{run.name}-{run.repetition}-level-{ticket.level.index:02d}.safetensors"
         export(self.screen, f"Export {ticket.label} to", name, write, EXPORTS, (".json",))
 
     def action_control(self) -> None:

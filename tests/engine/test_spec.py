@@ -184,3 +184,29 @@ def test_the_schema_of_a_choice_lists_every_file():
     assert schema[0] == {"enum": names("sparsifiers")}
     assert [option["properties"]["name"]["const"] for option in schema[1:]] == names("sparsifiers")
     assert all(option["additionalProperties"] is False for option in schema[1:])
+
+
+def drawn(sparsifier="imp", seed=0, **data):
+    settings = {"data": {"name": "digits", **data}, "seed": seed, "sparsifier": sparsifier}
+    return RunSpec.model_validate({**BASE, **settings})
+
+
+def test_folds_are_repetitions_of_one_group():
+    runs = [drawn(seed=seed, folds=3, fold=fold) for fold in range(3) for seed in range(2)]
+    assert len({run.digest for run in runs}) == len({run.repetition for run in runs}) == 6
+    assert {run.group for run in runs} == {runs[0].group}
+    assert [str(run.repetition) for run in runs[1:3]] == ["f0-s1", "f1-s0"]
+    assert drawn("dense", folds=3, fold=2).family == runs[0].family
+    others = {drawn().group, drawn(folds=4).group, drawn(folds=3, fraction=0.5).group}
+    assert len(others | {runs[0].group}) == 4
+
+
+def test_draws_are_repetitions_of_one_group():
+    runs = [
+        RunSpec.model_validate({**BASE, "data": {"name": "digits", "per_class": 5, "seed": draw}})
+        for draw in range(3)
+    ]
+    assert len({run.digest for run in runs}) == 3
+    assert {run.group for run in runs} == {drawn(per_class=5).group}
+    assert {run.family for run in runs} == {drawn("dense", per_class=5).family}
+    assert [str(run.repetition) for run in runs] == ["s0", "d1-s0", "d2-s0"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from rundirs import FakeRun
 
+from engine.repetition import Repetition
 from lthtui import levels
 from lthtui.board import board, duration, gain, operations, percent
 from lthtui.charts import How
@@ -100,7 +101,7 @@ def test_gain_is_on_test_images_where_they_were_scored():
         ([level(0, 0.90), level(1, 0.99)], pytest.approx(0.09)),
         ([level(0, 0.90, 0.88)], None),
     ):
-        assert gain([run(0, trained)], {0: trained[0]}) == gained
+        assert gain([run(0, trained)], {Repetition(): trained[0]}) == gained
 
 
 def test_gain_of_a_method_without_dense_level_is_over_the_familys_dense_runs():

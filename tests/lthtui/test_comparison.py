@@ -233,7 +233,9 @@ def test_every_group_has_the_same_fields_as_json():
     groups = describe(table(dense(0, 0.7), waiting))["groups"]
     assert groups[0].keys() == groups[1].keys()
     assert groups[1]["test_accuracy"] == {"mean": None, "std": None, "n": 0}
-    assert groups[0]["runs"] == [{"run_id": "dense-s0", "seed": 0, "level": 0}]
+    assert groups[0]["runs"] == [
+        {"run_id": "dense-s0", "draw": 0, "fold": None, "seed": 0, "level": 0}
+    ]
 
 
 def test_groups_are_named_by_method_and_what_tells_them_apart():

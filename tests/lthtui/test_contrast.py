@@ -35,7 +35,9 @@ def line(found, name, density=None):
 
 
 def values(found, name, density=None):
-    return [dict(one.values) for one in line(found, name, density).entries]
+    """By seed, of runs without folds."""
+    entries = line(found, name, density).entries
+    return [{which.seed: value for which, value in one.values.items()} for one in entries]
 
 
 def test_picked_levels_gains_and_costs():
@@ -135,7 +137,7 @@ def test_a_groups_figures_do_not_depend_on_what_else_is_shown(seed):
                 assert (entry.values, entry.mean) == (known.values, known.mean)
                 assert entry.deviation == known.deviation
             else:
-                levels = {one.seed: at(one, density) for one in groups["a"]}
+                levels = {one.repetition: at(one, density) for one in groups["a"]}
                 assert entry.values == {s: level.test for s, level in levels.items() if level}
 
 
@@ -194,3 +196,45 @@ def test_gains_need_the_dense_network_of_the_same_seed():
     assert values(table(*runs, others=dense), "gain") == [{0: pytest.approx(0.1)}]
     assert not [one for one in table(*runs).lines if one.measure.name == "gain"]
     assert values(table(*runs, *dense), "gain") == [{0: pytest.approx(0.1)}, {}]
+
+
+def folded(group, scores, folds=2):
+    """Runs of folds and seeds, with an accuracy each; a fold trains one run after the other."""
+    return [
+        run(
+            group,
+            seed,
+            {0.5: score},
+            run_id=f"{group}-f{fold}-s{seed}",
+            params={"data.folds": str(folds), "data.fold": str(fold)},
+        )
+        for fold, of in enumerate(scores)
+        for seed, score in enumerate(of)
+    ]
+
+
+def test_folds_are_repetitions_that_are_paired_one_by_one():
+    mine, other = folded("a", [[0.52, 0.64], [0.71, 0.85]]), folded("b", [[0.5, 0.6], [0.7, 0.8]])
+    found = table(*reversed(mine), *other, baseline="b")
+    one = line(found, "test accuracy").entries[0]
+    assert [str(which) for which in one.values] == ["f0-s0", "f0-s1", "f1-s0", "f1-s1"]
+    assert one.mean == pytest.approx(0.68)  # (0.52 + 0.64 + 0.71 + 0.85) / 4
+    assert one.deviation == pytest.approx(math.sqrt(0.0570 / 3))
+    # differences 0.02, 0.04, 0.01, 0.05: as in test_significance, with 1 / (k - 1) = 1
+    assert one.finding.n == 4 and one.finding.p == pytest.approx(0.237986, abs=1e-6)
+    assert found.tested == "paired t-test by repetition against b, n = 4"
+    assert sum("corrected for that (Nadeau & Bengio 2003)" in note for note in found.notes) == 1
+    assert "p of this test is too small" in " ".join(table(*mine, *other, test="wilcoxon").notes)
+
+
+def test_the_seeds_of_one_fold_are_as_independent_as_any():
+    mine, other = folded("a", [[0.52, 0.64]]), folded("b", [[0.5, 0.6]])
+    found = table(*mine, *other)
+    assert found.notes == () and "by seed against" in found.tested
+
+
+def test_folds_that_only_one_group_has_are_named():
+    mine, other = folded("a", [[0.52], [0.71]], 3), folded("b", [[0.5], [0.7], [0.9]], 3)
+    notes = " ".join(table(*mine, *other, baseline="b").notes)
+    assert "a has no run of repetition f2-s0, which others have" in notes
+    assert "a is tested on the repetitions in common: f0-s0, f1-s0" in notes

@@ -12,6 +12,7 @@ import yaml
 from inprocess import IMP, KINDS, finish, project, train
 
 from engine import levels
+from engine.repetition import Repetition
 from engine.rundir import RunDirectory
 from engine.sources import Source
 from engine.tickets import Ticket
@@ -387,7 +388,7 @@ def test_written_controls_are_short_and_not_overwritten(folder, capsys, tmp_path
 def test_the_source_of_a_run_that_is_named_by_its_group(folder):
     run = runs(folder / "mlruns")[1]
     word = identity.read(run).group[:8]
-    assert resolved(Source(word), 1, folder / "mlruns").run == run.run_id
+    assert resolved(Source(word), Repetition(seed=1), folder / "mlruns").run == run.run_id
     found = runnames.seeds(folder / "mlruns", word)
     assert [one.run_id for one in found] == [one.run_id for one in runs(folder / "mlruns")]
 

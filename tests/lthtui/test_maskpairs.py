@@ -31,7 +31,11 @@ def masked(tmp_path):
 
 def found(*runs):
     rows = compare(runs, {run.group: run.group for run in runs}, "winning", ()).rows
-    return {measure.name: values for measure, values in measured(rows, rows[0])}
+    """By seed, of runs without folds."""
+    return {
+        measure.name: [{which.seed: value for which, value in one.items()} for one in values]
+        for measure, values in measured(rows, rows[0])
+    }
 
 
 def test_overlaps_are_with_the_baselines_ticket_of_the_same_seed(masked):

@@ -63,6 +63,8 @@ def test_the_object_of_a_run_has_every_field(make):
         "family": spec.family,
         "flops": 1000.0,
         "digest": spec.digest,
+        "draw": 0,
+        "fold": None,
         "seed": 0,
         "status": "finished",
         "stalled": False,

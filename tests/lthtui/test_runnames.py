@@ -3,6 +3,7 @@ import os
 import pytest
 
 from engine.errors import UsageError
+from engine.repetition import Repetition
 from lthtui import runnames
 
 IDS = [
@@ -115,18 +116,19 @@ def test_a_name_pairs_seeds_with_their_runs(root):
     identities = {name: f"{'ab' * 5}{name[-1]}" if "rigl" in name else "c" * 64 for name in IDS}
     for name, group in identities.items():
         (root / "runs" / name / "identity.json").write_text(
-            '{"name": "x", "experiment": "x", "family": "f", "digest": "d", "seed": 0,'
+            '{"name": "x", "experiment": "x", "family": "f", "digest": "d",'
+            f' "seed": {int(name.endswith("s1"))},'
             f' "sparsifier": "s", "dataset": "d", "model": "m", "group": "{group}",'
             ' "asked": {}, "params": {}}'
         )
-    assert runnames.paired(root, "imp", 1).run_id == IDS[1]
-    assert runnames.paired(root, "imp-s1", 7).run_id == IDS[1]
-    assert runnames.paired(root, "ababababab", 0).run_id == IDS[2]
-    assert runnames.paired(root, "aaaaaa-s0-2", 5).run_id == IDS[3]
+    assert runnames.paired(root, "imp", Repetition(seed=1)).run_id == IDS[1]
+    assert runnames.paired(root, "imp-s1", Repetition(seed=7)).run_id == IDS[1]
+    assert runnames.paired(root, "ababababab", Repetition()).run_id == IDS[2]
+    assert runnames.paired(root, "aaaaaa-s0-2", Repetition(seed=5)).run_id == IDS[3]
     with pytest.raises(UsageError, match="no run 'imp' has seed 4, only 0, 1; write .*imp-s0"):
-        runnames.paired(root, "imp", 4)
+        runnames.paired(root, "imp", Repetition(seed=4))
     with pytest.raises(UsageError, match="'imp' means 2 runs; write more of the id"):
-        runnames.paired(root, "imp", 0)
+        runnames.paired(root, "imp", Repetition())
     assert [run.run_id for run in runnames.seeds(root, "imp")] == [IDS[3], IDS[1]]
     assert [run.run_id for run in runnames.seeds(root, "rigl")] == [IDS[2]]
     with pytest.raises(UsageError, match="means 5 runs"):

@@ -57,6 +57,16 @@ def test_pairs_are_of_the_seeds_in_common():
     assert significance.test({0: 1.0, 1: 1.1}, {2: 1.0, 3: 1.2}, "unpaired").p is not None
 
 
+def test_pairs_that_share_training_images_are_worth_less():
+    mine, other = dict(enumerate([0.52, 0.54, 0.51, 0.55])), dict.fromkeys(range(4), 0.5)
+    found = significance.test(mine, other, "paired", overlap=1.0)  # of two folds
+    # mean 0.03, variance 0.001 / 3, so t^2 = 0.0009 / ((1/4 + 1) * 0.001 / 3) = 2.16
+    part = math.sqrt(2.16 / 3)  # the distribution function of three degrees has a closed form
+    p = 1 - 2 / math.pi * (part / (1 + part**2) + math.atan(part))
+    assert found.p == pytest.approx(p) and p == pytest.approx(0.237986, abs=1e-6)
+    assert found.n == 4 and significance.test(mine, other, "paired").p < 0.05
+
+
 def test_unpaired_groups_may_have_different_sizes():
     mine, other = [0.7, 0.72, 0.75, 0.71], [0.6, 0.66]
     found = significance.test(dict(enumerate(mine)), dict(enumerate(other)), "unpaired")
