@@ -93,17 +93,19 @@ def _first(runs: Iterable[RunView]) -> dict[str, RunView]:
     return first
 
 
-def _asked(first: Mapping[str, RunView]) -> dict[str, dict[str, Any]]:
+def _asked(first: Mapping[str, RunView]) -> dict[str, Mapping[str, Any]]:
     """By group, what its spec asks for besides defaults; of those that can be read."""
     found = {group: _spec(run) for group, run in first.items()}
     return {group: spec for group, spec in found.items() if spec}
 
 
-def _spec(run: RunView) -> dict[str, Any]:
+def _spec(run: RunView) -> Mapping[str, Any]:
     """What a run's spec asks for; empty where that is not known."""
     if not run.directory:
-        return identity.told(run.asked)
-    return next((one.asked for one in _known_as(run) if one.group == run.group), {})
+        told = identity.told(run.asked)
+        return labels.chosen(told, run.params) if told else {}
+    known = (one for one in _known_as(run) if one.group == run.group)
+    return next((labels.chosen(one.asked, one.params) for one in known), {})
 
 
 def _known_as(run: RunView) -> list[Identity]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,11 +80,28 @@ def by_method(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return names
 
 
+def chosen(asked: Mapping[str, Any], params: Mapping[str, str]) -> Mapping[str, Any]:
+    """What a spec asks for, and the names of what it left to defaults to choose.
+
+    Or else one that asks for another learning rate would differ from one that does not by its
+    optimizer's name, although that is the same.
+
+    Args:
+        params: every setting by its dotted field, defaults too.
+    """
+    for key, name in params.items():
+        block, _, last = key.rpartition(".")
+        if block and last == "name":
+            asked = _naming(asked, block.split("."), name)
+    return asked
+
+
 def by_experiment(known: Iterable[Identity]) -> dict[tuple[str, str], str]:
     """By experiment and group, what the group is called among those of its experiment."""
     specs: dict[str, dict[str, Mapping[str, Any]]] = {}
     for one in known:
-        specs.setdefault(one.experiment, {}).setdefault(one.group, one.asked)
+        told = chosen(one.asked, one.params)
+        specs.setdefault(one.experiment, {}).setdefault(one.group, told)
     named = {experiment: by_method(groups) for experiment, groups in specs.items()}
     return {(name, group): label for name, of in named.items() for group, label in of.items()}
 
@@ -94,6 +111,16 @@ def method(spec: Mapping[str, Any]) -> str:
     shown = {key: value for key, value in _flat(_own_settings(spec)) if not key.endswith(".name")}
     fields = (f"{key.partition('.')[2]}={value}" for key, value in shown.items())
     return clean_line(" ".join([str(spec["sparsifier"]["name"]), *fields]), 1000)
+
+
+def _naming(asked: Mapping[str, Any], blocks: Sequence[str], name: str) -> Mapping[str, Any]:
+    """A block of settings with the name of a choice in it, unless it has one."""
+    if not blocks:
+        return {"name": name, **asked}
+    inner = asked.get(blocks[0], {})
+    if not isinstance(inner, Mapping):
+        return asked
+    return {**asked, blocks[0]: _naming(inner, blocks[1:], name)}
 
 
 def _called(spec: Mapping[str, Any], names: Mapping[str, str]) -> str:

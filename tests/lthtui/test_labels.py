@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lthtui.identity import Identity
-from lthtui.labels import by_experiment, by_method, distinguish, method
+from lthtui.labels import by_experiment, by_method, chosen, distinguish, method
 
 
 def spec(**sparsifier):
@@ -153,6 +153,18 @@ def test_a_method_is_told_with_its_settings():
     assert method(spec) == "ticket mask=erk"
     nested = {"sparsifier": {"name": "x", "a": {"b": 1, "name": "n"}, "c": "\x1b"}}
     assert method(nested) == "x a.b=1 c=\\x1b"
+
+
+def test_a_choice_is_the_same_whether_it_was_asked_for_or_is_made_by_default():
+    defaults = {"name": "x", "train.optimizer.name": "sgd", "train.optimizer.lr": "0.1"}
+    slow = asked("imp", train={"optimizer": {"name": "sgd", "lr": 0.03}})
+    adam = asked("imp", train={"optimizer": {"name": "adam"}})
+    specs = {"a": chosen(asked("imp"), defaults), "b": chosen(slow, defaults)}
+    assert by_method(specs) == {"a": "imp", "b": "imp lr=0.03"}
+    specs["c"] = chosen(adam, {"train.optimizer.name": "adam"})
+    assert by_method(specs) == {"a": "imp sgd", "b": "imp sgd lr=0.03", "c": "imp adam"}
+    listed = {"evaluate": [{"name": "layer_density"}]}
+    assert chosen(listed, {"evaluate.0.name": "layer_density"}) == listed
 
 
 def test_groups_are_told_apart_within_their_experiment():
