@@ -139,6 +139,7 @@ def _receive(
     answer: requests.Response, url: str, part: Path, whole: int | None, limit: int, tell: Tell
 ) -> None:
     """Append what comes."""
+    answer.raw.enforce_content_length = False  # a file that ends early is told of below
     with part.open("ab") as file:
         have = file.tell()
         tell(have, whole)
@@ -178,9 +179,10 @@ def _line(error: Any) -> str:
     """What lies at the bottom of an error of requests or urllib3, in a line."""
     at: BaseException = error
     for _ in range(8):
-        deeper = getattr(at, "reason", None) or next(iter(at.args), None)
-        if not isinstance(deeper, BaseException):
+        deeper = [getattr(at, "reason", None), *at.args]
+        below = next((one for one in deeper if isinstance(one, BaseException)), None)
+        if below is None:
             break
-        at = deeper
+        at = below
     said = getattr(at, "strerror", None) or str(at)
     return clean_line(str(said), 200) or type(at).__name__
