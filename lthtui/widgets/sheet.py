@@ -53,9 +53,10 @@ class Sheet(ScrollView, can_focus=True):
         self._fill()
 
     def _fill(self) -> None:
-        if not self.size.width:
+        room = self.scrollable_content_region.width  # beside the place of the scrollbar
+        if not room:
             return  # it has no place yet
-        lines = self._make(self.size.width)
+        lines = self._make(room)
         if lines == self._lines:
             return
         self._lines = lines
