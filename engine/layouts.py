@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from engine import masks
+from engine import masks, starts
 from engine.choice import Choice
-from engine.errors import SpecError
+from engine.errors import Damaged, DataError, SpecError
+from engine.networks import put_head_of
 from engine.plugin import Settings
 from engine.registry import load
+from engine.startspec import Start
 
 
 def laid_out(model: Settings, classes: int, channels: int, size: int) -> nn.Module:
@@ -29,8 +31,8 @@ def refusals(asked: Iterable[Mapping[str, Any]]) -> list[dict[str, str] | None]:
     """What the shapes of networks rule out, as a training would refuse it.
 
     Args:
-        asked: mappings with `model` and `sparsifier`, as in a spec, and the images' `classes`,
-            `channels` and `size`.
+        asked: mappings with `model`, `loss`, `start` and `sparsifier`, as in a spec, and the
+            images' `classes`, `channels` and `size`.
 
     Returns:
         For each, None, or the `message` of what is refused, and `at`, the field to change.
@@ -39,13 +41,18 @@ def refusals(asked: Iterable[Mapping[str, Any]]) -> list[dict[str, str] | None]:
 
 
 def _refusal(
-    model: Any, sparsifier: Any, classes: int, channels: int, size: int
+    model: Any, loss: Any, start: Any, sparsifier: Any, classes: int, channels: int, size: int
 ) -> dict[str, str] | None:
-    settings = Choice("sparsifiers").resolve(sparsifier)
+    network, settings = Choice("models").resolve(model), Choice("sparsifiers").resolve(sparsifier)
     method = load("sparsifiers", settings.name).Sparsifier(settings)
     try:
-        net = laid_out(Choice("models").resolve(model), classes, channels, size)
+        net = laid_out(network, classes, channels, size)
+        with torch.device("meta"):
+            put_head_of(Choice("losses").resolve(loss), net, classes)
         method.check_shapes(masks.prunable(net, getattr(settings, "prunable", "conv")))
+        starts.check(net, Start.model_validate(start), network.name)
     except SpecError as error:
         return {"message": str(error), "at": error.at}
+    except (DataError, Damaged) as error:
+        return {"message": str(error), "at": "start"}
     return None

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from engine import auxiliary
+from engine.plugin import Settings
 from engine.registry import load
 from engine.spec import RunSpec
 
@@ -22,12 +23,17 @@ def build(spec: RunSpec, classes: int, channels: int, size: int, number: int) ->
         torch.manual_seed(number)
         net = load("models", spec.model.name).build(spec.model, classes, channels, size)
         assert isinstance(net, nn.Module)
-        head = getattr(load("losses", spec.loss.name), "head", None)
-        if head is not None:
-            put_head(net, lambda features: head(spec.loss, features, classes))
+        put_head_of(spec.loss, net, classes)
     if spec.train.advprop.steps:
         auxiliary.split(net)
     return net
+
+
+def put_head_of(loss: Settings, net: nn.Module, classes: int) -> None:
+    """Put the head that a loss asks for, if it does, in the place of a network's classifier."""
+    head = getattr(load("losses", loss.name), "head", None)
+    if head is not None:
+        put_head(net, lambda features: head(loss, features, classes))
 
 
 def put_head(net: nn.Module, make: Callable[[int], nn.Module]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -277,10 +277,13 @@ def check_usable(source: Source, spec: RunSpec, at: str) -> None:
         ) from None
 
 
-def check_fits(source: Source, spec: RunSpec, at: str) -> None:
+def check_fits(source: Source, spec: RunSpec, at: str, but: Collection[str] = ()) -> None:
     """Refuse a ticket that does not fit the network of a spec; reads its card, no tensors.
 
-    First weights and dropout may differ, and the number of classes unless the head is masked.
+    First weights and dropout may differ. What images have to do with it is left to `check_shapes`.
+
+    Args:
+        but: settings of the network that may differ, too.
 
     Raises:
         SpecError: it does not fit; `at` names the field to blame.
@@ -289,7 +292,7 @@ def check_fits(source: Source, spec: RunSpec, at: str) -> None:
     card = read_card(Path(source.path))
     theirs, ours = _structure(card["spec"]["model"]), _structure(spec.model.model_dump(mode="json"))
     differ = [key for key in {**theirs, **ours} if theirs.get(key) != ours.get(key)]
-    if differ:
+    if differ := [key for key in differ if key not in but]:
         listed = ", ".join(
             f"model.{k} is {theirs.get(k)} there, {ours.get(k)} here" for k in differ
         )
@@ -297,26 +300,41 @@ def check_fits(source: Source, spec: RunSpec, at: str) -> None:
             f"ticket {source} is of another network: {listed}; give this spec the ticket's model",
             at,
         )
-    if _images(card["spec"]["data"]) != _images(spec.data.model_dump(mode="json")):
-        _check_images(source, card, spec, at)
 
 
-def _check_images(source: Source, card: dict[str, Any], spec: RunSpec, at: str) -> None:
-    about = registry.load("datasets", spec.data.name).describe(spec.data)
-    shapes: dict[str, list[int]] = card["shapes"]
-    first = next((shape for shape in shapes.values() if len(shape) > 2), None)
-    inputs = first[1] if first else about.channels
-    if inputs != about.channels:
+def may_differ(source: Source, spec: RunSpec) -> bool:
+    """Whether a ticket's mask may have other shapes than a spec's network of the same model.
+
+    So it is with other images, another loss, which may bring a head, and other prunable weights.
+    """
+    theirs, ours = read_card(Path(source.path))["spec"], spec.model_dump(mode="json")
+    one, two = ([{**each["data"], "root": None}, each["loss"]] for each in (theirs, ours))
+    return one != two or source.prunable != spec.prunable
+
+
+def check_shapes(
+    source: Source, shapes: Mapping[str, Sequence[int]], at: str = "sparsifier.source"
+) -> None:
+    """Refuse a ticket whose mask covers other weights than there are; reads its card, no tensors.
+
+    Args:
+        shapes: by name, of all weights that may be pruned.
+
+    Raises:
+        SpecError: which of them; `at` names the field to blame.
+        Damaged: there is no such ticket.
+    """
+    theirs: dict[str, list[int]] = read_card(Path(source.path))["shapes"]
+    ours = {name: list(shape) for name, shape in shapes.items()}
+    differ = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
+    if differ:
+        name = differ[0]
+        there, here = theirs.get(name, "not masked"), ours.get(name, "not to be pruned")
+        more = f" (and {len(differ) - 1} more)" if len(differ) > 1 else ""
         raise SpecError(
-            f"ticket {source} is for images of {inputs} channel(s); these have {about.channels}",
-            at,
-        )
-    classes, here = len(card.get("classes", about.classes)), len(about.classes)
-    heads = [name for name, shape in shapes.items() if len(shape) == 2 and shape[0] == classes]
-    if classes != here and heads:
-        raise SpecError(
-            f"ticket {source} has a masked head ({heads[-1]}) for {classes} classes; these images"
-            f" have {here}; take a ticket of convolutions alone (sparsifier.prunable: conv)",
+            f"the mask of ticket {source} does not fit: {name} is {there} there, {here} here{more},"
+            " because of the images, the loss or what is prunable; take a ticket whose mask leaves"
+            " that layer out (prunable: conv-no-first does so with the first and the last)",
             at,
         )
 
@@ -340,10 +358,6 @@ def _structure(model: dict[str, Any]) -> dict[str, Any]:
     settings = registry.load("models", model["name"]).Settings.model_validate(knobs)
     dump: dict[str, Any] = settings.model_dump(mode="json")
     return {key: value for key, value in dump.items() if key not in UNSHAPED}
-
-
-def _images(data: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in data.items() if key != "root"}
 
 
 def _card(header: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -80,10 +80,10 @@ class Sparsifier(ABC, Generic[S]):
             SpecError: `at` names the field to change.
         """
 
-    def rests_on_shapes(self) -> bool:
+    def rests_on_shapes(self, spec: RunSpec) -> bool:
         """Whether the network's shapes may rule the settings out, which only a worker can tell.
 
-        No is cheap: yes has every run of these settings wait for torch before it is queued.
+        No is cheap: yes has every such run wait for torch before it is queued.
         """
         prunable = str(getattr(self.settings, "prunable", "conv"))
         dense = str(getattr(self.settings, "keep_dense", "none"))

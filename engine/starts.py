@@ -29,21 +29,49 @@ def load(net: nn.Module, spec: RunSpec) -> tuple[str, ...]:
         DataError: there are none, they are damaged, or others than when the run was submitted.
         SpecError: they are of another network.
     """
-    start = spec.start
-    if not start.named:
+    if not spec.start.named:
         return ()
+    fits, anew = _found(net, spec.start, spec.model.name)
+    own = net.state_dict()
+    with torch.no_grad():
+        for name, tensor in fits.items():
+            if name not in anew:
+                own[name].copy_(tensor)
+    if not any(".auxiliary." in name for name in fits):
+        auxiliary.begin(net)
+    return tuple(name for name in own if name in anew)
+
+
+def check(net: nn.Module, start: Start, model: str) -> None:
+    """Refuse first weights that do not fit a network, whose weights need have no values.
+
+    Those of torchvision are left to `load`, which may have to download them.
+
+    Raises:
+        DataError, Damaged, SpecError: as `load`.
+    """
+    if start.named and start.torchvision is None:
+        _found(net, start, model)
+
+
+def _found(net: nn.Module, start: Start, model: str) -> tuple[State, set[str]]:
+    """All weights that fit, and the names of those to draw anew nevertheless, or for want of any.
+
+    Raises:
+        DataError, Damaged, SpecError: as `load`.
+    """
     own = net.state_dict()
     stem, head = (
         [name for name in own if name.startswith(f"{at}.")] for at in (_stem(net), _head(net))
     )
-    found = max(_candidates(start, spec.model.name), key=lambda state: len(_fitting(state, own)))
+    found = max(_candidates(start, model), key=lambda state: len(_fitting(state, own)))
     fits = _fitting(found, own)
     missing = [name for name in own if name not in {*fits, *stem, *head} and _learnt(name)]
     if missing:
         raise SpecError(
             f"the weights of start ({_origin(start)}) are of another network: {len(missing)} of"
             f" {len(own)} tensors are not there or have other shapes ({some(missing)}); give this"
-            " spec the model that they are of, its width and stem too",
+            " spec the model that they are of, its width and stem too, and images of their size",
             "start",
         )
     anew = {name for name in (*stem, *head) if name not in fits}
@@ -55,13 +83,7 @@ def load(net: nn.Module, spec: RunSpec) -> tuple[str, ...]:
             " start.head to fresh",
             "start.head",
         )
-    with torch.no_grad():
-        for name, tensor in fits.items():
-            if name not in anew:
-                own[name].copy_(tensor)
-    if not any(".auxiliary." in name for name in fits):
-        auxiliary.begin(net)
-    return tuple(name for name in own if name in anew)
+    return fits, anew
 
 
 def _stem(net: nn.Module) -> str:

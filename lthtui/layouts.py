@@ -53,9 +53,15 @@ def _asked(run: Ready) -> str | None:
     """What to ask about a run; None where shapes rule nothing out."""
     spec, images = run.spec, run.images
     method = registry.load("sparsifiers", spec.sparsifier.name).Sparsifier(spec.sparsifier)
-    if not method.rests_on_shapes():
+    taken = spec.start.ticket.named or spec.start.file is not None
+    if not taken and not method.rests_on_shapes(spec):
         return None
-    parts = {"model": spec.model, "sparsifier": spec.sparsifier}
+    parts = {
+        "model": spec.model,
+        "loss": spec.loss,
+        "start": spec.start,
+        "sparsifier": spec.sparsifier,
+    }
     dumped = {name: part.model_dump(mode="json") for name, part in parts.items()}
     shape = {"classes": len(images.classes), "channels": images.channels, "size": images.size}
     return json.dumps({**dumped, **shape})

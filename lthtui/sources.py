@@ -16,7 +16,15 @@ from engine.errors import Damaged, SpecError, UsageError
 from engine.plan import Level
 from engine.repetition import Repetition, listed
 from engine.rundir import RunDirectory, Status, last_end, status
-from engine.sources import TICKET, Source, found_in, read_card, replaced, verified_card
+from engine.sources import (
+    TICKET,
+    Source,
+    check_fits,
+    found_in,
+    read_card,
+    replaced,
+    verified_card,
+)
 from engine.spec import Controls, RunSpec
 from lthtui import runnames
 from lthtui.launch import retrying
@@ -109,6 +117,8 @@ def resolve(spec: RunSpec, root: Path, patience: Patience | None = None) -> Foun
         return found
 
     spec = replaced(spec, find)
+    if not after and spec.start.ticket.named:
+        check_fits(spec.start.ticket, spec, "start.ticket", but=("stem", "patch"))
     return Found(spec if after else _linked(spec), tuple(notes), tuple(dict.fromkeys(after)))
 
 

@@ -18,7 +18,7 @@ from engine import masks, plugin, sparsifier
 from engine.errors import SpecError
 from engine.lazy import torch
 from engine.plan import Level, Plan
-from engine.sources import Source
+from engine.sources import Source, check_shapes, may_differ
 from engine.sparsifiers import _schedules, _shares, _topology, _updates
 from engine.sparsifiers._churn import Churn
 from engine.spec import RunSpec
@@ -159,18 +159,21 @@ class Dynamic(sparsifier.Sparsifier[S]):
                 "train.optimizer.momentum",
             )
 
-    def rests_on_shapes(self) -> bool:
+    def rests_on_shapes(self, spec: RunSpec) -> bool:
         s = self.settings
         if s.source is not None:
-            return super().rests_on_shapes()
+            return may_differ(s.source, spec) or super().rests_on_shapes(spec)
         # er and erk give a layer weights in proportion to the sum of its sides, so that each has
         # some at this density in all networks of 4 channels or more; uniform empties small layers
         spread = s.allocation != "uniform" and s.power == 1 and s.density >= SPREAD
-        return not spread or s.structure == "channel" or super().rests_on_shapes()
+        return not spread or s.structure == "channel" or super().rests_on_shapes(spec)
 
     def check_shapes(self, weights: Tensors) -> None:
-        if self.settings.source is None:
-            _topology.check_alive(weights, self.settings)
+        s = self.settings
+        if s.source is None:
+            _topology.check_alive(weights, s)
+        else:
+            check_shapes(s.source, masks.shapes(weights))
 
     def notes(self, spec: RunSpec, plan: Plan) -> list[str]:
         return [self.settings.note(spec, plan)]
@@ -197,8 +200,8 @@ class Dynamic(sparsifier.Sparsifier[S]):
 
     def mask_before(self, training: Training) -> masks.Mask:
         s, weights = self.settings, training.prunable()
+        self.check_shapes(weights)
         if s.source is None:
-            self.check_shapes(weights)
             mask = _topology.draw(weights, s, training.rng("mask"))
         else:
             mask = _topology.taken(s.source, s, weights)

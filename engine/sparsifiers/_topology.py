@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -128,18 +128,14 @@ def check_source(source: Source, settings: TopologySettings, spec: RunSpec) -> N
         )
 
 
-def taken(source: Source, settings: TopologySettings, weights: Mapping[str, Tensor]) -> masks.Mask:
-    """The mask of a ticket.
+def taken(source: Source, settings: TopologySettings, names: Iterable[str]) -> masks.Mask:
+    """The mask of a ticket, in the order of its weights' names here.
 
     Raises:
-        SpecError: it masks other weights, or no whole blocks where there should be.
+        SpecError: it keeps no whole blocks where there should be some.
         Damaged: the ticket cannot be read.
     """
     mask = tickets.of(source).mask
-    if {n: m.shape for n, m in mask.items()} != {n: w.shape for n, w in weights.items()}:
-        raise SpecError(
-            f"ticket {source} masks other weights than this network has", "sparsifier.source"
-        )
     for name, alive in mask.items():
         units = _updates.gathered(alive, settings.structure)
         if not torch.equal(_updates.spread(units, alive.shape), alive):
@@ -148,4 +144,4 @@ def taken(source: Source, settings: TopologySettings, weights: Mapping[str, Tens
                 " live or be pruned as one; use structure: weight",
                 "sparsifier.structure",
             )
-    return masks.Mask({name: mask[name] for name in weights})
+    return masks.Mask({name: mask[name] for name in names})

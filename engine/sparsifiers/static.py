@@ -29,8 +29,8 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
     def check(self, spec: RunSpec, plan: Plan) -> None:
         self.settings.check_sparse()
 
-    def rests_on_shapes(self) -> bool:
-        return self.settings.structure == "channel" or super().rests_on_shapes()
+    def rests_on_shapes(self, spec: RunSpec) -> bool:
+        return self.settings.structure == "channel" or super().rests_on_shapes(spec)
 
     def check_shapes(self, weights: Mapping[str, Tensor]) -> None:
         _topology.kept_units(weights, self.settings)

@@ -9,7 +9,7 @@ choice of images, is not repeated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -19,7 +19,7 @@ from engine.durations import Duration
 from engine.errors import Damaged, SpecError
 from engine.lazy import torch
 from engine.plan import Level, Plan
-from engine.sources import FORMS, Source, check_usable
+from engine.sources import FORMS, Source, check_shapes, check_usable, may_differ
 from engine.sparsifiers import continuous
 from engine.spec import RunSpec
 from engine.tickets import State, Ticket
@@ -93,9 +93,8 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
 
     def check(self, spec: RunSpec, plan: Plan) -> None:
         s = self.settings
-        for at, source in (("source", s.source), ("weights_source", s.weights_source)):
-            if source is not None:
-                _check(source, spec, f"sparsifier.{at}")
+        for at, source in self._sources().items():
+            _check(source, spec, at)
         if s.source.dense and (s.mask != "kept" or s.weights == "shuffle"):
             raise SpecError(
                 f"{s.source} has all its weights, so there is nothing to draw anew; name a sparse"
@@ -107,8 +106,17 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
         if s.weights != "reinit" and s.mask != "kept" and not whole:
             raise _missing(given, s.weights)
 
+    def rests_on_shapes(self, spec: RunSpec) -> bool:
+        given = any(may_differ(source, spec) for source in self._sources().values())
+        return given or super().rests_on_shapes(spec)
+
+    def check_shapes(self, weights: Mapping[str, torch.Tensor]) -> None:
+        for at, source in self._sources().items():
+            check_shapes(source, masks.shapes(weights), at)
+
     def weights_before(self, level: Level, weights: State, rng: torch.Generator) -> State:
         s = self.settings
+        self.check_shapes(masks.matching(weights, s.prunable))
         ticket = self._ticket(s.source)
         given = self._ticket(s.weights_source) if s.weights_source else ticket
         self._mask = self._draw(ticket, rng)
@@ -125,13 +133,12 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
         return [continuous.scaled_group(training, self.scale)] if self.scale != 1 else []
 
     def mask_before(self, training: Training) -> masks.Mask:
-        shapes = {name: p.shape for name, p in training.prunable().items()}
-        if shapes != {name: m.shape for name, m in self._mask.items()}:
-            raise SpecError(
-                f"ticket {self.settings.source} masks other weights than this network has",
-                "sparsifier.source",
-            )
         return self._mask
+
+    def _sources(self) -> dict[str, Source]:
+        """The tickets that it takes, by the fields that name them."""
+        found = {name: getattr(self.settings, name) for name in ("source", "weights_source")}
+        return {f"sparsifier.{name}": each for name, each in found.items() if each is not None}
 
     def _ticket(self, source: Source) -> Ticket:
         try:
@@ -184,18 +191,13 @@ class Sparsifier(sparsifier.Sparsifier[Settings]):
             if not torch.equal(state[name].cpu()[m], ticket.rewind[name][m]):
                 raise Damaged(
                     f"the weights that ticket {source} began with are not those of its run's start"
-                    " (another model.init, or another version of torch); take weights: reinit"
+                    " (other images, another model.init or version of torch); take weights: reinit"
                 )
         return dict(state)
 
     def _with_own_head(self, start: State, own: State) -> State:
         """`start`, with this run's own values of what has another shape there, such as a head."""
         other = [name for name in own if name not in start or start[name].shape != own[name].shape]
-        if any(name in self._mask for name in other):
-            raise SpecError(
-                f"ticket {self.settings.source} is of another network: {', '.join(other)} differ",
-                "sparsifier.source",
-            )
         if other:
             names = ", ".join(sorted(other))
             self.host.warn(

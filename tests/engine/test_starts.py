@@ -23,7 +23,7 @@ from engine.rundir import RunDirectory
 from engine.sources import Source
 from engine.spec import RunSpec
 from lthtui import specfiles
-from lthtui.sources import resolved
+from lthtui.sources import resolve, resolved
 from lthtui.yamlfile import FileError
 
 Specs = Callable[..., RunSpec]
@@ -218,6 +218,23 @@ def test_adversarial_normalisations_begin_with_the_weights_that_were_taken(
 def test_weights_come_from_one_place(start: dict[str, Any], tiny: Specs) -> None:
     with pytest.raises(ValidationError):
         tiny(start=start)
+
+
+def test_a_ticket_of_another_network_is_refused_by_its_card(
+    tiny: Specs, run_folder: Folders
+) -> None:
+    train = {"epochs": 1, "batch_size": 50}
+    before = run_folder(tiny(sparsifier="dense", train=train), run_id="dense-s0")
+    finish(before)
+    for model, why in (
+        ({"name": "resnet20", "width": 8, "shortcut": "B"}, "model.width is 4 there, 8 here"),
+        ({"name": "resnet32", "width": 4, "shortcut": "B"}, "model.name is resnet20 there"),
+    ):
+        with pytest.raises(SpecError, match=why) as caught:
+            resolve(tiny(start="dense-s0", model=model), before.root)
+        assert caught.value.at == "start.ticket"
+    anew = {"name": "resnet20", "width": 4, "shortcut": "B", "init": "xavier"}
+    assert resolve(tiny(start="dense-s0", model=anew), before.root).spec.start.ticket.found
 
 
 def test_short_forms(tiny: Specs) -> None:

@@ -71,6 +71,13 @@ def test_a_network_without_such_layers_is_refused_before_anything_is_queued(
     assert not Path("mlruns/runs").exists() and not Path("mlruns/queue").exists()
 
 
+def test_first_weights_are_looked_at_before_anything_is_queued(refuser):
+    Path("w.pth").write_bytes(b"weights")
+    assert main(["check", "plain.yaml", "sparsifier=snip", "start=w.pth"]) == 0
+    [[one]] = asked()
+    assert one["start"]["file"] == str(Path("w.pth").absolute())
+
+
 def test_what_shapes_cannot_rule_out_starts_no_process(capsys, monkeypatch):
     monkeypatch.setenv("LTHTUI_WORKER", "/nonexistent")
     for spec in ("plain.yaml sparsifier=rigl sparsifier.interval=1ep", "plain.yaml"):

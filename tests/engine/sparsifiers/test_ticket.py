@@ -14,11 +14,12 @@ import torch
 import yaml
 from inprocess import finish
 
-from engine import densities, levels
+from engine import densities, levels, masks
 from engine.checkpoints import load
 from engine.errors import Damaged, SpecError
 from engine.plan import plan
 from engine.rundir import RunDirectory
+from engine.setup import build_for
 from engine.sources import Source
 from engine.sparsifier import Host
 from engine.sparsifiers.ticket import Settings, Sparsifier
@@ -284,8 +285,17 @@ def test_other_first_weights_and_other_images_fit_but_not_other_channels(
     more = {"name": "digits", "per_class": 5, "validation": 50}
     assert plan(_spec(sparsifier=ticket, model=other, data=more), 100).levels[0].level.draws == 2
     colour = {"name": "image_list", **image_sets.make("image_list", tmp_path)}
-    with pytest.raises(SpecError, match=r"images of 1 channel\(s\); these have 3"):
-        plan(_spec(sparsifier=ticket, data={**colour, "validation": 3}), 100)
+    spec, same = (
+        _spec(sparsifier=ticket, data=data) for data in ({**colour, "validation": 3}, TINY["data"])
+    )
+    method = Sparsifier(spec.sparsifier)  # type: ignore[arg-type]
+    assert method.rests_on_shapes(spec) and not method.rests_on_shapes(same)
+    net, words = build_for(spec), r"conv1.weight is \[4, 1, 3, 3\] there, \[4, 3, 3, 3\] here"
+    with pytest.raises(SpecError, match=words) as asked:
+        method.check_shapes(masks.prunable(net, "conv"))
+    with pytest.raises(SpecError, match=words):  # whatever a worker was started with
+        method.weights_before(method.levels()[0], dict(net.state_dict()), torch.Generator())
+    assert asked.value.at == "sparsifier.source"
 
 
 def test_dense_levels_have_nothing_to_draw_anew(imp: RunDirectory) -> None:
