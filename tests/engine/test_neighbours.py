@@ -31,6 +31,18 @@ def test_the_vote_is_exact_whatever_the_networks_arithmetic():
     assert torch.equal(inside, asked(x))
 
 
+def test_features_of_half_precision_vote_by_what_they_are_exactly():
+    """As networks give them under autocast: their lengths and angles are not rounded again."""
+    rng = torch.Generator().manual_seed(0)
+    train, x = torch.randn(50, 8, generator=rng).bfloat16(), torch.randn(5, 8, generator=rng)
+    half, whole = (Neighbours.of(f, torch.arange(50) % 4, 4) for f in (train, train.float()))
+    assert half.directions.dtype == torch.float32
+    expected = whole(x.bfloat16().float())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(half(x.bfloat16()), expected)
+    assert torch.equal(half(x.bfloat16()), expected)
+
+
 @pytest.mark.parametrize("most", [1, 7, 1000])
 def test_the_classes_are_those_of_scikit_learn(most, monkeypatch):
     monkeypatch.setattr(neighbours, "MOST", most)

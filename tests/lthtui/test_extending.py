@@ -125,6 +125,15 @@ def test_only_finished_runs_on_the_same_images_are_extended(folder, capsys):
     assert code == 2 and "only a finished run can be extended" in err
 
 
+def test_new_seeds_would_need_starts_of_their_own(folder, capsys):
+    (started,) = train(folder / "mlruns", "imp.yaml", "name=started", "start=imp-s0")
+    code, out, err = run(capsys, "extend", "started-s0", "--seeds", "2")
+    assert (code, out) == (2, "")
+    assert f"{started.run_id} starts from a ticket that is its own seed's; new seeds need" in err
+    code, _, err = run(capsys, "extend", "started-s0", "sparsifier.levels=2", "--dry-run")
+    assert code == 0 and "levels 0 to 1 taken over" in err
+
+
 def test_a_run_that_ended_by_its_own_rule_would_end_there_again(folder):
     (ready,) = specfiles.expand(
         "imp.yaml", ["sparsifier.levels=5", "sparsifier.stop_below=0.1"]
