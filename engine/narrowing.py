@@ -28,8 +28,8 @@ def narrow(spec: RunSpec, limit: int) -> dict[str, Any]:
     width = getattr(spec.model, "width", None)
     if width is None:
         raise SpecError(
-            f"{spec.model.name} has no width to narrow; for a small dense control, write a spec"
-            " with a smaller one and sparsifier: dense",
+            f"{spec.model.name} has no width to narrow; leave small_dense out, or write a spec of"
+            " your own with fewer units (model.hidden) and sparsifier: dense",
             "model",
         )
     about = load("datasets", spec.data.name).describe(spec.data)

@@ -118,8 +118,8 @@ class ModelSettings(Settings):
             besides = f" (or {', '.join(others)})" if others else ""
             raise impossible(
                 "sparsifier.prunable",
-                f"{self.name} has no weights that prunable: {which} names; write prunable:"
-                f" {usual}{besides}",
+                f"{self.name} has no weights of the kind {which} to prune; write"
+                f" sparsifier.prunable: {usual}{besides}",
             )
 
 

@@ -126,11 +126,11 @@ BROKEN = {
     "a broken pattern": (IMP + "prunable: ¦re:(\n", "'(' is no regular expression"),
     "weights that a network has none of": (
         "data: digits\nmodel: vit_small\nsparsifier: {name: imp, prunable: ¦conv}\n",
-        "vit_small has no weights that prunable: conv names; write prunable: linear (or attention,",
+        "vit_small has no weights of the kind conv to prune; write sparsifier.prunable: linear (or",
     ),
     "the same by default": (
         "data: digits\nmodel: mlp\nsparsifier: ¦imp\n",
-        "mlp has no weights that prunable: conv names; write prunable: linear (or conv+linear)",
+        "mlp has no weights of the kind conv to prune; write sparsifier.prunable: linear (or conv+",
     ),
     "patches that do not divide the images": (
         "data: digits\nmodel: {name: vit_small, patch: ¦3}\n"
