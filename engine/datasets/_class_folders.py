@@ -39,22 +39,33 @@ def walk(folder: Path, name: str = "") -> Part:
         name: the folder of the tree below it; the folder itself if empty.
 
     Raises:
-        DataError: a folder cannot be read, or something is a link that leads out of the set.
+        DataError: a folder cannot be read, something is a link that leads out of the set, or no
+            picture is of a kind that is read.
     """
     top = folder / name
     if not _folders.inside(top, folder):
         raise DataError(f"{top} is a link that leads out of {folder}; name the real folder")
     entries = _folders.entries(top)
     classes = sorted(entry.name for entry in entries if _folders.folder(entry))
-    files = {}
+    files, others = {}, []
     for one in classes:
-        for found in _folders.images(top / one):
+        for found in _folders.images(top / one, (*_folders.SUFFIXES, *_folders.OTHERS)):
+            if found.path.lower().endswith(_folders.OTHERS):
+                others.append(top / one / found.path)
+                continue
             if not found.plain:
                 _folders.check(top / one / found.path, folder)
             files[f"{name}/{one}/{found.path}".lstrip("/")] = one
     loose = [entry for entry in entries if entry.name.lower().endswith(_folders.SUFFIXES)]
-    warnings = (f"{top}: {len(loose)} images outside any class folder are not used",)
-    return Part(top, tuple(classes), files, warnings if loose else ())
+    warnings = []
+    if loose:
+        warnings.append(f"{top}: {len(loose)} images outside any class folder are not used")
+    if others:
+        unread = f"{len(others)} pictures such as {others[0]} are of a kind that is not read"
+        if not files:
+            raise DataError(f"{top}: {unread}, and there are no others; convert them to PNG")
+        warnings.append(f"{top}: {unread}; convert them to PNG to use them")
+    return Part(top, tuple(classes), files, tuple(warnings))
 
 
 def listed(

@@ -146,6 +146,8 @@ def _guarded(path: Path, use: Callable[[Image.Image], Any]) -> Any:
                 raise ValueError(f"{width} x {height} pixels are more than {MAX_PIXELS:,}")
             if max(image.size) > MAX_ASPECT * min(image.size):
                 raise ValueError(f"{width} x {height}: one side is over {MAX_ASPECT} x the other")
+            if image.format == "TIFF" and (pages := getattr(image, "n_frames", 1)) > 1:
+                raise ValueError(f"it has {pages} pages, of which only one would be seen")
             return use(image)
     except Exception as error:  # damaged files raise nearly anything
         raise DataError(

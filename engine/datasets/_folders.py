@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.errors import DataError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".pgm", ".ppm")
+OTHERS = (".gif", ".avif", ".heic", ".jp2", ".jxl", ".svg")  # pictures that are not read
 MAX_TEXT = 2**28
 
 
@@ -54,8 +55,11 @@ class Found:
     plain: bool
 
 
-def images(top: Path) -> list[Found]:
+def images(top: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[Found]:
     """Every image file below a folder, at any depth, sorted. Hidden files and folders are left out.
+
+    Args:
+        suffixes: by which they are known, in small letters.
 
     Raises:
         DataError: a folder cannot be read or is a link, or a name is no text.
@@ -67,7 +71,7 @@ def images(top: Path) -> list[Found]:
             name = inner + entry.name
             if folder(entry):
                 left.append(f"{name}/")
-            elif name.lower().endswith(SUFFIXES):
+            elif name.lower().endswith(suffixes):
                 found.append(Found(name, entry.is_file(follow_symlinks=False)))
     return sorted(found)
 

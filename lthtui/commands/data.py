@@ -157,7 +157,7 @@ def inspect(
         show = inspected.draws if augmentation else inspected.gallery
         _draw(show(rows, pictures, size.columns, size.lines))
     for warning in report["warnings"]:
-        say(warning)
+        say(clean_line(warning, 1000))
     if output:
         say(f"the pictures are in {output}")
 

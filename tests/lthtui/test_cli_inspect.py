@@ -124,6 +124,15 @@ def test_hostile_names_are_shown_as_text(looks, command, animals):
     assert "1 image cannot be read" in out
 
 
+def test_a_name_of_two_lines_is_said_on_one(looks, command, animals):
+    for part in ("train", "val"):
+        (animals / part / "dog").rename(animals / part / "d\nog")
+    for path in (animals / "val/d\nog").iterdir():
+        path.unlink()
+    _, _, said = command("data", "inspect", "animals", "validation=none")
+    assert r"has no image of d\nog; none is tested" in said
+
+
 def test_long_reports_are_cut(looks, command, animals):
     for number in range(11):
         (animals / f"train/cow/{number:02d}.jpg").write_bytes(b"no image")

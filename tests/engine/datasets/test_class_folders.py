@@ -125,6 +125,26 @@ def test_images_lie_at_any_depth_and_hidden_ones_are_left_out(tree: Path) -> Non
     assert "1 images outside any class folder are not used" in splits.warnings[-1]
 
 
+def test_pictures_of_other_kinds_are_not_left_out_in_silence(tree: Path) -> None:
+    (tree / "cat/more").mkdir()
+    for name in ("cat/00.GIF", "cat/more/01.heic"):
+        (tree / name).write_bytes(b"a picture")
+    about = describe(tree)
+    assert about.train + about.test == 36
+    assert "2 pictures such as" in about.warnings[-1] and "cat/00.GIF are of" in about.warnings[-1]
+    for path in tree.rglob("*.jpg"):
+        path.rename(path.with_suffix(".gif"))
+    with pytest.raises(DataError, match="38 pictures .* no others; convert them to PNG"):
+        describe(tree)
+
+
+def test_pages_of_a_file_are_not_left_out_in_silence(tree: Path) -> None:
+    page = Image.new("L", (20, 20))
+    page.save(tree / "cat/00.tif", save_all=True, append_images=[page] * 12)
+    with pytest.raises(DataError, match=r"cat/00.tif: .*\(it has 13 pages, of which only one"):
+        load(tree)
+
+
 def test_classes_that_train_lacks_are_refused_and_fewer_are_told(parts: Path) -> None:
     for path in (parts / "test/dog").iterdir():
         path.unlink()
