@@ -94,8 +94,9 @@ def _line(axes: Any, pen: Pen, plot: Plot) -> None:
         heights = np.where(fewer, np.nan, heights)
     axes.plot(points.x, heights, color=pen.colour, linestyle=DASHES[pen.dash], marker=lone, **looks)
     for x, y, glyph in series.marks:
-        marker = MARKERS.get(glyph, "o")
-        axes.plot([x], [y], color=pen.colour, marker=marker, linestyle="", **MARK, zorder=3)
+        mark: Any = {"marker": MARKERS.get(glyph, "o"), "linestyle": "", "zorder": 3, **MARK}
+        within = plot.x.low <= x <= plot.x.high and plot.y.low <= y <= plot.y.high
+        axes.plot([x], [y], color=pen.colour, clip_on=not within, **mark)  # whole at an edge, too
 
 
 def _axis(axes: Any, side: str, axis: Axis, most: int) -> None:

@@ -56,6 +56,19 @@ def test_density_falls_to_the_right(tmp_path):
     assert right.any() and rows[right].mean() < 150
 
 
+def test_a_mark_at_the_edge_is_whole_and_one_beyond_it_is_not_drawn(tmp_path):
+    def reach(marks, view=None):
+        """The last column of pixels in the series' colour."""
+        series = Series("_a", [0, 1, 2], [0.1, 0.5, 0.9], "#ff0000", marks=marks)
+        save(Chart(series=[series]), tmp_path / "a.png", (4, 3), view)
+        picture = np.asarray(Image.open(tmp_path / "a.png").convert("RGB")).astype(int)
+        return np.nonzero((picture[..., 0] > 200) & (picture[..., 1:].max(2) < 80))[1].max()
+
+    last = [(2.0, 0.9, "◆")]
+    assert reach(last) > reach([]) + 3
+    assert reach(last, View(x=(0, 1))) == reach([], View(x=(0, 1)))
+
+
 def test_what_is_drawn_is_what_is_in_view(tmp_path):
     chart = Chart("loss", [Series("a", range(101), range(101))], x_unit="count")
     save(chart, tmp_path / "a.svg", view=View(x=(40.0, 60.0)))
