@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from lthtui.identity import Identity
 
 IGNORED = (*schema.UNNAMED, "controls")
-UNTOLD = (  # said by data.examples, and what repetitions differ in
-    *("data.examples_sha256", "data.seed", "data.fold"),
+UNTOLD = (  # said by data.examples and start.file, and what repetitions differ in
+    *("data.examples_sha256", "start.sha256", "data.seed", "data.fold"),
 )
 MOST = 3  # settings that a label names
 _RUN = re.compile(rf"[0-9a-f]{{6}}-{WRITTEN}(-\d+)?$")  # the end of a run's id
@@ -224,14 +224,38 @@ def _listed(value: Any) -> Any:
     return f"{run[0]}:{int(path.parts[-2])}" if run and path.parts[-2].isdecimal() else path.name
 
 
+def _file(value: Any) -> str | None:
+    """A file without where it is."""
+    return Path(str(value)).name if value else None
+
+
+def _begun(value: Any) -> str | None:
+    """Whose weights come first, in short: a run's group, since seeds start from runs of their own.
+
+    A ticket's file is told by its name, and a run that was not looked for as it was written.
+    """
+    if not isinstance(value, Mapping):
+        return value or None
+    return str(value.get("group") or "")[:SHORT] or _file(value.get("path"))
+
+
+SHORTER: Mapping[str, Callable[[Any], Any]] = {
+    "data.examples": _listed,
+    "start.file": _file,
+    "start.ticket": _begun,
+}
+
+
 def _flat(spec: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in spec.items():
         if (not prefix and key in IGNORED) or f"{prefix}{key}" in UNTOLD:
             continue
-        if isinstance(value, Mapping):
+        if shorter := SHORTER.get(f"{prefix}{key}"):
+            yield f"{prefix}{key}", shorter(value)
+        elif isinstance(value, Mapping):
             name = value.get("name")
             if name is not None:
                 yield f"{prefix}{key}.name", name
             yield from _flat({k: v for k, v in value.items() if k != "name"}, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}", _listed(value) if f"{prefix}{key}" == "data.examples" else value
+            yield f"{prefix}{key}", value

@@ -143,6 +143,27 @@ def test_listed_images_are_told_in_short():
     assert same == {"aaaaaa1": "imp aaaaaa", "bbbbbb1": "imp bbbbbb"}
 
 
+def test_first_weights_are_told_in_short():
+    def begun(**start):
+        return asked("imp", start=start)
+
+    run = {"run": "20260101-simclr-abcdef-s0", "group": "abcdef" + "0" * 58, "level": 0}
+    specs = {
+        "a": asked("imp"),
+        "b": begun(file="/a/long/way/net.pth", sha256="0" * 64),
+        "c": begun(ticket={**run, "path": "/a/ticket.safetensors", "sha256": "1" * 64}),
+        "d": begun(ticket={"path": "/an/other.safetensors", "sha256": "2" * 64}),
+        "e": begun(ticket="", file=None, sha256=None, torchvision="IMAGENET1K_V1"),
+    }
+    assert by_method(specs) == {
+        "a": "imp",
+        "b": "imp file=net.pth",
+        "c": "imp ticket=abcdef",
+        "d": "imp ticket=other.safetensors",
+        "e": "imp torchvision=IMAGENET1K_V1",
+    }
+
+
 def test_controls_that_name_each_other_are_named_too():
     specs = {"a": asked("ticket", "erk", "b"), "b": asked("ticket", "erk", "a")}
     assert by_method(specs) == {"a": "erk of b", "b": "erk of a"}
