@@ -3,6 +3,7 @@
 LthError               1   a run started and failed
 ├── SpecError          2   the spec asks for something impossible; nothing was started
 ├── DataError          2   images are missing, broken or inconsistent
+│   └── NoSet          2   nothing of a data set is where it was looked for
 ├── UsageError         2   a command was given something that does not exist
 ├── Diverged           1   the loss became NaN or infinite
 ├── Damaged            1   a checkpoint or ticket does not match its checksums
@@ -45,6 +46,10 @@ class DataError(LthError):
     """Images are missing, broken or inconsistent."""
 
     exit_code = USAGE
+
+
+class NoSet(DataError):
+    """Nothing of a data set is where it was looked for."""
 
 
 class UsageError(LthError):

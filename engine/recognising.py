@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import registry
-from engine.errors import DataError
+from engine.errors import DataError, NoSet
 
 PACKAGED = ("digits",)  # which read no folder
 LAYOUTS = ("cifar10", "cifar100", "tiny_imagenet", "mnist", "image_list", "cub", "image_folder")
@@ -17,23 +17,26 @@ def recognise(root: Path) -> str:
     """The name of the data set that a folder or file is: one called like it, or one of its layout.
 
     Raises:
-        DataError: it is none; the message says what was missed for class folders.
+        DataError: it is none; the message says what is wrong with the first that it looks like.
     """
     if root.suffix == ".npz" or [*root.glob("*.npz")]:
         return "npz"
     known = (name for name in registry.names("datasets") if name not in PACKAGED)
     called = [name for name in known if _plain(name) == _plain(root.name)]
-    why = ""
+    wrong: list[str] = []
     for name in [*called, *LAYOUTS]:
         try:
             _read(name, root)
+        except NoSet:
+            continue
         except DataError as error:
-            why = str(error)
+            wrong.append(str(error))
             continue
         return name
+    why = next(iter(wrong), "It is no folder.")
     raise DataError(
         f"{root} is no data set that is known here: neither an official one, nor idx files, an .npz"
-        f" file, lists beside imgs, or class folders. {why}"
+        f" file, lists beside imgs, or class folders. {(wrong or ['It is no folder.'])[0]}"
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import DataError
+from engine.errors import DataError, NoSet
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".pgm", ".ppm")
 OTHERS = (".gif", ".avif", ".heic", ".jp2", ".jxl", ".svg")  # pictures that are not read
@@ -23,7 +23,8 @@ def find(root: str, names: Sequence[str], marks: Sequence[str], how: str) -> Pat
         how: how to get the data set, for the message.
 
     Raises:
-        DataError: nothing fits; the message lists what was looked for, and where.
+        NoSet: nothing fits; the message lists what was looked for, and where.
+        DataError: the folder cannot be read.
     """
     candidates = [Path(root), *(Path(root) / name for name in names)]
     try:
@@ -35,11 +36,11 @@ def find(root: str, names: Sequence[str], marks: Sequence[str], how: str) -> Pat
     raise missing(root, " or ".join(marks), candidates, how)
 
 
-def missing(root: str, wanted: str, places: Sequence[Path], how: str) -> DataError:
+def missing(root: str, wanted: str, places: Sequence[Path], how: str) -> NoSet:
     """The error that says what was looked for below `data.root`, where, and how to get it."""
     nowhere = "" if Path(root).is_dir() else f"data.root {root} is no folder; "
     folders = ", ".join(f"{folder}/" for folder in places)
-    return DataError(f"{nowhere}looked for {wanted} in {folders}. {how}")
+    return NoSet(f"{nowhere}looked for {wanted} in {folders}. {how}")
 
 
 @dataclass(frozen=True, order=True)

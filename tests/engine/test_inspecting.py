@@ -197,6 +197,16 @@ def test_what_is_no_data_set_is_refused_with_a_reason(tmp_path):
         recognise(tmp_path)
 
 
+def test_a_reason_is_that_of_the_layout_that_it_looks_like(tmp_path):
+    root = Path(make("image_list", tmp_path)["root"])
+    (root / "train.txt").write_text("gone 0\n")
+    (root / "trainval.txt").unlink(missing_ok=True)
+    with pytest.raises(DataError, match="train.txt:1: no image 'gone' below"):
+        recognise(root)
+    with pytest.raises(DataError, match="It is no folder"):
+        recognise(tmp_path / "nowhere")
+
+
 def test_the_verb_reports_and_fails_in_one_line(tmp_path, capsys):
     file = tmp_path / "asked.json"
     file.write_text(json.dumps(asked("digits", sheet=tmp_path / "sheet.png")))
