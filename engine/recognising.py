@@ -36,7 +36,7 @@ def recognise(root: Path) -> str:
     why = next(iter(wrong), "It is no folder.")
     raise DataError(
         f"{root} is no data set that is known here: neither an official one, nor idx files, an .npz"
-        f" file, lists beside imgs, or class folders. {(wrong or ['It is no folder.'])[0]}"
+        f" file, lists beside imgs, or class folders. {why}"
     )
 
 
