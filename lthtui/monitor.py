@@ -170,6 +170,10 @@ class Watched:
             "extends": self._extends(),
             "flops": progress.flops,
             "levels": [self._level(level) for level in progress.finished_levels],
+            "evaluations": [
+                one.model_dump(mode="json", include={"level", "name", "metrics", "files"})
+                for _, one in sorted(progress.evaluations.items())
+            ],
             "winning": {**won.model_dump(), "ticket": self._path(won.ticket)} if won else None,
             "error": self.error(),
             **(known or notes.read(self.directory)).shown,

@@ -54,6 +54,23 @@ def test_tickets_of_all_seeds_are_evaluated_once(here, command):
     assert [evaluated(run) for run in runs(here)] == [[(2, "layer_density")]] * 2
 
 
+def test_a_run_shows_what_was_evaluated(here, command):
+    first, _ = runs(here)
+    with first.events_file.open("a") as journal:
+        for level, value in ((0, 0.5), (2, 0.25)):
+            found = Evaluated(level=level, name="fgsm epsilon:4", metrics={"accuracy": value})
+            journal.write(found.model_dump_json(exclude_none=True) + "\n")
+    shown = command("show", first.run_id)[1].splitlines()
+    assert "evaluation      metric    dense  ticket" in shown
+    assert "fgsm epsilon:4  accuracy  0.5    0.25" in shown
+    (_, last) = json.loads(command("show", first.run_id, "--json")[1])["evaluations"]
+    assert (last["level"], last["name"], last["metrics"]) == (
+        2,
+        "fgsm epsilon:4",
+        {"accuracy": 0.25},
+    )
+
+
 def test_a_spec_that_lists_more_than_it_did_is_evaluated_and_not_trained_again(here, command):
     before = [run.events_file.stat().st_size for run in runs(here)]
     (here.parent / "imp.yaml").write_text(IMP + "evaluate: [{name: layer_density, levels: [last]}]")
