@@ -67,6 +67,7 @@ class Grid(ScrollView, can_focus=True):
         self.marked: frozenset[str] = frozenset()
         self._index: dict[str, int] = {}
         self._widths = [0] * len(columns)
+        self._room = 0  # the width that they are for
         self._gap = GAPS[0]
         self._telling: dict[str, str] = {}  # what is shown of names, see `told_apart`
         self._named: tuple[int, list[str]] = 0, []  # the width and the names that this is about
@@ -221,6 +222,8 @@ class Grid(ScrollView, can_focus=True):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Draw what is to be seen now, with colours that are found once for all lines."""
+        if self._room != self.size.width:  # it is drawn before it is told of its first size
+            self._widths = self._fit()
         self._under, self._tones = self.rich_style, {}
         return super().render_lines(crop)
 
@@ -294,6 +297,7 @@ class Grid(ScrollView, can_focus=True):
 
     def _fit(self) -> list[int]:
         """Choose the gap, and a width for each column; 0 for those that have to give way."""
+        self._room = self.size.width
         wanted = [
             column.width
             or max([cell_len(row.cells[at].text) for row in self.rows] + [cell_len(column.title)])

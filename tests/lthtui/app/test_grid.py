@@ -169,3 +169,16 @@ async def test_what_is_said_of_an_empty_table_is_read_whole():
             "",
             "",
         ]
+
+
+async def test_nothing_is_cut_off_before_the_room_is_known():
+    """What is shown before the first layout is drawn with the room there is then."""
+    app = GridApp()
+    async with app.run_test(size=(40, 6)) as pilot:
+        grid = Grid(COLUMNS, "nothing here")
+        drawn = []
+        grid.render_line = lambda y, draw=grid.render_line: drawn.append(draw(y)) or drawn[-1]
+        await app.mount(grid, before=0)
+        grid.show(rows(3))
+        await pilot.pause()
+        assert drawn and not any("…" in strip.text for strip in drawn)
