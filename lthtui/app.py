@@ -25,7 +25,6 @@ from lthtui.errands import ACTION, Errands
 from lthtui.here import here
 from lthtui.leaving import leave
 from lthtui.preferences import Preferences
-from lthtui.runview import RunView
 from lthtui.screens import places
 from lthtui.screens.base import Watching
 from lthtui.screens.confirm import ConfirmScreen
@@ -38,6 +37,8 @@ from lthtui.widgets.topbar import PLACES
 if TYPE_CHECKING:
     from textual.command import Provider
     from textual.notifications import SeverityLevel
+
+    from lthtui.runview import RunView
 
 POLL = 0.5  # seconds between two looks at the runs
 READ = 25  # characters of a message that are read in a second

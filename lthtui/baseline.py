@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean
+from typing import TYPE_CHECKING
 
-from engine.repetition import Repetition
-from lthtui.runview import RunView
+if TYPE_CHECKING:
+    from engine.repetition import Repetition
+    from lthtui.runview import RunView
+
 
 DENSE = "dense"
 

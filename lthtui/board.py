@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean as mean
+from typing import TYPE_CHECKING
 
 from engine.repetition import Repetition
 from lthtui import baseline
-from lthtui.runview import LevelView, RunView, scored
 from lthtui.table import Cell
+
+if TYPE_CHECKING:
+    from lthtui.runview import LevelView, RunView
 
 GLYPHS = {
     "running": "●",
@@ -175,8 +178,8 @@ def gain(
     if all(dense.get(one) is level for one, level in won.items()):
         return None
     for split in ("test", "val"):
-        mine = {one: scored(level, split) for one, level in won.items()}
-        base = {one: scored(level, split) for one, level in dense.items()}
+        mine = {one: level.scored(split) for one, level in won.items()}
+        base = {one: level.scored(split) for one, level in dense.items()}
         if found := baseline.over(mine, base)[0]:
             return mean(found)
     return None

@@ -8,15 +8,17 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from engine.errors import did_you_mean
 from lthtui import fields
 from lthtui.board import GLYPHS, Group, accuracy, duration, gain, percent, settled, status_cell
 from lthtui.fields import Field, Misread, Value, number
-from lthtui.runview import RunView
 from lthtui.table import NOTHING, Cell
 from lthtui.text import clean_line
+
+if TYPE_CHECKING:
+    from lthtui.runview import RunView
 
 Together = Literal["mean", "min", "max", "each"]
 WIDEST = 40  # characters of a text in a cell

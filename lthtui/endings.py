@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from lthtui.board import GLYPHS, Board, accuracy, percent
 from lthtui.counting import counted
-from lthtui.runview import RunView
 from lthtui.text import clean_line
+
+if TYPE_CHECKING:
+    from lthtui.runview import RunView
 
 PATIENCE = 60.0  # seconds that the command may take
 NAMED = 3  # runs that are named one by one

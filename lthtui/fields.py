@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.errors import UsageError
 from lthtui.board import gain
-from lthtui.runview import scored
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
@@ -290,7 +289,7 @@ def _accuracy(
         own = {run.repetition: run.dense} if run.dense else {}
         return gain([run], group.dense if group else own, kept)
     level = run.meant(kept)
-    return scored(level, key) if level else None
+    return level.scored(key) if level else None
 
 
 def _float(value: float | None) -> float | None:

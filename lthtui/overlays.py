@@ -10,7 +10,7 @@ from lthtui import training
 from lthtui.board import Group, settled
 from lthtui.charts import Curve, Line, Panel, Point, accuracy_panel
 from lthtui.contrast import Split
-from lthtui.runview import LevelView, RunView, scored
+from lthtui.runview import LevelView, RunView
 from lthtui.verdict import wins
 
 Quantity = Literal["accuracy", "loss"]
@@ -71,7 +71,7 @@ def _curve(group: Group, colour: str, split: Split) -> Curve:
 
 
 def _point(level: LevelView, split: Split) -> list[Point]:
-    score = scored(level, split)
+    score = level.scored(split)
     return [] if score is None else [Point(level.density, score, level.index)]
 
 
@@ -79,7 +79,7 @@ def _dense(groups: Sequence[Group], split: Split) -> float | None:
     """Mean accuracy of dense over all its seeds, whatever is drawn."""
     if not groups or len({group.runs[0].family for group in groups}) > 1:
         return None
-    scores = [scored(level, split) for level in groups[0].dense.values()]
+    scores = [level.scored(split) for level in groups[0].dense.values()]
     known = [score for score in scores if score is not None]
     return fmean(known) if known else None
 

@@ -8,7 +8,7 @@ from statistics import mean
 from engine.repetition import Repetition
 from lthtui.board import settled
 from lthtui.charts import Curve, Panel, Point, accuracy_panel
-from lthtui.runview import LevelView, RunView, scored
+from lthtui.runview import LevelView, RunView
 from lthtui.verdict import standing, wins
 
 
@@ -42,7 +42,7 @@ def points(run: RunView) -> list[Point]:
 
 def point_of(run: RunView, level: LevelView) -> list[Point]:
     """The level on the curve of its run; none if it was not scored."""
-    score = scored(level, run.split)
+    score = level.scored(run.split)
     return [] if score is None else [Point(level.density, score, level.index)]
 
 
@@ -53,7 +53,7 @@ def dense_score(runs: Sequence[RunView], dense: Mapping[Repetition, LevelView]) 
         dense: by repetition, the levels that stand for dense; see `baseline.dense`.
     """
     shared = {run.repetition for run in runs} & dense.keys() or dense.keys()
-    scores = [scored(dense[one], run.split) for run in runs[:1] for one in shared]
+    scores = [dense[one].scored(run.split) for run in runs[:1] for one in shared]
     known = [score for score in scores if score is not None]
     return mean(known) if known else None
 

@@ -57,6 +57,10 @@ class LevelView:
         """Whether weights were pruned: what is not sparse is no ticket."""
         return self.kept < self.total
 
+    def scored(self, split: str) -> float | None:
+        """Its accuracy on the images that select."""
+        return self.test if split == "test" else self.val
+
 
 @dataclass(frozen=True)
 class RunView:
@@ -197,19 +201,14 @@ class RunView:
         return self.current is not None and self.current.density < kept / NEAR
 
 
-def scored(level: LevelView, split: str) -> float | None:
-    """A level's accuracy on the images that select."""
-    return level.test if split == "test" else level.val
-
-
 def best(levels: Sequence[LevelView], split: str) -> int | None:
     """The level that would be picked now, as `engine.selection.winner` does."""
-    ended = [level for level in levels if level.ended and scored(level, split) is not None]
+    ended = [level for level in levels if level.ended and level.scored(split) is not None]
     found = [level for level in ended if not level.search] or ended
     candidates = [level for level in found if level.sparse] or found[1:] or found
     if not candidates:
         return None
-    return max(candidates, key=lambda one: (scored(one, split) or 0.0, -one.kept, one.index)).index
+    return max(candidates, key=lambda one: (one.scored(split) or 0.0, -one.kept, one.index)).index
 
 
 def view(watched: Watched, before: RunView | None = None, notes: Notes | None = None) -> RunView:

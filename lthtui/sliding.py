@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from engine.repetition import unit
 from lthtui import columns
 from lthtui.board import percent
 from lthtui.fields import Field
-from lthtui.runview import LevelView, RunView
 from lthtui.table import Cell
 from lthtui.verdict import MARK, PICKED, wins
+
+if TYPE_CHECKING:
+    from lthtui.runview import LevelView, RunView
 
 VAL, TEST = Field.parse("val"), Field.parse("test")
 WIDEST = 40  # cells of the track

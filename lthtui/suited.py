@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from lthtui.columns import DEFAULT, Heading
 from lthtui.fields import Field
-from lthtui.runview import RunView
+
+if TYPE_CHECKING:
+    from lthtui.runview import RunView
 
 METRICS, PARAMS = 3, 3  # columns of each at most
 _MACHINE = "system/"  # begins what MLflow measures of the machine

@@ -6,21 +6,24 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from lthtui import columns
 from lthtui.board import Board, Group, nested
 from lthtui.columns import Heading
 from lthtui.fields import ARCHIVED, Field, Value, number
 from lthtui.filtering import Filter
-from lthtui.runview import RunView
 from lthtui.suited import suited
 from lthtui.table import Cell, Column, Row
 from lthtui.views import Order, View
 
+if TYPE_CHECKING:
+    from lthtui.runview import RunView
+
+    _Found = list[tuple[Group, Sequence[RunView]]]
+
 STALE = 60.0  # seconds after which `today` in a filter is read again
 T = TypeVar("T")
-_Found = list[tuple[Group, Sequence[RunView]]]
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lthtui import columns
 from lthtui.board import Group, accuracy, percent, settled
 from lthtui.fields import Field
-from lthtui.runview import LevelView, RunView
 from lthtui.table import NOTHING
+
+if TYPE_CHECKING:
+    from lthtui.runview import LevelView, RunView
 
 MARK = "◆"  # of a ticket that beats dense
 PICKED = "◇"  # of one that does not, or where nobody can tell yet

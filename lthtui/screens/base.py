@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual import events, on
 from textual.binding import Binding
 from textual.screen import Screen
@@ -9,10 +11,12 @@ from textual.screen import Screen
 from lthtui import verdict
 from lthtui.board import Board
 from lthtui.messages import Act, Answer, CloneWanted, CopyWanted, LogGrew, LogWanted
-from lthtui.runview import RunView
 from lthtui.screens.confirm import ConfirmScreen, listed
 from lthtui.widgets.log import LogView
 from lthtui.widgets.topbar import TopBar
+
+if TYPE_CHECKING:
+    from lthtui.runview import RunView
 
 
 class Asking(Screen[None]):

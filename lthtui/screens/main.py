@@ -14,7 +14,6 @@ from lthtui import marks, verdict
 from lthtui.board import Board
 from lthtui.columns import Heading
 from lthtui.messages import Ask, CompareWanted, Highlighted, Opened, RunWanted
-from lthtui.runview import RunView
 from lthtui.screens.noting import NotingScreen
 from lthtui.views import Order
 from lthtui.widgets.chart import ChartView
@@ -28,6 +27,7 @@ from lthtui.widgets.training import Subject, Training
 
 if TYPE_CHECKING:
     from lthtui.gauges import Machine
+    from lthtui.runview import RunView
 
 DRAWN = ("epoch/train_loss",)  # of its training, if nothing else is chosen
 PANES = ("curve", "training", "log")

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 from textual.binding import Binding
 
 from engine.errors import UsageError
 from lthtui.messages import Act, Ask
-from lthtui.runview import RunView
 from lthtui.screens.base import RunsScreen
 from lthtui.screens.confirm import ConfirmScreen, listed
 from lthtui.screens.lending import lent
 from lthtui.text import clean
 
-Runs = tuple[RunView, ...]
+if TYPE_CHECKING:
+    from lthtui.runview import RunView
+
+    Runs = tuple[RunView, ...]
 
 
 class NotingScreen(RunsScreen):

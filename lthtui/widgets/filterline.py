@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from textual.widgets import Input, Static
 
@@ -10,9 +11,11 @@ from lthtui import fields
 from lthtui.fields import Misread
 from lthtui.filtering import Filter
 from lthtui.messages import Filtered
-from lthtui.runview import RunView
 from lthtui.text import clean_line
 from lthtui.widgets.grid import Grid
+
+if TYPE_CHECKING:
+    from lthtui.runview import RunView
 
 
 class Trouble(Static):

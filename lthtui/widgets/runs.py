@@ -14,7 +14,6 @@ from textual.widgets import Static
 from lthtui import marks, views
 from lthtui.board import Board
 from lthtui.messages import Act, Ask, Filtered, Folded, HeadClicked, Highlighted, Marked
-from lthtui.runview import RunView
 from lthtui.tabling import Table, Tabler
 from lthtui.text import clean_line
 from lthtui.views import View
@@ -24,6 +23,7 @@ from lthtui.widgets.titles import entitle
 
 if TYPE_CHECKING:
     from lthtui.desk import Desk
+    from lthtui.runview import RunView
 
 T = TypeVar("T")
 EXAMPLE = "imp val>60% not status=failed"

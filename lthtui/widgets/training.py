@@ -17,12 +17,12 @@ from textual.timer import Timer
 from lthtui import sliding, state
 from lthtui.linked import Linked
 from lthtui.messages import Act, Ask
-from lthtui.runview import RunView
 from lthtui.widgets.chart import ChartView
 from lthtui.widgets.slider import Slider
 
 if TYPE_CHECKING:
     from lthtui.desk import Desk
+    from lthtui.runview import RunView
     from lthtui.training import Traces
 
 METRICS = "metrics"  # the section of what is remembered that the choice is in
