@@ -126,7 +126,9 @@ class Errands:
 
     async def _act(self, acted: Future[str]) -> None:
         """Wait for an action, which is done even if nobody waits any more."""
-        self._app.post_message(Done(await asyncio.shield(asyncio.wrap_future(acted))))
+        done = asyncio.wrap_future(acted)
+        done.add_done_callback(_take)
+        self._app.post_message(Done(await asyncio.shield(done)))
 
     async def _answer(self, asked: Ask) -> None:
         """Have a question answered; one that is superseded before it begins is not asked."""
@@ -138,6 +140,12 @@ class Errands:
                 asked.asker.post_message(Answer(asked.failed, why))
             raise
         asked.asker.post_message(Answer(asked.reply, answer))
+
+
+def _take(done: asyncio.Future[Any]) -> None:
+    """Take an error, or else asyncio prints as it is what `Errands.finish` says."""
+    if not done.cancelled():
+        done.exception()
 
 
 async def _made(threads: ThreadPoolExecutor, work: Callable[[], _Made]) -> _Made:

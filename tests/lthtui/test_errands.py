@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from concurrent.futures import wait
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -158,7 +160,7 @@ async def test_actions_are_done_even_if_the_app_is_left_meanwhile():
     wait_for(lambda: done == [1])
 
 
-async def test_who_leaves_waits_for_actions_only_and_not_for_ever(monkeypatch):
+async def test_who_leaves_waits_for_actions_only_and_not_for_ever(monkeypatch, caplog):
     waited, free, begun, said = [], Event(), Event(), []
 
     def briefly(futures, patience):
@@ -193,6 +195,12 @@ async def test_who_leaves_waits_for_actions_only_and_not_for_ever(monkeypatch):
         free.set()
     pilot.app.errands.finish(said.append)
     assert said[2:] == ["lthtui: no\\x1b room"]
+    pilot.app.errands._ordered.shutdown()  # so that the loop has word of it
+    del pilot
+    for _ in range(3):  # what shields it, and what waited for that
+        await asyncio.sleep(0)
+    gc.collect()
+    assert not caplog.messages  # in which asyncio tells, escapes and all, what nobody took
 
 
 def test_who_leaves_waits_longer_than_runs_take_to_stop(monkeypatch):
