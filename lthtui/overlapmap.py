@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
+from engine.overlap import Overlap
 from lthtui import heat
 from lthtui.board import percent
 from lthtui.densitymap import short
 from lthtui.heat import Line, Span
-from lthtui.overlap import Overlap, figure
+from lthtui.overlap import figure
 from lthtui.text import clean_line
 
 CELL = 6  # cells of an overlap

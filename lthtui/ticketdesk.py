@@ -17,13 +17,13 @@ from typing import Any
 
 from engine import packed
 from engine.errors import LthError, UsageError
+from engine.overlap import Overlap
 from engine.packed import Packed
 from engine.rundir import RunDirectory
 from engine.sources import TICKET, verified_card
 from lthtui import densitymap, overlap, placing
 from lthtui.densitymap import DensityMap, Kept
 from lthtui.filedesk import FileDesk
-from lthtui.overlap import Overlap
 from lthtui.runview import RunView
 from lthtui.text import clean_line
 from lthtui.ticketindex import Ticket

@@ -8,12 +8,12 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from engine.overlap import Overlap
 from lthtui import heat, overlap, ticketindex, verdict
 from lthtui.board import accuracy, percent
 from lthtui.densitymap import FLOOR, Kept, short
 from lthtui.fields import Field
 from lthtui.heat import Line, Span
-from lthtui.overlap import Overlap
 from lthtui.planning import size
 from lthtui.text import clean_line
 from lthtui.ticketindex import Ticket

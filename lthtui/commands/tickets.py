@@ -120,11 +120,12 @@ def overlap(
 
     Beside it, in brackets, what two random masks that keep as much in every layer would share.
     """
+    from engine.overlap import describe
     from lthtui import masksof, overlap
 
     found = overlap.measure(masksof.named(settings.root(root), tickets))
     if as_json:
-        typer.echo(json.dumps(overlap.describe(found)))
+        typer.echo(json.dumps(describe(found)))
         return
     for line in aligned(*overlap.table(found)):
         typer.echo(line)

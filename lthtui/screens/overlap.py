@@ -18,7 +18,7 @@ from lthtui.widgets.matrix import Matrix
 from lthtui.widgets.sheet import Sheet
 
 if TYPE_CHECKING:
-    from lthtui.overlap import Overlap
+    from engine.overlap import Overlap
     from lthtui.ticketindex import Ticket
 
 

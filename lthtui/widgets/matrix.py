@@ -5,8 +5,8 @@ from __future__ import annotations
 from textual.binding import Binding
 from textual.geometry import Region
 
+from engine.overlap import Overlap
 from lthtui.messages import Highlighted
-from lthtui.overlap import Overlap
 from lthtui.overlapmap import CELL, matrix
 from lthtui.widgets.sheet import Sheet
 

@@ -5,6 +5,7 @@ import pytest
 from maskfiles import draw, write_mask
 
 from engine import packed
+from engine.overlap import describe
 from lthtui import overlap
 
 SHAPES = {"a": (4, 2), "b": (10, 10)}
@@ -55,7 +56,7 @@ def test_random_masks_overlap_as_much_as_by_chance(tmp_path):
 
 
 def test_as_json(tmp_path):
-    found = overlap.describe(overlap.measure(masks(tmp_path, of((0,)), of((0, 1)))))
+    found = describe(overlap.measure(masks(tmp_path, of((0,)), of((0, 1)))))
     assert found["tickets"] == [
         {"name": "t0", "kept": 1, "total": 108},
         {"name": "t1", "kept": 2, "total": 108},
@@ -69,4 +70,4 @@ def test_as_json(tmp_path):
 
 
 def test_no_tickets_at_all():
-    assert overlap.describe(overlap.measure({}))["iou"] == []
+    assert describe(overlap.measure({}))["iou"] == []

@@ -1,6 +1,6 @@
 """Overlaps as a heat map, readable without colour, and what two tickets share by layer."""
 
-from lthtui.overlap import Overlap
+from engine.overlap import Overlap
 from lthtui.overlapmap import matrix, pair
 
 # 10 and 20 of 100 weights live in a, 5 in both; all of 10 in b
