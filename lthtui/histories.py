@@ -64,6 +64,21 @@ class Histories:
                 del self._readers[next(iter(self._readers))]
             return found
 
+    def sketch(self, runs: Sequence[RunView], metrics: Sequence[str]) -> Found | None:
+        """A first picture of these metrics, with some of their points; None where `read` is soon.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        if any(run.levels or not run.stored for run in runs):
+            return None
+        found: dict[str, dict[str, Traces]] = {run.run_id: {} for run in runs}
+        for run in runs:
+            for name in metrics:
+                if (curve := self._store.sketch(run.stored, name)) is not None:
+                    found[run.run_id][name] = as_whole(curve, run)
+        return found if any(found.values()) else None
+
     def close(self) -> None:
         """Let go of the store."""
         self._store.close()
@@ -188,18 +203,26 @@ class StoredRun:
 
     def _make(self, run: RunView, name: str, curves: Mapping[str, Curve]) -> Traces:
         curve, ends = curves[name], curves.get(LEVELS)
-        began = run.created or float(curve.times[0])
         if name.startswith("epoch/") and ends is not None and ends.steps.size:
-            return by_level(curve, ends, curves[REFERENCE], began)
-        steps = curve.steps.astype(np.float64)
-        at: dict[XName, Floats] = {"wall": curve.times, "relative": curve.times - began}
+            return by_level(curve, ends, curves[REFERENCE], began(run, curve))
         if name.startswith("level/") and run.levels:
             density = {level.index: level.density for level in run.levels}
-            at["level"] = steps
-            at["density"] = np.array([density.get(step, _NOWHERE) for step in curve.steps.tolist()])
-        else:
-            at["step"] = steps
-        return split(np.full(len(steps), WHOLE), curve.values, at)
+            places = [density.get(step, _NOWHERE) for step in curve.steps.tolist()]
+            return as_whole(curve, run, density=np.array(places))
+        return as_whole(curve, run)
+
+
+def began(run: RunView, curve: Curve) -> float:
+    """When a run did, in seconds since 1970."""
+    return run.created or float(curve.times[0])
+
+
+def as_whole(curve: Curve, run: RunView, density: Floats | None = None) -> Traces:
+    """A metric of a whole run over its steps; over levels where their densities are given."""
+    steps = curve.steps.astype(np.float64)
+    at: dict[XName, Floats] = {"wall": curve.times, "relative": curve.times - began(run, curve)}
+    at |= {"step": steps} if density is None else {"level": steps, "density": density}
+    return split(np.full(len(steps), WHOLE), curve.values, at)
 
 
 def by_level(curve: Curve, ends: Curve, epochs: Curve, began: float) -> Traces:

@@ -51,7 +51,14 @@ _CURVE = f"""
 SELECT step, timestamp, iif(is_nan, NULL, value) FROM metrics
 WHERE run_uuid = ? AND key = ? AND step > ? AND step <= {EXACT}
 """
+_ENDS = """
+SELECT (SELECT min(step) FROM metrics WHERE run_uuid = :run AND key = :key),
+(SELECT max(step) FROM metrics WHERE run_uuid = :run AND key = :key)
+"""
 _FIRST = -EXACT - 1
+SKETCH = (
+    16_384  # points of a sketch; where a metric may have less than 8 times as many, all are read
+)
 _NAMES = (schema.RUN_ID, schema.NOTE, schema.NAME, schema.ARCHIVED, schema.NOTED)
 _PEOPLES = """
 SELECT run_uuid, key, t.value FROM tags t JOIN runs r USING (run_uuid)
@@ -150,6 +157,17 @@ class SqlReader:
         with self._open() as store:
             first = _FIRST if after is None else after
             return curve(store.execute(_CURVE, (mlflow_run_id, key, first)))
+
+    def sketch(self, mlflow_run_id: str, key: str) -> Curve | None:
+        """Some points of a metric of a run with very many, evenly spread; None for others."""
+        with self._open() as store:
+            first, last = store.execute(_ENDS, {"run": mlflow_run_id, "key": key}).fetchone()
+            every = 0 if first is None else (last - first) // SKETCH
+            if every < 8:
+                return None
+            values = (mlflow_run_id, key, _FIRST, every, first, last)
+            found = curve(store.execute(f"{_CURVE} AND (step % ? = 0 OR step IN (?, ?))", values))
+        return found if found.steps.size else None
 
     def tickets(self, experiment: str | None = None) -> list[TicketRecord]:
         """All tickets, or those of one experiment; newest first."""

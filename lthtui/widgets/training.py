@@ -49,11 +49,12 @@ class Subject(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What was read of a subject; by run and metric."""
+    """What was read of a subject; by run and metric. A sketch has some of very many points."""
 
     subject: Subject
     metrics: tuple[str, ...]
     found: Mapping[str, Mapping[str, Traces]]
+    sketch: bool = False
 
 
 class Training(Vertical):
@@ -160,8 +161,12 @@ class Training(Vertical):
         if subject is None or self._unseen:
             return
 
+        first = self._read is None
+
         def read(desk: Desk) -> Read:
-            return Read(subject, metrics, desk.histories.read(subject.runs, metrics))
+            sketch = desk.histories.sketch(subject.runs, metrics) if first else None
+            found = desk.histories.read(subject.runs, metrics) if sketch is None else sketch
+            return Read(subject, metrics, found, sketch is not None)
 
         asked = (subject.ids, metrics)
         patient, self._asked = asked == self._asked, asked
@@ -170,12 +175,12 @@ class Training(Vertical):
         )
 
     def _take(self, read: Read) -> None:
-        """Draw what was read; read on if there was something new meanwhile."""
+        """Draw what was read; read on if that was a sketch, or there is something new meanwhile."""
         if (read.subject.ids, read.metrics) != self._asked:
             return
         self._read = read
         self._draw()
-        if read.subject is not self._subject:
+        if read.sketch or read.subject is not self._subject:
             self._ask()
 
     # ---- drawing
@@ -214,5 +219,6 @@ class Training(Vertical):
         from lthtui import training
 
         if self._read and metric in self._read.metrics:
-            return self._read.found.get(run.run_id, {}).get(metric, {})
+            found = self._read.found.get(run.run_id, {}).get(metric)
+            return {} if found is None and not self._read.sketch else found
         return training.viewed(run, metric)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 
+import manyruns
 import numpy as np
 import pytest
 from rundirs import BEGAN, FakeRun
 
 from engine.events import Sampled
+from lthtui import sqlstore
 from lthtui.histories import KEPT, WHOLE, Histories, JournaledRun
 from lthtui.monitor import Watched
 from lthtui.records import curve
 from lthtui.runview import LevelView, RunView, view
+from lthtui.store import Store
 
 
 class FakeStore:
@@ -189,3 +193,20 @@ def test_runs_that_nobody_looks_at_any_more_are_forgotten(histories, store):
     assert len(store.asked) == asked
     histories.read([replace(many[0], run_id="r0")], ["loss"])
     assert store.asked[asked:] == [("loss", None, 1)]
+
+
+def test_very_many_points_are_sketched_by_some_of_them(tmp_path, template, monkeypatch):
+    monkeypatch.setattr(sqlstore, "SKETCH", 10)
+    manyruns.store(template, tmp_path, 1)
+    manyruns.grow(tmp_path / "mlflow.db", f"{0:032x}", "loss", 1000)  # at steps 10 to 1009
+    run, few = replace(stored(), stored=f"{0:032x}"), "epoch/val_loss"
+    with closing(Histories(Store(tmp_path))) as histories:
+        sketch = histories.sketch([run], ["loss", few, "none"])[run.run_id]
+        whole = histories.read([run], ["loss"])[run.run_id]["loss"][WHOLE]
+        steps = [10, *range(99, 1009, 99), 1009]
+        assert sketch.keys() == {"loss"}
+        for place in ("step", "wall", "relative"):
+            known = dict(zip(whole.at["step"], points(whole, place), strict=True))
+            assert points(sketch["loss"][WHOLE], place) == [known[step] for step in steps]
+        assert histories.sketch([run], [few, "none"]) is None
+        assert histories.sketch([replace(run, levels=(level(0, 1.0),))], ["loss"]) is None
