@@ -22,6 +22,10 @@ _ID = re.compile(rf"\d{{8}}-(?P<name>.+)-[0-9a-f]{{6}}-(?P<which>{WRITTEN})(-\d+
 _TAIL = re.compile(rf"[0-9a-f]{{6}}-{WRITTEN}(-\d+)?$")  # what no id is cut into
 
 
+class Absent(UsageError):
+    """There is no run that is called so."""
+
+
 def find(root: Path, words: Iterable[str], among: str = RUNS) -> list[RunDirectory]:
     """The runs that are meant, each once, in the order of `words`.
 
@@ -147,7 +151,7 @@ def _one(root: Path, known: list[str], word: str, among: str) -> str:
     if not known and among != RUNS:
         raise UsageError(f"there are no runs in {root / among}")
     if not known:
-        raise UsageError(f"there are no runs in {root}; `lthtui run SPEC` makes one")
+        raise Absent(f"there are no runs in {root}; `lthtui run SPEC` makes one")
     if word == LAST:
         return every(root, among)[-1].run_id
     if word in known:
@@ -161,7 +165,7 @@ def _meant(root: Path, known: list[str], matches: list[str], word: str) -> str:
         return matches[0]
     shown = clean_line(word)
     if not matches:
-        raise UsageError(f"no run '{shown}'{_so_far(root, word)}{_near(known, word)}")
+        raise Absent(f"no run '{shown}'{_so_far(root, word)}{_near(known, word)}")
     more = f"\n  and {len(matches) - SHOWN} more" if len(matches) > SHOWN else ""
     listed = "".join(f"\n  {clean_line(run)}" for run in matches[-SHOWN:])
     raise UsageError(f"'{shown}' means {len(matches)} runs; write more of the id:{listed}{more}")

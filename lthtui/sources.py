@@ -107,6 +107,10 @@ def resolve(spec: RunSpec, root: Path, patience: Patience | None = None) -> Foun
                 raise SpecError(str(error), at) from None
             after.append(error.run_id)
             return replace(source, run=error.run_id)
+        except runnames.Absent as error:
+            raise SpecError(
+                f"{error}; the spec that makes it may stand before this one in one `lthtui run`", at
+            ) from None
         except (UsageError, Damaged) as error:
             raise SpecError(str(error), at) from None
         if found.run and not _fixed(source):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.errors import DataError, UsageError, did_you_mean
+from engine.errors import FAILED, OK, DataError, UsageError, did_you_mean
 from lthtui import completion, overrides
 from lthtui.commands import Json
 from lthtui.commands.saying import say
@@ -134,7 +134,8 @@ def inspect(
 ) -> None:
     """Read every image of a data set: counts, sizes, broken files, duplicates, pictures.
 
-    Counts are those that training with these settings would use.
+    Counts are those that training with these settings would use. It ends with 1 if an image cannot
+    be read.
     """
     from lthtui import inspected, inspecting
 
@@ -146,10 +147,10 @@ def inspect(
     say(f"reading {clean_line(data.name)} ...")
     with _progress() as told:
         report, pictures = inspecting.look(data, augmentation, output, per_class, seed, told)
-    rows = report.pop("shown")
+    rows, code = report.pop("shown"), FAILED if report["broken_images"] else OK
     if as_json:
         typer.echo(json.dumps({"data": data.model_dump(mode="json"), **report}, indent=2))
-        return
+        raise typer.Exit(code)
     size = shutil.get_terminal_size()
     for line in inspected.lines(report, size.columns):
         typer.echo(_plain(line))
@@ -160,6 +161,7 @@ def inspect(
         say(clean_line(warning, 1000))
     if output:
         say(f"the pictures are in {output}")
+    raise typer.Exit(code)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from PIL import Image
 from rich.cells import cell_len
 
 from engine import inspecting as worker
-from engine.errors import OK, USAGE
+from engine.errors import FAILED, OK, USAGE
 from lthtui import inspected, inspecting
 from lthtui.cli import main
 from lthtui.picture import Picture
@@ -108,7 +108,7 @@ def test_json_says_all_of_it(looks, command, animals):
     words = ("animals", "validation=none", "--json")
     code, out, _ = command("data", "inspect", *words)
     found = json.loads(out)
-    assert code == OK
+    assert code == FAILED
     assert found["data"]["name"] == "image_folder" and found["data"]["root"] == "animals"
     assert found["splits"]["train"]["per_class"] == [12, 12, 12]
     assert found["broken"][0]["id"] == "train/cat/00.jpg" and found["broken_images"] == 1
@@ -119,7 +119,7 @@ def test_hostile_names_are_shown_as_text(looks, command, animals):
     (animals / "val/cat").rename(animals / "val/\x1b[31mcat")
     (animals / "val/\x1b[31mcat/00.jpg").write_bytes(b"no image")
     code, out, said = command("data", "inspect", "animals", "validation=none", "-o", "sheet.png")
-    assert code == OK and "\x1b" not in out + said
+    assert code == FAILED and "\x1b" not in out + said
     assert out.count(r"\x1b[31mcat") == 3
     assert "1 image cannot be read" in out
 
@@ -137,6 +137,7 @@ def test_long_reports_are_cut(looks, command, animals):
     for number in range(11):
         (animals / f"train/cow/{number:02d}.jpg").write_bytes(b"no image")
     code, out, _ = command("data", "inspect", "animals", "validation=none")
+    assert code == FAILED
     assert "11 images cannot be read" in out and out.count("cannot be read as an image") == 10
     assert "  and 1 more; --json names up to 1,000" in out
 

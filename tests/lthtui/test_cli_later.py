@@ -274,3 +274,11 @@ def test_ctrl_c_ends_the_waiting_and_leaves_the_source_alone(here, waiting, spaw
     assert status(source) == Status.RUNNING and len(here.runs()) == 2
     here.allow("go")
     here.until(source, Status.FINISHED)
+
+
+def test_a_ticket_that_nothing_makes_is_refused_with_how_it_could_be_made(here, command):
+    spec = AGAIN.replace("source: imp", "source: nobody")
+    (here.folder / "lost.yaml").write_text(spec)
+    code, _, said = command("check", "lost.yaml")
+    assert code == 2 and "no run 'nobody'" in said
+    assert "may stand before this one in one `lthtui run`" in said
