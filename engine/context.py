@@ -55,6 +55,8 @@ class Surroundings:
         logits: what a network says of images: float32 [N, classes] on the CPU, in the run's own
             arithmetic, so that counts are those of its levels. Images come at the size that
             networks see.
+        says: the same for a batch, with gradients: of a network, makes what gives logits, float32
+            [B, classes] on the device, of images [B, C, size, size] in 0..255 there.
         images: loads another data set, on the device.
         train: trains a network on; see `engine.retraining.train`.
     """
@@ -66,6 +68,7 @@ class Surroundings:
     at: Callable[[int], Subject]
     other: Callable[[Source], Subject]
     logits: Callable[[nn.Module, Images], Tensor]
+    says: Callable[[nn.Module], Callable[[Tensor], Tensor]]
     images: Callable[[DataSettings], Splits]
     train: Train
 

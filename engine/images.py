@@ -170,6 +170,7 @@ def normalise(x: Tensor, geometry: Geometry) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _affine(geometry: Geometry, device: torch.device) -> tuple[Tensor, Tensor]:
-    mean = torch.tensor(geometry.mean, dtype=torch.float64).view(1, -1, 1, 1)
-    std = torch.tensor(geometry.std, dtype=torch.float64).view(1, -1, 1, 1)
-    return (-mean / std).float().to(device), (1 / (255 * std)).float().to(device)
+    with torch.inference_mode(False):  # they are kept, and gradients may go through them later
+        mean = torch.tensor(geometry.mean, dtype=torch.float64).view(1, -1, 1, 1)
+        std = torch.tensor(geometry.std, dtype=torch.float64).view(1, -1, 1, 1)
+        return (-mean / std).float().to(device), (1 / (255 * std)).float().to(device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from engine import levels, masks, networks, retraining, seeds, tickets
 from engine.context import Context, Subject, Surroundings
 from engine.dataspec import DataSettings
-from engine.evaluation import logits
+from engine.evaluation import Judge, logits
 from engine.events import LevelEnded
-from engine.images import Images, Splits
+from engine.images import Images, Splits, normalise
 from engine.plan import Level
 from engine.registry import load
 from engine.setup import Setup
@@ -27,10 +27,21 @@ def surroundings(setup: Setup, history: Sequence[LevelEnded]) -> Surroundings:
     """What all tickets of a run are evaluated with."""
     device, data = setup.device, setup.data
 
-    def said(net: nn.Module, images: Images) -> Tensor:
+    def judge(net: nn.Module) -> Judge:
         whole = masks.ones(setup.prunable(net))
-        training = Training(setup.spec, Level(0, 1.0), data, net, whole, device)
-        return logits(net, images, data.geometry, training.judge())
+        return Training(setup.spec, Level(0, 1.0), data, net, whole, device).judge()
+
+    def said(net: nn.Module, images: Images) -> Tensor:
+        return logits(net, images, data.geometry, judge(net))
+
+    def says(net: nn.Module) -> Callable[[Tensor], Tensor]:
+        judged = judge(net)
+
+        def batch(x: Tensor) -> Tensor:
+            with judged.autocast():
+                return judged.logits(net(normalise(x, data.geometry))).float()
+
+        return batch
 
     def at(level: int) -> Subject:
         return _subject(setup.spec, levels.ticket(setup.directory, level), data, device)
@@ -53,6 +64,7 @@ def surroundings(setup: Setup, history: Sequence[LevelEnded]) -> Surroundings:
         at=at,
         other=other,
         logits=said,
+        says=says,
         images=partial(_images, device=device),
         train=partial(retraining.train, device=device, stopping=setup.stopping),
     )

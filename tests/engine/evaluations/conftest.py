@@ -73,6 +73,7 @@ def context(tiny: Callable[..., Any]) -> Make:
             at=lambda asked: subject,
             other=_absent,
             logits=logits,
+            says=lambda network: lambda x: network(normalise(x, geometry)),
             images=_absent,
             train=_absent,
         )
