@@ -13,10 +13,15 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import manyruns
 import pytest
 from rundirs import FakeRun
+
+from lthtui import viewcache
+from lthtui.lookout import Lookout
 
 pytestmark = [
     pytest.mark.benchmark,
@@ -71,12 +76,22 @@ def alternate(count: int, *measures: Callable[[], float]) -> list[float]:
     return [statistics.median(column) for column in zip(*rounds, strict=True)]
 
 
+def have_kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have an earlier session have seen the runs of a root."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(root.parent / "cache"))
+    monkeypatch.setattr(viewcache, "QUIET", -60.0)  # the runs were made a moment ago
+    with closing(Lookout(root, hasty=True)) as session:
+        while session.look() is not None:
+            pass
+
+
 def test_first_frame(start, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for index in range(100):
         changes = {"train": {"epochs": 4, "batch_size": 10 + index}}
         for seed in range(3):
             FakeRun(tmp_path / "mlruns", f"run{index}", seed, **changes).start().train(6).end()
+    have_kept(tmp_path / "mlruns", monkeypatch)
     bare = [sys.executable, "-c", BARE]
     ours = [sys.executable, "-m", "lthtui"]
     first, frame, table = alternate(
@@ -89,7 +104,9 @@ def test_first_frame(start, tmp_path, monkeypatch):
         f"\n{start}: first frame: bare Textual app {first:.2f} s, lthtui {frame:.2f} s,"
         f" {frame / first:.2f}x (budget 1.3x)"
     )
-    print(f"table of 300 runs: {table:.2f} s = {table / first:.2f}x (budget 2x)")
+    print(
+        f"table of 300 known runs: {table:.2f} s = {table / first:.2f}x (budget 2x)"
+    )
     assert first > 0
 
 
