@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from engine.dataspec import DataSettings
     from engine.events import LevelEnded
-    from engine.images import Images, Splits
+    from engine.images import Batch, Images, Splits
     from engine.masks import Mask
-    from engine.plan import Level
+    from engine.plan import Level, Plan
     from engine.sources import Source
     from engine.spec import RunSpec
     from engine.tickets import State, Ticket
@@ -47,6 +47,7 @@ class Surroundings:
 
     Attributes:
         splits: all images of the run, on the device.
+        plan: how its levels were trained.
         device: where networks are.
         history: what every level of the run ended with, in order.
         kept: the levels whose tickets are there.
@@ -58,10 +59,12 @@ class Surroundings:
         says: the same for a batch, with gradients: of a network, makes what gives logits, float32
             [B, classes] on the device, of images [B, C, size, size] in 0..255 there.
         images: loads another data set, on the device.
+        plain: shows a batch of training images as test images are shown.
         train: trains a network on; see `engine.retraining.train`.
     """
 
     splits: Splits
+    plan: Plan
     device: torch.device
     history: tuple[LevelEnded, ...]
     kept: tuple[int, ...]
@@ -70,6 +73,7 @@ class Surroundings:
     logits: Callable[[nn.Module, Images], Tensor]
     says: Callable[[nn.Module], Callable[[Tensor], Tensor]]
     images: Callable[[DataSettings], Splits]
+    plain: Callable[[Batch], Batch]
     train: Train
 
 

@@ -13,7 +13,7 @@ from engine.context import Context, Subject, Surroundings
 from engine.dataspec import DataSettings
 from engine.evaluation import Judge, logits
 from engine.events import LevelEnded
-from engine.images import Images, Splits, normalise
+from engine.images import Batch, Images, Splits, normalise
 from engine.plan import Level
 from engine.registry import load
 from engine.setup import Setup
@@ -52,8 +52,15 @@ def surroundings(setup: Setup, history: Sequence[LevelEnded]) -> Surroundings:
         same = (spec.data.name, spec.data.root) == (setup.spec.data.name, setup.spec.data.root)
         return _subject(spec, ticket, data if same else _images(spec.data, device), device)
 
+    none = load("augmentations", "none")
+
+    def plain(batch: Batch) -> Batch:
+        shown: Batch = none.augment(none.Settings(), batch, seeds.rng(0))
+        return shown
+
     return Surroundings(
         splits=data,
+        plan=setup.plan,
         device=device,
         history=tuple(history),
         kept=tuple(
@@ -66,6 +73,7 @@ def surroundings(setup: Setup, history: Sequence[LevelEnded]) -> Surroundings:
         logits=said,
         says=says,
         images=partial(_images, device=device),
+        plain=plain,
         train=partial(retraining.train, device=device, stopping=setup.stopping),
     )
 

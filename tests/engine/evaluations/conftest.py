@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from engine import masks, seeds
 from engine.context import Context, Subject, Surroundings
 from engine.images import Geometry, Images, Splits, normalise
+from engine.plan import Plan
 from engine.subsets import Subset
 from engine.tickets import Ticket
 
@@ -26,7 +27,7 @@ def split(x: Tensor, y: Tensor, classes: int, name: str = "i") -> Images:
 
 
 def _absent(*arguments: Any) -> Any:
-    raise AssertionError(f"nobody gave this test what it asks for: {arguments}")
+    raise AssertionError("nobody gave this test what it asks for")
 
 
 @pytest.fixture
@@ -67,6 +68,7 @@ def context(tiny: Callable[..., Any]) -> Make:
         subject = Subject(tiny(), level, ticket, kept, fresh)
         found = Surroundings(
             splits=splits,
+            plan=Plan((), 1),
             device=torch.device("cpu"),
             history=(),
             kept=(level,),
@@ -75,6 +77,7 @@ def context(tiny: Callable[..., Any]) -> Make:
             logits=logits,
             says=lambda network: lambda x: network(normalise(x, geometry)),
             images=_absent,
+            plain=lambda batch: batch,
             train=_absent,
         )
         return Context(subject, replace(found, **around), lambda *key: seeds.rng(0, *key, level))
