@@ -36,6 +36,17 @@ class EvaluationSettings(Settings):
         return " ".join([name, *(f"{field}:{_word(value)}" for field, value in given.items())])
 
 
+class CheapSettings(EvaluationSettings):
+    """The same of an evaluation that costs next to nothing, and so is made of all tickets."""
+
+    levels: tuple[Named, ...] = Field(
+        ("all",),
+        min_length=1,
+        max_length=100,
+        description=EvaluationSettings.model_fields["levels"].description,
+    )
+
+
 def _word(value: Any) -> str:
     if isinstance(value, dict):
         text = ".".join(f"{key}-{_word(part)}" for key, part in value.items())

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from engine.context import Context, Result
-from engine.evaluationspec import EvaluationSettings
-from engine.levelwords import Named
+from engine.evaluationspec import CheapSettings
 
 
-class Settings(EvaluationSettings):
-    """Nothing to set but the levels: all, as it costs next to nothing."""
-
-    levels: tuple[Named, ...] = Field(
-        ("all",),
-        min_length=1,
-        max_length=100,
-        description=EvaluationSettings.model_fields["levels"].description,
-    )
+class Settings(CheapSettings):
+    """Nothing to set but the levels."""
 
 
 def evaluate(settings: Settings, context: Context) -> Result:
