@@ -59,6 +59,8 @@ class Surroundings:
         says: the same for a batch, with gradients: of a network, makes what gives logits, float32
             [B, classes] on the device, of images [B, C, size, size] in 0..255 there.
         images: loads another data set, on the device.
+        shifted: reads other images of CIFAR-10's classes below a folder, for the CPU: `cifar10_2`,
+            or `cifar10_c` of a corruption and a severity.
         plain: shows a batch of training images as test images are shown.
         train: trains a network on; see `engine.retraining.train`.
     """
@@ -73,6 +75,7 @@ class Surroundings:
     logits: Callable[[nn.Module, Images], Tensor]
     says: Callable[[nn.Module], Callable[[Tensor], Tensor]]
     images: Callable[[DataSettings], Splits]
+    shifted: Callable[..., Images]
     plain: Callable[[Batch], Batch]
     train: Train
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from engine import levels, masks, networks, retraining, seeds, tickets
 from engine.context import Context, Subject, Surroundings
+from engine.datasets import _cifar_shifts
 from engine.dataspec import DataSettings
 from engine.evaluation import Judge, logits
 from engine.events import LevelEnded
@@ -73,6 +74,7 @@ def surroundings(setup: Setup, history: Sequence[LevelEnded]) -> Surroundings:
         logits=said,
         says=says,
         images=partial(_images, device=device),
+        shifted=_shifted,
         plain=plain,
         train=partial(retraining.train, device=device, stopping=setup.stopping),
     )
@@ -103,6 +105,19 @@ def _subject(spec: RunSpec, ticket: Ticket, data: Splits, device: torch.device) 
 
     level = ticket.card.get("level") or 0
     return Subject(spec, level, ticket, ticket.mask.to(device), net)
+
+
+def _shifted(name: str, root: str, *which: str | int) -> Images:
+    """Images that are only evaluated on.
+
+    Raises:
+        DataError: they are not there, or broken.
+    """
+    readers: dict[str, Callable[..., Images]] = {
+        "cifar10_2": _cifar_shifts.cifar10_2,
+        "cifar10_c": _cifar_shifts.cifar10_c,
+    }
+    return readers[name](root, *which)
 
 
 def _images(settings: DataSettings, device: torch.device) -> Splits:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine import corruptions
 from engine.datasets import _folders, _npy, cifar10
 from engine.errors import DataError
 from engine.images import Images
@@ -26,15 +27,6 @@ HOW_C = (
     "Download https://zenodo.org/records/2535967/files/CIFAR-10-C.tar and unpack it there"
     "; or let `lthtui data get cifar10_c` do that"
 )
-GROUPS = {
-    "noise": ("gaussian_noise", "shot_noise", "impulse_noise"),
-    "blur": ("defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
-    "weather": ("snow", "frost", "fog", "brightness"),
-    "digital": ("contrast", "elastic_transform", "pixelate", "jpeg_compression"),
-    "extra": ("gaussian_blur", "saturate", "spatter", "speckle_noise"),
-}
-"""Corruptions of Hendrycks & Dietterich 2019 by group; the last were meant to tune on."""
-SEVERITIES = range(1, 6)
 PER_SEVERITY = 10_000
 
 
@@ -73,16 +65,16 @@ def cifar10_c(root: str, corruption: str, severity: int) -> Images:
 
     Args:
         root: the folder CIFAR-10-C, or the one above.
-        corruption: a name of `GROUPS`.
+        corruption: a name of `engine.corruptions`.
         severity: 1 to 5.
 
     Raises:
         DataError: a file is missing, damaged, or holds something else.
         ValueError: there is no such corruption or severity.
     """
-    if corruption not in [name for group in GROUPS.values() for name in group]:
+    if corruption not in corruptions.NAMES:
         raise ValueError(f"'{corruption}' is no corruption of CIFAR-10-C")
-    if severity not in SEVERITIES:
+    if severity not in corruptions.SEVERITIES:
         raise ValueError(f"severity {severity} is none of 1 to 5")
     folder = _folders.find(root, ("CIFAR-10-C", "cifar-10-c"), ("labels.npy",), HOW_C)
     part = slice((severity - 1) * PER_SEVERITY, severity * PER_SEVERITY)
@@ -95,7 +87,7 @@ def cifar10_c(root: str, corruption: str, severity: int) -> Images:
 def _block(path: Path, part: slice) -> Array:
     """The images or labels of one severity, without reading the others."""
     whole = _npy.mapped(path)
-    if len(whole) != PER_SEVERITY * len(SEVERITIES):
+    if len(whole) != PER_SEVERITY * len(corruptions.SEVERITIES):
         raise DataError(f"{path} has {len(whole)} rows instead of 50,000. {HOW_C}")
     return whole[part]
 

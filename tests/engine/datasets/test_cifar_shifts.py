@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine import corruptions
 from engine.datasets import _cifar_shifts
 from engine.errors import DataError
 
@@ -89,8 +90,8 @@ def test_a_severity_is_its_own_block(corrupted: Path) -> None:
 
 
 def test_there_are_19_corruptions_of_5_severities(corrupted: Path) -> None:
-    assert len({name for group in _cifar_shifts.GROUPS.values() for name in group}) == 19
-    assert [len(group) for group in _cifar_shifts.GROUPS.values()] == [3, 4, 4, 4, 4]
+    assert len({*corruptions.NAMES}) == 19
+    assert [len(group) for group in corruptions.GROUPS.values()] == [3, 4, 4, 4, 4]
     for corruption, severity in (("mist", 1), ("fog", 0), ("fog", 6), ("../fog", 1)):
         with pytest.raises(ValueError, match="no corruption|none of 1 to 5"):
             _cifar_shifts.cifar10_c(str(corrupted), corruption, severity)

@@ -77,6 +77,7 @@ def context(tiny: Callable[..., Any]) -> Make:
             logits=logits,
             says=lambda network: lambda x: network(normalise(x, geometry)),
             images=_absent,
+            shifted=_absent,
             plain=lambda batch: batch,
             train=_absent,
         )
