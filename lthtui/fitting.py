@@ -11,7 +11,7 @@ from os.path import commonprefix
 from rich.cells import cell_len, set_cell_size
 
 SHORT = 5  # characters of a last word that is never cut off
-_BREAK = re.compile(r" |(?<=[^\W\d_]{2})-")  # but for that of 1e-5
+_BREAK = re.compile(r" |(?<!\de)-")  # but for that of 1e-5
 _ELIDED = re.compile(r"(?<! ) ?…+|…+")  # but for an indentation
 
 
@@ -49,14 +49,18 @@ def apart(names: Iterable[str]) -> int:
 def told_apart(names: Iterable[str], width: int) -> dict[str, str]:
     """Names that would look alike in a width in cells, and what of them does not.
 
-    They lose words that tell them from no other, and settings their names, before their ends.
+    They lose words that tell them from no other, and settings their names, before their ends; names
+    without such an end, as those of files, keep whole words at both of theirs.
     """
     every = [*dict.fromkeys(names)]
     cut = {name: fitted(shortened(name, width), width, right=False) for name in every}
     looks = Counter(cut.values())
     alike = [name for name in every if looks[cut[name]] > 1]
     follow = _following(every) if alike else {}
-    return {name: _telling(name, follow, width) for name in alike}
+    plain = [name for name in alike if not _end(name)]
+    known = Counter(ends for name in every for ends in _both_ends(name)) if plain else Counter()
+    told = {name: _by_ends(name, known, width) for name in plain}
+    return {name: told.get(name) or _telling(name, follow, width) for name in alike}
 
 
 def _following(names: Iterable[str]) -> Mapping[str, set[str]]:
@@ -80,6 +84,25 @@ def _telling(name: str, follow: Mapping[str, set[str]], width: int) -> str:
     return (text if cell_len(text) <= most else set_cell_size(text, most - 1) + "…") + end
 
 
+def _by_ends(name: str, known: Mapping[tuple[str, str], int], width: int) -> str:
+    """A name without its middle, if no other has the same ends; empty where that cannot be."""
+    indented = len(name) - len(name.lstrip())
+    fits = (
+        f"{begin}…{end}"
+        for begin, end in _both_ends(name)
+        if known[begin, end] == 1 and len(begin) >= indented
+    )
+    return next((text for text in fits if cell_len(text) <= width), "")
+
+
+def _both_ends(name: str) -> Iterator[tuple[str, str]]:
+    """What a name begins and ends with, in whole words, the longest beginning first."""
+    begins = [begin for begin, _ in _words(name)]
+    for at in range(len(begins) - 1, -1, -1):
+        for before in begins[at + 1 :]:
+            yield begins[at], name[len(before) :]
+
+
 def _words(name: str) -> Iterator[tuple[str, str]]:
     """The words of a name, each with its space or hyphen, behind what comes before it."""
     begin = 0
@@ -89,6 +112,7 @@ def _words(name: str) -> Iterator[tuple[str, str]]:
 
 
 def _end(name: str) -> str:
-    """The last word of a name with the space before it, if it is short."""
+    """The last word of a name with the space before it, if it is short or a count of runs."""
     _, space, last = name.rstrip().rpartition(" ")
-    return space + last if space and last and len(last) <= SHORT else ""
+    short = len(last) <= SHORT or last.startswith("n=")
+    return space + last if space and last and short else ""

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from engine import registry
 from engine.description import Description
-from engine.errors import DataError, SpecError, UsageError
+from engine.errors import DataError, NoSet, SpecError, UsageError
 from engine.plan import Plan, plan
 from engine.spec import RunSpec
 from lthtui import listed, settings, sources, starting, sweeps
@@ -122,5 +122,7 @@ class Maker:
             except (DataError, SpecError) as error:
                 self._images[key] = None
                 at = sweeps.dotted(getattr(error, "at", "") or "data")
-                self.blame(tree, Finding(at, str(error), "key", together=True))
+                found = tree.problem(Finding(at, str(error), "key", together=True))
+                absent = isinstance(error, NoSet)
+                self.problems.append(dataclasses.replace(found, absent=absent))
         return self._images[key]

@@ -41,12 +41,17 @@ class Mark:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong in a file, or with `mark` None in something that has no lines."""
+    """One thing that is wrong in a file, or with `mark` None in something that has no lines.
+
+    Attributes:
+        absent: whether only the data set is not here, and nothing wrong with the file itself.
+    """
 
     source: str
     message: str
     mark: Mark | None = None
     line: str = ""
+    absent: bool = False
 
     def __str__(self) -> str:
         """`file:line:column: message`, the line, and a caret under the column.

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lthtui.counting import counted
 from lthtui.messages import Ask
 from lthtui.table import Cell, Column, Row
 from lthtui.text import clean_line
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from lthtui.prospect import Prospect
 
 UNKNOWN = Cell("", "dim")
+ABSENT = Cell("no data", "dim")  # as most are before anything was downloaded
 
 
 class SpecList(Grid):
@@ -62,5 +62,6 @@ class SpecList(Grid):
 def _asked(prospect: Prospect) -> Cell:
     """How many runs, or what there is instead of them."""
     if prospect.problems:
-        return Cell(counted(len(prospect.problems), "problem"), "failed")
+        alone = all(one.absent for one in prospect.problems)
+        return ABSENT if alone else Cell(f"✗{len(prospect.problems)}", "failed")
     return Cell(f"{prospect.runs:,}" if prospect.runs else "search")

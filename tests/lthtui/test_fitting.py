@@ -40,3 +40,19 @@ def test_names_that_would_look_alike_lose_what_they_have_in_common():
     assert told_apart([*names, "  dense n=3"], 80) == {}
     hyphens = [f"  low-data-imp-lr=1e-{power} s0" for power in (1, 2)]
     assert [*told_apart(hyphens, 17).values()] == ["  …lr=1e-1 s0", "  …lr=1e-2 s0"]
+
+
+def test_names_of_files_keep_the_words_at_both_ends_that_tell_them_apart():
+    paper = [f"  table1-cifar10-{share}pct" for share in (1, 2)]
+    files = [f"{one}{more}" for one in paper for more in ("", "-simclr", "-cpu", "-simclr-cpu")]
+    told = told_apart([*files, "  simclr-cifar10-1pct-cpu", "  rigl"], 18)
+    assert told == {
+        "  table1-cifar10-1pct": "  table1-…1pct",
+        "  table1-cifar10-1pct-simclr": "  …1pct-simclr",
+        "  table1-cifar10-1pct-cpu": "  table1-…1pct-cpu",
+        "  table1-cifar10-1pct-simclr-cpu": "  …1pct-simclr-cpu",
+        "  table1-cifar10-2pct": "  table1-…2pct",
+        "  table1-cifar10-2pct-simclr": "  …2pct-simclr",
+        "  table1-cifar10-2pct-cpu": "  table1-…2pct-cpu",
+        "  table1-cifar10-2pct-simclr-cpu": "  …2pct-simclr-cpu",
+    }

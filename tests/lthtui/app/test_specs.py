@@ -83,7 +83,7 @@ async def test_an_error_is_fixed_and_the_runs_are_queued(opened, specs, root):
         await pilot.press("down")
         await pilot.settle(lambda: "did you mean" in screen(pilot.app))
         assert "◀ unknown model" in screen(pilot.app)
-        assert "✗ 2:8 unknown model" in screen(pilot.app) and "1 problem" in screen(pilot.app)
+        assert "✗ 2:8 unknown model" in screen(pilot.app) and "✗1" in screen(pilot.app)
         await pilot.press("f5")
         await pilot.settle(lambda: toasts(pilot))
         assert "cannot be queued: unknown model" in toasts(pilot)[0] and desk.asked == []
@@ -357,12 +357,22 @@ async def test_what_is_begun_comes_to_the_front_of_a_narrow_terminal(opened):
 async def test_files_say_what_they_ask_for_before_anybody_turns_to_them(opened, specs):
     (specs / "search.yaml").write_text(SPEC + "search: {over: {sparsifier.rate: [0.1, 0.4]}}\n")
     (specs / "unreadable.yaml").write_bytes(b"\xff")
+    elsewhere = SPEC.replace("{name: digits", "{name: cifar10, root: nowhere")
+    (specs / "absent.yaml").write_text(elsewhere)
+    (specs / "both.yaml").write_text(elsewhere + "vary: {data.name: [cifar10, cifar11]}\n")
     async with opened() as pilot:
         files = pilot.app.screen.query_one(SpecList)
         await pilot.settle(lambda: all(row.cells[1].text for row in files.rows))
-        told = {row.key[6:-5]: row.cells[1].text for row in files.rows}
-        asked = {"good": "3", "wrong": "1 problem", "search": "search", "unreadable": "1 problem"}
-        assert told == asked and toasts(pilot) == []
+        told = {row.key[6:-5]: row.cells[1] for row in files.rows}
+        assert {name: cell.text for name, cell in told.items()} == {
+            "absent": "no data",
+            "both": "✗2",
+            "good": "3",
+            "search": "search",
+            "unreadable": "✗1",
+            "wrong": "✗1",
+        }
+        assert (told["absent"].tone, told["wrong"].tone, toasts(pilot)) == ("dim", "failed", [])
         (specs / "wrong.yaml").write_text(SPEC)
         await pilot.press("r")
         await pilot.settle(lambda: files.rows[-1].cells[1].text == "3")
