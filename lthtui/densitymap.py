@@ -67,11 +67,12 @@ def lines(found: DensityMap, width: int) -> list[Line]:
     lead = max(cell_len(name) for name in names.values()) + 2
     cell, levels = _fit(width - lead, found.levels)
     least = max(min(found.densities.values(), default=1.0), FLOOR)
-    drawn: list[Line] = [(Span(" " * lead), *_head(found, levels, cell, width - lead))]
+    room = width - lead - cell * len(levels)  # behind the levels
+    drawn: list[Line] = [(Span(" " * lead), *_head(found, levels, cell, room))]
     for name, called in names.items():
         cells = [_cell(found.densities.get((name, level)), cell, least) for level in levels]
         lead_span = Span(called + " " * (lead - cell_len(called)))
-        drawn.append((lead_span, *cells, *_last(found, name, width - lead - cell * len(levels))))
+        drawn.append((lead_span, *cells, *_last(found, name, room)))
     drawn.append(())
     drawn.append(_legend(least))
     if found.trouble:
@@ -86,14 +87,21 @@ def short(name: str, most: int) -> str:
 
 
 def _head(found: DensityMap, levels: Sequence[int], cell: int, room: int) -> Line:
-    """The numbers of levels, picked ones marked; of blocks, the first and the last."""
+    """The numbers of levels, picked ones marked, or of blocks the first and last; and `_behind`."""
+    behind = _behind("last", "weights", room)
     if cell < FIGURE:
-        return (Span(f"L{levels[0]} to L{levels[-1]}"[:room], "dim"),)
-    names = ((level, PICKED if level in found.picked else "") for level in levels)
-    return tuple(
+        most = cell * len(levels) + (2 if behind else room)  # the first two cells behind are blank
+        first, last = levels[0], levels[-1]
+        names = (f"L{first} to L{last}", f"L{first}-{last}", f"L{last}", "")
+        text = next(name for name in names if len(name) <= most)
+        whole = text.ljust(cell * len(levels)) + behind[max(len(text) - cell * len(levels), 0) :]
+        return (Span(whole, "dim"),)
+    marks = ((level, PICKED if level in found.picked else "") for level in levels)
+    heads = (
         Span(f"{mark}L{level}".rjust(cell - 1) + " ", "winning" if mark else "dim")
-        for level, mark in names
+        for level, mark in marks
     )
+    return (*heads, Span(behind, "dim"))
 
 
 def _fit(room: int, levels: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
@@ -120,12 +128,15 @@ def _last(found: DensityMap, name: str, room: int) -> Line:
     """Its density at the last level, and of how many weights, as far as there is room."""
     known = [found.densities.get((name, level)) for level in found.levels]
     density = next((one for one in reversed(known) if one is not None), None)
-    text = f"  {percent(density):>5}"
-    whole = f"{text}  {found.totals[name]:>11,}"
-    tone = "failed" if density == 0 else ""
-    if room >= len(whole):
-        return (Span(whole, tone),)
-    return (Span(text, tone),) if room >= len(text) else ()
+    text = _behind(percent(density), f"{found.totals[name]:,}", room)
+    return (Span(text, "failed" if density == 0 else ""),) if text else ()
+
+
+def _behind(last: str, weights: str, room: int) -> str:
+    """The two last columns, or as many of them as there is room for."""
+    text = f"  {last:>5}"
+    whole = f"{text}  {weights:>11}"
+    return next((one for one in (whole, text) if len(one) <= room), "")
 
 
 def _legend(least: float) -> Line:

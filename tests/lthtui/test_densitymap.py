@@ -22,14 +22,15 @@ def texts(found, width):
 
 def test_wide_maps_have_figures():
     head, conv1, conv2, *rest = texts(gather([one_run()], TOTALS), 80)
-    assert head.split() == ["L0", "L1", "L2"]
+    assert head.split() == ["L0", "L1", "L2", "last", "weights"]
+    assert len(head) == len(conv1) and head.endswith("    weights")  # above what they name
     assert conv1.split() == ["conv1", "100%", "90%", "80%", "80%", "100"]
     assert conv2.split() == ["layer4.1.conv2", "100%", "10%", "1%", "1%", "1,000"]
     assert rest[-1].startswith("kept, log scale  1% ▁")
 
 
 def test_picked_levels_are_marked():
-    assert texts(gather([one_run()], TOTALS, [1]), 80)[0].split() == ["L0", "◇L1", "L2"]
+    assert texts(gather([one_run()], TOTALS, [1]), 80)[0].split()[:3] == ["L0", "◇L1", "L2"]
 
 
 def test_narrow_maps_have_blocks_and_lose_levels_before_the_last():
@@ -38,6 +39,8 @@ def test_narrow_maps_have_blocks_and_lose_levels_before_the_last():
     assert "L0 to L3" in head
     assert conv2[16:24] == "██▆▆▃▃▁▁"
     assert texts(found, 20)[2] == "layer4.1.conv2  █▆▃▁"
+    head, _, conv2, *_ = texts(gather([one_run(2)], TOTALS), 27)
+    assert (head, conv2) == (f"{'':16}L0-1   last", "layer4.1.conv2  ██▁▁    10%")
     assert texts(found, 18)[2][16:] == "▆▁"  # of levels 1 and 3
     assert all(cell_len(line) <= 18 for line in texts(found, 18)[:3])
 
