@@ -35,7 +35,8 @@ def put(section: str, key: str, value: Any, before: Mapping[str, Any] | None = N
     A damaged file is kept beside as `state.json.damaged`.
 
     Args:
-        before: what a mapping was made from; what is equal in both stays as others put it.
+        before: what a mapping was made from; what is equal in both stays as others put it, also in
+            mappings within.
 
     Raises:
         OSError: the file cannot be written.
@@ -51,16 +52,20 @@ def put(section: str, key: str, value: Any, before: Mapping[str, Any] | None = N
             whole = {}
         values = whole.get(section)
         values = values if isinstance(values, dict) else {}
-        value = value if before is None else _merged(values.get(key), before, value or {})
+        value = value if before is None else _merged(values.get(key), before, value)
         values = {**values, key: value}
         whole[section] = {one: kept for one, kept in values.items() if kept is not None}
         write_json(where, whole)
 
 
-def _merged(kept: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> Any:
-    """What is kept, with all that differs between two mappings as the second has it."""
-    changed = {one for one in (*before, *after) if before.get(one) != after.get(one)}
-    whole = {**(kept if isinstance(kept, dict) else {}), **{one: after.get(one) for one in changed}}
+def _merged(kept: Any, before: Any, after: Any) -> Any:
+    """What is kept, with all that differs between two values as the second has it."""
+    if not isinstance(before, Mapping) and not isinstance(after, Mapping):
+        return after
+    old, new, whole = ({**one} if isinstance(one, Mapping) else {} for one in (before, after, kept))
+    for one in (*old, *new):
+        if old.get(one) != new.get(one):
+            whole[one] = _merged(whole.get(one), old.get(one), new.get(one))
     return {one: value for one, value in whole.items() if value is not None} or None
 
 

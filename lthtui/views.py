@@ -74,8 +74,10 @@ class View:
             "filter": self.filter,
             "hide_constant": self.hide_constant,
             "archived": self.archived,
-            "folded": sorted(self.folded),
-            "unfolded": sorted(self.unfolded),
+            "folded": {
+                **dict.fromkeys(sorted(self.folded), True),
+                **dict.fromkeys(sorted(self.unfolded), False),
+            },
         }
 
     @classmethod
@@ -88,8 +90,8 @@ class View:
             filter=_readable(found.get("filter")),
             hide_constant=found.get("hide_constant") is True,
             archived=found.get("archived") is True,
-            folded=frozenset(_texts(found.get("folded"))),
-            unfolded=frozenset(_texts(found.get("unfolded"))),
+            folded=frozenset(_keys(found.get("folded"), True)),
+            unfolded=frozenset(_keys(found.get("folded"), False)),
         )
 
 
@@ -184,6 +186,11 @@ def _readable(dumped: object) -> str:
         return str(Filter.parse(dumped)) and dumped if isinstance(dumped, str) else ""
     except Misread:
         return ""
+
+
+def _keys(dumped: object, wanted: bool) -> Iterator[str]:
+    known = dumped if isinstance(dumped, Mapping) else {}
+    yield from (key for key, value in known.items() if value is wanted)
 
 
 def _texts(dumped: object) -> Iterator[str]:

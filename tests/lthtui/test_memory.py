@@ -46,6 +46,12 @@ def test_two_windows_keep_what_each_of_them_changed(home):
     assert one.view("isic") == View(filter="imp", archived=True)
     other.keep("isic", View())  # it never knew of a filter
     assert one.view("isic") == View(filter="imp")
+    g, h, i = (frozenset({f"group:{name}"}) for name in "ghi")
+    one.keep("isic", View(folded=g, unfolded=h))
+    other.keep("isic", View(folded=i))
+    assert Memory(home).view("isic") == View(folded=g | i, unfolded=h)
+    other.keep("isic", View(unfolded=i))
+    assert one.view("isic") == View(folded=g, unfolded=h | i)
     one.keep("isic", View())
     assert "isic" not in state.file().read_text()
     one.tickets(TicketView(which=WHICH[1]))
