@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import torch
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from engine.dataspec import DataSettings
     from engine.events import LevelEnded
-    from engine.images import Batch, Images, Splits
+    from engine.images import Batch, Geometry, Images, Splits
     from engine.masks import Mask
     from engine.plan import Level, Plan
     from engine.sources import Source
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from engine.tickets import State, Ticket
 
     Train = Callable[[RunSpec, Level, Splits, State, Mask], nn.Module]
+
+
+class Logits(Protocol):
+    """See `Surroundings.logits`."""
+
+    def __call__(
+        self, net: nn.Module, images: Images, geometry: Geometry | None = None
+    ) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,10 @@ class Surroundings:
         other: gives the ticket of any run, on this device. Its network may be for other images.
         logits: what a network says of images: float32 [N, classes] on the CPU, in the run's own
             arithmetic, so that counts are those of its levels. Images come at the size that
-            networks see.
+            networks see, of the run's own data set unless a geometry says otherwise.
+        features: what a network's classifier is given of a split (train, val or test) of any data
+            set: float32 [N, features] on the CPU, images normalised as the run's own. Training
+            images are shown as in a test.
         says: the same for a batch, with gradients: of a network, makes what gives logits, float32
             [B, classes] on the device, of images [B, C, size, size] in 0..255 there.
         images: loads another data set, on the device.
@@ -72,7 +83,8 @@ class Surroundings:
     kept: tuple[int, ...]
     at: Callable[[int], Subject]
     other: Callable[[Source], Subject]
-    logits: Callable[[nn.Module, Images], Tensor]
+    logits: Logits
+    features: Callable[[nn.Module, Splits, str], Tensor]
     says: Callable[[nn.Module], Callable[[Tensor], Tensor]]
     images: Callable[[DataSettings], Splits]
     shifted: Callable[..., Images]

@@ -49,7 +49,8 @@ class CheapSettings(EvaluationSettings):
 
 def _word(value: Any) -> str:
     if isinstance(value, dict):
-        text = ".".join(f"{key}-{_word(part)}" for key, part in value.items())
+        parts = {key: part for key, part in value.items() if key != "root"}  # wherever they lie
+        text = ".".join(_word(v) if k == "name" else f"{k}-{_word(v)}" for k, v in parts.items())
     elif isinstance(value, Iterable) and not isinstance(value, str):
         text = "-".join(map(_word, value))
     else:

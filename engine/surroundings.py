@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from engine.datasets import _cifar_shifts
 from engine.dataspec import DataSettings
 from engine.evaluation import Judge, logits
 from engine.events import LevelEnded
-from engine.images import Batch, Images, Splits, normalise
+from engine.images import Batch, Geometry, Images, Splits, normalise
 from engine.plan import Level
 from engine.registry import load
 from engine.setup import Setup
@@ -22,6 +22,8 @@ from engine.sources import Source
 from engine.spec import RunSpec
 from engine.tickets import Ticket
 from engine.training import Training
+
+BATCH = 250  # images whose features are taken at once
 
 
 def surroundings(setup: Setup, history: Sequence[LevelEnded]) -> Surroundings:
@@ -32,8 +34,8 @@ def surroundings(setup: Setup, history: Sequence[LevelEnded]) -> Surroundings:
         whole = masks.ones(setup.prunable(net))
         return Training(setup.spec, Level(0, 1.0), data, net, whole, device).judge()
 
-    def said(net: nn.Module, images: Images) -> Tensor:
-        return logits(net, images, data.geometry, judge(net))
+    def said(net: nn.Module, images: Images, geometry: Geometry | None = None) -> Tensor:
+        return logits(net, images, geometry or data.geometry, judge(net))
 
     def says(net: nn.Module) -> Callable[[Tensor], Tensor]:
         judged = judge(net)
@@ -45,13 +47,14 @@ def surroundings(setup: Setup, history: Sequence[LevelEnded]) -> Surroundings:
         return batch
 
     def at(level: int) -> Subject:
-        return _subject(setup.spec, levels.ticket(setup.directory, level), data, device)
+        return _subject(setup.spec, levels.ticket(setup.directory, level), lambda: data, device)
 
     def other(source: Source) -> Subject:
         ticket = tickets.of(source)
         spec = RunSpec.model_validate(ticket.card["spec"])
         same = (spec.data.name, spec.data.root) == (setup.spec.data.name, setup.spec.data.root)
-        return _subject(spec, ticket, data if same else _images(spec.data, device), device)
+        theirs = cache(lambda: data if same else _images(spec.data, device))
+        return _subject(spec, ticket, theirs, device)
 
     none = load("augmentations", "none")
 
@@ -72,6 +75,7 @@ def surroundings(setup: Setup, history: Sequence[LevelEnded]) -> Surroundings:
         at=at,
         other=other,
         logits=said,
+        features=partial(_features, normalised=data.geometry, plain=plain),
         says=says,
         images=partial(_images, device=device),
         shifted=_shifted,
@@ -93,11 +97,14 @@ def context(around: Surroundings, level: int, seed: int) -> Context:
     return Context(around.at(level), around, rng)
 
 
-def _subject(spec: RunSpec, ticket: Ticket, data: Splits, device: torch.device) -> Subject:
-    """A ticket whose network is for images like those of `data`."""
-    classes, channels, size = len(data.train.classes), data.train.x.shape[1], data.geometry.size
+def _subject(
+    spec: RunSpec, ticket: Ticket, images: Callable[[], Splits], device: torch.device
+) -> Subject:
+    """A ticket whose network is for images like those that `images` gives."""
 
     def net() -> nn.Module:
+        data = images()
+        classes, channels, size = len(data.train.classes), data.train.x.shape[1], data.geometry.size
         made = networks.build(spec, classes, channels, size, seeds.number(spec.seed, "init"))
         made.load_state_dict(ticket.trained)
         made.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -105,6 +112,34 @@ def _subject(spec: RunSpec, ticket: Ticket, data: Splits, device: torch.device) 
 
     level = ticket.card.get("level") or 0
     return Subject(spec, level, ticket, ticket.mask.to(device), net)
+
+
+def _features(
+    net: nn.Module,
+    data: Splits,
+    split: str,
+    *,
+    normalised: Geometry,
+    plain: Callable[[Batch], Batch],
+) -> Tensor:
+    """What a network gives its classifier; see `Surroundings`."""
+    images: Images = getattr(data, split)
+    given: list[Tensor] = []
+    watched = networks.head_of(net)[1].register_forward_pre_hook(
+        lambda module, inputs: given.append(inputs[0])
+    )
+    found = []
+    try:
+        for positions in torch.split(torch.arange(len(images)), BATCH):
+            batch = images.batch(positions, data.geometry)
+            shown = plain(batch) if split == "train" else batch
+            with torch.inference_mode():
+                said = net(normalise(shown.x, normalised))
+            # a head that only training has gives the features themselves
+            found.append((given.pop() if given else said).float().cpu())
+    finally:
+        watched.remove()
+    return torch.cat(found)
 
 
 def _shifted(name: str, root: str, *which: str | int) -> Images:

@@ -17,6 +17,7 @@ from engine.sources import TICKET, Source, replaced
 from engine.spec import Evaluations, RunSpec
 from lthtui import overrides, sources, specerrors
 from lthtui.aligned import aligned
+from lthtui.launch import folders
 from lthtui.monitor import Watched
 from lthtui.overrides import Override
 from lthtui.text import clean_line
@@ -65,7 +66,7 @@ def levelled(text: str) -> dict[str, Any]:
 def of_run(
     wanted: Iterable[EvaluationSettings], run: RunDirectory, root: Any
 ) -> tuple[EvaluationSettings, ...]:
-    """The evaluations as they are asked of one run: with the tickets that they refer to.
+    """The evaluations as they are asked of one run: with the tickets and images they refer to.
 
     Raises:
         UsageError: such a ticket is not there, or the run has no ticket to evaluate.
@@ -76,7 +77,7 @@ def of_run(
     def find(at: str, source: Source) -> Source:
         return sources.resolved(source, spec.repetition, root)
 
-    found = tuple(replaced(settings, find) for settings in wanted)
+    found = tuple(folders.rooted(replaced(settings, find)) for settings in wanted)
     told = outstanding.told(run)
     for settings in found:
         _check_kept(run, settings, told, spec)

@@ -5,18 +5,33 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from engine import filesystems, outstanding
+from engine.dataspec import DataSettings
 from engine.rundir import RunDirectory
 from engine.spec import RunSpec
 from lthtui import identity
 from lthtui.launch import entries
 
+M = TypeVar("M", bound=BaseModel)
+
 
 def anchored(spec: RunSpec) -> RunSpec:
-    """The spec with `data.root` relative to nothing: the worker runs in no particular folder."""
-    root = os.path.abspath(spec.data.root)
-    return spec.model_copy(update={"data": spec.data.model_copy(update={"root": root})})
+    """The spec with every `data.root` relative to nothing: workers run in no particular folder."""
+    evaluate = tuple(rooted(one) for one in spec.evaluate)
+    return rooted(spec).model_copy(update={"evaluate": evaluate})
+
+
+def rooted(settings: M) -> M:
+    """Settings with the root of their images, if they name any, relative to nothing."""
+    data = getattr(settings, "data", None)
+    if not isinstance(data, DataSettings):
+        return settings
+    moved = data.model_copy(update={"root": os.path.abspath(data.root)})
+    return settings.model_copy(update={"data": moved})
 
 
 def prepare(directory: RunDirectory, action: str, spec: RunSpec) -> None:

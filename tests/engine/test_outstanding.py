@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from engine import outstanding
+from engine.choice import Choice
 from engine.evaluations import layer_density
+from engine.evaluationspec import EvaluationSettings
 from engine.events import LevelEnded
 from engine.outstanding import Told
 from engine.rundir import RunDirectory
@@ -95,3 +97,20 @@ def test_the_same_is_asked_for_once_and_what_cannot_be_read_is_left_alone(
 def test_weights_that_are_not_kept_cannot_be_evaluated_at_the_end(tiny: Specs) -> None:
     with pytest.raises(ValueError, match="looks at the best ticket, whose weights are not kept"):
         tiny(evaluate=[{"name": "layer_density", "levels": ["best"]}], keep=["last"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "label"),
+    [
+        ({}, "linear_probe"),
+        ({"levels": ["last"], "iterations": 500}, "linear_probe"),
+        ({"strengths": [0.5, 2.0]}, "linear_probe strengths:0.5-2.0"),
+        ({"data": {"name": "digits", "root": "/any/where"}}, "linear_probe data:digits"),
+        ({"data": {"name": "digits", "per_class": 3}}, "linear_probe data:digits.per_class-3"),
+    ],
+)
+def test_labels_tell_evaluations_apart_in_letters_that_mlflow_takes(
+    settings: dict[str, Any], label: str
+) -> None:
+    found = Choice("evaluations").resolve({"name": "linear_probe", **settings})
+    assert isinstance(found, EvaluationSettings) and found.label == label

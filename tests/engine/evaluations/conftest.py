@@ -61,9 +61,12 @@ def context(tiny: Callable[..., Any]) -> Make:
             new.load_state_dict(state)
             return new
 
-        def logits(network: nn.Module, images: Images) -> Tensor:
+        def logits(network: nn.Module, images: Images, other: Geometry | None = None) -> Tensor:
             with torch.inference_mode():
-                return network(normalise(images.x, geometry)).float()
+                return network(normalise(images.x, other or geometry)).float()
+
+        def features(network: nn.Module, data: Splits, name: str) -> Tensor:
+            return normalise(getattr(data, name).x, geometry).flatten(1)
 
         subject = Subject(tiny(), level, ticket, kept, fresh)
         found = Surroundings(
@@ -75,6 +78,7 @@ def context(tiny: Callable[..., Any]) -> Make:
             at=lambda asked: subject,
             other=_absent,
             logits=logits,
+            features=features,
             says=lambda network: lambda x: network(normalise(x, geometry)),
             images=_absent,
             shifted=_absent,

@@ -1,0 +1,107 @@
+"""What a ticket is worth on other images: a linear probe of its features, and training it on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from inprocess import finish
+from torch import nn
+
+from engine.errors import SpecError
+from engine.evaluations import fine_tune, linear_probe
+from engine.images import Images
+from engine.rundir import RunDirectory
+
+CLASSES = tuple("abc")
+
+
+def split(seed: int, count: int = 240, noise: float = 10.0) -> Images:
+    """Three classes, each around a corner of a triangle of two pixels."""
+    rng = torch.Generator().manual_seed(seed)
+    y = torch.randint(0, 3, (count,), generator=rng)
+    corners = torch.tensor([[50.0, 50.0], [200.0, 50.0], [125.0, 200.0]])
+    x = corners[y] + noise * torch.randn(count, 2, generator=rng)
+    x = x.clamp(0, 255).round().to(torch.uint8).view(count, 1, 1, 2)
+    return Images(x, y, tuple(f"{seed}-{n}" for n in range(count)), CLASSES)
+
+
+def network() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(2, 3))
+
+
+def test_a_probe_is_scikit_learn_s_regression_on_scaled_features(context: Any) -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    train, val, test = split(1, noise=60), split(2, noise=60), split(3, noise=60)
+    made = context(network, test, train=train, val=val)
+    settings = linear_probe.Settings(strengths=(0.01, 1.0))
+    found = linear_probe.evaluate(settings, made)
+    x, valued, tested = (one.x.flatten(1).numpy().astype(float) for one in (train, val, test))
+    scaler = StandardScaler().fit(x)
+    models = [
+        LogisticRegression(C=c, max_iter=500).fit(scaler.transform(x), train.y) for c in (0.01, 1.0)
+    ]
+    scores = [model.score(scaler.transform(valued), val.y) for model in models]
+    best = models[scores.index(max(scores))]
+    assert found.metrics["val accuracy"] == pytest.approx(max(scores))
+    assert found.metrics["test accuracy"] == pytest.approx(
+        best.score(scaler.transform(tested), test.y), abs=1 / len(test)
+    )
+    assert 0.5 < found.metrics["test accuracy"] < 1
+    assert found.files["linear_probe.json"]["converged"]
+
+
+def test_without_validation_images_some_of_training_pick_the_strength(context: Any) -> None:
+    made = context(network, split(3), train=split(1))
+    found = linear_probe.evaluate(linear_probe.Settings(), made)
+    assert found.metrics["test accuracy"] == 1 and found.metrics["val accuracy"] == 1
+
+
+def test_a_class_without_test_images_has_no_accuracy(context: Any) -> None:
+    test = split(3)
+    made = context(network, test.subset((test.y < 2).nonzero().flatten()), train=split(1))
+    found = linear_probe.evaluate(linear_probe.Settings(), made)
+    assert found.files["linear_probe.json"]["test accuracy by class"] == [1, 1, None]
+    assert found.metrics["test balanced"] == 1
+
+
+@pytest.mark.parametrize("module", [linear_probe, fine_tune])
+def test_images_of_other_channels_are_refused(module: Any, context: Any) -> None:
+    made = context(network, split(3))
+    four = torch.zeros(4, 3, 1, 2, dtype=torch.uint8), torch.zeros(4, dtype=torch.int64)
+    coloured = replace(made.splits, train=Images(*four, tuple("wxyz"), CLASSES))
+    made = replace(made, around=replace(made.around, images=lambda settings: coloured))
+    own = made.subject.spec.data
+    with pytest.raises(SpecError, match=r"have 3 channel\(s\), the network takes 1"):
+        module.evaluate(module.Settings(data=own), made)
+
+
+def test_features_are_what_the_classifier_is_given_and_a_ticket_learns_on(
+    tiny: Callable[..., Any], run_folder: Callable[..., RunDirectory]
+) -> None:
+    """Of a real run: its own classifier on its features says what its network says."""
+    from engine.experiment import Experiment
+    from engine.surroundings import context as make
+    from engine.surroundings import surroundings
+
+    directory = run_folder(tiny(keep=["all"]))
+    finish(directory)
+    quiet: list[Any] = []
+    cpu, spec = torch.device("cpu"), directory.spec()
+    run = Experiment(directory, spec, cpu, quiet.append, lambda: None, lambda: False, {})
+    made = make(surroundings(run.setup, []), 2, 0)
+    net = made.net()
+    head = [module for module in net.modules() if isinstance(module, nn.Linear)][-1]
+    features = made.around.features(net, made.splits, "test")
+    with torch.no_grad():
+        torch.testing.assert_close(head(features), made.logits(net, made.splits.test))
+    assert not head._forward_pre_hooks
+    tuned = fine_tune.evaluate(fine_tune.Settings(epochs=2, lr=0.05), made)
+    assert tuned.metrics.keys() == {"test accuracy", "val accuracy"}
+    right = made.logits(net, made.splits.test).argmax(1) == made.splits.test.y
+    assert tuned.metrics["test accuracy"] > right.double().mean().item()
