@@ -7,25 +7,21 @@ as that of another seed. Tickets of one search are reported to lie in one valley
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
-from engine.context import Context, Result, Subject
+from engine.context import Context, Result
 from engine.errors import SpecError
-from engine.evaluations import _lines
+from engine.evaluations import _lines, _others
 from engine.evaluationspec import EvaluationSettings
-from engine.sources import Source
 
 
 class Settings(EvaluationSettings):
     """To which network, and how closely the line is looked at."""
 
-    other: Literal["dense", "before"] | Source = Field(
+    other: _others.Other = Field(
         "before",
         union_mode="left_to_right",
-        description="the network at the other end: before (that of the kept level before), dense"
-        " (level 0 of the run), or another run's ticket, as RUN or RUN:LEVEL",
+        description=f"the network at the other end: {_others.SAID}",
     )
     points: int = Field(
         11, ge=3, le=101, description="networks on the line between the two, ends included"
@@ -38,7 +34,7 @@ def evaluate(settings: Settings, context: Context) -> Result:
     Raises:
         SpecError: the other network is not there, or of another kind.
     """
-    other = _other(settings, context)
+    other = _others.find("connectivity", settings.other, context)
     if other is None:
         return Result({}, {})
     mine, theirs = context.net(), other.net()
@@ -50,19 +46,3 @@ def evaluate(settings: Settings, context: Context) -> Result:
         )
     line = _lines.walk(context, theirs, mine, settings.points)
     return Result(line.metrics(), {"connectivity.json": line.document()})
-
-
-def _other(settings: Settings, context: Context) -> Subject | None:
-    around = context.around
-    if isinstance(settings.other, Source):
-        return around.other(settings.other)
-    before = [level for level in around.kept if level < context.level]
-    if not before:
-        return None
-    if settings.other == "before":
-        return around.at(before[-1])
-    if 0 not in before:
-        raise SpecError(
-            "connectivity.other: the weights of level 0 are not kept; name another ticket"
-        )
-    return around.at(0)

@@ -1,0 +1,43 @@
+"""The ticket that another one is compared with: of the same run, or of any other."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from engine.context import Context, Subject
+from engine.errors import SpecError
+from engine.sources import Source
+
+Other = Literal["before", "dense"] | Source
+SAID = (
+    "before (that of the kept level before), dense (that of level 0 of the run), or another run's"
+    " ticket, as RUN or RUN:LEVEL"
+)
+
+
+def find(name: str, other: Other, context: Context) -> Subject | None:
+    """The other ticket; None where nothing comes before this one.
+
+    Args:
+        name: of the evaluation.
+
+    Raises:
+        SpecError: its weights are not kept.
+        Damaged: its file is missing or broken.
+    """
+    around = context.around
+    if isinstance(other, Source):
+        return around.other(other)
+    before = [level for level in around.kept if level < context.level]
+    if not before:
+        return None
+    if other == "before":
+        return around.at(before[-1])
+    if 0 not in before:
+        raise SpecError(f"{name}.other: the weights of level 0 are not kept; name another ticket")
+    return around.at(0)
+
+
+def called(other: Other, found: Subject) -> str:
+    """What a ticket is called beside this one."""
+    return str(other) if isinstance(other, Source) else f"level {found.level}"
