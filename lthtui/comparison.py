@@ -12,7 +12,9 @@ from lthtui import baseline, significance
 from lthtui.baseline import DENSE
 from lthtui.runview import LevelView, RunView, best
 
-Choice = Literal["winning", "best", "last", "dense"] | int
+Choice = Literal["winning", "best", "last", "dense", "val", "test"] | int
+
+SPLITS: Mapping[Choice, str] = {"val": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -109,8 +111,9 @@ def compare(
 
     Args:
         labels: by group.
-        level: which one is read: the one that won, the best or last one, the dense one, or a
-            number. The first three need a finished run.
+        level: which one is read: the one that won, the best or last one, the dense one, the one
+            that validation or test images pick, or a number. All but the dense one and a number
+            need a finished run.
         baselines: labels or methods; `dense` may also be the dense levels of other methods' runs.
         others: runs that are not compared, but whose dense ones may be the baseline `dense`.
         given: by group, what of other runs its runs start from, as `choosing.given` finds it.
@@ -146,7 +149,7 @@ def describe(comparison: Comparison) -> dict[str, Any]:
     return {
         "level": comparison.level,
         "baselines": list(comparison.baselines),
-        "groups": [_described(row) for row in comparison.rows],
+        "groups": [described(row) for row in comparison.rows],
         "notes": list(comparison.notes),
     }
 
@@ -189,7 +192,9 @@ def _index(run: RunView, choice: Choice) -> int | None:
         return None
     if choice == "last":
         return run.ended_levels[-1].index if run.ended_levels else None
-    return run.winner if choice == "winning" else best(run.levels, run.split)
+    if choice == "best":
+        return best(run.levels, run.split)
+    return run.winner if choice == "winning" else run.picked(choice)
 
 
 def _result(run: RunView, index: int | None, choice: Choice) -> Result | None:
@@ -197,7 +202,7 @@ def _result(run: RunView, index: int | None, choice: Choice) -> Result | None:
     level = next((one for one in ended if one.index == index), None)
     if level is None:
         return None
-    picked = choice in ("winning", "best", "last")  # out of all levels: all had to be trained
+    picked = not isinstance(choice, int) and choice != "dense"  # out of all, which were trained
     trained = [one for one in ended if picked or one.index <= level.index]
     return Result(
         run,
@@ -295,15 +300,22 @@ def _left_out(rows: Sequence[Row], level: Choice) -> Iterator[str]:
         counted = {result.run.repetition for result in row.results}
         for run in row.runs:
             if run.repetition not in counted:
-                yield f"{row.label} {run.repetition} is left out: {_why(run, level)}"
-        family = [one for one in rows if one.first.family == row.first.family]
-        others = {run.repetition for one in family for run in one.runs}
-        missing = sorted(others - {run.repetition for run in row.runs})
-        if missing:
-            yield f"{row.label} has no run of {listed(missing, others)}, which others have"
+                yield f"{row.label} {run.repetition} is left out: {why(run, level)}"
+        yield from lacking(row, [one for one in rows if one.first.family == row.first.family])
 
 
-def _why(run: RunView, level: Choice) -> str:
+def lacking(row: Row, rows: Iterable[Row]) -> Iterator[str]:
+    """Repetitions that only others of some rows have."""
+    others = {run.repetition for one in rows for run in one.runs}
+    missing = sorted(others - {run.repetition for run in row.runs})
+    if missing:
+        yield f"{row.label} has no run of {listed(missing, others)}, which others have"
+
+
+def why(run: RunView, level: Choice) -> str:
+    """Why a run has no result at a level."""
+    if level in SPLITS and run.status == "finished":
+        return f"it has no accuracy on {SPLITS[level]} images"
     if run.status == "finished":
         return f"it has no level {level}" if isinstance(level, int) else f"it has no {level} level"
     return f"it is {run.status}" + (f" ({run.error})" if run.error else "")
@@ -361,7 +373,8 @@ def _starts_from(what: str, row: Row, given: Mapping[str, Collection[str]]) -> b
     return retrained or what in given.get(row.first.group, ())
 
 
-def _described(row: Row) -> dict[str, Any]:
+def described(row: Row) -> dict[str, Any]:
+    """A group as JSON."""
     first = row.first
     return {
         "label": row.label,

@@ -179,6 +179,12 @@ class RunView:
         """Levels that are trained and scored."""
         return [level for level in self.levels if level.ended]
 
+    def picked(self, split: str) -> int | None:
+        """The level that the images of a split pick; the winning one where no images are asked."""
+        if self.split == split or self.picks != "best":
+            return self.winner
+        return best(self.levels, split)
+
     def meant(self, kept: float | None) -> LevelView | None:
         """The ended level that keeps about a share of all weights; the winning one where None.
 

@@ -96,7 +96,7 @@ def compare_runs(
 
     names, changes = overrides.separate(arguments)
     folder = settings.use(root)
-    known, trouble = _known(folder, tracking_uri)
+    known, trouble = known_runs(folder, tracking_uri)
     chosen = choose(folder, known, names, changes)
     runs, over = [*chosen.runs.values()], tuple(dict.fromkeys(baselines or ["dense"]))
     found = compare(runs, labelled(runs), read, over, known, given(runs))
@@ -110,7 +110,7 @@ def compare_runs(
         say(note)
 
 
-def _known(folder: Path, tracking_uri: str | None) -> tuple[list[RunView], str]:
+def known_runs(folder: Path, tracking_uri: str | None) -> tuple[list[RunView], str]:
     """All runs that can be compared, and what is wrong with the store."""
     from lthtui import browsed
     from lthtui.board import Board

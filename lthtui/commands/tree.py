@@ -25,6 +25,7 @@ GROUPS = {  # by file in `lthtui/commands/`, the commands that it has
     "extend": "extend",
     "search": "search",
     "compare": "compare",
+    "best": "best",
     "metrics": "metrics",
     "notes": "note tag rename archive",
     "trash": "trash",

@@ -82,7 +82,7 @@ TWINS = {  # actions of the app, and the commands that do the same; `|` where an
 
 # Without an action: what the app does by itself, and what is done once, for scripts or beside it.
 BESIDE = """
-    check plan schema search extend metrics mlflow sync gc doctor serve limit queue
+    check plan schema search best extend metrics mlflow sync gc doctor serve limit queue evaluate
     ticket-import data-list data-get data-inspect
 """.split()
 

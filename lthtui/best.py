@@ -1,0 +1,172 @@
+"""The best of many configurations: picked on one split, beside what the other one picks.
+
+Images that pick are flattered by it: the more is tried, the more (Cawley and Talbot 2010, On
+over-fitting in model selection). So validation images pick, and how much better the pick of the
+test images looks on these is their optimism.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean as mean
+from typing import Any, Literal
+
+from engine.repetition import unit
+from lthtui.comparison import Row, compare, described, lacking, why
+from lthtui.counting import counted
+from lthtui.labels import told_apart
+from lthtui.runview import RunView
+from lthtui.text import clean_line
+
+Split = Literal["val", "test"]
+_OTHER: Mapping[Split, Split] = {"val": "test", "test": "val"}
+_ANYWHERE = ("root", "seed", "fold", "examples", "examples_sha256")  # not what is validated on
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best of what was trained for the same images.
+
+    Attributes:
+        images: the data set, and the settings that tell it from others.
+        split: whose images pick.
+        rows: the configurations that compete, each with the levels that these images pick.
+        picked: the best of them.
+        other: the configuration and the levels that the other split picks; None where it cannot.
+    """
+
+    images: str
+    split: Split
+    rows: tuple[Row, ...]
+    picked: Row
+    other: Row | None
+
+    @property
+    def optimism(self) -> float | None:
+        """Mean test accuracy of what test images pick, less that of what validation images do."""
+        if self.other is None:
+            return None
+        mine, beside = (row.spread(lambda one: one.level.test) for row in (self.picked, self.other))
+        if mine is None or beside is None:
+            return None
+        return (beside.mean - mine.mean) * (1 if self.split == "val" else -1)
+
+    @property
+    def same(self) -> bool:
+        """Whether both splits pick the same levels of the same configuration."""
+        return self.other is not None and _levels(self.picked) == _levels(self.other)
+
+    @property
+    def runs(self) -> tuple[RunView, ...]:
+        """Every training that the pick is made from, once."""
+        return tuple({run.run_id: run for row in self.rows for run in row.runs}.values())
+
+    @property
+    def levels(self) -> int:
+        """How many levels could have been picked in all runs."""
+        return sum(len(one.ended_levels) if one.picks == "best" else 1 for one in self.runs)
+
+    @property
+    def tries(self) -> str:
+        """On how much the pick is made, in words."""
+        tried, each = counted(len(self.rows), "configuration"), {len(row.runs) for row in self.rows}
+        if len(each) == 1:
+            which = unit(run.repetition for run in self.runs)
+            tried += f" × {counted(each.pop(), which)}"
+        return f"{tried}: {counted(len(self.runs), 'run')}, {counted(self.levels, 'level')}"
+
+
+def find(
+    runs: Sequence[RunView], labels: Mapping[str, str], split: Split
+) -> tuple[list[Best], list[str]]:
+    """The best configuration for each set of images, and what does not compete, with the reason.
+
+    A configuration's merit is the mean over its runs of the accuracy of the picked levels; of
+    equal ones the first wins. One of whose runs has none does not compete, as in a search: what
+    is left of it may be its lucky seeds. Controls don't either.
+    """
+    bests, notes = list[Best](), list[str]()
+    own, other = (_rows(runs, labels, one) for one in (split, _OTHER[split]))
+    images = _images([row.first for row in own])
+    controls = [row.label for row in own if row.first.controls]
+    if controls:
+        notes.append(f"controls do not compete: {', '.join(controls)}")
+    for key in dict.fromkeys(images.values()):
+        mine = [row for row in own if images[row.first.group] == key and not row.first.controls]
+        notes += (note for row in mine for note in _doubts(row, mine, split))
+        rows = tuple(row for row in mine if not _lost(row, split))
+        if rows:
+            among = {row.first.group for row in rows}
+            beside = [one for one in other if one.first.group in among]
+            known = [one for one in beside if not _lost(one, _OTHER[split])]
+            second = _top(known, _OTHER[split]) if known else None
+            bests.append(Best(key, split, rows, _top(rows, split), second))
+    return bests, notes
+
+
+def describe(bests: Iterable[Best], notes: Sequence[str], split: Split) -> dict[str, Any]:
+    """Picks as JSON: accuracies and optimism as fractions of 1."""
+    return {"split": split, "best": [_described(one) for one in bests], "notes": [*notes]}
+
+
+def _described(best: Best) -> dict[str, Any]:
+    picks = {best.split: best.picked, _OTHER[best.split]: best.other}
+    return {
+        "images": best.images,
+        "configurations": len(best.rows),
+        "runs": len(best.runs),
+        "levels": best.levels,
+        "optimistic": best.split == "test",
+        "picked": described(best.picked),
+        "on_validation": described(row) if (row := picks["val"]) else None,
+        "on_test": described(row) if (row := picks["test"]) else None,
+        "optimism": best.optimism,
+    }
+
+
+def _rows(runs: Sequence[RunView], labels: Mapping[str, str], split: Split) -> tuple[Row, ...]:
+    return compare(runs, labels, split, baselines=()).rows
+
+
+def _lost(row: Row, split: Split) -> list[RunView]:
+    """Its runs without a level that the split picks, or without an accuracy there."""
+    scored = {one.run.run_id for one in row.results if one.level.scored(split) is not None}
+    return [run for run in row.runs if run.run_id not in scored]
+
+
+def _top(rows: Sequence[Row], split: Split) -> Row:
+    """The first of those with the highest mean accuracy."""
+    return max(rows, key=lambda row: mean(one.level.scored(split) or 0.0 for one in row.results))
+
+
+def _levels(row: Row) -> tuple[str, list[int]]:
+    return row.first.group, [one.level.index for one in row.results]
+
+
+def _doubts(row: Row, rows: Sequence[Row], split: Split) -> Iterator[str]:
+    """Why a configuration does not compete, or not quite as others do."""
+    for run in _lost(row, split)[:1]:
+        yield f"{row.label} does not compete because of {run.repetition}: {why(run, split)}"
+        return
+    yield from lacking(row, rows)
+    if any(run.split == "test" and run.params.get("select.epoch") == "best" for run in row.runs):
+        yield f"{row.label} kept its best epochs by test images, so its test accuracy is optimistic"
+
+
+def _images(runs: Sequence[RunView]) -> dict[str, str]:
+    """By group, what it is trained and validated on, as it differs from that of others."""
+    asked = {
+        run.group: {
+            key: value
+            for key, value in sorted(run.params.items())
+            if key.startswith("data.") and key.removeprefix("data.") not in _ANYWHERE
+        }
+        for run in runs
+    }
+    found = {}
+    for run, differs in zip(runs, told_apart(asked).values(), strict=True):
+        told = {key.removeprefix("data."): value for key, value in differs.items()}
+        words = [f"{key}={value}" for key, value in told.items() if key != "name"]
+        found[run.group] = clean_line(" ".join([run.dataset, *words]))
+    return found
