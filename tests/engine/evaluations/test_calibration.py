@@ -97,11 +97,13 @@ def test_equal_confidences_share_a_bin_in_whatever_order_images_are(context):
 
 
 def test_more_bins_than_images_do(context):
-    found, _ = evaluated(context, (torch.tensor([[8, 0], [2, 0], [0, 4]]), torch.ones(3).long()),
-                         bins=50)  # fmt: skip
+    test = torch.tensor([[8, 0], [2, 0], [0, 4]]), torch.ones(3).long()
+    found, document = evaluated(context, test, bins=50)
     confident = [1 / (1 + exp(-gap * SCALE)) for gap in (8, 2, 4)]
     apart = confident[0] + confident[1] + 1 - confident[2]
     assert found["adaptive ece"] == pytest.approx(apart / 3) == found["ece"]
+    ends = [one["to"] for one in document["test"]["adaptive bins"]]
+    assert len(ends) == 50 and ends == sorted(ends)
 
 
 def test_the_temperature_is_the_best_on_validation_images(context, drawn):

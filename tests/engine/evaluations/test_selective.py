@@ -71,9 +71,16 @@ def test_the_best_order_has_no_excess_and_the_worst_has_most(context):
     assert found["excess aurc"] == pytest.approx((1 + 1 / 2 + 1 / 3) / 4)
 
 
-@pytest.mark.parametrize(("coverage", "answered"), [(0.07, 7), (0.071, 8), (1e-9, 1)])
+@pytest.mark.parametrize(("coverage", "answered"), [(0.07, 7), (0.071, 8)])
 def test_a_coverage_is_reached_by_as_few_images_as_do(context, coverage, answered):
     logits = torch.stack([torch.arange(200, 100, -1), torch.zeros(100)], 1)
     y = (torch.arange(100) >= answered - 1).long()  # wrong from the last one that is answered on
     found, _ = evaluated(context, logits, y, coverages=[coverage])
     assert found[f"accuracy at {coverage:g}"] == pytest.approx(1 - 1 / answered)
+
+
+def test_the_smallest_coverage_is_one_image(context):
+    logits = torch.stack([torch.arange(200, 100, -1), torch.zeros(100)], 1)
+    y = (torch.arange(100) < 1).long()  # the most confident one alone is wrong
+    found, _ = evaluated(context, logits, y, coverages=[1e-9])
+    assert found["accuracy at 1e-09"] == 0
