@@ -31,7 +31,7 @@ class NoteDesk:
     def __init__(self, root: Path, store: str | None = None) -> None:
         self._root, self._store = root, store
         self._telling = Lock()  # a store is told by one process at a time
-        self._writing = Lock()  # of notes that only the store has, which are read and then written
+        self._writing = Lock()  # what came first comes first, also while the root is locked
 
     def notes(self, runs: Sequence[RunView]) -> dict[str, str]:
         """By run id, the notes that runs have now."""
@@ -94,14 +94,14 @@ class NoteDesk:
         stored = {run.stored for run in runs if not run.directory}
         if stored:
             with closing(Store(self._store or self._root)) as store:
-                known = store.runs(measured=False)
-            found += [one for one in known if one.mlflow_run_id in stored]
+                found += store.only(stored)
         return found
 
     def _change(
         self, subjects: Sequence[Subject], tags: Mapping[str, str | None], what: str
     ) -> str:
-        notes.change(self._root, subjects, tags, self._store)
+        with self._writing:
+            notes.change(self._root, subjects, tags, self._store)
         return self._told(subjects, what)
 
     def _told(self, subjects: Sequence[Subject], what: str) -> str:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,15 @@ class Store:
         """A server's run of one of these experiments; None if it was deleted."""
         with self._explained():
             return self._server.run(mlflow_run_id, experiments)
+
+    def only(self, mlflow_run_ids: Collection[str]) -> list[RunSummary]:
+        """These runs, but for those that were deleted; of a server, nothing else is asked for."""
+        if self._sql is not None:
+            known = self.runs(measured=False)
+            return [one for one in known if one.mlflow_run_id in mlflow_run_ids]
+        experiments = self.experiments()
+        found = (self.run(one, experiments) for one in mlflow_run_ids)
+        return [one for one in found if one is not None]
 
     def levels(self, experiments: Mapping[str, str]) -> Iterator[TicketRecord]:
         """A server's records of levels, also of runs that were deleted; in no order."""

@@ -42,6 +42,8 @@ class NotingScreen(RunsScreen):
     def action_note(self) -> None:
         """Have the note of runs written; where theirs differ, a paragraph to be added to each."""
         runs = self.meant()
+        if not all(run.directory for run in runs):
+            self.notify("asking MLflow for the note", timeout=2)  # a server may take seconds
         self.post_message(
             Ask(self, "notes", lambda desk: desk.notes.notes(runs), partial(self._write, runs))
         )

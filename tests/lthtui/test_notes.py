@@ -8,6 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import viewed
 from rundirs import FakeRun
 from storing import ask, client, copy_store, in_mlflow
 from waiting import PATIENCE
@@ -251,6 +252,27 @@ def test_paragraphs_for_a_run_without_a_folder_are_added_one_after_another(root,
         desk.append([shown], "one")
     later[0].result()
     assert client(root).get_run(theirs).data.tags[schema.NOTE] == "one\n\ntwo"
+
+
+def test_names_are_given_in_the_order_in_which_they_were_asked_for(root, monkeypatch):
+    run = FakeRun(root, "one").directory
+    shown = viewed.run(run.run_id, directory=str(run.path))
+    desk, real, second_is_done = NoteDesk(root), notes.change, threading.Event()
+
+    def change(root, subjects, tags, *rest):
+        if tags[schema.NAME] == "first":  # and the root is locked for long
+            later.append(pool.submit(desk.rename, [shown], "second"))
+            later[0].add_done_callback(lambda _: second_is_done.set())
+            second_is_done.wait(0.3)  # which it is not to be before
+        real(root, subjects, tags, *rest)
+
+    monkeypatch.setattr(notes, "change", change)
+    monkeypatch.setattr(notes, "tell", lambda subjects, ask: {})
+    later = []
+    with ThreadPoolExecutor(1) as pool:
+        desk.rename([shown], "first")
+    later[0].result()
+    assert notes.read(run).name == "second"
 
 
 def test_who_writes_first_is_not_overwritten_by_who_read_before(root, monkeypatch):

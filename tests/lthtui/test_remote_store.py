@@ -64,6 +64,15 @@ def test_runs_that_a_server_tells_of(server):
     assert runs["3"].start is None and runs["4"].start is None
 
 
+def test_runs_that_are_wanted_are_asked_for_alone(server):
+    server.answers["runs/get"] = {"run": run(7, tags=[{"key": "lthtui.seed", "value": "4"}])}
+    server.answers["runs/search"] = Answer(500, b"there are too many")
+    (found,) = Store(server.address).only([f"{7:032x}"])
+    assert (found.mlflow_run_id[-1], found.seed) == ("7", 4)
+    server.answers["runs/get"] = {"run": run(7, experiment="somebody else's")}
+    assert Store(server.address).only([f"{7:032x}"]) == []
+
+
 def test_a_curve_with_steps_beyond_counting(server):
     points = [metric("m", 2, "-Infinity"), metric("m", 2**62), metric("m", -1, "NaN")]
     server.answers["metrics/get-history"] = {"metrics": points}
