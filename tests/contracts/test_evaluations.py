@@ -18,13 +18,14 @@ from engine.rundir import RunDirectory
 from engine.spec import RunSpec
 
 NAMES = registry.names("evaluations")
+ELSEWHERE = {"cifar10_2"}  # of images that are not there
 LESS: dict[str, dict[str, Any]] = {  # of what would take minutes
     "corruptions": {"severities": [3], "images": 20},
     "pgd": {"steps": 1, "images": 20},
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ELSEWHERE])
 def test_it_reports_every_level_and_changes_nothing(
     name: str, tiny: Callable[..., RunSpec], run_folder: Callable[..., RunDirectory]
 ) -> None:
