@@ -58,6 +58,7 @@ class InvertedResidual(nn.Module):
         )
         changes = inputs != outputs
         self.adds = stride == 1 and (variant.uniform or not changes)
+        self.branches = {"conv": ""} if self.adds else {}
         self.downsample = _projection(inputs, outputs) if self.adds and changes else None
 
     def forward(self, x: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +17,14 @@ Shortcut = Callable[[int, int, int], nn.Module]
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut."""
+    """Two 3x3 convolutions beside a shortcut.
+
+    `branches` names what is added to a shortcut, and what of the block sees that first ("" for the
+    block itself); `downsample`, where there is one, is on the shortcut.
+    """
 
     expansion = 1
+    branches: ClassVar = {"bn2": ""}
 
     def __init__(
         self,
@@ -49,6 +55,7 @@ class Bottleneck(nn.Module):
     """1x1, 3x3 and 1x1 convolutions beside a shortcut; the 3x3 one carries the stride."""
 
     expansion = 4
+    branches: ClassVar = {"bn3": ""}
 
     def __init__(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -41,6 +43,8 @@ class MLP(nn.Module):
 
 class Block(nn.Module):
     """Attention and a perceptron, each of normalised tokens and beside a shortcut."""
+
+    branches: ClassVar = {"attn": "norm1", "mlp": "norm2"}
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
