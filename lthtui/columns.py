@@ -175,7 +175,7 @@ def moment(seconds: float) -> str:
 def summary(field: Field, group: Group, way: Together | None = None) -> Cell:
     """What a group's values look like together; nothing but its own runs counts.
 
-    Of those see `counted`; where that are not all, means say of how many they are.
+    Of those see `counted`; means say of how many they are where that is not what `tally` says.
     """
     runs = group.runs
     if field.name == "status":
@@ -187,15 +187,21 @@ def summary(field: Field, group: Group, way: Together | None = None) -> Cell:
     if field.name == "level" and way == "min":
         return _at(_level(runs), max(run.planned_levels for run in runs))
     if field.name == "density" and way == "mean":
-        whole = worth(field, group)
-        return Cell(percent(whole)) if isinstance(whole, float) else NOTHING
-    values = known(field, group)
+        share = worth(field, group)
+        return Cell(percent(share)) if isinstance(share, float) else NOTHING
+    values, whole = known(field, group), len(settled(runs) if field.result else runs)
     if way == "each":
-        return _each(field, values, len(runs))
+        return _each(field, values, whole)
     figures = _figures(values)
     if way == "mean" or not figures:
-        return spread(field, figures, len(runs))
+        return spread(field, figures, whole)
     return Cell(show(field, min(figures) if way == "min" else max(figures)))
+
+
+def tally(group: Group) -> str:
+    """How many runs the results of a group are of, and of how many where that are not all."""
+    done, every = len(settled(group.runs)), len(group.runs)
+    return f"n={done}" if done == every else f"n={done}/{every}"
 
 
 def spread(field: Field, values: Iterable[float | None], whole: int) -> Cell:
@@ -314,4 +320,7 @@ def _level(runs: Sequence[RunView]) -> int | None:
 
 
 def _at(level: int | None, planned: int) -> Cell:
-    return NOTHING if level is None else Cell(f"{level}/{max(planned - 1, 0)}")
+    """A level, and the last one if it is known how many there are."""
+    if level is None:
+        return NOTHING
+    return Cell(f"{level}/{planned - 1}" if planned > level else f"{level}")

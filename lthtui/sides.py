@@ -113,7 +113,7 @@ def material(sides: Sides, whole: bool, viewer: Viewer | None) -> Material:
     """What an export writes: the table, settings as they are shown, and the chart as it is seen."""
     from lthtui.exports import Material
 
-    settings = [one for one in sides.settings if whole or one.differs]
+    settings = meant(sides, whole)
     chart, view = (viewer.chart, viewer.view) if viewer else (None, None)
     return Material(sides.contrast, settings, chart, view)
 
@@ -149,10 +149,11 @@ class Room(NamedTuple):
     value: int
 
     @classmethod
-    def of(cls, width: int, groups: int) -> Room:
-        """Of so many groups as fit into a width, but two at least."""
-        fit = min(groups, max((width - KEY) // (VALUE + GAP), 2))
-        value = min(max((width - KEY) // fit - GAP, VALUE), WIDEST)
+    def of(cls, width: int, groups: int, settings: Iterable[Setting]) -> Room:
+        """Of so many groups as fit into a width beside the settings' keys, but two at least."""
+        keys = min(max((len(one.key) for one in settings), default=0) + 2 * GAP, KEY)
+        fit = min(groups, max((width - keys) // (VALUE + GAP), 2))
+        value = min(max((width - keys) // fit - GAP, VALUE), WIDEST)
         return cls(fit, max(width - fit * (value + GAP) - 2 * GAP, VALUE), value)
 
 
@@ -166,9 +167,13 @@ def settings(sides: Sides, shown: Sequence[int], whole: bool, room: Room) -> lis
                 *(_value(one, at, sides.baseline, room.value) for at in shown),
             ),
         )
-        for one in sides.settings
-        if whole or one.differs
+        for one in meant(sides, whole)
     ]
+
+
+def meant(sides: Sides, whole: bool) -> list[Setting]:
+    """All settings, or those that differ."""
+    return [one for one in sides.settings if whole or one.differs]
 
 
 def in_full(sides: Sides, key: str | None) -> str:

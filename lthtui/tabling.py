@@ -299,7 +299,7 @@ def _column(heading: Heading, position: int, order: Sequence[Order]) -> Column:
 
 
 def _group(group: Group, head: _Head) -> Row:
-    count = f"n={len(group.runs)}"
+    count = columns.tally(group)
     if head.shown < len(group.runs):
         count += f" ({head.shown} shown)"
     cells = (

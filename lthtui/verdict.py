@@ -29,10 +29,13 @@ def wins(run: RunView) -> bool:
     return run.final and run.beats_dense is True
 
 
-def standing(runs: Sequence[RunView]) -> str:
+def standing(runs: Sequence[RunView], short: bool = False) -> str:
     """What repetitions of a run came to; only what beats dense is winning.
 
     Runs that are not settled or have no picked level do not count; empty if none is left.
+
+    Args:
+        short: say of several only how many are `winning`.
     """
     picked = [run for run in settled(runs) if run.winning]
     if not picked:
@@ -46,7 +49,7 @@ def standing(runs: Sequence[RunView]) -> str:
         return "picked" if all(run.dense for run in picked) else "picked, no dense level of its own"
     if many == 1:
         return "winning ticket" if won else "no winning ticket"
-    return f"{won} of {many} are winning tickets"
+    return f"{won} of {many} {'winning' if short else 'are winning tickets'}"
 
 
 def note(group: Group, runs: Sequence[RunView]) -> str:
@@ -67,27 +70,26 @@ def of_run(run: RunView) -> str:
 
 
 def of_group(group: Group) -> str:
-    """Mean and deviation of what was picked; the errors of failed runs first.
+    """Mean and deviation of what was picked, the gain first; or the error of a run that failed.
 
-    It names the images that decided which tickets win, as the gain is that of others: of the test.
-    Where not all runs are settled, it says once how many are.
+    It names the images that decided which tickets win, as the gain is that of others: of the test,
+    which follows it. Where not all runs are settled, it says once how many are.
     """
     failed = [run for run in group.runs if run.error]
     if failed:
         return f"{failed[0].repetition}: {failed[0].error}"
     runs = settled(group.runs)
     own = replace(group, runs=tuple(runs))
-    found = {name: columns.summary(Field.parse(name), own) for name in ("val", "test", "gain")}
+    found = {name: columns.summary(Field.parse(name), own) for name in ("gain", "test", "val")}
     known = [f"{name} {cell.text}" for name, cell in found.items() if cell != NOTHING]
     if not known:
         return ""
-    if NOTHING not in (found["test"], found["gain"]):  # which is that of the test images
-        known[-2:] = [f"{known[-2]} ({known[-1]})"]
     judged = _judged(runs)
-    said = len(runs) == len(group.runs) or (judged and runs[1:])  # as "1 of 2 are winning tickets"
+    said = len(runs) == len(group.runs) or (judged and runs[1:])  # as "1 of 2 winning"
     some = "" if said else f" ({len(runs)})"
     by = f" by {runs[0].split}" if judged else ""
-    return f"{_marked(runs)}{some}{by}: {', '.join(known)}"
+    mark = f"{MARK} " if _won(runs) else ""
+    return f"{mark}{', '.join(known)}; {standing(runs, short=True)}{some}{by}"
 
 
 def without_ticket(runs: Sequence[RunView], index: int | None = None) -> str:
@@ -98,8 +100,12 @@ def without_ticket(runs: Sequence[RunView], index: int | None = None) -> str:
 
 
 def _marked(runs: Sequence[RunView]) -> str:
-    said = standing(runs)
-    return f"{MARK} {said}" if _judged(runs) and any(map(wins, runs)) else said
+    return f"{MARK} {standing(runs)}" if _won(runs) else standing(runs)
+
+
+def _won(runs: Sequence[RunView]) -> bool:
+    """Whether there is a winning ticket among them, and nobody waits for others."""
+    return _judged(runs) and any(map(wins, runs))
 
 
 def _judged(runs: Sequence[RunView]) -> bool:

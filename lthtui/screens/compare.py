@@ -221,7 +221,8 @@ class CompareScreen(RunsScreen):
         figures.columns = sides.columns(found, shown, "", FIGURE)
         figures.show(sides.figures(found, shown, self.board.colours))
         settings.empty = "all settings are the same; = shows them"
-        room = sides.Room.of(settings.size.width, len(shown))
+        meant = sides.meant(found, self._whole)
+        room = sides.Room.of(settings.size.width, len(shown), meant)
         settings.columns = sides.columns(found, shown[: room.groups], "key", room.value)
         settings.show(sides.settings(found, shown[: room.groups], self._whole, room))
         self.query_one("#remarks", Static).update("\n".join(sides.notes(found)))

@@ -78,7 +78,7 @@ def test_group_shows_mean_and_sample_deviation():
 
 def test_group_says_over_how_many_seeds_when_not_all_have_a_value():
     head, *_ = texts([run(0, [level(0, 0.90), level(1, 0.94)]), run(1, status="queued")])
-    assert head[1] == "◌1 ✓1" and head[4] == "94.0 (1)"
+    assert head[0] == "digits  n=1/2" and head[1] == "◌1 ✓1" and head[4] == "94.0"
 
 
 def test_single_run_is_one_row_with_the_level_of_its_best():
@@ -167,7 +167,7 @@ def test_groups_are_newest_first_and_members_by_seed():
 def test_filter_keeps_groups_of_which_a_run_matches():
     runs = [run(0), run(1, status="failed"), run(0, group="h", run_id="other", model="vgg16")]
     assert len(texts(runs)) == 4
-    assert [row[0] for row in texts(runs, filter="failed")] == ["digits  n=2 (1 shown)", "s1"]
+    assert [row[0] for row in texts(runs, filter="failed")] == ["digits  n=1/2 (1 shown)", "s1"]
     assert [row[0] for row in texts(runs, filter="VGG digits")] == ["digits"]
     assert texts(runs, filter="nothing like it") == []
 
@@ -186,7 +186,7 @@ def test_note_says_when_no_level_beats_dense():
         "no winning ticket: level 1 at 80%, val 85.0 (dense 90.0), test 80.0 (88.0)"
     )
     assert note(made.groups[0], made.groups[0].runs) == (
-        "0 of 2 are winning tickets by val: val 85.0±0.0, test 80.0±0.0 (gain −8.0)"
+        "gain −8.0, test 80.0±0.0, val 85.0±0.0; 0 of 2 winning by val"
     )
 
 
@@ -206,14 +206,15 @@ def test_only_what_beats_dense_is_called_winning():
     lost = replace(won, beats_dense=False, seed=1, run_id="r-s1")
     assert standing([won, lost]) == "1 of 2 are winning tickets"
     group = replace(board({"a": won, "b": lost}, {}, {}).groups[0], runs=(won, lost))
-    assert of_group(group).startswith("◆ 1 of 2 are winning tickets by val: val 95.0±0.0")
+    assert of_group(group).startswith("◆ gain ") and len(of_group(group)) <= 68
+    assert of_group(group).endswith(", val 95.0±0.0; 1 of 2 winning by val")
     by_test = [replace(one, split="test") for one in (won, lost)]
-    assert "winning tickets by test: " in of_group(replace(group, runs=tuple(by_test)))
+    assert of_group(replace(group, runs=tuple(by_test))).endswith(" winning by test")
     going = replace(lost, final=False, beats_dense=None)
-    assert of_group(replace(group, runs=(won, going))).startswith("best so far: ")
+    assert of_group(replace(group, runs=(won, going))).endswith("; best so far")
     unscored = replace(won, levels=tuple(replace(one, test=None) for one in levels))
     group = board({"a": unscored, "b": replace(unscored, seed=1, run_id="b")}, {}, {}).groups[0]
-    assert of_group(group).endswith("by val: val 95.0±0.0, gain +5.0")
+    assert of_group(group) == "◆ gain +5.0, val 95.0±0.0; 2 of 2 winning by val"
     assert standing([won, alone]) == "picked, no dense level of its own"
 
 
@@ -225,15 +226,15 @@ def test_what_a_group_came_to_is_said_of_its_finished_runs_once_there_are_any():
     (group,) = board({one.run_id: one for one in (won, lost, going)}, {}, {}).groups
     # gains are 92 - 88 = 4 and 93 - 95 = -2
     assert note(group, group.runs) == (
-        "◆ 1 of 2 are winning tickets by val: val 95.0±1.4, test 92.5±0.7 (gain +1.0)"
+        "◆ gain +1.0, test 92.5±0.7, val 95.0±1.4; 1 of 2 winning by val"
     )
     one = replace(group, runs=(won, going, replace(going, seed=3)))
-    assert of_group(one) == "◆ winning ticket (1) by val: val 94.0, test 92.0 (gain +4.0)"
+    assert of_group(one) == "◆ gain +4.0, test 92.0, val 94.0; winning ticket (1) by val"
     alone = [replace(one, beats_dense=None) for one in (won, lost)]
-    assert of_group(replace(group, runs=(*alone, going))).startswith("picked (2): val 95.0±1.4, ")
+    assert of_group(replace(group, runs=(*alone, going))).endswith("val 95.0±1.4; picked (2)")
     cut = run(3, [level(0, 0.6, 0.5)], status="stopped")
     (group,) = board({one.run_id: one for one in (going, cut)}, {}, {}).groups
-    assert of_group(group).endswith("val 55.0±7.1, test 45.0±7.1")  # root of 50
+    assert of_group(group).startswith("test 45.0±7.1, val 55.0±7.1; ")  # root of 50
 
 
 def test_the_curve_marks_the_picks_that_its_verdict_counts():

@@ -7,6 +7,7 @@ from scored import run, shown, unfinished
 
 from lthtui import marks, sides
 from lthtui.board import GROUP
+from lthtui.differences import Setting
 from lthtui.sides import Asked, Room, cut
 
 
@@ -90,9 +91,11 @@ def test_cut_texts_keep_both_ends_and_the_width(width):
 
 
 def test_room_for_settings():
-    assert Room.of(46, 4) == Room(2, 20, 9)
-    assert Room.of(80, 2) == Room(2, 28, 22)
-    assert Room.of(10, 5).groups == 2
+    long, short = ([Setting(key, ())] for key in ("k" * 30, "sparsifier.rate"))
+    assert Room.of(46, 4, long) == Room(2, 20, 9)
+    assert Room.of(46, 4, short) == Room(2, 16, 11)  # 15 of the key and 2 * 11 have 9 around them
+    assert Room.of(80, 2, long) == Room(2, 28, 22)
+    assert Room.of(10, 5, []).groups == 2
 
 
 def test_marks_choose_groups_and_parts_of_them():

@@ -84,13 +84,12 @@ def test_results_of_a_group_are_those_of_its_finished_runs(status):
     before = texts(done, columns=RESULTS)[0]
     assert before[1:] == "92.0±2.8 91.0±2.8 +12.0 80% 1 – 1:00±0:00 1.5±0.71 0.5±0.71".split()
     after = texts([*done, under_way(status)], columns=RESULTS)[0]
-    alike = ("+12.0", "80%", "–")  # in which means do not say of how many they are
-    assert after[1:] == [one if one in alike else f"{one} (2)" for one in before[1:]]
+    assert (before[0], after[0]) == ("g  n=2", "g  n=2/3") and after[1:] == before[1:]
 
 
 def test_results_of_a_group_of_which_none_has_finished_are_the_best_so_far():
     going = [replace(one, status="running") for one in seeds(vals={0: 0.90, 1: 0.94, 2: None})]
-    assert texts(going, columns="val,gain")[0][1:] == ["92.0±2.8 (2)", "+12.0"]
+    assert texts(going, columns="val,gain")[0] == ["g  n=3", "92.0±2.8 (2)", "+12.0"]
     first = replace(going[2], status="finished")  # without any level
     assert texts([*going[:2], first], columns="val,gain,density")[0][1:] == ["–"] * 3
 
@@ -112,7 +111,7 @@ def test_groups_are_sorted_by_what_their_cells_show():
             for one in [*low, *high]
         ]
         names = [row[0] for row in texts(runs, sort=f"-{key}", folded=folded)]
-        assert names == ["high  n=2", "low  n=2"], key
+        assert names == ["high  n=1/2", "low  n=1/2"], key
 
 
 def test_at_a_share_of_weights_a_run_counts_once_it_prunes_on_beyond_it():
@@ -122,8 +121,8 @@ def test_at_a_share_of_weights_a_run_counts_once_it_prunes_on_beyond_it():
     third = replace(level(2, None), ended=False)
     asked = "test@100%,test@80%,test@64%,gain@80%"
     for more, expected in (
-        ([], ["65.0±7.1", "73.0 (1)", "76.0 (1)", "+3.0"]),  # its second may not be its last at 80%
-        ([third], ["65.0±7.1", "68.0±7.1", "76.0 (1)", "+3.0"]),
+        ([], ["65.0±7.1 (2)", "73.0", "76.0", "+3.0"]),  # its second may not be its last at 80%
+        ([third], ["65.0±7.1 (2)", "68.0±7.1 (2)", "76.0", "+3.0"]),
     ):
         going = run("g1", [*lower, *more], seed=1, status="running")
         assert texts([run("g0", ended), going], columns=asked)[0][1:] == expected
@@ -401,3 +400,9 @@ def test_an_experiment_is_shown_alone():
     assert (
         shown.rows[0].cells[1:] == table(runs).rows[0].cells[1:]
     )  # figures are those of all its seeds
+
+
+def test_a_level_is_shown_alone_where_it_is_not_known_how_many_there_are():
+    for planned, shown in ((0, "4"), (1, "4"), (5, "4/4"), (6, "4/5")):
+        known = [run(f"g{seed}", seed=seed, level=4, planned_levels=planned) for seed in (0, 1)]
+        assert [row[1] for row in texts(known, columns="name,level")] == [shown] * 3

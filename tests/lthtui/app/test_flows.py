@@ -111,7 +111,7 @@ async def test_filter_hides_runs_but_changes_no_figure(running, root):
         group = table(pilot.app)[-4]
         await pilot.press("slash", *"digits-imp running")
         await pilot.settle()
-        shown = group.replace("n=3", "n=3 (1 shown)")
+        shown = group.replace("n=2/3", "n=2/3 (1 shown)")
         assert table(pilot.app) == [shown, "s2 ● running 3/5 64% 94.2 @2 93.2 +3.2 0:17"]
         await pilot.press("escape")
         await pilot.settle()

@@ -45,11 +45,11 @@ async def test_places(running, root, specs, snapshot, size):
 
 
 SEEN = {  # in each place once all of it is there
-    "runs": "2 of 2 are winning tickets",
+    "runs": "; 2 of 2 winning by val",
     "queue": "cores",
     "compare": "paired",
     "tickets": "kept, log",
-    "specs": "1 problem",
+    "specs": "✗1",
 }
 
 

@@ -28,7 +28,7 @@ def test_draws_resizes_and_leaves_a_sane_terminal(root):
     try:
         terminal.until("imp rate=0.5 · sweep")
         terminal.type(b"Gh")
-        terminal.until("94.1±0.7 (2)")
+        terminal.until("n=2/3")
         terminal.resize(130, 24)
         terminal.until("training")
         terminal.type(b"q")
