@@ -16,7 +16,7 @@ from engine.repetition import unit
 from lthtui.comparison import Row, compare, described, lacking, why
 from lthtui.counting import counted
 from lthtui.labels import told_apart
-from lthtui.runview import RunView
+from lthtui.runview import RunView, candidates
 from lthtui.text import clean_line
 
 Split = Literal["val", "test"]
@@ -42,15 +42,20 @@ class Best:
     picked: Row
     other: Row | None
 
+    def by(self, split: Split) -> Row | None:
+        """What a split picks."""
+        return self.picked if split == self.split else self.other
+
     @property
     def optimism(self) -> float | None:
         """Mean test accuracy of what test images pick, less that of what validation images do."""
-        if self.other is None:
-            return None
-        mine, beside = (row.spread(lambda one: one.level.test) for row in (self.picked, self.other))
-        if mine is None or beside is None:
-            return None
-        return (beside.mean - mine.mean) * (1 if self.split == "val" else -1)
+        found = [
+            row.spread(lambda one: one.level.test)
+            for row in (self.by("test"), self.by("val"))
+            if row is not None
+        ]
+        test, val = found if len(found) == 2 else (None, None)
+        return test.mean - val.mean if test and val else None
 
     @property
     def same(self) -> bool:
@@ -64,8 +69,11 @@ class Best:
 
     @property
     def levels(self) -> int:
-        """How many levels could have been picked in all runs."""
-        return sum(len(one.ended_levels) if one.picks == "best" else 1 for one in self.runs)
+        """How many levels all runs had to pick from."""
+        return sum(
+            len(candidates(one.levels, self.split)) if one.picks == "best" else 1
+            for one in self.runs
+        )
 
     @property
     def tries(self) -> str:
@@ -111,7 +119,6 @@ def describe(bests: Iterable[Best], notes: Sequence[str], split: Split) -> dict[
 
 
 def _described(best: Best) -> dict[str, Any]:
-    picks = {best.split: best.picked, _OTHER[best.split]: best.other}
     return {
         "images": best.images,
         "configurations": len(best.rows),
@@ -119,8 +126,8 @@ def _described(best: Best) -> dict[str, Any]:
         "levels": best.levels,
         "optimistic": best.split == "test",
         "picked": described(best.picked),
-        "on_validation": described(row) if (row := picks["val"]) else None,
-        "on_test": described(row) if (row := picks["test"]) else None,
+        "on_validation": described(row) if (row := best.by("val")) else None,
+        "on_test": described(row) if (row := best.by("test")) else None,
         "optimism": best.optimism,
     }
 

@@ -207,14 +207,19 @@ class RunView:
         return self.current is not None and self.current.density < kept / NEAR
 
 
-def best(levels: Sequence[LevelView], split: str) -> int | None:
-    """The level that would be picked now, as `engine.selection.winner` does."""
+def candidates(levels: Sequence[LevelView], split: str) -> list[LevelView]:
+    """The levels that could be picked now, as `engine.selection.winner` does."""
     ended = [level for level in levels if level.ended and level.scored(split) is not None]
     found = [level for level in ended if not level.search] or ended
-    candidates = [level for level in found if level.sparse] or found[1:] or found
-    if not candidates:
+    return [level for level in found if level.sparse] or found[1:] or found
+
+
+def best(levels: Sequence[LevelView], split: str) -> int | None:
+    """The level that would be picked now; ties go to the sparser, and then to the later."""
+    found = candidates(levels, split)
+    if not found:
         return None
-    return max(candidates, key=lambda one: (one.scored(split) or 0.0, -one.kept, one.index)).index
+    return max(found, key=lambda one: (one.scored(split) or 0.0, -one.kept, one.index)).index
 
 
 def view(watched: Watched, before: RunView | None = None, notes: Notes | None = None) -> RunView:

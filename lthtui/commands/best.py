@@ -102,6 +102,8 @@ def _row(split: str, row: Row) -> Sequence[str]:
 def _verdict(found: Best) -> str:
     """What picking by test images is worth, in words."""
     points = None if found.optimism is None else f"{100 * found.optimism:.2f} points"
+    if found.split == "test" and found.same:
+        return "picked on test images; validation images pick the same"
     if found.split == "test":
         against = f" by {points}" if points else "; nobody can say by how much"
         return f"picked on test images, so its test accuracy is optimistic{against}"

@@ -101,22 +101,22 @@ def test_a_level_that_was_asked_for_is_the_only_one(sweep, picks, index):
 
 
 def test_tries_are_counted(sweep):
-    assert only(sweep)[0].tries == "2 configurations × 2 seeds: 4 runs, 12 levels"
+    assert only(sweep)[0].tries == "2 configurations × 2 seeds: 4 runs, 8 levels"
     found, notes = only(sweep[:3])
-    assert found.tries == "2 configurations: 3 runs, 9 levels"
+    assert found.tries == "2 configurations: 3 runs, 6 levels"
     assert notes == ["b has no run of seed 1, which others have"]
-    assert only(sweep[:1])[0].tries == "1 configuration × 1 seed: 1 run, 3 levels"
+    assert only(sweep[:1])[0].tries == "1 configuration × 1 seed: 1 run, 2 levels"
     folds = [
         replace(one, seed=0, params={**one.params, "data.folds": "2", "data.fold": str(fold)})
         for fold, one in enumerate(sweep[:2])
     ]
-    assert only(folds)[0].tries == "1 configuration × 2 repetitions: 2 runs, 6 levels"
+    assert only(folds)[0].tries == "1 configuration × 2 repetitions: 2 runs, 4 levels"
 
 
 def test_the_newest_run_of_a_repetition_counts(sweep):
     again = replace(sweep[2], run_id="again", created=9.0, levels=sweep[0].levels)
     found, _ = only([*sweep, again])
-    assert found.tries.endswith("4 runs, 12 levels")
+    assert found.tries.endswith("4 runs, 8 levels")
     assert found.optimism == pytest.approx((0.80 + 0.80) / 2 - 0.66)
 
 
@@ -130,7 +130,7 @@ def test_what_has_lost_a_run_does_not_win_by_the_others(sweep):
     lost = replace(sweep[0], status="failed", error="diverged")
     found, notes = only([lost, *sweep[1:]])
     assert found.picked.label == "b" == found.other.label
-    assert found.tries == "1 configuration × 2 seeds: 2 runs, 6 levels"
+    assert found.tries == "1 configuration × 2 seeds: 2 runs, 4 levels"
     assert notes == ["a does not compete because of s0: it is failed (diverged)"]
 
 

@@ -40,7 +40,7 @@ def test_it_says_what_is_picked_on_how_many_tries_and_what_test_would_have(sweep
     code, out, said = command("best", "sweep")
     first, *table, last = out.splitlines()
     assert code == 0 and said == ""
-    assert first == "digits, 2 configurations × 2 seeds: 4 runs, 24 levels"
+    assert first == "digits, 2 configurations × 2 seeds: 4 runs, 20 levels"
     _, picked, other = cells(table)
     top = 0.81 + 0.004 * 9
     assert picked[:2] == ["val", "imp rate=0.2"] and picked[3:6] == ["2", "3 3", "51.20 ± 0.00"]
@@ -54,7 +54,7 @@ def test_as_json(sweep, command):
     told = json.loads(out)
     (best,) = told["best"]
     assert code == 0 and told["split"] == "val" and told["notes"] == []
-    assert (best["configurations"], best["runs"], best["levels"]) == (2, 4, 24)
+    assert (best["configurations"], best["runs"], best["levels"]) == (2, 4, 20)
     assert best["picked"] == best["on_validation"] and not best["optimistic"]
     assert best["picked"]["label"] == "imp rate=0.2"
     assert [(one["seed"], one["level"]) for one in best["picked"]["runs"]] == [(0, 3), (1, 3)]
@@ -78,6 +78,8 @@ def test_where_both_pick_the_same_it_says_so(sweep, command):
     code, out, _ = command("best", group[:6])
     assert code == 0 and "1 configuration × 2 seeds" in out
     assert out.splitlines()[-1] == "best on test would have said the same"
+    _, out, _ = command("best", group[:6], "--split", "test")
+    assert out.splitlines()[-1] == "picked on test images; validation images pick the same"
 
 
 def test_what_does_not_compete_is_said(sweep, command):
