@@ -72,14 +72,15 @@ def _numbers(
     """Accuracies as fractions of 1, with both ends of intervals."""
     cells, among = 2 * y + (guesses[:, 0] == y), guesses.shape[1]
     counts = torch.bincount(cells, minlength=2 * classes).view(classes, 2)
-    found = dict(zip(MEASURES, _measures(counts).tolist(), strict=True))
-    if among > 1:
-        found[f"top{among}"] = (guesses == y[:, None]).any(1).double().mean().item()
+    low, high = _intervals(cells, classes, settings, rng).tolist()
+    found = dict[str, float]()
+    for at, name in enumerate(MEASURES):
+        value = _measures(counts)[at].item()
+        found |= {name: value, f"{name} low": low[at], f"{name} high": high[at]}
     by_class = counts[:, 1] / counts.sum(1).double()
     found["worst class"] = by_class.nan_to_num(1.0).min().item()
-    ends = _intervals(cells, classes, settings, rng)
-    for end, values in zip(("low", "high"), ends.tolist(), strict=True):
-        found |= {f"{name} {end}": v for name, v in zip(MEASURES, values, strict=True)}
+    if among > 1:
+        found[f"top{among}"] = (guesses == y[:, None]).any(1).double().mean().item()
     return found
 
 
