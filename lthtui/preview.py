@@ -7,7 +7,7 @@ import io
 import json
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
 from pathlib import PurePosixPath
@@ -17,6 +17,7 @@ from lthtui import markup
 from lthtui.aligned import aligned
 from lthtui.counting import counted
 from lthtui.heat import Line, Span, wrapped
+from lthtui.matrices import parted
 from lthtui.picture import Picture, drawn, read
 from lthtui.places import Place, Unshown
 from lthtui.planning import size
@@ -37,6 +38,7 @@ class Preview:
         text: lines, cleaned.
         table: rows of cells, cleaned; the first is the header.
         document: Markdown, cleaned.
+        maps: matrices that are left out of the text, and their names, cleaned.
     """
 
     title: str
@@ -45,6 +47,7 @@ class Preview:
     table: tuple[tuple[str, ...], ...] = ()
     document: str = ""
     picture: Picture | None = None
+    maps: tuple[tuple[str, Picture], ...] = ()
 
 
 def look(place: Place, within: str) -> Preview:
@@ -74,6 +77,8 @@ def lines(shown: Preview, width: int) -> list[Line]:
         found += [(Span(head, bold=True),), *((Span(line),) for line in rest)]
     if shown.document:
         found += markup.lines(shown.document, width)
+    for name, picture in shown.maps:
+        found += [(), (Span(name, bold=True),), *drawn(picture, width)]
     return found + (drawn(shown.picture, width) if shown.picture else [])
 
 
@@ -123,7 +128,9 @@ def _hex(data: bytes) -> str:
 def _json(title: str, data: bytes, whole: int) -> Preview:
     text = _text(data, whole)
     try:
-        return _lines(title, json.dumps(json.loads(text), indent=2, ensure_ascii=False))
+        document, maps = parted(json.loads(text))
+        shown = _lines(title, json.dumps(document, indent=2, ensure_ascii=False))
+        return replace(shown, maps=tuple((clean_line(at), one) for at, one in maps.items()))
     except (ValueError, RecursionError):
         return _lines(title, text, whole - len(data))
 

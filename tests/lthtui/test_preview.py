@@ -12,7 +12,7 @@ from maskfiles import draw, write_ticket
 from PIL import Image
 from rich.cells import cell_len
 
-from lthtui import picture
+from lthtui import heat, matrices, picture
 from lthtui.places import Folder
 from lthtui.preview import LIMIT, PICTURE, lines, look
 
@@ -52,6 +52,26 @@ def test_json_is_indented_and_broken_json_shown_as_it_is(seen):
     ]
     assert seen("half.json", '{"b":')[1:] == ['{"b":']
     assert seen("deep.json", "[" * 100_000)[1].startswith("[[[[")
+
+
+def test_matrices_in_json_are_drawn(tmp_path):
+    rows = [[float(row == column) for column in range(8)] for row in range(6)]
+    rows[0][7] = None
+    document = {"other": {"across\x1b": rows}, "layers": ["a"], "small": [[1, 2], [3, 4]]}
+    (tmp_path / "cka.json").write_text(json.dumps(document))
+    shown = look(Folder(tmp_path), "cka.json")
+    assert any("6 × 8 matrix, from 0 (dark) to 1" in line for line in shown.text)
+    ((name, map),) = shown.maps
+    assert name == "other.across\\x1b" and map.size == (48, 36)
+    one, nothing = heat.colour(1), heat.colour(0)
+    assert [map.at(*at) for at in ((0, 0), (5, 5), (6, 5), (5, 6), (47, 5), (47, 6))] == [
+        *(one, one, nothing, nothing, matrices.GREY, nothing)
+    ]
+    drawn = lines(shown, 80)
+    assert len(drawn) == len(shown.text) + 2 + 18
+    huge = [[10**400] * 8] * 8
+    for value in huge, [[None] * 8] * 8, [["x"] * 8] * 8, [[0.5] * 8] * 7 + [[1]], [[]] * 8:
+        assert matrices.parted({"a": value}) == ({"a": value}, {})
 
 
 def test_csv_is_a_table(seen):
