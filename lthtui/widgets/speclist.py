@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lthtui.prospect import Prospect
 
 UNKNOWN = Cell("", "dim")
-ABSENT = Cell("no data", "dim")  # as most are before anything was downloaded
+ABSENT = Cell("no set", "dim")  # of images, as for most specs before one was downloaded
 
 
 class SpecList(Grid):

@@ -365,7 +365,7 @@ async def test_files_say_what_they_ask_for_before_anybody_turns_to_them(opened, 
         await pilot.settle(lambda: all(row.cells[1].text for row in files.rows))
         told = {row.key[6:-5]: row.cells[1] for row in files.rows}
         assert {name: cell.text for name, cell in told.items()} == {
-            "absent": "no data",
+            "absent": "no set",
             "both": "✗2",
             "good": "3",
             "search": "search",
