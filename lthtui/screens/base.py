@@ -144,12 +144,12 @@ class RunsScreen(Watching):
         return next(iter([*turned, *running, *runs]), None)
 
     def on_key(self, event: events.Key) -> None:
-        """Say why a key does nothing where all chosen runs are without a folder."""
+        """Say why a key does nothing: of the screen's own, or of those that need a run's folder."""
         active, runs = self.active_bindings.get(event.key), self.chosen()
-        if active and not active.enabled and runs and not any(run.directory for run in runs):
-            name, what = runs[0].display_name or runs[0].name, active.binding.description
-            why = "has no folder here; do that where it runs. MLflow knows only its figures"
-            self.notify(f"{what}: {name} {why}", markup=False)
+        if active is None or active.enabled:
+            return
+        if (runs and not any(run.directory for run in runs)) or active.node is self:
+            self.notify(f"{active.binding.description}: {_why_not(runs)}", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Show the keys of actions that none of the runs can take as disabled."""
@@ -157,6 +157,8 @@ class RunsScreen(Watching):
             return True if _active(self.meant()) else None
         if action == "resume":
             return True if _resumable(self.meant()) else None
+        if action == "copy":
+            return True if self.meant() else None
         if action == "clone":
             return True if any(run.directory for run in self.chosen()) else None
         return True
@@ -203,6 +205,16 @@ class RunsScreen(Watching):
             level = runs[0].winner
         ids = [run.run_id for run in runs]
         self.post_message(CloneWanted(ids, "best" if level is None else level))
+
+
+def _why_not(runs: tuple[RunView, ...]) -> str:
+    """Why nothing can be done with runs."""
+    if not runs:
+        return "no run is chosen"
+    name = runs[0].display_name or runs[0].name
+    if not any(run.directory for run in runs):
+        return f"{name} has no folder here; do that where it runs. MLflow knows only its figures"
+    return f"{name} is {', '.join(dict.fromkeys(run.status for run in runs))}"
 
 
 def _active(runs: tuple[RunView, ...]) -> list[RunView]:

@@ -12,6 +12,9 @@ from rundirs import BEGAN, FakeRun
 from servers import Answer, proxy
 
 from lthtui.desk import Desk
+from lthtui.screens import bindings
+from lthtui.screens.base import RunsScreen
+from lthtui.screens.noting import NotingScreen
 
 from .conftest import screen
 
@@ -69,3 +72,28 @@ async def test_what_a_server_calls_its_runs_is_shown_as_text(running, root):
                 await pilot.press(tab)
                 await pilot.settle()
             assert "\x1b" not in screen(pilot.app)
+
+
+ACTING = {one.id: one.key for node in (RunsScreen, NotingScreen) for one in bindings.own(node)}
+
+
+async def test_every_key_that_acts_on_runs_does_something_or_says_why_not(running, root, theirs):
+    async with running(desk=theirs(root)) as pilot:
+        await pilot.settle(lambda: "5 runs" in screen(pilot.app))
+        before = pilot.app.screen
+        for key in ACTING.values():
+            await pilot.press(key)
+            await pilot.settle(lambda: pilot.app._notifications or pilot.app.screen is not before)
+            if pilot.app.screen is not before:
+                await pilot.press("escape")
+            pilot.app.clear_notifications()
+            await pilot.settle(lambda: pilot.app.screen is before)
+
+
+async def test_keys_that_act_on_runs_say_where_there_is_none(running, root):
+    async with running() as pilot:
+        for id, key in ACTING.items():
+            await pilot.press(key)
+            await pilot.pause()
+            assert pilot.app._notifications, id
+            pilot.app.clear_notifications()
