@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Drawn = Literal["density", "loss", "accuracy"]
 DRAWN: tuple[Drawn, ...] = ("density", "loss", "accuracy")
 KEY, VALUE, WIDEST = 26, 9, 22  # cells of a setting: its key, its value at least and at most
-GAP = 2  # between columns
+LEAD, GAP = 2, 1  # cells before keys, and the fewest between columns
 BEST = "▲"
 BASE = "baseline"
 T = TypeVar("T")
@@ -151,10 +151,10 @@ class Room(NamedTuple):
     @classmethod
     def of(cls, width: int, groups: int, settings: Iterable[Setting]) -> Room:
         """Of so many groups as fit into a width beside the settings' keys, but two at least."""
-        keys = min(max((len(one.key) for one in settings), default=0) + 2 * GAP, KEY)
+        keys = min(max((len(one.key) for one in settings), default=0) + LEAD + GAP, KEY)
         fit = min(groups, max((width - keys) // (VALUE + GAP), 2))
         value = min(max((width - keys) // fit - GAP, VALUE), WIDEST)
-        return cls(fit, max(width - fit * (value + GAP) - 2 * GAP, VALUE), value)
+        return cls(fit, max(width - fit * (value + GAP) - LEAD - GAP, VALUE), value)
 
 
 def settings(sides: Sides, shown: Sequence[int], whole: bool, room: Room) -> list[Row]:

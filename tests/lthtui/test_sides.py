@@ -92,9 +92,9 @@ def test_cut_texts_keep_both_ends_and_the_width(width):
 
 def test_room_for_settings():
     long, short = ([Setting(key, ())] for key in ("k" * 30, "sparsifier.rate"))
-    assert Room.of(46, 4, long) == Room(2, 20, 9)
-    assert Room.of(46, 4, short) == Room(2, 16, 11)  # 15 of the key and 2 * 11 have 9 around them
-    assert Room.of(80, 2, long) == Room(2, 28, 22)
+    assert Room.of(46, 4, long) == Room(2, 23, 9)
+    assert Room.of(46, 4, short) == Room(2, 15, 13)  # 15 + 2 * 13 have 5 around them
+    assert Room.of(80, 2, long) == Room(2, 31, 22)
     assert Room.of(10, 5, []).groups == 2
 
 
