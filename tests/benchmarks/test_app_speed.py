@@ -104,9 +104,7 @@ def test_first_frame(start, tmp_path, monkeypatch):
         f"\n{start}: first frame: bare Textual app {first:.2f} s, lthtui {frame:.2f} s,"
         f" {frame / first:.2f}x (budget 1.3x)"
     )
-    print(
-        f"table of 300 known runs: {table:.2f} s = {table / first:.2f}x (budget 2x)"
-    )
+    print(f"table of 300 known runs: {table:.2f} s = {table / first:.2f}x (budget 2x)")
     assert first > 0
 
 

@@ -37,7 +37,8 @@ def test_it_reports_every_level_and_changes_nothing(
     found = [e for e in events if isinstance(e, Evaluated)]
     run(without)
     assert not [e for e in events if isinstance(e, EvaluationFailed)]
-    assert [e.level for e in found] == [0, 1, 2] and {e.name for e in found} == {spec.evaluate[0].label}
+    assert [e.level for e in found] == [0, 1, 2]
+    assert {e.name for e in found} == {spec.evaluate[0].label}
     assert all(math.isfinite(v) for e in found for v in e.metrics.values())
     assert all((with_it.path / file).is_file() for e in found for file in e.files)
     for level in range(3):
