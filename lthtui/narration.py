@@ -219,7 +219,7 @@ def total_eta(runs: Sequence[Watched]) -> float | None:
 def _start(name: str, launch: Launch, progress: RunProgress) -> str:
     again = f", attempt {launch.attempt}" if launch.attempt > 1 else ""
     at = f", goes on at level {progress.level}" if again and progress.level is not None else ""
-    if progress.ended == Status.FINISHED:
+    if progress.ended == Status.FINISHED and launch.attempt > progress.ended_attempt:
         at = ", evaluates its tickets"
     return f"{name}  started on {clean_line(launch.device)}{again}{at}"
 

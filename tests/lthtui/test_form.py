@@ -39,7 +39,7 @@ def test_fields_have_values_defaults_bounds_and_descriptions():
     assert found["train.optimizer.nesterov"].options == ("true", "false")
     assert found["train.precision"].kind == "choice"
     assert found["select.level"].kind == "value" and "best" in found["select.level"].options
-    assert found["evaluate"].options == ("layer_density",)
+    assert found["evaluate"].options == tuple(registry.names("evaluations"))
     assert found["launch.slurm.gres"].value is None
 
 

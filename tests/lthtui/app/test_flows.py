@@ -40,7 +40,7 @@ async def test_runs_are_grouped_with_mean_and_deviation_over_seeds(running, root
     populate(root)
     async with running() as pilot:
         group, *seeds = table(pilot.app)[-4:]
-        assert group == "digits-imp  n=3 ●1 ✓2 3/5 51% 94.1±0.7 (2) 93.1±0.7 (2) +3.6 0:17"
+        assert group == "digits-imp  n=2/3 ●1 ✓2 3/5 51% 94.1±0.7 93.1±0.7 +3.6 0:17"
         assert seeds[0] == "s0 ✓ finished 5/5 51% 93.6 @3 92.6 +3.6 –"
         assert seeds[2] == "s2 ● running 3/5 64% 94.2 @2 93.2 +3.2 0:17"
         assert "● 1 running  ◌ 1 queued  ✓ 4 finished" in screen(pilot.app).splitlines()[0]
