@@ -230,10 +230,11 @@ def status(directory: RunDirectory) -> Status:
     exit code. An attempt that left none of these is lost; a run without attempts is stopped. A run
     that has finished stays so: later attempts only evaluate it.
     """
+    waits = directory.queue_file.exists()  # first: it goes only once launch.json says what runs
     launch, beat = directory.launch(), directory.heartbeat()
     if (launch and _lives(launch)) or (beat and _lives(beat)):
         return Status.RUNNING
-    if directory.queue_file.exists():
+    if waits:
         return Status.QUEUED
     attempt = max(launch.attempt if launch else 0, beat.attempt if beat else 0)
     ended, left = last_end(directory), directory.exit()

@@ -244,6 +244,23 @@ def test_a_run_that_has_finished_stays_so_whatever_becomes_of_later_attempts(run
     assert status(run) == Status.RUNNING
 
 
+def test_a_run_that_is_started_while_somebody_looks_is_never_lost(run, monkeypatch):
+    """The queue process writes launch.json and takes the entry away between two of our reads."""
+    launched(run, GONE)
+    queued(run)
+    read = RunDirectory.launch
+
+    def before_it_was_started(directory):
+        found = read(directory)
+        launched(run, ALIVE, attempt=2)
+        run.queue_file.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(RunDirectory, "launch", before_it_was_started)
+    assert status(run) == Status.QUEUED
+    assert status(run) == Status.RUNNING
+
+
 def test_the_last_end_is_found_before_many_evaluations(run):
     found = {"level": 0, "name": "x" * 1000, "metrics": {}}
     many = [("evaluated", 2, found)] * 300
