@@ -291,8 +291,7 @@ def check_fits(source: Source, spec: RunSpec, at: str, but: Collection[str] = ()
     """
     card = read_card(Path(source.path))
     theirs, ours = _structure(card["spec"]["model"]), _structure(spec.model.model_dump(mode="json"))
-    differ = [key for key in {**theirs, **ours} if theirs.get(key) != ours.get(key)]
-    if differ := [key for key in differ if key not in but]:
+    if differ := [k for k in {**theirs, **ours} if theirs.get(k) != ours.get(k) and k not in but]:
         listed = ", ".join(
             f"model.{k} is {theirs.get(k)} there, {ours.get(k)} here" for k in differ
         )

@@ -134,8 +134,7 @@ def inspect(
 ) -> None:
     """Read every image of a data set: counts, sizes, broken files, duplicates, pictures.
 
-    Counts are those that training with these settings would use. It ends with 1 if an image cannot
-    be read.
+    Counts are those that training would use. It ends with 1 if an image cannot be read.
     """
     from lthtui import inspected, inspecting
 

@@ -91,6 +91,27 @@ def test_statistics_are_taken_anew_of_the_training_images(context: Any) -> None:
     assert net[0].momentum == 0.1
 
 
+class Normalised(nn.Module):
+    """Says `light` where the only pixel is above the mean that its normalisation knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(1, affine=False)
+        self.scale = nn.Parameter(torch.ones(1))
+        self.norm.running_mean.fill_(200)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        light = self.norm(x).flatten(1) * self.scale
+        return torch.cat([torch.zeros_like(light), light], 1)
+
+
+def test_a_barrier_of_outdated_statistics_goes_with_them(context: Any, pixels: Images) -> None:
+    made = context(Normalised, pixels)
+    line = _lines.walk(made, Normalised(), Normalised(), 3)
+    assert line.kept == (0.5,) * 3 and line.anew == (0,) * 3
+    assert line.metrics()["error_of_ends"] == 0
+
+
 def test_the_other_end_is_the_level_before_the_dense_one_or_another_run(
     context: Any, pixels: Images
 ) -> None:
