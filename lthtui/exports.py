@@ -82,10 +82,10 @@ def markdown(material: Material) -> str:
     contrast = material.contrast
     lines = [*_markdown_table(contrast, _markdown_cells(contrast)), ""]
     if said := [*_said(contrast)]:
-        lines += [*(f"{_marked(line)}  " for line in said), ""]
+        lines += [*(f"{markdown_text(line)}  " for line in said), ""]
     if material.settings:
         rows = ([one.key, *(value or ABSENT for value in one.values)] for one in material.settings)
-        lines += _markdown_table(contrast, ([*map(_marked, row)] for row in rows))
+        lines += _markdown_table(contrast, ([*map(markdown_text, row)] for row in rows))
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -99,7 +99,7 @@ def latex(material: Material) -> str:
     ]
     if material.settings:
         rows = ([one.key, *(value or ABSENT for value in one.values)] for one in material.settings)
-        cells = ([*map(_tex, row)] for row in rows)
+        cells = ([*map(latex_text, row)] for row in rows)
         lines += ["", *_latex_table(contrast, cells, "Settings.", align="l")]
     return "\n".join(lines) + "\n"
 
@@ -159,21 +159,21 @@ def _markdown_cells(contrast: Contrast) -> Iterator[list[str]]:
     for name, entries in _entries(contrast):
         cells = []
         for found, best in entries:
-            text = _marked(replace(found, count="", stars="").joined(" ± "))
+            text = markdown_text(replace(found, count="", stars="").joined(" ± "))
             text = f"**{text}**" if best else text
             more = f" ({found.count})" if found.count else ""
-            cells.append(f"{text}{more}{_marked(found.stars)}")
-        yield [_marked(name), *cells]
+            cells.append(f"{text}{more}{markdown_text(found.stars)}")
+        yield [markdown_text(name), *cells]
 
 
 def _markdown_table(contrast: Contrast, rows: Iterator[list[str]]) -> Iterator[str]:
-    yield f"| | {' | '.join(map(_marked, contrast.labels))} |"
+    yield f"| | {' | '.join(map(markdown_text, contrast.labels))} |"
     yield "|---" + "|---:" * len(contrast.labels) + "|"
     for row in rows:
         yield f"| {' | '.join(row)} |"
 
 
-def _marked(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Text that Markdown takes as it is."""
     return _MARKDOWN.sub(r"\\\1", text)
 
@@ -182,12 +182,12 @@ def _latex_cells(contrast: Contrast) -> Iterator[list[str]]:
     for name, entries in _entries(contrast):
         cells = []
         for found, best in entries:
-            text = _tex(replace(found, count="", stars="").joined(" ± "))
+            text = latex_text(replace(found, count="", stars="").joined(" ± "))
             text = rf"\textbf{{{text}}}" if best else text
             stars = f"$^{{{found.stars}}}$" if found.stars else ""
             more = rf" {{\scriptsize({found.count})}}" if found.count else ""
             cells.append(f"{text}{stars}{more}")
-        yield [_tex(name), *cells]
+        yield [latex_text(name), *cells]
 
 
 def _latex_table(
@@ -197,16 +197,18 @@ def _latex_table(
     yield r"  \centering"
     yield rf"  \begin{{tabular}}{{l{align * len(contrast.labels)}}}"
     yield r"    \toprule"
-    yield f"    {' & '.join(['', *map(_tex, contrast.labels)])} \\\\".replace("     &", "    &")
+    yield f"    {' & '.join(['', *map(latex_text, contrast.labels)])} \\\\".replace(
+        "     &", "    &"
+    )
     yield r"    \midrule"
     for row in rows:
         yield f"    {' & '.join(row)} \\\\"
     yield r"    \bottomrule"
     yield r"  \end{tabular}"
-    yield rf"  \caption{{{_tex(caption)}}}"
+    yield rf"  \caption{{{latex_text(caption)}}}"
     yield r"\end{table}"
 
 
-def _tex(text: str) -> str:
+def latex_text(text: str) -> str:
     """Text that LaTeX takes as it is."""
     return text.translate(_LATEX)

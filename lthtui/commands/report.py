@@ -1,0 +1,71 @@
+"""The command `lthtui report`: tables, figures and one page about runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.errors import UsageError
+from lthtui import overrides, settings
+from lthtui.commands import Root, Tracking
+from lthtui.commands.compare import Arguments, known_runs
+from lthtui.commands.saying import say
+from lthtui.text import clean_line
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("report")(report_on)
+
+
+def report_on(
+    arguments: Arguments,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Folder to write; a report is replaced."
+        ),
+    ],
+    spread: Annotated[
+        str, typer.Option(help="Beside means: std, or ci for 95 % confidence intervals.")
+    ] = "std",
+    root: Root = None,
+    tracking_uri: Tracking = None,
+) -> None:
+    """Write tables, figures and one HTML page about runs, with what it takes to repeat them.
+
+    Tables are Markdown, LaTeX and CSV, figures SVG, PDF and PNG; the page needs no other file.
+    """
+    from lthtui import choosing
+    from lthtui.colours import colours
+    from lthtui.reports import folder, making
+    from lthtui.reports.model import SPREADS
+    from lthtui.reports.subject import Subject
+
+    told = next((one for one in SPREADS if one == spread), None)
+    if told is None:
+        raise UsageError(f"--spread {clean_line(spread)}: give {' or '.join(SPREADS)}")
+    folder.check(output)
+    names, changes = overrides.separate(arguments)
+    root = settings.use(root)
+    known, trouble = known_runs(root, tracking_uri)
+    chosen = choosing.choose(root, known, names, changes)
+    runs = tuple(chosen.runs.values())
+    subject = Subject(
+        title=", ".join(Path(name).stem for name in names),
+        words=tuple(arguments),
+        runs=runs,
+        known=tuple(known),
+        labels=choosing.labelled(runs),
+        colours=colours(run.group for run in runs),
+        spread=told,
+        given=choosing.given(runs),
+    )
+    notes = (*([trouble] if trouble else []), *chosen.notes)
+    made = making.make(subject, subject.command("report", "-o", str(output)), notes)
+    for note in made.notes:
+        say(note)
+    folder.write(made, output)
+    typer.echo(output / folder.PAGE)

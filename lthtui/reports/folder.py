@@ -1,0 +1,89 @@
+"""The folder of a report: its page, tables and figures, and a list of what it wrote there.
+
+A report that is made again replaces what it wrote before, and touches nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from engine.errors import UsageError
+from engine.rundir import write_json
+from lthtui.reports import figures, tables
+from lthtui.reports.model import Report
+from lthtui.reports.page import page
+from lthtui.text import clean_line
+
+PAGE, LIST = "index.html", "report.json"
+
+
+def check(folder: Path) -> None:
+    """Refuse a folder that is no report's.
+
+    Raises:
+        UsageError: it has other files, or is none.
+    """
+    shown = clean_line(str(folder))
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{shown} is a file; name a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / LIST).is_file():
+        raise UsageError(f"{shown} has files that are no report's; name a new folder")
+
+
+def write(report: Report, folder: Path) -> list[Path]:
+    """Write all of it; the page last, so that what it shows is there.
+
+    Raises:
+        UsageError: see `check`.
+        OSError: a file cannot be written.
+    """
+    check(folder)
+    pictures = {figure.name: figures.drawn(figure) for figure in report.figures}
+    made = {**_tables(report), **_figures(pictures)}
+    svg = {name: forms["svg"] for name, forms in pictures.items()}
+    made[PAGE] = page(report, svg).encode()
+    before = _listed(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / LIST, {"title": report.title, "files": sorted({*before, *made})})
+    for name, content in made.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    for name in before - made.keys():
+        (folder / name).unlink(missing_ok=True)
+    write_json(folder / LIST, {"title": report.title, "files": sorted(made)})
+    return [folder / name for name in made]
+
+
+def _tables(report: Report) -> dict[str, bytes]:
+    return {
+        f"tables/{table.name}{form}": write(table, report.spread).encode()
+        for table in report.tables
+        for form, write in tables.FORMS.items()
+    }
+
+
+def _figures(pictures: Mapping[str, Mapping[str, bytes]]) -> dict[str, bytes]:
+    return {
+        f"figures/{name}.{form}": content
+        for name, forms in pictures.items()
+        for form, content in forms.items()
+    }
+
+
+def _listed(folder: Path) -> set[str]:
+    """What an earlier report wrote here; nothing outside the folder."""
+    try:
+        files = json.loads((folder / LIST).read_bytes())["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {*_within(files)}
+
+
+def _within(files: object) -> Iterator[str]:
+    for name in files if isinstance(files, list) else ():
+        path = Path(str(name))
+        if not path.is_absolute() and ".." not in path.parts:
+            yield str(name)

@@ -1,0 +1,133 @@
+"""Accuracy: dense beside tickets, by who picks them, and against how much is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from engine.repetition import Repetition
+from lthtui import baseline, significance
+from lthtui.charts.spread import t95
+from lthtui.comparison import Result, Row
+from lthtui.reports import figures
+from lthtui.reports.model import Figure, Number, Section, Table
+from lthtui.reports.subject import Subject, colour
+from lthtui.runview import RunView
+
+HEADER = (
+    *("method", "n", "kept %", "dense %", "picked on val %", "gain", "p"),
+    *("picked on test %", "optimism"),
+)
+
+
+def build(subject: Subject) -> Section:
+    """The main table, and accuracy against sparsity."""
+    return Section("Accuracy", (_table(subject), _figure(subject)))
+
+
+def _table(subject: Subject) -> Table:
+    on_val, on_test = (_by_group(subject.compared(split).rows) for split in ("val", "test"))
+    tested = significance.holm([_tested(subject, row) for row in subject.methods])
+    rows = []
+    for row, finding in zip(subject.methods, tested, strict=True):
+        group = row.first.group
+        val, test = on_val.get(group, {}), on_test.get(group, {})
+        dense = _dense(subject, row)
+        p = finding.holm if finding else None
+        rows.append(
+            (
+                row.label,
+                str(len(row.results)),
+                Number.of((one.level.density for one in row.results), "density"),
+                Number.of((dense.get(one) for one in val or dense), "accuracy"),
+                Number.of(val.values(), "accuracy"),
+                Number.of((val[one] - dense[one] for one in val if one in dense), "points"),
+                "–" if p is None else f"{p:.2g}",
+                Number.of(test.values(), "accuracy"),
+                Number.of((test[one] - val[one] for one in test if one in val), "points"),
+            )
+        )
+    caption = (
+        "Test accuracy of the dense network, and of the tickets that validation images pick of all"
+        " levels. Gain: ticket less dense, run by run; p: paired t-test of it, Holm-corrected over"
+        " the methods. Beside it what picking by test images would have reported, and by how much"
+        " that flatters."
+    )
+    return Table("accuracy", caption, HEADER, tuple(rows))
+
+
+def _by_group(rows: Iterable[Row]) -> Mapping[str, dict[Repetition, float]]:
+    return {row.first.group: _tests(row.results) for row in rows}
+
+
+def _tests(results: Iterable[Result]) -> dict[Repetition, float]:
+    found = {one.run.repetition: one.level.test for one in results}
+    return {one: value for one, value in found.items() if value is not None}
+
+
+def _dense(subject: Subject, row: Row) -> dict[Repetition, float]:
+    """Test accuracy of the dense networks of a method's family."""
+    family = [run for run in subject.runs if run.family == row.first.family]
+    beside = [run for run in subject.known if run.family == row.first.family]
+    known = baseline.dense(family, beside)
+    found = {one: run.dense.test for one, run in known.items() if run.dense}
+    return {one: value for one, value in found.items() if value is not None}
+
+
+def _tested(subject: Subject, row: Row) -> significance.Finding | None:
+    mine = {one.run.repetition: one.level for one in row.results if one.level.sparse}
+    picked = {one: level.test for one, level in mine.items() if level.test is not None}
+    return significance.test(picked, _dense(subject, row), "paired") if picked else None
+
+
+def _figure(subject: Subject) -> Figure:
+    rows = [row for row in subject.methods if any(len(run.ended_levels) > 1 for run in row.runs)]
+
+    def draw(canvas: Any) -> None:
+        axes = canvas.subplots()
+        for row in rows:
+            _curve(axes, row, colour(subject, row))
+        axes.set_xscale("log")
+        axes.invert_xaxis()
+        figures.percent(axes.xaxis)
+        figures.percent(axes.yaxis)
+        axes.set(xlabel="weights kept (%)", ylabel="test accuracy (%)")
+        figures.beside(axes)
+
+    caption = (
+        "Test accuracy against the share of prunable weights that is kept: mean over runs with its"
+        " band. Diamonds are the picked tickets of single runs."
+    )
+    return Figure("accuracy-density", caption, draw, (7.5, 4.0))
+
+
+def _curve(axes: Any, row: Row, colour: str) -> None:
+    levels: dict[int, list[tuple[float, float]]] = {}
+    for run in row.runs:
+        for index, density, value in _points(run):
+            levels.setdefault(index, []).append((density, value))
+    shown = [found for _, found in sorted(levels.items())]
+    x = [sum(density for density, _ in found) / len(found) for found in shown]
+    y = [significance.mean([value for _, value in found]) for found in shown]
+    half = [_half([value for _, value in found]) for found in shown]
+    axes.plot(x, y, color=colour, marker=".", markersize=4, linewidth=1.3, label=row.label)
+    low, high = ([a + sign * b for a, b in zip(y, half, strict=True)] for sign in (-1, 1))
+    axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+    for one in row.results:
+        if one.level.test is not None and one.level.sparse:
+            look: Any = {"marker": "D", "markersize": 4.5, "markeredgecolor": "white"}
+            axes.plot([one.level.density], [one.level.test], color=colour, linestyle="", **look)
+
+
+def _points(run: RunView) -> Iterable[tuple[int, float, float]]:
+    for level in run.ended_levels:
+        if level.test is not None and not level.search:
+            yield level.index, level.density, level.test
+
+
+def _half(values: list[float]) -> float:
+    """Half of the 95 % confidence interval of the mean; nothing for a single run."""
+    if len(values) < 2:
+        return 0.0
+    error: float = significance.deviation(values) / len(values) ** 0.5
+    return t95(len(values) - 1) * error

@@ -1,0 +1,74 @@
+"""What a report is about: groups of runs, what they are measured against, and evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from lthtui.comparison import Choice, Comparison, Row, compare
+from lthtui.reports.evaluated import Evaluations
+from lthtui.reports.model import Spread
+from lthtui.runview import RunView
+
+
+@dataclass(frozen=True)
+class Subject:
+    """All that sections are made from.
+
+    Attributes:
+        title: what the report is called.
+        words: the runs, experiments and specs that were named.
+        runs: those that are meant, each once in a group, in the order in which they were named.
+        known: all runs there are, for baselines and controls that were not named.
+        labels, colours: by group.
+        spread: how figures over repetitions are told.
+        given: by group, what of other runs its runs start from; see `choosing.given`.
+    """
+
+    title: str
+    words: tuple[str, ...]
+    runs: tuple[RunView, ...]
+    known: tuple[RunView, ...]
+    labels: Mapping[str, str]
+    colours: Mapping[str, str]
+    spread: Spread
+    given: Mapping[str, set[str]]
+
+    def compared(self, level: Choice = "winning") -> Comparison:
+        """The groups, read at a level of each run."""
+        return compare(self.runs, self.labels, level, others=self.known, given=self.given)
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """The groups at the levels that they picked, controls behind what they control."""
+        return self.compared().rows
+
+    @cached_property
+    def methods(self) -> tuple[Row, ...]:
+        """The groups that are no controls."""
+        return tuple(row for row in self.rows if row.first.controls is None)
+
+    @cached_property
+    def evaluations(self) -> Evaluations:
+        """What was evaluated of the runs."""
+        return Evaluations({run.run_id: run for run in self.runs}.values())
+
+    def split(self) -> str:
+        """The images that select, in words."""
+        splits = {run.split for run in self.runs}
+        return "test" if splits == {"test"} else "validation" if splits == {"val"} else "selecting"
+
+    def command(self, verb: str, *options: str) -> str:
+        """A command on the same runs."""
+        return " ".join(["lthtui", verb, *self.words, *options])
+
+
+def colour(subject: Subject, row: Row) -> str:
+    """The colour of a group, `#rrggbb`."""
+    return subject.colours[row.first.group]
+
+
+def unlike(runs: Sequence[RunView], name: str) -> bool:
+    """Whether runs differ in a setting."""
+    return len({run.params.get(name) for run in runs}) > 1

@@ -1,0 +1,108 @@
+"""Tables of a report as files: Markdown, LaTeX, and CSV with every figure in full."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+
+from lthtui.exports import latex_text, markdown_text
+from lthtui.reports.model import SPREADS, Cell, Number, Spread, Table
+from lthtui.reports.wording import reach, said
+from lthtui.significance import mean
+
+CSV_HEADER = ("row", "column", "text", "mean", "spread", "n", "values")
+
+
+def markdown(table: Table, spread: Spread) -> str:
+    """A table with its caption above."""
+    lines = [f"{markdown_text(caption(table, spread))}", ""]
+    lines.append(_line(map(markdown_text, table.header)))
+    lines.append("|---" + "|---:" * (len(table.header) - 1) + "|")
+    lines += [_line(_markdown_cells(table, row, spread)) for row in table.rows]
+    return "\n".join(lines) + "\n"
+
+
+def latex(table: Table, spread: Spread) -> str:
+    r"""A `booktabs` table."""
+    columns = "l" + "r" * (len(table.header) - 1)
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table}",
+        r"  \centering",
+        rf"  \begin{{tabular}}{{{columns}}}",
+        r"    \toprule",
+        rf"    {' & '.join(map(latex_text, table.header))} \\",
+        r"    \midrule",
+        *(rf"    {' & '.join(_latex_cells(table, row, spread))} \\" for row in table.rows),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+        rf"  \caption{{{latex_text(caption(table, spread))}}}",
+        rf"  \label{{tab:{table.name}}}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def values(table: Table, spread: Spread) -> str:
+    """A line for each cell that says something: numbers in full, in the units of the run."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_HEADER)
+    for first, *cells in table.rows:
+        head = _plain(first, spread)
+        for column, cell in zip(table.header[1:], cells, strict=True):
+            if isinstance(cell, str):
+                writer.writerow([head, column, cell, "", "", "", ""])
+            elif cell.values:
+                half = reach(cell.values, spread)
+                rest = [
+                    "" if half is None else half,
+                    len(cell.values),
+                    " ".join(map(repr, cell.values)),
+                ]
+                writer.writerow([head, column, "", mean(cell.values), *rest])
+    return text.getvalue()
+
+
+FORMS: dict[str, Callable[[Table, Spread], str]] = {".md": markdown, ".tex": latex, ".csv": values}
+
+
+def caption(table: Table, spread: Spread) -> str:
+    """What a table's caption says, and what stands in its cells."""
+    several = any(
+        isinstance(cell, Number) and cell.values[1:] for row in table.rows for cell in row
+    )
+    how = f" {SPREADS[spread].capitalize()}" if several else ""
+    n = usual(table)
+    return f"{table.caption}{how}{f' over {n}' if several else ''}{'.' if several else ''}"
+
+
+def usual(table: Table) -> int:
+    """Of how many values most figures are the mean."""
+    counts = [len(cell.values) for row in table.rows for cell in row if isinstance(cell, Number)]
+    known = [count for count in counts if count]
+    return max(set(known), key=known.count, default=0)
+
+
+def _plain(cell: Cell, spread: Spread) -> str:
+    return cell if isinstance(cell, str) else said(cell, spread).text
+
+
+def _markdown_cells(table: Table, row: Sequence[Cell], spread: Spread) -> Iterator[str]:
+    for cell in row:
+        if isinstance(cell, str):
+            yield markdown_text(cell)
+            continue
+        text = markdown_text(said(cell, spread, usual(table)).text)
+        yield f"**{text}**" if cell.best else text
+
+
+def _latex_cells(table: Table, row: Sequence[Cell], spread: Spread) -> Iterator[str]:
+    for cell in row:
+        text = latex_text(cell if isinstance(cell, str) else said(cell, spread, usual(table)).text)
+        yield rf"\textbf{{{text}}}" if isinstance(cell, Number) and cell.best else text
+
+
+def _line(cells: Iterator[str]) -> str:
+    return f"| {' | '.join(cells)} |"
