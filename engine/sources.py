@@ -58,6 +58,8 @@ class Source:
         learning_rate: of its level: schedule, or the last one.
         start: the step of the source's level 0 whose weights its level began with; None unless its
             weights, pruned ones included, are known from there.
+        called: what it is to the run that refers to it: the same for all repetitions that take it
+            from their own; empty while it is not found.
     """
 
     run: str = ""
@@ -75,6 +77,7 @@ class Source:
     lasts: str = "whole"
     learning_rate: Literal["schedule", "last"] = "schedule"
     start: int | None = None
+    called: str = ""
 
     @property
     def named(self) -> bool:
@@ -141,13 +144,15 @@ class Source:
 
     def _dump(self, info: SerializationInfo) -> Any:
         purpose = (info.context or {}).get("purpose")
-        if not self.found or purpose == "label":
+        if purpose == "label":
+            return self.called or str(self)
+        if not self.found:
             return str(self)
         if purpose == "digest":
             return {"sha256": self.sha256}
         if purpose == "group":  # seeds have tickets of their own, which are one and the same choice
             return {"group": self.group, "pick": self.pick}
-        hidden = ("run", "path") if purpose == "card" else ()
+        hidden = ("run", "path", "called") if purpose == "card" else ()
         return {k: v for k, v in asdict(self).items() if k not in hidden}
 
     @classmethod
@@ -180,6 +185,7 @@ class _Form(Frozen):
     lasts: str = "whole"
     learning_rate: Literal["schedule", "last"] = "schedule"
     start: int | None = Field(None, ge=0)
+    called: str = Field("", max_length=200)
 
 
 assert [*_Form.model_fields] == [field.name for field in fields(Source)]

@@ -31,6 +31,8 @@ from lthtui.launch import retrying
 from lthtui.monitor import Watched
 from lthtui.text import clean_line
 
+NAME = 40  # characters of what a ticket is called
+
 
 @dataclass(frozen=True)
 class Found:
@@ -151,7 +153,7 @@ def resolved(source: Source, repetition: Repetition, root: Path) -> Source:
         run=directory.run_id if directory else "",
         pick=source.pick if source.run else card.get("level") or 0,
     )
-    return _described(facts, card, directory)
+    return _described(facts, card, directory, repetition)
 
 
 def _linked(spec: RunSpec) -> RunSpec:
@@ -239,12 +241,15 @@ def _spec(card: dict[str, Any]) -> RunSpec:
         raise Damaged(f"the card of the ticket cannot be read: {why}") from None
 
 
-def _described(source: Source, card: dict[str, Any], run: RunDirectory | None) -> Source:
-    """A source with what its card says of it."""
+def _described(
+    source: Source, card: dict[str, Any], run: RunDirectory | None, repetition: Repetition
+) -> Source:
+    """A source with what its card says of it, and what it is to a run of this repetition."""
     spec, level = _spec(card), card.get("level")
     began = _began(spec, level)
     return replace(
         source,
+        called=_called(source, card, spec, repetition),
         sha256=card["sha256"],
         level=level,
         seed=spec.seed,
@@ -258,6 +263,18 @@ def _described(source: Source, card: dict[str, Any], run: RunDirectory | None) -
         stream=None if level is None else began.stream,
         start=None if level is None else _start(spec, began, run),
     )
+
+
+def _called(source: Source, card: dict[str, Any], spec: RunSpec, repetition: Repetition) -> str:
+    """The name and the group of a ticket's run, which repetition it is if another, and the level.
+
+    So repetitions that are compared with their own of another group are compared with the same.
+    A ticket without a run here goes by its file.
+    """
+    if not source.run:
+        return f"{Path(source.path).stem[:NAME]}-{card['sha256'][:6]}"
+    other = "" if spec.repetition == repetition else f"-{spec.repetition}"
+    return f"{spec.name[:NAME]}-{spec.group[:6]}{other}:{source.pick}"
 
 
 def _began(spec: RunSpec, level: int | None) -> Level:

@@ -54,6 +54,19 @@ def test_tickets_of_all_seeds_are_evaluated_once(here, command):
     assert [evaluated(run) for run in runs(here)] == [[(2, "layer_density")]] * 2
 
 
+def test_seeds_that_are_compared_with_their_own_of_another_group_are_one_evaluation(here, command):
+    code, out, err = command("evaluate", "imp", "--with", "overlap", "overlap.other=imp")
+    assert code == 0, err
+    first, second = runs(here)
+    own = f"overlap other:imp-{first.spec().group[:6]}:best"
+    assert evaluated(first) == evaluated(second) == [(2, own)]
+    assert out.count(own) == 3 and "±" in out
+    code, _, err = command("evaluate", "imp", "--with", "overlap", "overlap.other=imp-s0")
+    assert code == 0, err
+    assert evaluated(first) == [(2, own)]  # s0 is its own, which was made before
+    assert evaluated(second) == [(2, own), (2, own.replace(":best", "-s0:best"))]
+
+
 def test_a_run_shows_what_was_evaluated(here, command):
     first, _ = runs(here)
     with first.events_file.open("a") as journal:
