@@ -12,6 +12,7 @@ from lthtui import overrides, settings
 from lthtui.commands import Root, Tracking
 from lthtui.commands.compare import Arguments, known_runs
 from lthtui.commands.saying import say
+from lthtui.runview import RunView
 from lthtui.text import clean_line
 
 
@@ -59,7 +60,7 @@ def report_on(
         runs=runs,
         known=tuple(known),
         labels=choosing.labelled(runs),
-        colours=colours(run.group for run in runs),
+        colours=colours(run.group for run in sorted(runs, key=_controls)),
         spread=told,
         given=choosing.given(runs),
     )
@@ -69,3 +70,8 @@ def report_on(
         say(note)
     folder.write(made, output)
     typer.echo(output / folder.PAGE)
+
+
+def _controls(run: RunView) -> bool:
+    """Whether it is a control: these get what colours are left."""
+    return run.controls is not None

@@ -6,13 +6,15 @@ The same report gives the same bytes. Text stays text in SVG and PDF.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from lthtui.charts.figure import SHARP, STYLE
 from lthtui.reports.model import Figure
 
 GREY, RULE = "#333333", "#cccccc"
+WIDE = 40  # letters of a label that leave no room for two columns of labels
+APART = 1.5  # factor between densities that are told
 LOOK: Any = {
     **STYLE,
     "svg.hashsalt": "lthtui",
@@ -48,15 +50,33 @@ def _saved(save: Callable[..., None], form: str) -> bytes:
     return target.getvalue()
 
 
-def beside(axes: Any) -> None:
-    """A legend right of the axes, where it covers nothing."""
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+def below(canvas: Any) -> None:
+    """One legend for all axes of a figure, below them, where it covers nothing."""
+    known: dict[str, Any] = {}
+    for axes in canvas.axes:
+        handles, labels = axes.get_legend_handles_labels()
+        known.update(zip(labels, handles, strict=True))
+    if known:
+        wide = max(map(len, known)) > WIDE
+        columns = 1 if wide else 2
+        canvas.legend([*known.values()], [*known], loc="outside lower center", ncols=columns)
+
+
+def densities(axis: Any, known: Iterable[float]) -> None:
+    """Have a logarithmic axis of kept fractions tell percent, at some that occur."""
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    shown: list[float] = []
+    for density in sorted(known, reverse=True):
+        if not shown or density < shown[-1] / APART:
+            shown.append(density)
+    axis.set_major_locator(FixedLocator(shown))
+    axis.set_minor_locator(NullLocator())
+    percent(axis)
 
 
 def percent(axis: Any) -> None:
     """Have an axis of fractions tell percent."""
     from matplotlib.ticker import FuncFormatter
 
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g}"))

@@ -51,13 +51,22 @@ def page(report: Report, pictures: Mapping[str, bytes]) -> str:
             f"<title>{escape(report.title)}</title><style>{STYLE}</style></head><body>",
             f"<h1>{escape(report.title)}</h1>",
             f"<pre>{escape(report.command)}</pre>",
-            *(f"<p><small>{escape(note)}</small></p>" for note in report.notes),
+            *_notes(report),
             *_contents(report),
             *sections,
             *_absent(report),
             "</body></html>",
         ]
     )
+
+
+def _notes(report: Report) -> Iterator[str]:
+    """What the numbers leave out."""
+    if not report.notes:
+        return
+    lines = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
+    notes = f"{len(report.notes)} notes on what is left out" if report.notes[1:] else "Left out"
+    yield f"<details><summary>{notes}</summary><ul>{lines}</ul></details>"
 
 
 def _contents(report: Report) -> Iterator[str]:

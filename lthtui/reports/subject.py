@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+from lthtui.charts.figure import DASHES
 from lthtui.comparison import Choice, Comparison, Row, compare
 from lthtui.reports.evaluated import Evaluations
 from lthtui.reports.model import Spread
 from lthtui.runview import RunView
+
+MARKERS = "os^v"
 
 
 @dataclass(frozen=True)
@@ -64,9 +68,27 @@ class Subject:
         return " ".join(["lthtui", verb, *self.words, *options])
 
 
-def colour(subject: Subject, row: Row) -> str:
-    """The colour of a group, `#rrggbb`."""
-    return subject.colours[row.first.group]
+@dataclass(frozen=True)
+class Look:
+    """What a group is drawn with; no two groups of a report have the same.
+
+    Attributes:
+        colour: `#rrggbb`.
+        dash, marker: as matplotlib takes them.
+    """
+
+    colour: str
+    dash: Any
+    marker: str
+
+
+def look(subject: Subject, row: Row) -> Look:
+    """What a group is drawn with: groups of one colour differ in their dashes and markers."""
+    groups = [one.first.group for one in subject.rows]
+    at = groups.index(row.first.group)
+    colour = subject.colours[row.first.group]
+    before = sum(subject.colours[one] == colour for one in groups[:at])
+    return Look(colour, DASHES[before % len(DASHES)], MARKERS[before % len(MARKERS)])
 
 
 def unlike(runs: Sequence[RunView], name: str) -> bool:

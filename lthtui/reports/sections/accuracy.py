@@ -7,11 +7,11 @@ from typing import Any
 
 from engine.repetition import Repetition
 from lthtui import baseline, significance
-from lthtui.charts.spread import t95
 from lthtui.comparison import Result, Row
 from lthtui.reports import figures
-from lthtui.reports.model import Figure, Number, Section, Table
-from lthtui.reports.subject import Subject, colour
+from lthtui.reports.model import SPREADS, Figure, Number, Section, Spread, Table
+from lthtui.reports.subject import Look, Subject, look
+from lthtui.reports.wording import reach
 from lthtui.runview import RunView
 
 HEADER = (
@@ -86,22 +86,26 @@ def _figure(subject: Subject) -> Figure:
     def draw(canvas: Any) -> None:
         axes = canvas.subplots()
         for row in rows:
-            _curve(axes, row, colour(subject, row))
+            _curve(axes, row, look(subject, row), subject.spread)
         axes.set_xscale("log")
         axes.invert_xaxis()
-        figures.percent(axes.xaxis)
+        figures.densities(
+            axes.xaxis, (level.density for row in rows for level in row.runs[0].ended_levels)
+        )
         figures.percent(axes.yaxis)
         axes.set(xlabel="weights kept (%)", ylabel="test accuracy (%)")
-        figures.beside(axes)
+        figures.below(canvas)
 
     caption = (
         "Test accuracy against the share of prunable weights that is kept: mean over runs with its"
-        " band. Diamonds are the picked tickets of single runs."
+        f" band ({SPREADS[subject.spread]}). Diamonds are the"
+        " picked tickets of single runs, filled where they win: where they beat dense on the images"
+        " that select."
     )
-    return Figure("accuracy-density", caption, draw, (7.5, 4.0))
+    return Figure("accuracy-density", caption, draw, (6.5, 5.0))
 
 
-def _curve(axes: Any, row: Row, colour: str) -> None:
+def _curve(axes: Any, row: Row, look: Look, spread: Spread) -> None:
     levels: dict[int, list[tuple[float, float]]] = {}
     for run in row.runs:
         for index, density, value in _points(run):
@@ -109,25 +113,25 @@ def _curve(axes: Any, row: Row, colour: str) -> None:
     shown = [found for _, found in sorted(levels.items())]
     x = [sum(density for density, _ in found) / len(found) for found in shown]
     y = [significance.mean([value for _, value in found]) for found in shown]
-    half = [_half([value for _, value in found]) for found in shown]
-    axes.plot(x, y, color=colour, marker=".", markersize=4, linewidth=1.3, label=row.label)
+    half = [reach(tuple(value for _, value in found), spread) or 0.0 for found in shown]
+    line: Any = {"color": look.colour, "linestyle": look.dash, "linewidth": 1.3}
+    axes.plot(x, y, marker=look.marker, markersize=3, label=row.label, **line)
     low, high = ([a + sign * b for a, b in zip(y, half, strict=True)] for sign in (-1, 1))
-    axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.fill_between(x, low, high, color=look.colour, alpha=0.15, linewidth=0)
+    diamond: Any = {"marker": "D", "markersize": 5, "markeredgecolor": "white", "linestyle": ""}
     for one in row.results:
         if one.level.test is not None and one.level.sparse:
-            look: Any = {"marker": "D", "markersize": 4.5, "markeredgecolor": "white"}
-            axes.plot([one.level.density], [one.level.test], color=colour, linestyle="", **look)
+            won = (
+                {}
+                if one.run.beats_dense
+                else {"markeredgecolor": look.colour, "markerfacecolor": "white"}
+            )
+            axes.plot(
+                [one.level.density], [one.level.test], color=look.colour, **{**diamond, **won}
+            )
 
 
 def _points(run: RunView) -> Iterable[tuple[int, float, float]]:
     for level in run.ended_levels:
         if level.test is not None and not level.search:
             yield level.index, level.density, level.test
-
-
-def _half(values: list[float]) -> float:
-    """Half of the 95 % confidence interval of the mean; nothing for a single run."""
-    if len(values) < 2:
-        return 0.0
-    error: float = significance.deviation(values) / len(values) ** 0.5
-    return t95(len(values) - 1) * error

@@ -1,0 +1,53 @@
+"""The main table of a report, against figures worked out by hand, and its picture."""
+
+from dataclasses import replace
+
+import pytest
+from reported import cells, level
+
+from lthtui.reports.figures import drawn
+from lthtui.reports.sections import accuracy
+
+
+def test_tickets_stand_beside_their_dense_networks_run_by_run(made):
+    runs = [made.imp(0, 0.50, 0.60), made.imp(1, 0.52, 0.66), made.imp(2, 0.51, 0.65)]
+    table, _ = accuracy.build(made.subject(*runs)).blocks
+    found = cells(table)
+    assert found["imp", "dense %"] == (0.50, 0.52, 0.51)
+    assert found["imp", "picked on val %"] == (0.60, 0.66, 0.65)
+    assert found["imp", "gain"] == pytest.approx((0.10, 0.14, 0.14))
+    assert found["imp", "kept %"] == (0.5, 0.5, 0.5)
+    # differences of mean 0.38/3 and deviation 0.04/sqrt(3): t = 9.5 with 2 degrees of freedom
+    assert float(found["imp", "p"]) == pytest.approx(0.011, abs=5e-4)
+
+
+def test_what_test_images_would_have_picked_stands_beside_it(made):
+    levels = (level(0, 1.0, 0.5), level(1, 0.5, 0.7, val=0.6), level(2, 0.25, 0.6, val=0.65))
+    table, _ = accuracy.build(made.subject(made.run("imp", 0, *levels, winner=2))).blocks
+    found = cells(table)
+    assert found["imp", "picked on val %"] == (0.6,)
+    assert found["imp", "picked on test %"] == (0.7,)
+    assert found["imp", "optimism"] == pytest.approx((0.1,))
+
+
+def test_dense_runs_that_were_not_named_are_what_gains_are_over(made):
+    ticket = made.run("rigl", 0, level(0, 0.25, 0.6))
+    dense = made.run("dense", 0, level(0, 1.0, 0.45))
+    table, _ = accuracy.build(made.subject(ticket, known=[dense])).blocks
+    found = cells(table)
+    assert found["rigl", "gain"] == pytest.approx((0.15,))
+    assert found["rigl", "p"] == "–"  # of one seed nothing can be told
+
+
+def test_a_run_that_never_ended_has_dashes_and_costs_nothing(made):
+    stopped = replace(made.imp(1, 0.5), status="stopped", winner=None, levels=())
+    table, _ = accuracy.build(made.subject(stopped)).blocks
+    assert cells(table)["imp", "picked on val %"] == ()
+
+
+def test_the_picture_tells_percent_and_both_methods(made):
+    runs = [made.imp(0, 0.50, 0.60), made.imp(1, 0.52, 0.66), made.imp(0, 0.4, 0.3, group="b")]
+    _, figure = accuracy.build(made.subject(*runs)).blocks
+    svg = drawn(figure)["svg"].decode()
+    assert ">imp<" in svg and ">impb<" in svg
+    assert ">100<" in svg and ">50<" in svg

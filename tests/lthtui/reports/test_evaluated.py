@@ -1,0 +1,42 @@
+"""What a report reads of evaluations from the journals of runs."""
+
+from lthtui.reports.evaluated import Evaluations
+
+
+def test_values_are_those_of_the_level_that_is_meant_of_each_run(made):
+    runs = [made.imp(0, 0.5, 0.6), made.imp(1, 0.5, 0.6, 0.7)]
+    for run in runs:
+        made.evaluated(run, 0, "fgsm", {"accuracy": 0.1})
+        made.evaluated(run, run.winner, "fgsm", {"accuracy": 0.2 + run.seed / 10})
+    found = Evaluations(runs)
+    ticket = found.values(runs, "fgsm", "accuracy")
+    assert {one.seed: value for one, value in ticket.items()} == {0: 0.2, 1: 0.2 + 1 / 10}
+    assert [*found.values(runs, "fgsm", "accuracy", "dense").values()] == [0.1, 0.1]
+    assert [*found.values(runs, "fgsm", "accuracy", 2)] == [runs[1].repetition]
+    assert found.values(runs, "fgsm", "no such", "ticket") == {}
+
+
+def test_the_newest_of_an_evaluation_counts_and_settings_tell_labels_apart(made):
+    run = made.imp(0, 0.5, 0.6)
+    made.evaluated(run, 1, "fgsm", {"accuracy": 0.1})
+    made.evaluated(run, 1, "fgsm epsilon=4", {"accuracy": 0.3})
+    made.evaluated(run, 1, "fgsm", {"accuracy": 0.2})
+    found = Evaluations([run])
+    assert found.called("fgsm") == ("fgsm", "fgsm epsilon=4")
+    assert found.of(run, "fgsm").metrics == {"accuracy": 0.2}
+
+
+def test_documents_that_are_gone_or_damaged_are_left_out(made):
+    runs = [made.imp(seed, 0.5, 0.6) for seed in range(3)]
+    for run in runs:
+        made.evaluated(run, 1, "cka", {}, cka={"layers": [run.seed]})
+    (made.folder / "imp-s0/evaluations/01/cka.json").unlink()
+    (made.folder / "imp-s1/evaluations/01/cka.json").write_text("{")
+    found = Evaluations(runs).documents(runs, "cka", "cka.json")
+    assert [*found.values()] == [{"layers": [2]}]
+
+
+def test_a_dense_winner_is_no_ticket(made):
+    run = made.run("dense", 0, *made.imp(0, 0.5).levels)
+    made.evaluated(run, 0, "fgsm", {"accuracy": 0.1})
+    assert Evaluations([run]).of(run, "fgsm") is None

@@ -1,0 +1,128 @@
+"""The folder of a report: its tables, its page, and what an earlier report left there."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pytest
+
+from engine.errors import UsageError
+from lthtui.reports import folder, tables
+from lthtui.reports.model import Absent, Details, Figure, Number, Report, Section, Table
+
+EVIL = "<script>alert('&')</script>|*x*"
+
+
+def line(canvas):
+    canvas.subplots().plot([0, 1], [1, 3], label="a")
+
+
+TABLE = Table(
+    "scores",
+    "What came of it.",
+    ("method", "test %", "gain", "note"),
+    (
+        ("imp", Number((0.5, 0.6, 0.7), "accuracy", best=True), Number((0.1,), "points"), "50 %_x"),
+        (EVIL, Number((), "accuracy"), Number((-0.05, 0.05, 0.0), "points", stars="*"), "–"),
+    ),
+)
+REPORT = Report(
+    "a & b",
+    "lthtui report e -o r",
+    "std",
+    (
+        Section(
+            "First", ("Words <b>.", TABLE, Figure("curve", "A line.", line), Details("spec", EVIL))
+        ),
+    ),
+    (Absent("Robustness", ("lthtui evaluate e --with fgsm",)),),
+    ("left out: s1",),
+)
+
+
+def test_means_and_deviations_are_written_with_how_many_there_are():
+    text = tables.markdown(TABLE, "std")
+    assert "**60.00 ± 10.00**" in text  # of 50, 60 and 70 %
+    assert "+10.00 (1)" in text  # not of three, as most
+    assert "| – |" in text and "+0.00 ± 5.00\\*" in text
+    assert "over 3." in text
+
+
+def test_confidence_intervals_are_students():
+    # deviation 0.1, n = 3: 4.302653 * 0.1 / sqrt(3)
+    assert "60.00 ± 24.84" in tables.markdown(TABLE, "ci")
+
+
+def test_names_from_outside_stay_text_everywhere():
+    assert "\\<script\\>" in tables.markdown(TABLE, "std")
+    assert r"\&" in tables.latex(TABLE, "std") and r"50 \%\_x" in tables.latex(TABLE, "std")
+    rows = [*csv.reader(io.StringIO(tables.values(TABLE, "std")))]
+    assert rows[-2][0] == EVIL
+
+
+def test_csv_has_every_value_in_full():
+    rows = [*csv.DictReader(io.StringIO(tables.values(TABLE, "std")))]
+    first = rows[0]
+    assert (first["row"], first["column"], first["values"]) == ("imp", "test %", "0.5 0.6 0.7")
+    assert float(first["mean"]) == pytest.approx(0.6) and float(first["spread"]) == pytest.approx(
+        0.1
+    )
+    assert first["n"] == "3"
+
+
+def test_all_is_written_and_the_page_needs_no_other_file(tmp_path):
+    made = folder.write(REPORT, tmp_path / "r")
+    names = {str(one.relative_to(tmp_path / "r")) for one in made}
+    assert names == {
+        *(f"tables/scores.{form}" for form in ("md", "tex", "csv")),
+        *(f"figures/curve.{form}" for form in ("svg", "pdf", "png")),
+        "index.html",
+    }
+    page = (tmp_path / "r" / "index.html").read_text()
+    assert "<script>" not in page and "&lt;script&gt;" in page
+    assert 'src="data:image/svg+xml;base64,' in page and "http" not in page
+    assert "a &amp; b" in page and "--with fgsm" in page and "left out: s1" in page
+
+
+def test_the_same_report_gives_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        folder.write(REPORT, tmp_path / name)
+    for one in (tmp_path / "a").rglob("*.*"):
+        assert one.read_bytes() == (tmp_path / "b" / one.relative_to(tmp_path / "a")).read_bytes()
+
+
+def test_a_report_made_again_takes_away_what_it_has_no_more_and_nothing_else(tmp_path):
+    folder.write(REPORT, tmp_path)
+    (tmp_path / "mine.txt").write_text("x")
+    (section,) = REPORT.sections
+    fewer = replace(REPORT, sections=(replace(section, blocks=section.blocks[:2]),))
+    folder.write(fewer, tmp_path)
+    left = {one.name for one in tmp_path.rglob("*.*")}
+    assert left == {
+        "mine.txt",
+        "index.html",
+        "report.json",
+        "scores.md",
+        "scores.tex",
+        "scores.csv",
+    }
+
+
+def test_a_folder_of_other_things_is_refused_untouched(tmp_path):
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(UsageError, match="new folder"):
+        folder.write(REPORT, tmp_path)
+    with pytest.raises(UsageError, match="is a file"):
+        folder.check(tmp_path / "thesis.tex")
+    assert [one.name for one in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_list_that_leads_out_of_the_folder_removes_nothing_there(tmp_path):
+    (tmp_path / "precious").write_text("x")
+    report = tmp_path / "r"
+    report.mkdir()
+    away = ["../precious", str(tmp_path / "precious")]
+    (report / "report.json").write_text(json.dumps({"files": away}))
+    folder.write(REPORT, report)
+    assert (tmp_path / "precious").exists()
