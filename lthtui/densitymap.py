@@ -15,8 +15,10 @@ from lthtui.text import clean_line
 from lthtui.verdict import PICKED
 
 NAME = 28  # cells of a layer's name at most
+LAST = 5  # cells of the last densities at least
 FLOOR = 1e-3  # the density that is drawn like none
 FIGURE = 6  # cells of a density in figures
+SCARCE = f"<{percent(FLOOR)}"  # figures of one below that
 Kept = Mapping[str, int]  # weights that live, by layer
 
 
@@ -68,11 +70,16 @@ def lines(found: DensityMap, width: int) -> list[Line]:
     cell, levels = _fit(width - lead, found.levels)
     least = max(min(found.densities.values(), default=1.0), FLOOR)
     room = width - lead - cell * len(levels)  # behind the levels
-    drawn: list[Line] = [(Span(" " * lead), *_head(found, levels, cell, room))]
+    last = {name: _newest(found, name) for name in names}
+    wide = max(LAST, *(len(percent(density)) for density in last.values()))
+    title = _behind("last", "weights", wide, room)
+    drawn: list[Line] = [(Span(" " * lead), *_head(found, levels, cell, room, title))]
     for name, called in names.items():
         cells = [_cell(found.densities.get((name, level)), cell, least) for level in levels]
         lead_span = Span(called + " " * (lead - cell_len(called)))
-        drawn.append((lead_span, *cells, *_last(found, name, room)))
+        text = _behind(percent(last[name]), f"{found.totals[name]:,}", wide, room)
+        ending = (Span(text, "failed" if last[name] == 0 else ""),) if text else ()
+        drawn.append((lead_span, *cells, *ending))
     drawn.append(())
     drawn.append(_legend(least))
     if found.trouble:
@@ -86,9 +93,8 @@ def short(name: str, most: int) -> str:
     return found if len(found) <= most else f"{found[: most // 2 - 1]}…{found[-most // 2 :]}"
 
 
-def _head(found: DensityMap, levels: Sequence[int], cell: int, room: int) -> Line:
-    """The numbers of levels, picked ones marked, or of blocks the first and last; and `_behind`."""
-    behind = _behind("last", "weights", room)
+def _head(found: DensityMap, levels: Sequence[int], cell: int, room: int, behind: str) -> Line:
+    """The numbers of levels, picked ones marked, or of blocks the first and last; and `behind`."""
     if cell < FIGURE:
         most = cell * len(levels) + (2 if behind else room)  # the first two cells behind are blank
         first, last = levels[0], levels[-1]
@@ -120,21 +126,20 @@ def _cell(density: float | None, width: int, least: float) -> Span:
         return Span("·".rjust(width, " " if width == FIGURE else "·"), "failed")
     share = heat.logarithmic(density, least)
     if width == FIGURE:
-        return heat.painted(percent(density).rjust(width - 1) + " ", share)
+        figures = SCARCE if density < FLOOR else percent(density)
+        return heat.painted(figures.rjust(width - 1) + " ", share)
     return heat.block(share, width)
 
 
-def _last(found: DensityMap, name: str, room: int) -> Line:
-    """Its density at the last level, and of how many weights, as far as there is room."""
-    known = [found.densities.get((name, level)) for level in found.levels]
-    density = next((one for one in reversed(known) if one is not None), None)
-    text = _behind(percent(density), f"{found.totals[name]:,}", room)
-    return (Span(text, "failed" if density == 0 else ""),) if text else ()
+def _newest(found: DensityMap, name: str) -> float | None:
+    """A layer's density at the last level that is known of it."""
+    known = (found.densities.get((name, level)) for level in reversed(found.levels))
+    return next((one for one in known if one is not None), None)
 
 
-def _behind(last: str, weights: str, room: int) -> str:
-    """The two last columns, or as many of them as there is room for."""
-    text = f"  {last:>5}"
+def _behind(last: str, weights: str, wide: int, room: int) -> str:
+    """The two last columns, or as many of them as there is room for; the first is that wide."""
+    text = f"  {last:>{wide}}"
     whole = f"{text}  {weights:>11}"
     return next((one for one in (whole, text) if len(one) <= room), "")
 

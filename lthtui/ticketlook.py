@@ -19,6 +19,7 @@ from lthtui.text import clean_line
 from lthtui.ticketindex import Ticket
 
 NAME = 24  # cells of a layer's name
+KEPT = 6  # cells of a density at least
 WIDEST = 40  # cells of a bar
 COUNT = "weights"
 Fact = tuple[str, str]  # a label and what stands behind it
@@ -140,15 +141,17 @@ def _layers(look: Look, width: int) -> list[Line]:
     names = {name: short(name, NAME) for name in shares}
     lead = max(cell_len(name) for name in names.values()) + 1
     count = max(len(COUNT), *(len(f"{total:,}") for total in look.totals.values()))
-    room = min(max(width - lead - count - 8, 4), WIDEST)
+    kept = {name: percent(share) for name, share in shares.items()}
+    wide = max(KEPT, *map(len, kept.values()))
+    room = min(max(width - lead - count - wide - 2, 4), WIDEST)
     scale = "kept, log scale"[:room]
     drawn: list[Line] = [
-        (Span(f"{'layer':<{lead}}{scale:<{room}}{COUNT:>{count + 8}}", "dim"),),
+        (Span(f"{'layer':<{lead}}{scale:<{room}}{COUNT:>{count + wide + 2}}", "dim"),),
     ]
     for name, share in shares.items():
         bar = heat.bar(heat.logarithmic(share, least) if share else 0.0, room)
         tone = "" if share else "failed"
-        figures = f" {percent(share):>6} {look.totals[name]:>{count},}"
+        figures = f" {kept[name]:>{wide}} {look.totals[name]:>{count},}"
         drawn.append((Span(names[name].ljust(lead)), bar, Span(figures, tone)))
     if look.trouble:
         drawn += heat.wrapped(look.trouble, width, "failed")

@@ -73,7 +73,7 @@ class Sheet(ScrollView, can_focus=True):
         return strip.apply_style(self.rich_style)
 
     def _segment(self, span: Span) -> Segment:
-        style = tone(self, span.tone, span.bold)
+        style = tone(self, span.tone, span.bold, span.paper)
         return Segment(span.text, style + Style(bgcolor=span.paper) if span.paper else style)
 
 

@@ -23,15 +23,18 @@ THEMED = {
 }
 
 
-def tone(widget: Widget, name: str, bold: bool = False) -> Style:
-    """The style of a tone: a name of `THEMED`, `dim`, a `#rrggbb`, or empty for plain text."""
+def tone(widget: Widget, name: str, bold: bool = False, under: str = "") -> Style:
+    """The style of a tone: a name of `THEMED`, `dim`, a `#rrggbb`, or empty for plain text.
+
+    It can be told from what the widget is drawn on, or from the colour `under` it, `#rrggbb`.
+    """
     if not name:
         return Style(bold=bold)
     paper, ink = ground(widget)
     colour = paper.blend(ink, 0.6, 1.0) if name == "dim" else _colour(widget, name)
     if colour.ansi is not None:  # what it looks like is up to the terminal
         return Style(color=colour.rich_color, bold=bold)
-    return Style(color=legible(_hex(colour), _hex(paper)), bold=bold)
+    return Style(color=legible(_hex(colour), under or _hex(paper)), bold=bold)
 
 
 def laid(style: Style, over: Style) -> Style:

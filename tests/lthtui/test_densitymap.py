@@ -80,3 +80,13 @@ def test_names_are_cleaned_and_cut_in_the_middle():
     assert densitymap.short("encoder.layers.0.attention.weight", 11) == "enco…ention"
     name = "\x1b]0;x\x07.weight"
     assert "\x1b" not in "".join(texts(gather([{0: {name: 1}}], {name: 2}), 80))
+
+
+def test_figures_of_hardly_any_weights_keep_to_their_columns():
+    kept = {0: {"one": 1_000_000, "two": 100}, 1: {"one": 35, "two": 50}}
+    head, one, two, *_ = texts(gather([kept], {"one": 1_000_000, "two": 100}), 60)
+    assert one.split() == ["one", "100%", "<0.1%", "0.0035%", "1,000,000"]
+    ends = [
+        [at for at in range(1, len(row)) if row[at - 1] != " " == row[at]] for row in (one, two)
+    ]
+    assert ends[0][1:] == ends[1][1:] and len(head) == len(one) == len(two)

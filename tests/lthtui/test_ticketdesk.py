@@ -257,3 +257,18 @@ def test_export_asks_the_worker_and_overwrites_nothing(tmp_path, finished, monke
     assert sorted(one.name for one in tmp_path.iterdir()) == [
         *("away.json", "away.pt", "late.pt", "runs")
     ]
+
+
+def test_layers_are_in_the_order_of_their_numbers(tmp_path, finished, monkeypatch):
+    ticket = tickets(tmp_path)["3"]
+    names = ("features.2.weight", "features.10.weight", "features.10.b.weight", "conv1.weight")
+    layers = {name: packed.Layer((2, 4), at) for at, name in enumerate(sorted(names))}
+    mask = packed.Packed(tmp_path, layers)
+    desk = TicketDesk(tmp_path)
+    monkeypatch.setattr(desk, "_counts", lambda _: (mask, dict.fromkeys(names, 4)))
+    assert [*desk.densities([ticket.run]).totals] == [
+        "conv1.weight",
+        "features.2.weight",
+        "features.10.b.weight",
+        "features.10.weight",
+    ]

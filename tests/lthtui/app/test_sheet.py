@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from textual.app import App
 
-from lthtui.heat import Span
+from lthtui.heat import Span, painted
+from lthtui.legible import contrast
 from lthtui.widgets.sheet import Sheet
 
 from .conftest import screen
@@ -25,3 +26,17 @@ async def test_lines_are_as_wide_as_what_is_left_of_the_scrollbar():
         await pilot.pause()
         assert sheet.show_vertical_scrollbar and not sheet.show_horizontal_scrollbar
         assert all(row.startswith(f" {'x' * 26}|") for row in screen(app).splitlines())
+
+
+async def test_text_is_told_from_the_colour_behind_it_in_any_theme():
+    app = SheetApp()
+    async with app.run_test(size=(30, 6)) as pilot:
+        sheet = app.query_one(Sheet)
+        for theme in ("textual-dark", "textual-light"):
+            app.theme = theme
+            await pilot.pause()
+            shares = [step / 10 for step in range(11)]
+            sheet.show(lambda width: [tuple(painted("12%", share) for share in shares)])
+            for text, style, _ in sheet.render_line(0):
+                if text.strip():
+                    assert contrast(style.color.name, style.bgcolor.name) > 4.5
