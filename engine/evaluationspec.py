@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -13,7 +13,14 @@ from engine.plugin import Settings
 
 
 class EvaluationSettings(Settings):
-    """The knobs of one evaluation. Two that differ in more than `levels` are two evaluations."""
+    """The knobs of one evaluation. Two that differ in more than `levels` are two evaluations.
+
+    Attributes:
+        shares: a regular expression of the whole names of those of its metrics that are fractions
+            of 1, which tables show in percent; all others are shown as they are.
+    """
+
+    shares: ClassVar[str] = ""
 
     levels: tuple[Named, ...] = Field(
         ("dense", "best"),

@@ -1,10 +1,9 @@
-"""Evaluations as a command line asks for them, and what came of them as a table."""
+"""Evaluations as a command line, or the app, asks for them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
-from statistics import mean, stdev
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,13 +11,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from engine import outstanding, retention
 from engine.errors import UsageError, did_you_mean
 from engine.evaluationspec import EvaluationSettings
-from engine.rundir import RunDirectory
+from engine.rundir import RunDirectory, Status, status
 from engine.sources import TICKET, Source, replaced
 from engine.spec import Evaluations, RunSpec
 from lthtui import overrides, sources, specerrors
-from lthtui.aligned import aligned
-from lthtui.launch import folders
-from lthtui.monitor import Watched
+from lthtui.launch import folders, retrying
 from lthtui.overrides import Override
 from lthtui.text import clean_line
 
@@ -84,30 +81,18 @@ def of_run(
     return found
 
 
-def rows(runs: Sequence[Watched]) -> list[tuple[str, str, str, str]]:
-    """Evaluation, ticket, metric and its mean ± deviation over runs of one group."""
-    values: dict[tuple[str, str, str], list[float]] = {}
-    for run in runs:
-        progress = run.progress
-        for (level, name), found in sorted(progress.evaluations.items()):
-            for metric, value in found.metrics.items():
-                values.setdefault((name, _ticket(run, level), metric), []).append(value)
-    return [(*key, _spread(found, len(runs))) for key, found in values.items()]
+def final(run: RunDirectory) -> RunDirectory:
+    """The run, whose tickets are final, or will be without anybody's help.
 
-
-def table(runs: Sequence[Watched]) -> Iterator[str]:
-    """What was evaluated of runs of one group."""
-    found = rows(runs)
-    heads = list(dict.fromkeys(ticket for _, ticket, _, _ in found))
-    cells: dict[tuple[str, str], dict[str, str]] = {}
-    for name, ticket, metric, value in found:
-        cells.setdefault((name, metric), {})[ticket] = value
-    lines = [
-        [clean_line(name), clean_line(metric), *(by.get(head, "–") for head in heads)]
-        for (name, metric), by in cells.items()
-    ]
-    if lines:
-        yield from aligned(["evaluation", "metric", *heads], lines)
+    Raises:
+        UsageError: they are not.
+    """
+    state = status(run)
+    if state != Status.FINISHED and not retrying.goes_on(run):
+        raise UsageError(
+            f"{run.run_id} is {state}, so its tickets are not final; lthtui resume {run.run_id}"
+        )
+    return run
 
 
 def _each(changes: Sequence[Override]) -> Iterator[dict[str, Any]]:
@@ -159,19 +144,3 @@ def _check_kept(
             f" {', '.join(map(str, kept)) or 'none'}; name one of these with --level, or run it"
             " again with keep: [all] and --again"
         )
-
-
-def _ticket(run: Watched, level: int) -> str:
-    """What a level is called beside others: dense, ticket, or its number."""
-    progress = run.progress
-    if progress.winning and progress.winning.level == level and level:
-        return "ticket"
-    known = progress.levels.get(level)
-    return "dense" if known and known.kept == known.total and not level else f"level {level}"
-
-
-def _spread(values: Sequence[float], runs: int) -> str:
-    if len(values) == 1:
-        return f"{values[0]:.4g}" + (" (1)" if runs > 1 else "")
-    count = "" if len(values) == runs else f" ({len(values)})"
-    return f"{mean(values):.4g} ± {stdev(values):.2g}{count}"

@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from engine.repetition import Repetition
+from lthtui import measured
+from lthtui.measured import Measured
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
@@ -88,6 +90,7 @@ class RunView:
         params: every setting, defaults too, by dotted name, as MLflow has them.
         note, display_name, archived, tags: what people noted of it; note, tags and params are not
             cleaned.
+        measured: what evaluations measured of its tickets; nothing is known of a run without folder.
         metrics: the newest value of each, by MLflow's names.
         extremes: the smallest and the largest value of metrics; of a run that only the store knows
             only for those that somebody asked for.
@@ -135,6 +138,7 @@ class RunView:
     archived: bool = False
     params: Mapping[str, str] = field(default_factory=dict, hash=False)
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    measured: tuple[Measured, ...] = field(default=(), hash=False)
     metrics: Mapping[str, float] = field(default_factory=dict, hash=False)
     extremes: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
 
@@ -276,6 +280,7 @@ def view(watched: Watched, before: RunView | None = None, notes: Notes | None = 
         device=clean_line(launch.device) if launch else "",
         duration=progress.time - progress.started if progress.started else None,
         params=facts.params,
+        measured=measured.told(progress),
         metrics=progress.metrics,
         extremes=progress.extremes,
         **noted(notes, clean_line(facts.name)),

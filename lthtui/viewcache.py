@@ -16,6 +16,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lthtui import measured
 from lthtui.runview import LevelView, RunView
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ def _kept(folder: str, entry: list[Any]) -> Kept | None:
         return None
     run = dict(zip(_RUN, values, strict=True))
     run["controls"] = run["controls"] and _control(run["controls"])
+    run["measured"] = measured.kept(run["measured"])
     run["extremes"] = {key: (least, most) for key, (least, most) in run["extremes"].items()}
     run["levels"] = tuple(LevelView(**dict(zip(_LEVEL, one, strict=True))) for one in levels)
     return Kept(RunView(**run), found[1], asked)

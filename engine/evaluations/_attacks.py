@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -23,6 +23,8 @@ Epsilon = Annotated[float, Field(gt=0, le=255)]
 
 class AttackSettings(EvaluationSettings):
     """What every attack can be told."""
+
+    shares: ClassVar[str] = ".*"
 
     epsilon: tuple[Epsilon, ...] = Field(
         (8.0,),

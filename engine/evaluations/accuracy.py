@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -27,6 +27,8 @@ DRAWN = 2**22  # images, or classes, at once
 
 class Settings(EvaluationSettings):
     """How many guesses count, and what the intervals are made of."""
+
+    shares: ClassVar[str] = ".*"
 
     top: int = Field(
         5,

@@ -7,7 +7,7 @@ there are some.
 from __future__ import annotations
 
 from math import sqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -25,6 +25,8 @@ HALVINGS = 30  # of their range: the temperature is right to eight digits
 
 class Settings(EvaluationSettings):
     """How fine confidence is looked at."""
+
+    shares: ClassVar[str] = "(scaled )?((adaptive )?ece|overconfidence)"
 
     bins: int = Field(
         15, ge=1, le=1000, description="bins of confidence, of equal width, or of as many images"

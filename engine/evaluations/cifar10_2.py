@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from engine.context import Context, Result
@@ -12,6 +14,8 @@ from engine.lazy import torch
 
 class Settings(EvaluationSettings):
     """Where the images are."""
+
+    shares: ClassVar[str] = ".*"
 
     root: str | None = Field(
         None,

@@ -7,6 +7,8 @@ as that of another seed. Tickets of one search are reported to lie in one valley
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from engine.context import Context, Result
@@ -17,6 +19,8 @@ from engine.evaluationspec import EvaluationSettings
 
 class Settings(EvaluationSettings):
     """To which network, and how closely the line is looked at."""
+
+    shares: ClassVar[str] = "barrier.*|error.*"
 
     other: _others.Other = Field(
         "before",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 class Settings(EvaluationSettings):
     """Which corruptions of which images."""
+
+    shares: ClassVar[str] = "(?!mCE).*"
 
     corruptions: tuple[str, ...] = Field(
         NAMES, min_length=1, max_length=len(NAMES), description="such as fog; all 19 if unset"

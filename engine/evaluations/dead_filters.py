@@ -9,7 +9,7 @@ none of its weights lives (Tanaka et al. 2020).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from engine.context import Context, Result
 from engine.evaluationspec import CheapSettings
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 class Settings(CheapSettings):
     """Nothing to set but the levels."""
+
+    shares: ClassVar[str] = "(?!collapsed).*"
 
 
 def evaluate(settings: Settings, context: Context) -> Result:

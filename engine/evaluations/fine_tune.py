@@ -7,7 +7,7 @@ that is drawn anew where there are other classes (as in the transfer of tickets 
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -23,6 +23,8 @@ from engine.plan import Level
 
 class Settings(EvaluationSettings):
     """Which images, and how long."""
+
+    shares: ClassVar[str] = ".*"
 
     data: Annotated[DataSettings, Choice("datasets")] | None = Field(
         None, description="the images, as in a spec; the run's own unless given"

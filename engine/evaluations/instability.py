@@ -11,7 +11,7 @@ method does to it while it trains, and each training begins with an empty memory
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -34,6 +34,8 @@ STABLE = 0.02
 
 class Settings(EvaluationSettings):
     """From where two copies part, and how closely the line between them is looked at."""
+
+    shares: ClassVar[str] = "(.*/)?(barrier|error).*"
 
     after: tuple[Duration, ...] = Field(
         (Duration(),),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from engine.context import Context, Result
 from engine.evaluationspec import CheapSettings
 
 
 class Settings(CheapSettings):
     """Nothing to set but the levels."""
+
+    shares: ClassVar[str] = ".*"
 
 
 def evaluate(settings: Settings, context: Context) -> Result:

@@ -11,7 +11,7 @@ training image where there are none.
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 class Settings(EvaluationSettings):
     """Which images, and how strongly the classifier may be regularised."""
+
+    shares: ClassVar[str] = "(test|val) .*"
 
     data: Annotated[DataSettings, Choice("datasets")] | None = Field(
         None, description="the images, as in a spec; the run's own unless given"

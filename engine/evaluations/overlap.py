@@ -7,7 +7,7 @@ The overlap is the number of weights that live in both over that of those that l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 class Settings(CheapSettings):
     """With which mask."""
+
+    shares: ClassVar[str] = ".*"
 
     other: _others.Other = Field(
         "before",

@@ -7,7 +7,7 @@ largest probability of the softmax), and its risk is the share of wrong answers 
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -24,6 +24,8 @@ POINTS = 100  # of a curve, at most
 
 class Settings(EvaluationSettings):
     """How many images are answered for."""
+
+    shares: ClassVar[str] = ".*"
 
     coverages: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (0.8, 0.9, 1.0),

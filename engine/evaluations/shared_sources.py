@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -29,6 +29,8 @@ LESIONS = "HAM10000_metadata.csv"
 
 class Settings(EvaluationSettings):
     """What counts as the same source."""
+
+    shares: ClassVar[str] = ".*"
 
     likeness: float = Field(
         0.94,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +14,6 @@ from lthtui.commands.runs import After, Detach, Hold, Priority, follow, print_js
 from lthtui.commands.saying import say
 
 if TYPE_CHECKING:
-    from engine.rundir import RunDirectory
     from lthtui.monitor import Watched
 
 Runs = Annotated[
@@ -78,7 +77,8 @@ def evaluate(
     if level and not wanted:
         raise UsageError("--level says nothing without --with; name the evaluations, too")
     runs = {run.run_id: run for word in words for run in runnames.seeds(folder, word)}
-    asked = [(run, evaluations.of_run(wanted, run, folder)) for run in _over(runs.values())]
+    final = [evaluations.final(run) for run in runs.values()]
+    asked = [(run, evaluations.of_run(wanted, run, folder)) for run in final]
     submitted = queue.evaluate(asked, turn=turn(folder, priority, after, hold))
     if detach:
         for one in submitted:
@@ -95,26 +95,8 @@ def evaluate(
     raise typer.Exit(code or (FAILED if failed else OK))
 
 
-def _over(runs: Iterable[RunDirectory]) -> Iterator[RunDirectory]:
-    """The runs, of which each has finished or will by itself.
-
-    Raises:
-        UsageError: one has not, and will not.
-    """
-    from engine.rundir import Status, status
-    from lthtui.launch import retrying
-
-    for run in runs:
-        state = status(run)
-        if state != Status.FINISHED and not retrying.goes_on(run):
-            raise UsageError(
-                f"{run.run_id} is {state}, so its tickets are not final; lthtui resume {run.run_id}"
-            )
-        yield run
-
-
 def _show(watched: Sequence[Watched]) -> None:
-    from lthtui import evaluations
+    from lthtui import evaluationtable, runview
 
     groups: dict[str, list[Watched]] = {}
     for run in watched:
@@ -122,5 +104,5 @@ def _show(watched: Sequence[Watched]) -> None:
     for runs in groups.values():
         over = f", mean ± deviation over {len(runs)} runs" if runs[1:] else ""
         typer.echo(f"{runs[0].identity.name} {runs[0].identity.group[:6]}{over}")
-        for line in evaluations.table(runs):
+        for line in evaluationtable.lines([runview.view(one) for one in runs]):
             typer.echo(line)

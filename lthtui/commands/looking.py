@@ -203,7 +203,7 @@ def show(
     name: Run, as_json: Json = False, root: Root = None, tracking_uri: Tracking = None
 ) -> None:
     """Show one run: what it is, its levels, its winning ticket."""
-    from lthtui import browsing, epilogue, evaluations, extending
+    from lthtui import browsing, epilogue, evaluationtable, extending, runview
     from lthtui.labels import method
     from lthtui.launch import queue
     from lthtui.monitor import Watched
@@ -236,7 +236,7 @@ def show(
         typer.echo(line)
     typer.echo()
     epilogue.results([watched])
-    for line in evaluations.table([watched]):
+    for line in evaluationtable.lines([runview.view(watched)]):
         typer.echo(line)
     epilogue.failures([watched])
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from engine.events import (
     EpochEnded,
+    Evaluated,
+    EvaluationFailed,
     Journal,
     LevelEnded,
     LevelStarted,
@@ -180,6 +182,22 @@ class FakeRun:
             file.write_bytes(ticket)
         body = {"files": {} if ticket is None else {file.name: "0" * 64}, "meta": {}}
         file.with_name("manifest.json").write_text(json.dumps({"body": body, "sha256": ""}))
+
+    def evaluate(self, level: int, name: str, metrics, **documents) -> FakeRun:
+        """What an evaluation found of a level's ticket; documents by their names without suffix."""
+        paths = []
+        for file, document in documents.items():
+            paths.append(f"evaluations/{level:02d}/{file}.json")
+            path = self.directory.path / paths[-1]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(document))
+        self._append(Evaluated(level=level, name=name, metrics=metrics, files=tuple(paths)))
+        return self
+
+    def fail(self, level: int, name: str, error: str) -> FakeRun:
+        """An evaluation of a level's ticket could not be made."""
+        self._append(EvaluationFailed(level=level, name=name, error=error))
+        return self
 
     def train(self, levels: int, epochs: int = 0) -> FakeRun:
         """Whole levels, and some epochs of the one after."""

@@ -74,8 +74,8 @@ def test_a_run_shows_what_was_evaluated(here, command):
             found = Evaluated(level=level, name="fgsm epsilon:4", metrics={"accuracy": value})
             journal.write(found.model_dump_json(exclude_none=True) + "\n")
     shown = command("show", first.run_id)[1].splitlines()
-    assert "evaluation      metric    dense  ticket" in shown
-    assert "fgsm epsilon:4  accuracy  0.5    0.25" in shown
+    assert "evaluation      metric    dense   ticket" in shown
+    assert "fgsm epsilon:4  accuracy  50.00%  25.00%" in shown
     (_, last) = json.loads(command("show", first.run_id, "--json")[1])["evaluations"]
     assert (last["level"], last["name"], last["metrics"]) == (
         2,

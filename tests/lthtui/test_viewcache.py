@@ -27,7 +27,8 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def root(tmp_path):
     """Two runs that have ended, and what a session kept of them."""
-    FakeRun(tmp_path / "mlruns", "one").start().train(6).end()
+    one = FakeRun(tmp_path / "mlruns", "one").start().train(6).end()
+    one.evaluate(5, "cka", {"within": 0.5}, cka={"layers": []}).fail(0, "fgsm", "no images")
     FakeRun(tmp_path / "mlruns", "two").start().train(2).end("failed", "the loss became NaN")
     session(tmp_path / "mlruns")
     return tmp_path / "mlruns"
@@ -56,6 +57,7 @@ def test_runs_are_shown_as_they_were_and_then_read(root):
         levels = [(one.index, one.val, one.ticket, one.losses) for one in view.levels]
         assert levels == [(one.index, one.val, one.ticket, ()) for one in known[run].levels]
         assert view.metrics == known[run].metrics and view.extremes == known[run].extremes
+        assert view.measured == known[run].measured
         assert (view.status, view.error) == (known[run].status, known[run].error)
 
 
