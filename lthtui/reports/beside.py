@@ -1,0 +1,88 @@
+"""Dense networks beside tickets: what evaluations found of both, run by run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.repetition import Repetition, overlap
+from lthtui import significance
+from lthtui.comparison import Row
+from lthtui.reports.model import Cell, Kind, Number, Table
+from lthtui.reports.subject import Subject
+from lthtui.significance import Finding
+
+HEADER = ("", "dense", "ticket", "ticket − dense", "p")
+Values = Mapping[Repetition, float]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A number of an evaluation.
+
+    Attributes:
+        label: of the evaluation, with its settings.
+        text: what it is called, with its unit.
+        difference: of what kind differences are.
+    """
+
+    label: str
+    metric: str
+    text: str
+    kind: Kind = "accuracy"
+    difference: Kind = "points"
+
+
+def table(subject: Subject, name: str, caption: str, lines: Sequence[Line]) -> Table | None:
+    """Every line of every method that knows it; None if none does.
+
+    Differences are paired by repetition, their p Holm-corrected over the table.
+    """
+    known = [*_known(subject.methods, lines, subject)]
+    if not known:
+        return None
+    findings = significance.holm([_tested(dense, ticket) for *_, dense, ticket in known])
+    several = len({row.first.group for row, *_ in known}) > 1
+    rows = [
+        _row(f"{row.label}: {line.text}" if several else line.text, line, dense, ticket, finding)
+        for (row, line, dense, ticket), finding in zip(known, findings, strict=True)
+    ]
+    tested = (
+        " p: paired t-test of the difference, Holm-corrected over this table."
+        if any(one and one.p is not None for one in findings)
+        else ""
+    )
+    return Table(name, caption + tested, HEADER, tuple(rows))
+
+
+def _known(
+    methods: Iterable[Row], lines: Iterable[Line], subject: Subject
+) -> Iterator[tuple[Row, Line, Values, Values]]:
+    every = [*lines]
+    for row in methods:
+        for line in every:
+            dense, ticket = (
+                subject.evaluations.values(row.runs, line.label, line.metric, which)
+                for which in ("dense", "ticket")
+            )
+            if dense or ticket:
+                yield row, line, dense, ticket
+
+
+def _tested(dense: Values, ticket: Values) -> Finding | None:
+    shared = ticket.keys() & dense.keys()
+    return significance.test(ticket, dense, "paired", overlap(shared)) if shared else None
+
+
+def _row(
+    text: str, line: Line, dense: Values, ticket: Values, finding: Finding | None
+) -> tuple[Cell, ...]:
+    differences = [ticket[one] - dense[one] for one in ticket if one in dense]
+    p = finding.holm if finding else None
+    return (
+        text,
+        Number.of(dense.values(), line.kind),
+        Number.of(ticket.values(), line.kind),
+        Number.of(differences, line.difference),
+        "–" if p is None else f"{p:.2g}",
+    )
