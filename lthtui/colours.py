@@ -6,20 +6,23 @@ The cycle is that of Okabe & Ito 2008, "Color Universal Design", without black.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-PALETTE = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#f0e442", "#0072b2")
+YELLOW = "#f0e442"
+PALETTE = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", YELLOW, "#0072b2")
 
 
 def colours(ids: Iterable[str]) -> dict[str, str]:
-    """Give each id the colour of its hash, or the next free one while there are free ones.
+    """Give each id the colour of its hash, or the next of those that fewest ids have.
 
     An id's colour depends on itself and on the ids before it: a new id at the end moves none.
     """
     given: dict[str, str] = {}
+    uses = dict.fromkeys(PALETTE, 0)
     for name in ids:
         if name not in given:
-            given[name] = _free(_slot(name), set(given.values()))
+            given[name] = _least_used(_slot(name), uses)
+            uses[given[name]] += 1
     return given
 
 
@@ -27,6 +30,5 @@ def _slot(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % len(PALETTE)
 
 
-def _free(slot: int, taken: set[str]) -> str:
-    turns = [PALETTE[(slot + turn) % len(PALETTE)] for turn in range(len(PALETTE))]
-    return next((colour for colour in turns if colour not in taken), turns[0])
+def _least_used(slot: int, uses: Mapping[str, int]) -> str:
+    return min((*PALETTE[slot:], *PALETTE[:slot]), key=uses.__getitem__)

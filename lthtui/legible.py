@@ -14,11 +14,11 @@ def mix(colour: str, other: str, share: float) -> str:
 
 
 @lru_cache(4096)
-def legible(colour: str, paper: str) -> str:
+def legible(colour: str, paper: str, least: float = LEGIBLE) -> str:
     """The colour itself, or the first mix with black or white that contrasts with the paper."""
     away = "#000000" if _luminance(paper) > 0.18 else "#ffffff"
     mixes = (mix(away, colour, share / 20) for share in range(20))
-    return next((one for one in mixes if contrast(one, paper) >= LEGIBLE), away)
+    return next((one for one in mixes if contrast(one, paper) >= least), away)
 
 
 def contrast(colour: str, other: str) -> float:

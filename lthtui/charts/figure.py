@@ -5,8 +5,10 @@ Text stays text in SVG and PDF.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -16,10 +18,15 @@ from lthtui.charts.axes import Axis
 from lthtui.charts.model import Chart, Look, View
 from lthtui.charts.pens import Pen, in_legend, pens
 from lthtui.charts.plot import Plot
+from lthtui.colours import YELLOW
 
 FORMATS = (".png", ".svg", ".pdf")
-PAPER = Look(paper="#ffffff", text="#000000", label="#333333", line="#cccccc")
-DASHES = ("-", (0, (6, 2)), (0, (2, 2)))  # as `model.SWATCHES`
+PAPER = Look(paper="#ffffff", text="#000000", label="#333333", line="#cccccc", contrast=2.0)
+INKS = {YELLOW: "#000000"}  # the palette's eighth colour, for the one that white swallows
+DASHES = ("-", (0, (6, 2)), (0, (6, 2, 1, 2)))  # none of them like `FEWER`
+FEWER = ":"
+COLUMNS = (3, 2, 1)  # of the legend: as many as have room
+NAME = 80  # characters of a name in a line of the legend
 MARKERS = {"◆": "D", "◇": "d"}
 MARK: Any = {"markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.6}
 TICKS = (8, 7)  # about how many there are of x and y
@@ -39,7 +46,7 @@ def save(
     """Write a chart to a file whose suffix tells the format.
 
     Args:
-        size: width and height in inches.
+        size: width and height in inches, without the legend, which is below the plot.
         view: which part of it; all of it without one. A cross-hair is not drawn.
 
     Raises:
@@ -55,8 +62,17 @@ def save(
     view = view or View()
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
-        _draw(figure.subplots(), chart, view)
+        _draw(figure.subplots(), _inked(chart), view)
         figure.savefig(file, dpi=SHARP)
+
+
+def _inked(chart: Chart) -> Chart:
+    """The chart in colours that are told apart on white paper, by the colour-blind too.
+
+    To darken what is light there would bring it closer to its neighbours in the palette.
+    """
+    series = [replace(one, colour=INKS.get(one.colour, one.colour)) for one in chart.series]
+    return replace(chart, series=series)
 
 
 def _draw(axes: Any, chart: Chart, view: View) -> None:
@@ -90,7 +106,7 @@ def _line(axes: Any, pen: Pen, plot: Plot) -> None:
         fewer = np.interp(points.x, series.tally.x, series.tally.y) < series.count
         near = fewer | np.append(fewer[1:], False) | np.append(False, fewer[:-1])
         ends = np.where(near, heights, np.nan)  # as far as the points that it begins and ends at
-        axes.plot(points.x, ends, color=pen.colour, linestyle=":", **looks)
+        axes.plot(points.x, ends, color=pen.colour, linestyle=FEWER, **looks)
         heights = np.where(fewer, np.nan, heights)
     axes.plot(points.x, heights, color=pen.colour, linestyle=DASHES[pen.dash], marker=lone, **looks)
     for x, y, glyph in series.marks:
@@ -113,16 +129,32 @@ def _axis(axes: Any, side: str, axis: Axis, most: int) -> None:
 
 
 def _legend(axes: Any, chart: Chart, drawn: list[Pen]) -> None:
-    handles, labels = [], []
-    for pen in in_legend(drawn):
+    """Name what is drawn; a run that has no point yet would be taken for one that is hidden."""
+    entries: list[tuple[str, Any]] = []
+    for pen in in_legend([pen for pen in drawn if len(pen.series.points.x)]):
         seeds = f" (n={pen.series.count})" if pen.series.count > 1 else ""
-        handles += axes.plot([], [], color=pen.colour, linestyle=DASHES[pen.dash])
-        labels.append(pen.series.label + seeds)
+        line = {"color": pen.colour, "linestyle": DASHES[pen.dash]}
+        entries.append((pen.series.label + seeds, line))
     if chart.marks_label and any(pen.series.marks for pen in drawn):
-        handles += axes.plot([], [], color=PAPER.label, marker="D", linestyle="", **MARK)
-        labels.append(chart.marks_label)
+        entries.append(
+            (chart.marks_label, {"color": PAPER.label, "marker": "D", "linestyle": "", **MARK})
+        )
     if chart.baseline is not None:
-        handles += axes.plot([], [], color=PAPER.label, linestyle="--", linewidth=0.8)
-        labels.append(chart.baseline_label)
-    if handles:
-        axes.legend(handles, labels, frameon=False, fontsize=8)
+        dense = {"color": PAPER.label, "linestyle": "--", "linewidth": 0.8}
+        entries.append((chart.baseline_label, dense))
+    if entries:
+        handles = [line for _, looks in entries for line in axes.plot([], [], **looks)]
+        _below(axes.figure, handles, [fill(label, NAME) for label, _ in entries])
+
+
+def _below(figure: Any, handles: Sequence[Any], labels: Sequence[str]) -> None:
+    """Put the legend where it covers no data: below the plot, which keeps its height."""
+    for columns in COLUMNS:
+        legend = figure.legend(
+            handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=8
+        )
+        box = legend.get_window_extent()
+        if box.width <= figure.bbox.width or columns == COLUMNS[-1]:
+            break
+        legend.remove()
+    figure.set_figheight(figure.get_figheight() + box.height / figure.dpi)

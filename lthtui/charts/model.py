@@ -13,7 +13,7 @@ from lthtui.charts.axes import Floats, Scale, as_array
 from lthtui.charts.canvas import packed, style
 from lthtui.charts.points import Points
 from lthtui.charts.ticks import Unit
-from lthtui.legible import legible
+from lthtui.legible import LEGIBLE, legible
 from lthtui.signs import spelled
 from lthtui.text import clean_line
 
@@ -148,6 +148,7 @@ class Look:
         colour: without it, bands are shaded and lines carry their own point marks.
         braille: without it, only ASCII characters are used, one letter per line.
         paper: the colour behind the chart, which bands and faint lines are mixed with.
+        contrast: the least that lines have with it.
     """
 
     colour: bool = True
@@ -156,6 +157,7 @@ class Look:
     text: str = "#c8cee4"
     label: str = "#8590b5"
     line: str = "#4a5272"
+    contrast: float = LEGIBLE
 
     def say(self, text: str) -> str:
         """Text in the characters that this look may use, and in none that move the cursor."""
@@ -171,7 +173,7 @@ class Look:
 
     def legible(self, colour: str) -> str:
         """The colour, moved away from the paper's where it would be hard to see."""
-        return legible(colour, self.paper)
+        return legible(colour, self.paper, self.contrast)
 
     def swatch(self, index: int, count: int, dash: int = 0) -> str:
         """The sample of line `index` of `count` in a legend."""

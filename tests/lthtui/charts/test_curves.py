@@ -46,3 +46,7 @@ class TestColours:
     def test_groups_differ_while_there_are_colours(self):
         ids = [str(index) for index in range(len(PALETTE))]
         assert set(colours(ids).values()) == set(PALETTE)
+
+    def test_colours_are_shared_by_as_few_groups_as_can_be(self):
+        given = [*colours(str(index) for index in range(2 * len(PALETTE))).values()]
+        assert {given.count(colour) for colour in PALETTE} == {2}

@@ -11,6 +11,8 @@ from PIL import Image
 from engine.errors import UsageError
 from lthtui.charts import Chart, Curve, Point, Series, View, accuracy_chart
 from lthtui.charts.figure import FORMATS, save
+from lthtui.colours import PALETTE
+from lthtui.legible import channels
 
 CURVE = Curve(
     "imp $x_1$ <b>",
@@ -20,6 +22,24 @@ CURVE = Curve(
     ],
     [Point(0.1, 0.7, 1)],
 )
+
+# Machado, Oliveira & Fernandes 2009, table 1: severity 1.0, of linear RGB
+COLOUR_BLIND = {
+    "nobody": np.eye(3),
+    "protan": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "deutan": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "tritan": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def lab(colour, seen_by):
+    """CIE L*a*b* of `#rrggbb` as somebody sees it."""
+    share = np.array(channels(colour)) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(np.array(COLOUR_BLIND[seen_by]) @ linear, 0, 1)
+    x, y, z = np.cbrt(TO_XYZ @ seen / TO_XYZ.sum(1))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
 def texts(file):
@@ -50,7 +70,7 @@ def test_density_falls_to_the_right(tmp_path):
     chart = Chart(series=[series], x_scale="log", x_unit="percent", x_falls=True)
     save(chart, tmp_path / "a.png", size=(4, 3))
     picture = np.asarray(Image.open(tmp_path / "a.png").convert("RGB")).astype(int)
-    assert picture.shape == (600, 800, 3)
+    assert picture.shape[1:] == (800, 3)
     rows, columns = np.nonzero((picture[..., 0] > 200) & (picture[..., 1:].max(2) < 80))
     right = columns > 500
     assert right.any() and rows[right].mean() < 150
@@ -93,6 +113,40 @@ def test_the_part_of_a_mean_that_is_of_fewer_runs_is_dotted(tmp_path):
     assert "stroke-dasharray" in (tmp_path / "a.svg").read_text()
     save(Chart(series=[Series("a", range(4), [1, 2, 3, 4], count=2)]), tmp_path / "b.svg")
     assert "stroke-dasharray" not in (tmp_path / "b.svg").read_text()
+
+
+@pytest.mark.parametrize("seen_by", COLOUR_BLIND)
+def test_groups_are_told_apart_on_paper_by_the_colour_blind_too(tmp_path, seen_by):
+    series = [Series(f"{n}", [0, 1], [n, n], colour) for n, colour in enumerate(PALETTE)]
+    save(Chart(series=series), tmp_path / "a.svg")
+    paths = re.findall(
+        r"<path[^>]*style=.fill: none; stroke: (#\w+)", (tmp_path / "a.svg").read_text()
+    )
+    drawn = [lab(colour, seen_by) for colour in {*paths}]
+    assert len(drawn) >= len(PALETTE)
+    apart = [np.linalg.norm(a - b) for at, a in enumerate(drawn) for b in drawn[:at]]
+    assert min(apart) > 15  # a difference of 2.3 is just noticeable side by side
+
+
+def test_the_legend_is_below_the_plot_which_keeps_its_height(tmp_path):
+    def chart(names):
+        return Chart(series=[Series(name, [0, 1], [0, n]) for n, name in enumerate(names)])
+
+    for names, rows in ((["ab", "abc"], 1), ([f"imp {'x' * 40} {n}" for n in range(7)], 7)):
+        save(chart(names), tmp_path / "a.svg")
+        text = (tmp_path / "a.svg").read_text()
+        places = re.findall(r'<text[^>]* y="([\d.]+)"[^>]*>([^<]*)</text>', text)
+        lowest_tick = max(float(y) for y, said in places if said not in names)
+        named = {float(y) for y, said in places if said in names}
+        assert min(named) > lowest_tick and len(named) == rows
+        (height,) = re.findall(r'<svg[^>]* height="([\d.]+)pt"', text)
+        assert 4 * 72 + 8 * rows < float(height) < 4 * 72 + 20 * rows
+
+
+def test_the_legend_names_what_is_drawn(tmp_path):
+    save(Chart(series=[Series("queued", [], []), Series("here", [1], [2])]), tmp_path / "a.svg")
+    said = texts(tmp_path / "a.svg")
+    assert "here" in said and "queued" not in said
 
 
 def test_other_suffixes_are_refused_with_those_that_work(tmp_path):
