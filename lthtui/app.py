@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -368,11 +369,14 @@ def build_app(
 def run_app(root: Path) -> NoReturn:
     """Run the app on this terminal until it is quit, and end this program with its exit code.
 
+    SIGTERM ends it as Ctrl-C does, or else it would leave a terminal that takes no more commands.
+
     Raises:
         UsageError: see `build_app` and `tracking.browsed`.
     """
     desk = Desk(root, Path("specs"), tracking.browsed(root))
     app = build_app(root, desk=desk, preferences=preferences.load())
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         app.run()
         app.finish()

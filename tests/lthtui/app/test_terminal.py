@@ -68,8 +68,8 @@ def test_a_bug_is_told_in_one_message_and_leaves_a_sane_terminal(root, monkeypat
 MUTE = CODE.replace("sys.exit", "from engine import remote\nremote.PATIENCE = 3600.0\nsys.exit")
 
 
-@pytest.mark.parametrize("code", [0, 130])
-def test_who_quits_or_interrupts_waits_for_no_answer(root, code):
+@pytest.mark.parametrize("sent", [None, signal.SIGINT, signal.SIGTERM])
+def test_who_quits_or_interrupts_waits_for_no_answer(root, sent):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
         run = FakeRun(root, "one").start().train(1).end("stopped").directory
@@ -84,11 +84,11 @@ def test_who_quits_or_interrupts_waits_for_no_answer(root, code):
             terminal.type(b"\x1b[B\x1b[C")
             asked, _ = server.accept()  # and never answered
             with asked:
-                if code:
-                    terminal.process.send_signal(signal.SIGINT)  # as `kill -INT` does
+                if sent:
+                    terminal.process.send_signal(sent)
                 else:
                     terminal.type(b"q")
-                assert terminal.end() == code
+                assert terminal.end() == (130 if sent else 0)
                 assert b"still at work" not in terminal.output and terminal.sane
                 assert b"Traceback" not in terminal.output
         finally:
