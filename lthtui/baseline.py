@@ -49,4 +49,4 @@ def _plain(runs: Iterable[RunView]) -> list[RunView]:
 
 def _rank(run: RunView) -> tuple[int, bool, float]:
     """The best comes last: trained once, finished, new."""
-    return -len(run.levels), run.status == "finished", run.created
+    return -len(run.levels), run.done, run.created

@@ -152,16 +152,14 @@ def nested(groups: Iterable[Group]) -> list[Group]:
 
 
 def settled(runs: Sequence[RunView], kept: float | None = None) -> Sequence[RunView]:
-    """The runs whose results count together: those that are finished, or all before one is.
+    """The runs whose results count together: those that are done, or all before one is.
 
     What others picked is the best so far, and would move what is known for good.
 
     Args:
         kept: results at about this share of weights are meant; those of a run beyond it stay.
     """
-    done = [
-        run for run in runs if run.status == "finished" or (kept is not None and run.beyond(kept))
-    ]
+    done = [run for run in runs if run.done or (kept is not None and run.beyond(kept))]
     return done or runs
 
 

@@ -127,7 +127,7 @@ def compare(
     for run in runs:
         gathered.setdefault(run.group, []).append(run)
     rows = _ordered([_row(labels[group], found, level) for group, found in gathered.items()])
-    if isinstance(level, int) and all(run.status == "finished" for run in runs):
+    if isinstance(level, int) and all(run.done for run in runs):
         _check_level(level, rows)
     for name in baselines:
         _check_baseline(name, rows)
@@ -164,7 +164,7 @@ def matching(name: str, rows: Iterable[Row]) -> list[Row]:
 
 def _row(label: str, runs: Sequence[RunView], level: Choice) -> Row:
     """A row without its comparisons; of the same repetition the newest finished one counts."""
-    ordered = sorted(runs, key=lambda run: (run.status == "finished", run.created))
+    ordered = sorted(runs, key=lambda run: (run.done, run.created))
     newest = {run.repetition: run for run in ordered}
     members = tuple(newest[one] for one in sorted(newest))
     results = (_result(run, _index(run, level), level) for run in members)
@@ -188,7 +188,7 @@ def _index(run: RunView, choice: Choice) -> int | None:
         return choice
     if choice == "dense":
         return run.dense.index if run.dense else None
-    if run.status != "finished":
+    if not run.done:
         return None
     if choice == "last":
         return run.ended_levels[-1].index if run.ended_levels else None
@@ -314,9 +314,9 @@ def lacking(row: Row, rows: Iterable[Row]) -> Iterator[str]:
 
 def why(run: RunView, level: Choice) -> str:
     """Why a run has no result at a level."""
-    if level in SPLITS and run.status == "finished":
+    if level in SPLITS and run.done:
         return f"it has no accuracy on {SPLITS[level]} images"
-    if run.status == "finished":
+    if run.done:
         return f"it has no level {level}" if isinstance(level, int) else f"it has no {level} level"
     return f"it is {run.status}" + (f" ({run.error})" if run.error else "")
 

@@ -90,7 +90,7 @@ class RunView:
         params: every setting, defaults too, by dotted name, as MLflow has them.
         note, display_name, archived, tags: what people noted of it; note, tags and params are not
             cleaned.
-        measured: what evaluations measured of its tickets; nothing is known of a run without folder.
+        measured: what evaluations measured of its tickets; of a run without a folder, nothing.
         metrics: the newest value of each, by MLflow's names.
         extremes: the smallest and the largest value of metrics; of a run that only the store knows
             only for those that somebody asked for.
@@ -146,6 +146,11 @@ class RunView:
     def active(self) -> bool:
         """Whether it waits or runs."""
         return self.status in ("queued", "running")
+
+    @property
+    def done(self) -> bool:
+        """Whether all its levels are trained; more may yet be evaluated of them."""
+        return self.status == "finished" or (self.final and self.active)
 
     @property
     def seeded(self) -> bool:

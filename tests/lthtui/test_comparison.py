@@ -135,7 +135,7 @@ def test_the_level_that_is_read(choice, index):
 def test_unfinished_failed_and_missing_seeds_are_said_and_not_averaged():
     failed = rigl(1, 0.2, status="failed", error="the loss became NaN", levels=())
     runs = [dense(0, 0.7), dense(1, 0.7), dense(3, 0.7), rigl(0, 0.8), failed]
-    found = table(*runs, rigl(2, 0.1, status="running"))
+    found = table(*runs, rigl(2, 0.1, status="running", final=False))
     assert found.rows[1].spread(lambda one: one.level.test) == Spread(0.8, None, 1)
     assert found.notes == (
         "dense has no run of seed 2, which others have",
@@ -146,7 +146,7 @@ def test_unfinished_failed_and_missing_seeds_are_said_and_not_averaged():
 
 
 def test_a_level_that_has_ended_counts_though_its_run_goes_on():
-    found = table(imp(0, 0.7, 0.8, status="running"), imp(1, 0.7), level=1)
+    found = table(imp(0, 0.7, 0.8, status="running", final=False), imp(1, 0.7), level=1)
     assert [result.run.seed for result in found.rows[0].results] == [0]
     assert found.notes == ("imp s1 is left out: it has no level 1",)
 
@@ -157,7 +157,7 @@ def test_a_level_that_no_run_has_is_refused():
         table(*runs, level=9)
     with pytest.raises(UsageError, match="has a level 1; they have level 0 only"):
         table(runs[1], level=1)
-    going = table(replace(runs[0], status="running"), runs[1], level=9)
+    going = table(replace(runs[0], status="running", final=False), runs[1], level=9)
     assert [row.results for row in going.rows] == [(), ()] and len(going.notes) == 2
 
 
@@ -229,7 +229,7 @@ def test_of_runs_with_the_same_seed_the_newest_finished_one_counts():
 
 
 def test_every_group_has_the_same_fields_as_json():
-    waiting = rigl(0, 0.5, status="queued", levels=())
+    waiting = rigl(0, 0.5, status="queued", final=False, levels=())
     groups = describe(table(dense(0, 0.7), waiting))["groups"]
     assert groups[0].keys() == groups[1].keys()
     assert groups[1]["test_accuracy"] == {"mean": None, "std": None, "n": 0}
@@ -302,3 +302,9 @@ def test_a_reused_tickets_cost_is_said_to_be_only_a_part():
     assert table(dense(0, 0.7), again).notes == (
         "the cost of finding the tickets they start from is left out: ticket",
     )
+
+
+def test_a_run_whose_winner_is_named_counts_while_more_is_evaluated_of_it():
+    waiting = imp(0, 0.7, 0.8, status="queued")
+    found = rows(waiting, imp(1, 0.7, 0.9, status="running", final=False), dense(0, 0.7))
+    assert [one.run.seed for one in found["imp"].results] == [0]
