@@ -13,8 +13,13 @@ from lthtui.charts.model import Chart, Look, View
 from lthtui.charts.pens import Pen, in_legend
 from lthtui.charts.readout import Reading, against, readings
 from lthtui.charts.ticks import exact
+from lthtui.fitting import briefly
+from lthtui.text import clean_line
 
 MORE = len("  +99 more")
+SWATCH = 3  # cells of a line's sample and the space behind it
+NARROWEST = 8  # cells of a name
+SHORTEST = 8  # cells that are left of a line's name, whatever its values need
 
 
 def header(
@@ -22,10 +27,11 @@ def header(
 ) -> list[Row]:
     """Flow title, name of y and legend over 1 to `most` rows; what doesn't fit is counted.
 
-    With a cross-hair, the legend gives each line's value there.
+    With a cross-hair, the legend gives each line's value there, and names are cut to show it.
     """
     read = readings(chart, view)
-    entries = _titles(chart, view, look) + _legend(chart, drawn, view, read, look)
+    titles, notes = _titles(chart, view, look, most)
+    entries = [*titles, *_legend(chart, drawn, view, width, read, look), *notes]
     rows: list[Row] = [[]]
     for index, entry in enumerate(entries):
         left = len(entries) - index
@@ -50,18 +56,28 @@ def fitted(row: Row, width: int) -> Row:
     return [*cells, (" " * width, Style())] if width else cells
 
 
-def _titles(chart: Chart, view: View, look: Look) -> list[Row]:
-    titles = [(chart.title, look.text, True)]
+def _titles(chart: Chart, view: View, look: Look, most: int) -> tuple[list[Row], list[Row]]:
+    """What stands before the legend, and what behind it: values go before what is known of y."""
+
+    def rows(texts: Sequence[str], ink: str, bold: bool = False) -> list[Row]:
+        return [[(look.say(text), look.style(ink, bold))] for text in texts if text]
+
+    title, about = rows([chart.title], look.text, bold=True), [chart.y_label, *chart.notes]
     if view.cursor is None:
-        titles += [(text, look.label, False) for text in (chart.y_label, *chart.notes)]
-    else:
-        at = f"{chart.x_label} {exact(view.cursor, chart.x_unit)}".strip()
-        titles.append((at, look.text, True))
-    return [[(look.say(text), look.style(ink, bold))] for text, ink, bold in titles if text]
+        return [*title, *rows(about, look.label)], []
+    at = rows([f"{chart.x_label} {exact(view.cursor, chart.x_unit)}".strip()], look.text, bold=True)
+    before = min(most - 1, 1)  # the name of y, if there is more than one row
+    title += rows(about[:before], look.label)
+    return [*title, *at], rows(about[before:], look.label)
 
 
 def _legend(
-    chart: Chart, drawn: Sequence[Pen], view: View, read: Mapping[str, Reading], look: Look
+    chart: Chart,
+    drawn: Sequence[Pen],
+    view: View,
+    width: int,
+    read: Mapping[str, Reading],
+    look: Look,
 ) -> list[Row]:
     named = in_legend(drawn)
     if view.pointer is not None:
@@ -69,7 +85,7 @@ def _legend(
         named.sort(
             key=lambda pen: (focused and not pen.bright, _far(read.get(pen.series.label), pointer))
         )
-    entries = [_entry(chart, pen, view, read, look) for pen in named]
+    entries = [_entry(chart, pen, view, width, read, look) for pen in named]
     base = against(chart, view) if read else ""
     if base:
         entries.insert(0, [(look.say(f"vs {base}"), look.style(look.label))])
@@ -97,18 +113,38 @@ def _lost(chart: Chart, drawn: Sequence[Pen], look: Look) -> Iterator[Row]:
         yield [(look.say(word), look.style(look.text, bold=True))]
 
 
-def _entry(chart: Chart, pen: Pen, view: View, read: Mapping[str, Reading], look: Look) -> Row:
-    """The sample of a line, its name, and what the cross-hair reads there."""
-    bold = bool(view.focus) and pen.bright
-    swatch = (look.swatch(pen.index, pen.count, pen.dash), look.style(pen.colour))
-    seeds = f" (n={pen.series.count})" if pen.series.count > 1 else ""
-    text = " " + look.say(pen.series.label + seeds)
-    name = (text, look.style(look.text if bold else look.label, bold))
-    if view.cursor is None:
-        return [swatch, name]
-    reading = read.get(pen.series.label)
-    text = reading.text(chart, view.cursor) if reading else "–"
-    return [swatch, name, (" " + look.say(text), look.style(look.text))]
+def _entries(
+    chart: Chart,
+    named: Sequence[Pen],
+    view: View,
+    read: Mapping[str, Reading],
+    look: Look,
+    width: int,
+) -> list[Row]:
+    """Samples of lines, their names, and what the cross-hair reads there.
+
+    A row has room for each, with names that are told apart.
+    """
+    values = {label: one.text(chart, view.cursor or 0.0) for label, one in read.items()}
+    ends = [
+        _end(pen, "" if view.cursor is None else f" {values.get(pen.series.label, '–')}")
+        for pen in named
+    ]
+    most = width - SWATCH - max((cell_len(count + value) for count, value in ends), default=0)
+    names = briefly((look.say(pen.series.label) for pen in named), max(most, NARROWEST))
+    rows = []
+    for pen, (count, value) in zip(named, ends, strict=True):
+        bold = bool(view.focus) and pen.bright
+        swatch = (look.swatch(pen.index, pen.count, pen.dash), look.style(pen.colour))
+        name = look.spell(names[look.say(pen.series.label)]) + count
+        row = [swatch, (f" {name}", look.style(look.text if bold else look.label, bold))]
+        rows.append([*row, (look.say(value), look.style(look.text))] if value else row)
+    return rows
+
+
+def _end(pen: Pen, value: str) -> tuple[str, str]:
+    """What stands behind a name: of how many runs the line is, and its value."""
+    return f" (n={pen.series.count})" if pen.series.count > 1 else "", value
 
 
 def _far(reading: Reading | None, pointer: float) -> float:

@@ -37,7 +37,7 @@ class Reading:
         if self.low is not None and self.high is not None and self.high > self.low:
             above, below = self.high - self.y, self.y - self.low
             if np.isclose(above, below):
-                parts[0] += f"±{exact(above, chart.y_unit).removesuffix('%')}"
+                parts[0] += f"±{_spread(above, chart.y_unit)}"
             else:
                 parts.append(f"{exact(self.low, chart.y_unit)}–{exact(self.high, chart.y_unit)}")
         if self.count is not None:
@@ -126,6 +126,11 @@ def _read(series: Series, cursor: float) -> Reading | None:
         return Reading(x, y, count=fewer)
     low, high = (float(edge.y[at]) for edge in series.edges)
     return Reading(x, y, low, high, count=fewer)
+
+
+def _spread(reach: float, unit: Unit) -> str:
+    """How far a band reaches; two digits say all that few runs can tell of it."""
+    return f"{reach:.2g}" if unit == "number" else exact(reach, unit).removesuffix("%")
 
 
 def _signed(gain: float, unit: Unit) -> str:

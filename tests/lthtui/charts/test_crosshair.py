@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from drawn import SIZE, ends, looking, over_density, over_steps, seen
 
-from lthtui.charts import PLAIN, Chart, Line, Panel, Series, Trace, View, draw, to_text
+from lthtui.charts import ASCII, PLAIN, Chart, Line, Panel, Series, Trace, View, draw, to_text
 from lthtui.charts.plot import Plot
 from lthtui.charts.readout import readings, step
 
@@ -81,9 +81,22 @@ class TestCrossHair:
         y = [Trace([1.0, 2.0, 4.0], {"step": [0, 1, 2]}), Trace([3.0, 4.0], {"step": [0, 1]})]
         viewer = looking(Panel(lines=[Line("a", y)]))
         viewer.view = View(cursor=1.0)
-        assert seen(viewer).split("\n")[0].endswith("3±1.414")
+        assert seen(viewer).split("\n")[0].startswith("step 1  ━━ a (n=2) 3±1.4  mean ± std")
         viewer.view = View(cursor=2.0)
-        assert seen(viewer).split("\n")[0].endswith("4 n=1")
+        assert seen(viewer).split("\n")[0].startswith("step 2  ━━ a (n=2) 4 n=1  mean ± std")
+
+    def test_names_are_cut_before_their_values(self):
+        name = "imp mobilenet_v2 cross_entropy · table1-cifar10-1pct-cpu 多"
+        series = Series(name, [0, 1], [2.0, 3.0], low=[1, 2.5], high=[3, 3.5], count=3)
+        chart = Chart(title="level 4", series=[series], x_label="epoch", y_label="loss")
+        for look, width, found in (
+            (PLAIN, 40, "━━ imp mobilenet…0-1pct-cpu 多 (n=3) 2±1"),
+            (PLAIN, 24, "━━ imp m…pu 多 (n=3) 2±1"),
+            (ASCII, 24, "** imp ~pu ?? (n=3) 2+-1"),
+        ):
+            rows = to_text(draw(chart, width, 20, look, View(cursor=0.0)).rows).split("\n")
+            assert rows[0].split("  ")[:2] == ["level 4", "loss"]
+            assert found in rows
 
     def test_lines_without_a_value_there_say_so(self):
         viewer = looking(over_steps(range(101), range(51)))
