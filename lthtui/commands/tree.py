@@ -26,6 +26,7 @@ GROUPS = {  # by file in `lthtui/commands/`, the commands that it has
     "search": "search",
     "compare": "compare",
     "best": "best",
+    "worth": "worth",
     "report": "report",
     "metrics": "metrics",
     "notes": "note tag rename archive",
