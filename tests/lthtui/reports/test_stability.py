@@ -1,0 +1,48 @@
+"""Barriers in a report: by level, by when copies part, and along the line."""
+
+import pytest
+from reported import cells
+
+from lthtui.reports.figures import drawn
+from lthtui.reports.model import Absent
+from lthtui.reports.sections import stability
+
+
+def test_barriers_are_told_by_level_over_seeds(made):
+    runs = [made.imp(seed, 0.5, 0.6) for seed in range(2)]
+    for run in runs:
+        metrics = {"barrier": 0.1 + run.seed / 10, "error_of_ends": 0.4}
+        line = {"share": [0.0, 0.5, 1.0], "error": [0.4, 0.5 + run.seed / 10, 0.4]}
+        made.evaluated(run, 1, "connectivity", metrics, connectivity=line)
+    table, picture = stability.build(made.subject(*runs)).blocks
+    (row,) = table.rows
+    assert row[:3] == ("imp", "connectivity", "1") and row[-1] == "2"
+    assert cells(table)["imp", "barrier"] == pytest.approx((0.1, 0.2))
+    assert cells(table)["imp", "old statistics"] == ()
+    subject = made.subject(*runs)
+    found = stability._along(subject, subject.methods[0], "connectivity")
+    assert found[0.5] == pytest.approx((0.5, 0.6))
+    assert "share of the second network" in drawn(picture)["svg"].decode()
+
+
+def test_instability_by_level_and_by_when_copies_part_is_a_map(made):
+    run = made.imp(0, 0.5, 0.6)
+    for level in (0, 1):
+        metrics = {"init/barrier": 0.3, "2ep/barrier": 0.1 - level / 20}
+        line = {"share": [0.0, 1.0], "error": [0.4, 0.4]}
+        documents = {"init": line, "2ep": line}
+        made.evaluated(run, level, "instability after=init,2ep", metrics, instability=documents)
+    table, line, map_ = stability.build(made.subject(run)).blocks
+    between = [row[1] for row in table.rows]
+    assert between[:2] == [
+        "instability after=init,2ep after init",
+        "instability after=init,2ep after 2ep",
+    ]
+    assert [row[3].values for row in table.rows] == [(0.3,), (0.1,), (0.3,), (0.05,)]
+    svg = drawn(map_)["svg"].decode()
+    assert ">2ep<" in svg and ">init<" in svg and drawn(line)["svg"]
+
+
+def test_without_any_it_says_which_command_makes_them(made):
+    absent = stability.build(made.subject(made.imp(0, 0.5, 0.6)))
+    assert isinstance(absent, Absent) and "connectivity,instability" in absent.commands[0]
