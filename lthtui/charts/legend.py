@@ -14,11 +14,9 @@ from lthtui.charts.pens import Pen, in_legend
 from lthtui.charts.readout import Reading, against, readings
 from lthtui.charts.ticks import exact
 from lthtui.fitting import briefly
-from lthtui.text import clean_line
 
 MORE = len("  +99 more")
 SWATCH = 3  # cells of a line's sample and the space behind it
-NARROWEST = 8  # cells of a name
 SHORTEST = 8  # cells that are left of a line's name, whatever its values need
 
 
@@ -85,7 +83,7 @@ def _legend(
         named.sort(
             key=lambda pen: (focused and not pen.bright, _far(read.get(pen.series.label), pointer))
         )
-    entries = [_entry(chart, pen, view, width, read, look) for pen in named]
+    entries = _entries(chart, named, view, width, read, look)
     base = against(chart, view) if read else ""
     if base:
         entries.insert(0, [(look.say(f"vs {base}"), look.style(look.label))])
@@ -117,34 +115,30 @@ def _entries(
     chart: Chart,
     named: Sequence[Pen],
     view: View,
+    width: int,
     read: Mapping[str, Reading],
     look: Look,
-    width: int,
 ) -> list[Row]:
     """Samples of lines, their names, and what the cross-hair reads there.
 
     A row has room for each, with names that are told apart.
     """
     values = {label: one.text(chart, view.cursor or 0.0) for label, one in read.items()}
-    ends = [
-        _end(pen, "" if view.cursor is None else f" {values.get(pen.series.label, '–')}")
-        for pen in named
-    ]
+    ends = []
+    for pen in named:
+        count = f" (n={pen.series.count})" if pen.series.count > 1 else ""
+        value = "" if view.cursor is None else f" {values.get(pen.series.label, '–')}"
+        ends.append((count, look.say(value)))
     most = width - SWATCH - max((cell_len(count + value) for count, value in ends), default=0)
-    names = briefly((look.say(pen.series.label) for pen in named), max(most, NARROWEST))
+    shown = briefly((look.say(pen.series.label) for pen in named), max(most, SHORTEST))
     rows = []
     for pen, (count, value) in zip(named, ends, strict=True):
         bold = bool(view.focus) and pen.bright
         swatch = (look.swatch(pen.index, pen.count, pen.dash), look.style(pen.colour))
-        name = look.spell(names[look.say(pen.series.label)]) + count
-        row = [swatch, (f" {name}", look.style(look.text if bold else look.label, bold))]
-        rows.append([*row, (look.say(value), look.style(look.text))] if value else row)
+        name = " " + look.spell(shown[look.say(pen.series.label)]) + count
+        row = [swatch, (name, look.style(look.text if bold else look.label, bold))]
+        rows.append([*row, (value, look.style(look.text))] if value else row)
     return rows
-
-
-def _end(pen: Pen, value: str) -> tuple[str, str]:
-    """What stands behind a name: of how many runs the line is, and its value."""
-    return f" (n={pen.series.count})" if pen.series.count > 1 else "", value
 
 
 def _far(reading: Reading | None, pointer: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lthtui.fitting import apart, fitted, shortened, told_apart
+from lthtui.fitting import apart, briefly, fitted, shortened, told_apart
 
 
 def test_texts_are_cut_or_filled_to_a_width_in_cells():
@@ -32,14 +32,44 @@ def test_names_that_would_look_alike_lose_what_they_have_in_common():
     settings = [f"rate={rate}{more}" for rate in (0.1, 0.3) for more in ("", " weight_decay=1e-4")]
     names = [f"  imp rewind=2ep {one} · lowdata-of-isic n=2" for one in settings]
     assert told_apart([*names, "  dense n=3"], 26) == {
-        names[0]: "  imp…rate=0.1 ·… n=2",
+        names[0]: "  imp…rate=0.1… n=2",
         names[1]: "  imp…0.1 1e-4… n=2",
-        names[2]: "  imp…rate=0.3 ·… n=2",
+        names[2]: "  imp…rate=0.3… n=2",
         names[3]: "  imp…0.3 1e-4… n=2",
     }
     assert told_apart([*names, "  dense n=3"], 80) == {}
     hyphens = [f"  low-data-imp-lr=1e-{power} s0" for power in (1, 2)]
-    assert [*told_apart(hyphens, 17).values()] == ["  …lr=1e-1 s0", "  …lr=1e-2 s0"]
+    assert [*told_apart(hyphens, 17).values()] == ["  low-…lr=1e-1 s0", "  low-…lr=1e-2 s0"]
+
+
+TABLE = [  # what a spec varies, at the end of names that begin alike
+    "imp vgg16 cross_entropy · table1  n=3",
+    "imp resnet18 cross_entropy init=kaiming convolution=harmonic · table1  n=3",
+    "imp resnet18 cross_entropy init=kaiming convolution=full · table1  n=3",
+    "imp resnet18 cross_entropy · table1  n=3",
+]
+
+
+def test_names_keep_of_their_beginning_what_has_room_beside_what_tells_them_apart():
+    assert [*briefly(TABLE, 33).values()] == [
+        "imp vgg16 cross_entropy · ta… n=3",
+        "imp…convolution=harmonic… n=3",
+        "imp…convolution=full… n=3",
+        "imp resnet18 cross_entropy ·… n=3",
+    ]
+    assert briefly(TABLE, 80) == {name: name for name in TABLE}
+
+
+def test_names_that_begin_otherwise_are_told_apart_too():
+    """What is left of them is not what is left of others, which they did not look like."""
+    names = [
+        f"imp {model} cross_entropy rate={rate} n=3"
+        for model in ("vgg16", "vgg19")
+        for rate in (1, 2)
+    ]
+    for width in range(12, 40):
+        shown = briefly(names, width)
+        assert len({*shown.values()}) == 4 and max(map(len, shown.values())) <= width
 
 
 def test_names_of_files_keep_the_words_at_both_ends_that_tell_them_apart():

@@ -90,9 +90,9 @@ class TestCrossHair:
         series = Series(name, [0, 1], [2.0, 3.0], low=[1, 2.5], high=[3, 3.5], count=3)
         chart = Chart(title="level 4", series=[series], x_label="epoch", y_label="loss")
         for look, width, found in (
-            (PLAIN, 40, "━━ imp mobilenet…0-1pct-cpu 多 (n=3) 2±1"),
-            (PLAIN, 24, "━━ imp m…pu 多 (n=3) 2±1"),
-            (ASCII, 24, "** imp ~pu ?? (n=3) 2+-1"),
+            (PLAIN, 40, "━━ imp mobilenet_v2 cross_… 多 (n=3) 2±1"),
+            (PLAIN, 24, "━━ imp mob… 多 (n=3) 2±1"),
+            (ASCII, 24, "** imp mo~ ?? (n=3) 2+-1"),
         ):
             rows = to_text(draw(chart, width, 20, look, View(cursor=0.0)).rows).split("\n")
             assert rows[0].split("  ")[:2] == ["level 4", "loss"]

@@ -141,6 +141,17 @@ class TestRender:
         assert lines[0].startswith("loss  ━● series 0")
         assert "more" in lines[1] and "series" not in "".join(lines[2:])
 
+    def test_names_of_the_legend_are_told_apart_in_a_narrow_chart(self):
+        names = [
+            f"imp resnet18 cross_entropy convolution={one} · table1" for one in ("full", "dct")
+        ]
+        series = [Series(name, [0, 1], [0, 1], count=3) for name in names]
+        lines = to_text(render(Chart(series=series), 40, 12, PLAIN)).split("\n")
+        assert [line[3:].rstrip() for line in lines[:2]] == [
+            "imp…convolution=full · table1 (n=3)",
+            "imp…convolution=dct · table1 (n=3)",
+        ]
+
     def test_lines_differ_without_colour(self):
         series = [Series("a", [0, 1], [0, 1]), Series("b", [0, 1], [1, 0])]
         text = to_text(render(Chart(series=series), 40, 12, PLAIN))
