@@ -57,6 +57,11 @@ def test_names_keep_of_their_beginning_what_has_room_beside_what_tells_them_apar
         "imp…convolution=full… n=3",
         "imp resnet18 cross_entropy ·… n=3",
     ]
+    assert [*briefly(TABLE, 31).values()][1:] == [
+        "imp…convolution=harmonic… n=3",  # all three were cut alike
+        "imp…convolution=full… n=3",
+        "imp resnet18 cross_entropy… n=3",
+    ]
     assert briefly(TABLE, 80) == {name: name for name in TABLE}
 
 
