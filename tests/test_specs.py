@@ -7,17 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from shipped import PAPER, SPECS, describe, runs_of
 
-from engine import registry
-from engine.description import Description
 from engine.spec import RunSpec
-from lthtui import specfiles
-from lthtui.sources import Patience
 
-SPECS = Path(__file__).parents[1] / "specs"
 ALL = sorted(SPECS.rglob("*.yaml"))
-PAPER = sorted(SPECS.glob("paper/*.yaml"))
-CLASSES = {"cifar100": 100, "imagenet": 1000, "clamm": 12, "isic2018": 7}
 ROWS = {  # of Table 1: the loss, the network and its convolutions
     ("cross_entropy", "resnet18", "plain"),
     ("cosine", "resnet18", "plain"),
@@ -26,34 +20,12 @@ ROWS = {  # of Table 1: the loss, the network and its convolutions
     ("cross_entropy", "resnet18", "harmonic"),
 }
 SMALL = {("cross_entropy", "vgg16", "plain"), ("cross_entropy", "mobilenet_v2", "plain")}
+SIZES = ("table5", "table6", "figure2")  # whose twins have the two smallest sizes only
 
 
 @pytest.fixture(autouse=True)
 def described(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Data sets that are elsewhere, with as many classes as they have."""
-    monkeypatch.chdir(tmp_path)
-    for name in registry.names("datasets"):
-        classes = tuple(map(str, range(CLASSES.get(name, 10))))
-        about = Description(classes, 3, 32, 45_000, 100, 100, 50_000, 10**6, "0" * 64)
-        module = registry.load("datasets", name)
-        monkeypatch.setattr(module, "describe", lambda settings, about=about: about)
-
-
-def runs_of(file: Path, patience: Patience | None = None) -> list[RunSpec]:
-    """The runs of a spec, those that wait for others too."""
-    found = specfiles.expand(file, patience=patience)
-    return [*(run.spec for run in found.runs), *(one.spec for one in found.later)]
-
-
-@pytest.fixture
-def patience() -> Patience:
-    """All runs that others may start from."""
-    made = {}
-    for file in PAPER:
-        if file.stem.startswith(("simclr", "table5")) and "retrained" not in file.stem:
-            runs = runs_of(file)
-            made |= {(run.name, run.repetition): [f"{run.name}-{run.repetition}"] for run in runs}
-    return Patience(made)
+    describe(monkeypatch, tmp_path)
 
 
 def row(run: RunSpec) -> tuple[str, str, str]:
@@ -61,8 +33,8 @@ def row(run: RunSpec) -> tuple[str, str, str]:
 
 
 @pytest.mark.parametrize("file", ALL, ids=lambda file: file.stem)
-def test_every_spec_makes_runs_of_its_own_name(file: Path, patience: Patience) -> None:
-    runs = runs_of(file, patience)
+def test_every_spec_makes_runs_of_its_own_name(file: Path) -> None:
+    runs = runs_of(file)
     assert runs and len({run.digest for run in runs}) == len(runs)
     assert all(run.experiment == file.stem for run in runs)
     for line in file.read_text().splitlines():
@@ -72,25 +44,25 @@ def test_every_spec_makes_runs_of_its_own_name(file: Path, patience: Patience) -
 @pytest.mark.parametrize(
     "file", [one for one in PAPER if not one.stem.endswith("-cpu")], ids=lambda file: file.stem
 )
-def test_every_cell_has_a_twin_for_a_cpu(file: Path, patience: Patience) -> None:
+def test_every_cell_has_a_twin_for_a_cpu(file: Path) -> None:
     """The same cells, but for weights of torchvision, which are of networks too large."""
-    twin = runs_of(file.with_stem(f"{file.stem}-cpu"), patience)
-    whole = [run for run in runs_of(file, patience) if not run.start.torchvision]
-    if file.stem.startswith("table5"):  # the twin has its two smallest sizes
+    twin = runs_of(file.with_stem(f"{file.stem}-cpu"))
+    whole = [run for run in runs_of(file) if not run.start.torchvision]
+    if file.stem.startswith(SIZES):
         whole = [run for run in whole if run.data.fraction <= 0.02]
     assert Counter(map(row, twin)) == Counter(map(row, whole))
     assert {run.augmentation for run in twin} == {run.augmentation for run in whole}
 
 
 @pytest.mark.parametrize("column", ["cifar10-1pct", "cifar10-2pct", "clamm", "isic", "eurosat"])
-def test_the_columns_of_table_1_have_all_rows(column: str, patience: Patience) -> None:
+def test_the_columns_of_table_1_have_all_rows(column: str) -> None:
     runs = runs_of(SPECS / "paper" / f"table1-{column}.yaml")
     small = column.startswith("cifar10")
     assert {row(run) for run in runs if not run.start.named} == ROWS | (SMALL if small else set())
     pretrained = {run.model.name for run in runs if run.start.torchvision}
     assert pretrained == ({"resnet18"} if small else {"resnet18", "resnet50"})
     if small:
-        simclr = runs_of(SPECS / "paper" / f"table1-{column}-simclr.yaml", patience)
+        simclr = runs_of(SPECS / "paper" / f"table1-{column}-simclr.yaml")
         assert {run.start.ticket.run for run in simclr} == {
             f"simclr-{column}-s{seed}" for seed in (0, 1, 2)
         }
@@ -114,7 +86,7 @@ def test_the_cells_of_the_other_tables_are_those_of_the_paper() -> None:
         assert found == expected, f"table {table}"
 
 
-def test_tickets_of_table_5_are_trained_again_on_their_own_images(patience: Patience) -> None:
-    for run in runs_of(SPECS / "paper" / "table5-retrained.yaml", patience):
+def test_tickets_of_table_5_are_trained_again_on_their_own_images() -> None:
+    for run in runs_of(SPECS / "paper" / "table5-retrained.yaml"):
         percent = round(100 * run.data.fraction)
         assert run.sparsifier.source.run == f"table5-{percent}pct-s{run.seed}"
