@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 
+from lthtui.counting import counted
 from lthtui.exports import latex_text, markdown_text
 from lthtui.reports.model import SPREADS, Cell, Number, Spread, Table
 from lthtui.reports.wording import reach, said
@@ -70,12 +71,12 @@ FORMS: dict[str, Callable[[Table, Spread], str]] = {".md": markdown, ".tex": lat
 
 def caption(table: Table, spread: Spread) -> str:
     """What a table's caption says, and what stands in its cells."""
-    several = any(
-        isinstance(cell, Number) and cell.values[1:] for row in table.rows for cell in row
-    )
-    how = f" {SPREADS[spread].capitalize()}" if several else ""
-    n = usual(table)
-    return f"{table.caption}{how}{f' over {n}' if several else ''}{'.' if several else ''}"
+    counts = {len(cell.values) for row in table.rows for cell in row if isinstance(cell, Number)}
+    if max(counts, default=0) < 2:
+        return table.caption
+    but = ", or as many as stand in brackets" if len(counts - {0}) > 1 else ""
+    how = SPREADS[spread].capitalize()
+    return f"{table.caption} {how} over {counted(usual(table), 'run')}{but}."
 
 
 def usual(table: Table) -> int:

@@ -46,7 +46,7 @@ def test_means_and_deviations_are_written_with_how_many_there_are():
     assert "**60.00 ± 10.00**" in text  # of 50, 60 and 70 %
     assert "+10.00 (1)" in text  # not of three, as most
     assert "| – |" in text and "+0.00 ± 5.00\\*" in text
-    assert "over 3." in text
+    assert "over 3 runs, or as many as stand in brackets." in text
 
 
 def test_confidence_intervals_are_students():
