@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lthtui.charts import How
 
+Span = tuple[float, float]
+
 
 @dataclass(frozen=True)
 class Shared:
     """What linked charts have in common; see `charts.View`."""
 
-    x: tuple[float, float] | None = None
+    x: Span | None = None
     follow: bool = False
     cursor: float | None = None
 
@@ -22,7 +24,8 @@ class Shared:
 class Linked:
     """What charts share: how they are drawn, and by the value of x its range and the cross-hair.
 
-    Charts over different kinds of x, told apart by name, do not disturb each other.
+    Charts over different kinds of x, told apart by name, do not disturb each other. Those over one
+    kind of it go from the first to the last x of any: what is above one another is at one x.
 
     Attributes:
         how: how they are drawn; None before the first of them is.
@@ -31,6 +34,7 @@ class Linked:
     def __init__(self) -> None:
         self.how: How | None = None
         self._shared: dict[str, Shared] = {}
+        self._spans: dict[object, tuple[str, Span]] = {}
         self._changed: list[Callable[[], object]] = []
 
     def join(self, changed: Callable[[], object]) -> None:
@@ -49,6 +53,23 @@ class Linked:
         """Share something else."""
         if shared != self.of(x):
             self._shared[x] = shared
+            self._tell()
+
+    def reach(self, x: str) -> Span | None:
+        """From where to where the charts over one kind of x go; None where there is nothing."""
+        spans = [span for kind, span in self._spans.values() if kind == x]
+        if not spans:
+            return None
+        return min(low for low, _ in spans), max(high for _, high in spans)
+
+    def span(self, chart: object, x: str, span: Span | None) -> None:
+        """Note from where to where one chart goes; None for one that is no longer drawn."""
+        kinds = {x, self._spans.get(chart, (x,))[0]}
+        before = [self.reach(kind) for kind in kinds]
+        self._spans.pop(chart, None)
+        if span is not None:
+            self._spans[chart] = x, span
+        if before != [self.reach(kind) for kind in kinds]:
             self._tell()
 
     def draw(self, how: How) -> None:

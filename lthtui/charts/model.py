@@ -129,6 +129,7 @@ class View:
         focus: label of the one series that is drawn bright; empty for all.
         reference: label of the series that the cross-hair tells differences to; empty for the
             chart's baseline.
+        reach: from where to where x goes at least, as it does in charts beside this one.
     """
 
     x: Span | None = None
@@ -138,6 +139,7 @@ class View:
     pointer: float | None = None
     focus: str = ""
     reference: str = ""
+    reach: Span | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lthtui.charts.axes import Axis, Floats, as_array, fit
-from lthtui.charts.model import Chart, View
+from lthtui.charts.model import Chart, Span, View
 from lthtui.charts.points import Points
 
 PAD = 0.04  # room above and below the lines, as a share of their height
@@ -45,7 +45,7 @@ class Plot:
             bare: without labels.
         """
         width, height = size
-        whole = _whole(chart)
+        whole = _whole(chart, view)
         x = _window(whole, view)
         y = _height(chart, view, x)
         if bare:
@@ -91,12 +91,20 @@ def _row(axis: Axis, y: float, height: int) -> int:
     return round((1 - share) * (4 * height - 1)) // 4 if 0 <= share <= 1 else -1
 
 
-def _whole(chart: Chart) -> Axis:
-    """All of x."""
+def reach(chart: Chart) -> Span | None:
+    """From where to where x goes in a chart; None where there is nothing."""
     ends = [np.empty(0)]
     for one in chart.series:
         ends += [_ends(one.points, chart), one.marked.x]
-    return fit(np.concatenate(ends), chart.x_scale, chart.x_unit, falls=chart.x_falls)
+    found = np.concatenate(ends)
+    found = found[np.isfinite(found)]
+    return (float(found.min()), float(found.max())) if found.size else None
+
+
+def _whole(chart: Chart, view: View) -> Axis:
+    """All of x."""
+    ends = [end for span in (reach(chart), view.reach) for end in span or ()]
+    return fit(as_array(ends), chart.x_scale, chart.x_unit, falls=chart.x_falls)
 
 
 def _ends(points: Points, chart: Chart) -> Floats:

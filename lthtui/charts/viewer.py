@@ -11,7 +11,7 @@ from lthtui.charts.axes import SCALES
 from lthtui.charts.canvas import Row
 from lthtui.charts.model import Chart, Look, View
 from lthtui.charts.panel import How, Panel, XName
-from lthtui.charts.plot import Plot
+from lthtui.charts.plot import Plot, reach
 from lthtui.charts.readout import snap
 from lthtui.charts.render import draw
 from lthtui.charts.spread import BANDS
@@ -65,7 +65,10 @@ class Viewer:
     def view(self) -> View:
         """What is shown of the chart."""
         shared = self._linked.of(self._x)
-        return replace(self._own, x=shared.x, follow=shared.follow, cursor=shared.cursor)
+        reach = self._linked.reach(self._x)
+        return replace(
+            self._own, x=shared.x, follow=shared.follow, cursor=shared.cursor, reach=reach
+        )
 
     @view.setter
     def view(self, view: View) -> None:
@@ -75,11 +78,16 @@ class Viewer:
     def rows(self, width: int, height: int, look: Look) -> list[Row]:
         """Draw; the very same list as before while nothing has changed."""
         chart = self.chart
+        self._linked.span(self, self._x, reach(chart))
         state = (width, height, look, self.view)
         if state != self._drawn:
             drawing = draw(chart, width, height, look, self.view)
             self._drawn, self._rows, self.plot = state, drawing.rows, drawing.plot
         return self._rows
+
+    def leave(self) -> None:
+        """Be drawn no more: the charts that it is linked with go on without it."""
+        self._linked.span(self, self._x, None)
 
     # ---- keys
 

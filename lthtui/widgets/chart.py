@@ -90,11 +90,12 @@ class ChartView(Widget, can_focus=True):
         """Be told of nothing any more."""
         if self._linked:
             self._linked.leave(self.refresh)
+        self._leave()
 
     def show(self, panel: Panel | None) -> None:
         """Show another panel, or the same one with newer data; what is looked at stays."""
         if panel is None:
-            self.viewer = None
+            self._leave()
         elif self.viewer is None:
             from lthtui.charts import habits
             from lthtui.charts.viewer import Viewer
@@ -106,6 +107,12 @@ class ChartView(Widget, can_focus=True):
         if self.viewer and panel:
             self.viewer.show(panel)
         self.refresh()
+
+    def _leave(self) -> None:
+        """Look at nothing any more; charts beside this one do not wait for it."""
+        viewer, self.viewer = self.viewer, None
+        if viewer:
+            viewer.leave()
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Draw what is to be seen now, once for all lines."""

@@ -154,8 +154,13 @@ async def test_linked_charts_share_x_but_not_y():
         await pilot.pause()
         assert two.viewer.view.x == chart.viewer.view.x and two.viewer.view.y is None
         assert "step 99" in text(two)
+        two.show(panel(201))
+        await pilot.press("0")
+        await pilot.pause()
+        assert "200" in text(chart)  # the end of both
         await two.remove()
         await pilot.press("h")
+        assert "200" not in text(chart)
         assert "step 98" in text(chart)
 
 
