@@ -24,6 +24,7 @@ HOST, FIRST_PORT, PORTS = "127.0.0.1", 8000, 100
 GRACE = 5.0  # seconds that an app has to end in
 COMMAND = (sys.executable, "-P", "-m", "lthtui.served")
 _PAGE = Path(__file__).parent / "styles" / "page.html"
+_SCRIPT = _PAGE.with_suffix(".js")
 _HEADERS = {  # nothing comes from elsewhere, and the secret in the address goes nowhere
     "Content-Security-Policy": "default-src 'self' data:; style-src 'self' 'unsafe-inline';"
     " frame-ancestors 'none'",
@@ -88,6 +89,7 @@ class Pages(Server):
         site.add_routes(
             [
                 web.get(f"/{secret}/", self._page),
+                web.get(f"/{secret}/{_SCRIPT.name}", self._script),
                 web.get(f"/{secret}/ws", self._session, name="ws"),
                 web.static(f"/{secret}/static", self.statics_path),
             ]
@@ -102,6 +104,9 @@ class Pages(Server):
             title=html.escape(self.title), socket=html.escape(f"ws://{request.host}{path}")
         )
         return web.Response(text=page, content_type="text/html")
+
+    async def _script(self, request: web.Request) -> web.FileResponse:
+        return web.FileResponse(_SCRIPT)
 
     async def _session(self, request: web.Request) -> web.WebSocketResponse:
         """Run an app for as long as its page is open, or until somebody quits it."""

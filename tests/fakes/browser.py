@@ -99,6 +99,11 @@ class Browser:
             time.sleep(0.2)
         raise AssertionError(f"nothing to click on says {words}:\n{self.text()}")
 
+    def press(self, key: str) -> None:
+        """Press a key, whatever has the focus."""
+        strokes = [{"type": kind, "value": key} for kind in ("keyDown", "keyUp")]
+        self.call("/actions", {"actions": [{"type": "key", "id": "keys", "actions": strokes}]})
+
     def screenshot(self, file: Path) -> None:
         file.write_bytes(base64.b64decode(self.call("/screenshot")))
 

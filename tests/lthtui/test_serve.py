@@ -16,6 +16,7 @@ import manyruns
 import psutil
 import pyte
 import pytest
+from browser import Browser, missing
 from rundirs import FakeRun
 from waiting import PATIENCE, wait_for
 
@@ -112,6 +113,18 @@ async def test_no_app_outlives_a_server_that_was_killed(server):
         (app,) = children(process)
         process.kill()
         app.wait(PATIENCE)
+
+
+@pytest.mark.skipif(bool(missing()), reason=f"needs {' and '.join(missing())}")
+def test_keys_reach_the_app_without_a_click(server, tmp_path):
+    browser = Browser(tmp_path / "chromium")
+    try:
+        browser.open(server[1])
+        browser.wait("return document.body.classList.contains('-first-byte')")
+        browser.press("q")
+        browser.wait("return document.body.classList.contains('-closed')")
+    finally:
+        browser.close()
 
 
 def test_only_who_has_the_secret_gets_anything(server):
