@@ -81,6 +81,8 @@ def about(field: Field) -> str:
         return f"{kept} (±12% of that, else –); type any share"
     if field.family == "run":
         return ABOUT[field.key]
+    if field.family == "evaluations":
+        return "what an evaluation measured of its ticket"
     if field.family != "metrics":
         return "setting" if field.family == "params" else "tag"
     reducer = field.reducer

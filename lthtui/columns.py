@@ -31,7 +31,7 @@ _TOGETHER: dict[str, Together] = {
     "eta": "max",
     "created": "max",
 }
-_RANKS = {"status": 1, "val": 2, "level": 3, "density": 4, "test": 5, "gain": 6, "eta": 7}
+_RANKS = {"status": 1, "val": 2, "gain": 3, "density": 4, "test": 5, "level": 6, "eta": 7}
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,10 @@ class Heading:
         if self.field.kept is not None:
             return self.title or self.field.name
         key = self.field.key
-        plain = key.rpartition("/" if self.field.family == "metrics" else ".")[2] or key
+        plain = (
+            key.rpartition("/" if self.field.family in ("metrics", "evaluations") else ".")[2]
+            or key
+        )
         if self.field.reducer != "last":
             plain = f"{self.field.reducer} {plain}"
         return self.title or _TITLES.get(self.field.name) or clean_line(plain, WIDEST)

@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal
 
 from engine.errors import UsageError
+from lthtui import evaluationfields
 from lthtui.board import gain
 from lthtui.text import clean_line
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from lthtui.runview import LevelView, RunView
 
 Value = float | str
-Family = Literal["run", "params", "tags", "metrics"]
+Family = Literal["run", "params", "tags", "metrics", "evaluations"]
 Kind = Literal["text", "number", "share", "seconds", "time"]
 Reducer = Literal["last", "best", "min", "max"]
 REDUCERS: tuple[Reducer, ...] = ("last", "best", "min", "max")
@@ -69,7 +70,8 @@ class Field:
         most 12% more or fewer. Runs without such a level have no value.
 
         A name with a slash is a metric, one with a dot a parameter, unless `known` has it
-        otherwise. `params.lr` and `metrics.loss` say which.
+        otherwise. `params.lr` and `metrics.loss` say which. What an evaluation measured of the
+        ticket goes by `calibration/ece`; `evaluation/calibration/ece` is that of the last level.
 
         Args:
             known: the names that runs have, as `names` gives them; no other is a field then.
@@ -109,6 +111,8 @@ class Field:
             return run.params.get(self.key)
         if self.family == "tags":
             return run.tags.get(self.key)
+        if self.family == "evaluations":
+            return evaluationfields.of(run, self.key)
         return _measured(run, self.key, self.reducer)
 
     @property
@@ -119,7 +123,8 @@ class Field:
     @property
     def result(self) -> bool:
         """Whether it is what a run came to, which may change until it has finished."""
-        return self.family == "metrics" or (self.family == "run" and self.key in _RESULTS)
+        measured = self.family in ("metrics", "evaluations")
+        return measured or (self.family == "run" and self.key in _RESULTS)
 
 
 def names(runs: Iterable[RunView]) -> list[str]:
@@ -132,7 +137,7 @@ def names(runs: Iterable[RunView]) -> list[str]:
         metrics.update(run.metrics)
         tags.update(run.tags)
     found = {_param(key) for key in params} | {_metric(key) for key in metrics}
-    found |= {f"tags.{key}" for key in tags}
+    found |= {f"tags.{key}" for key in tags} | evaluationfields.shortened(metrics)
     return [*_BUILT_IN, *sorted(found - _BUILT_IN.keys())]
 
 
@@ -183,6 +188,9 @@ def _named(text: str, known: Collection[str] | None) -> Field | None:
     if key and family == "tags":
         return Field(text, "tags", key)
     have = known or ()
+    if evaluationfields.is_one(text):
+        share = evaluationfields.is_share(text)
+        return Field(text, "evaluations", text, "share" if share else "number")
     if _param(text) in have or (_metric(text) not in have and _dotted(text)):
         return Field(_param(text), "params", text)
     return _reduced(text, "last") if "/" in text or _metric(text) in have else None

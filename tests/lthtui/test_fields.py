@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from viewed import boarded, level, run
 
-from lthtui import fields
+from lthtui import columns, fields
 from lthtui.fields import Field, Misread
+from lthtui.measured import Measured
 
 RUN = run(
     "20260101-digits-abcdef-s3",
@@ -47,6 +48,29 @@ def test_a_name_gives_a_value_and_reads_as_the_same_field_in_full(text, value):
     field = Field.parse(text, KNOWN)
     assert field.of(RUN) == value
     assert Field.parse(field.name) == field
+
+
+def test_what_an_evaluation_measured_is_that_of_the_ticket_by_a_short_name():
+    measured = tuple(
+        Measured(level, "calibration bins:9", {"ece": 0.1 * level, "nll": 1.0 + level})
+        for level in (0, 1, 2)
+    )
+    one = replace(
+        RUN,
+        directory="/runs/one",
+        winner=1,
+        measured=measured,
+        metrics={"evaluation/calibration bins:9/ece": 0.2, "evaluation/odd/ece": 0.5},
+    )
+    known = fields.names([one])
+    short = Field.parse("calibration bins:9/ece", known)
+    assert short.of(one) == 0.1 and short == Field.parse(short.name)
+    assert Field.parse("evaluation/calibration bins:9/ece", known).of(one) == 0.2
+    assert short.kind == "share" and Field.parse("calibration/nll").kind == "number"
+    assert short.of(replace(one, winner=3)) is None
+    assert short.of(replace(one, directory="")) == 0.2  # a store knows the newest only
+    assert "odd/ece" not in known  # of what is no evaluation here
+    assert columns.Heading(short).shown == "ece"
 
 
 def test_gain_is_over_what_the_group_is_measured_against():
