@@ -4,4 +4,16 @@ It gives a section, or, where nothing is there yet, the commands that would chan
 where the subject does not arise.
 """
 
-ORDER = ("accuracy", "scores", "robustness", "layers", "inside", "stability", "reproduction")
+ORDER = (
+    *(
+        "accuracy",
+        "scores",
+        "robustness",
+        "layers",
+        "similarity",
+        "inside",
+        "transfer",
+        "stability",
+    ),
+    "reproduction",
+)
