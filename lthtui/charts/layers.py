@@ -9,7 +9,7 @@ import numpy as np
 from lthtui.charts import raster
 from lthtui.charts.axes import Floats
 from lthtui.charts.canvas import Canvas, packed
-from lthtui.charts.model import POINTS, Chart, Look, View
+from lthtui.charts.model import POINTS, Chart, Look, Span, View
 from lthtui.charts.pens import Pen
 from lthtui.charts.plot import Plot
 from lthtui.charts.points import Points
@@ -40,6 +40,8 @@ def paint(chart: Chart, drawn: Sequence[Pen], plot: Plot, view: View, look: Look
         canvas.behind(canvas.shaded & ~_column(cross, canvas)[::2], "░", packed(look.label))
     if cross >= 0:
         _cross(canvas, drawn, plot, view, look)
+    if view.box:
+        _box(canvas, *view.box, plot, look)
     if not any(len(pen.series.points.x) for pen in drawn):
         _say_empty(canvas, chart, look)
     elif chart.guides:
@@ -148,6 +150,22 @@ def _cross(canvas: Canvas, drawn: Sequence[Pen], plot: Plot, view: View, look: L
             canvas.put(row, column, glyph, packed(pen.colour, bold=True))
     column = plot.column(view.cursor)
     canvas.behind(_column(column, canvas)[::2], "│", packed(look.label))
+
+
+def _box(canvas: Canvas, corner: Span, other: Span, plot: Plot, look: Look) -> None:
+    """A frame between two corners."""
+    left, right = sorted((plot.column(corner[0]), plot.column(other[0])))
+    top, bottom = sorted((plot.row(corner[1]), plot.row(other[1])))
+    ink = packed(look.text)
+    for column in range(left, right + 1):
+        for row in (top, bottom):
+            canvas.put(row, column, "─", ink)
+    for row in range(top, bottom + 1):
+        for column in (left, right):
+            canvas.put(row, column, "│", ink)
+    for row, column, glyph in ((top, left, "┌"), (top, right, "┐"), (bottom, left, "└")):
+        canvas.put(row, column, glyph, ink)
+    canvas.put(bottom, right, "┘", ink)
 
 
 def _column(column: int, canvas: Canvas) -> raster.Bitmap:

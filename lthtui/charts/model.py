@@ -130,6 +130,7 @@ class View:
         reference: label of the series that the cross-hair tells differences to; empty for the
             chart's baseline.
         reach: from where to where x goes at least, as it does in charts beside this one.
+        box: two corners, (x, y) each, of what the mouse is about to enlarge.
     """
 
     x: Span | None = None
@@ -140,6 +141,7 @@ class View:
     focus: str = ""
     reference: str = ""
     reach: Span | None = None
+    box: tuple[Span, Span] | None = None
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,7 @@ class Viewer:
 
     def axis(self) -> None:
         """Go to the next thing that x can be; what is being dragged is no place on it."""
-        self._pressed = None
+        self._pressed, self._own = None, replace(self._own, box=None)
         self.how = replace(self.how, x=_next(self._panel.xs, self._x))
 
     def band(self) -> None:
@@ -170,10 +170,13 @@ class Viewer:
             self._pressed = cell, self.view, self.plot, box
 
     def drag(self, cell: Cell) -> bool:
-        """Move what is shown along with the mouse; whether anything moved."""
-        if self._pressed is None or self._pressed[3]:
+        """Move what is shown, or a corner of the box, with the mouse; whether anything moved."""
+        if self._pressed is None:
             return False
-        before, (start, view, plot, _) = self.view, self._pressed
+        before, (start, view, plot, box) = self.view, self._pressed
+        if box:
+            self.view = replace(before, box=(plot.at(*start), plot.at(*cell)))
+            return self.view != before
         up = (cell[1] - start[1]) / plot.height if view.y else 0.0
         self.view = window.pan(view, plot, (start[0] - cell[0]) / plot.width, up)
         return self.view != before
@@ -182,6 +185,7 @@ class Viewer:
         """Show the box, or put the cross-hair where the mouse was pressed and not moved."""
         if self._pressed and self.plot:
             start, view, plot, box = self._pressed
+            self.view = replace(self.view, box=None)
             if cell == start:
                 x, y = plot.at(*cell)
                 x = snap(self.chart, self.view, plot, x)

@@ -173,9 +173,19 @@ class TestMouse:
         corner, other = self.cell(viewer, 60.0, 70.0), self.cell(viewer, 20.0, 30.0)
         (right, top), (left, bottom) = viewer.plot.at(*corner), viewer.plot.at(*other)
         viewer.press(corner, True)
-        assert not viewer.drag(other)
+        assert viewer.drag(other) and not viewer.drag(other)
+        rows = seen(viewer).split("\n")
+        ((left_cell, bottom_cell), (right_cell, top_cell)) = other, corner
+        assert [rows[top_cell][left_cell], rows[top_cell][right_cell]] == ["┌", "┐"]
+        assert [rows[bottom_cell][left_cell], rows[bottom_cell][right_cell]] == ["└", "┘"]
+        assert rows[top_cell][left_cell + 1 : right_cell] == "─" * (right_cell - left_cell - 1)
         viewer.release(other)
+        assert "┘" not in seen(viewer)
         assert viewer.view.x == (left, right) and viewer.view.y == (bottom, top)
         viewer.press((40, 10), True)
         viewer.release((40, 12))
         assert viewer.view.x == (left, right)  # a box without a width
+        viewer.press((40, 10), True)
+        viewer.drag((50, 12))
+        viewer.axis()
+        assert viewer.view.box is None
