@@ -139,7 +139,7 @@ class ChartView(Widget, can_focus=True):
         if self.viewer:
             before = self.viewer.how
             getattr(self.viewer, method)(*numbers)
-            self.refresh()
+            self._changed()
             if self._kind and self.viewer.how != before:
                 self._remember(self.viewer.how)
 
@@ -159,6 +159,11 @@ class ChartView(Widget, can_focus=True):
                 return files.write(chart, view, file, overwrite)
 
             export(self.screen, "Export to", files.name(chart), write, files.FORMS)
+
+    def _changed(self) -> None:
+        """Draw anew, and tell that escape hides the cross-hair now, or no longer does."""
+        self.refresh()
+        self.refresh_bindings()
 
     def _remember(self, how: How) -> None:
         from lthtui.charts import habits
@@ -184,7 +189,7 @@ class ChartView(Widget, can_focus=True):
         self.release_mouse()
         if self.viewer:
             self.viewer.release(self._cell(event))
-            self.refresh()
+            self._changed()
 
     def on_click(self, event: events.Click) -> None:
         """Show everything again after a second click."""

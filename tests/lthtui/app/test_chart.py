@@ -120,6 +120,22 @@ async def test_escape_hides_the_cross_hair_first_and_then_is_the_screens():
         assert pilot.app.escaped == 1
 
 
+async def test_who_shows_the_keys_is_told_what_escape_does():
+    async with shown() as (pilot, chart):
+        told = []
+        pilot.app.screen.bindings_updated_signal.subscribe(
+            pilot.app, lambda screen: told.append(screen)
+        )
+        seen = []
+        for key in ("h", "escape"):
+            told.clear()
+            await pilot.press(key)
+            await pilot.pause()
+            seen.append(pilot.app.screen.active_bindings["escape"].binding.description)
+            assert told
+        assert seen == ["Hide cross-hair", ""]
+
+
 async def test_a_click_is_a_cross_hair_and_a_second_one_shows_all():
     async with shown() as (pilot, chart):
         plot = chart.viewer.plot
