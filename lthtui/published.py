@@ -105,7 +105,8 @@ class Paper(_Part):
     """All of it.
 
     Attributes:
-        protocol: settings of all of the paper's runs that have them.
+        protocol: settings of all of the paper's runs that have them; of several values the first
+            is what most have.
         remarks: what to know of all numbers.
     """
 
@@ -229,5 +230,5 @@ def _is(known: str | None, wanted: Scalar | tuple[Scalar, ...]) -> bool:
 
 
 def _written(value: Scalar | tuple[Scalar, ...]) -> str:
-    values = value if isinstance(value, tuple) else (value,)
-    return " or ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in values)
+    first = value[0] if isinstance(value, tuple) else value
+    return f"{first:g}" if isinstance(first, float) else str(first)
