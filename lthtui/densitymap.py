@@ -18,7 +18,7 @@ NAME = 28  # cells of a layer's name at most
 LAST = 5  # cells of the last densities at least
 FLOOR = 1e-3  # the density that is drawn like none
 FIGURE = 6  # cells of a density in figures
-SCARCE = f"<{percent(FLOOR)}"  # figures of one below that
+SCARCE = f"<{percent(FLOOR)}"
 Kept = Mapping[str, int]  # weights that live, by layer
 
 
@@ -93,6 +93,11 @@ def short(name: str, most: int) -> str:
     return found if len(found) <= most else f"{found[: most // 2 - 1]}…{found[-most // 2 :]}"
 
 
+def figures(density: float) -> str:
+    """A density in at most five cells."""
+    return SCARCE if 0 < density < FLOOR else percent(density)
+
+
 def _head(found: DensityMap, levels: Sequence[int], cell: int, room: int, behind: str) -> Line:
     """The numbers of levels, picked ones marked, or of blocks the first and last; and `behind`."""
     if cell < FIGURE:
@@ -126,8 +131,7 @@ def _cell(density: float | None, width: int, least: float) -> Span:
         return Span("·".rjust(width, " " if width == FIGURE else "·"), "failed")
     share = heat.logarithmic(density, least)
     if width == FIGURE:
-        figures = SCARCE if density < FLOOR else percent(density)
-        return heat.painted(figures.rjust(width - 1) + " ", share)
+        return heat.painted(figures(density).rjust(width - 1) + " ", share)
     return heat.block(share, width)
 
 

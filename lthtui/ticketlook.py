@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ from rich.cells import cell_len
 from engine.overlap import Overlap
 from lthtui import heat, overlap, ticketindex, verdict
 from lthtui.board import accuracy, percent
-from lthtui.densitymap import FLOOR, Kept, short
+from lthtui.densitymap import FLOOR, Kept, figures, short
 from lthtui.fields import Field
 from lthtui.heat import Line, Span
 from lthtui.planning import size
@@ -19,7 +20,6 @@ from lthtui.text import clean_line
 from lthtui.ticketindex import Ticket
 
 NAME = 24  # cells of a layer's name
-KEPT = 6  # cells of a density at least
 WIDEST = 40  # cells of a bar
 COUNT = "weights"
 Fact = tuple[str, str]  # a label and what stands behind it
@@ -69,10 +69,11 @@ def _title(look: Look, width: int) -> list[Line]:
     sign = verdict.MARK if ticket.winning else verdict.PICKED if ticket.picked else ""
     tone = "winning" if ticket.winning else ""
     title = f"{sign} {ticket.label}".strip()
-    name, said = Span(title, tone, bold=True), worth(ticket)
+    said = worth(ticket)
     if cell_len(title) + 2 + len(said) > width:
-        return [(name,), *heat.wrapped(said, width)]
-    return [(name, Span(f"  {said}", "dim"))]
+        parts = textwrap.wrap(title, max(width, 10))
+        return [*((Span(part, tone, bold=True),) for part in parts), *heat.wrapped(said, width)]
+    return [(Span(title, tone, bold=True), Span(f"  {said}", "dim"))]
 
 
 def _head(look: Look) -> list[Fact]:
@@ -141,18 +142,16 @@ def _layers(look: Look, width: int) -> list[Line]:
     names = {name: short(name, NAME) for name in shares}
     lead = max(cell_len(name) for name in names.values()) + 1
     count = max(len(COUNT), *(len(f"{total:,}") for total in look.totals.values()))
-    kept = {name: percent(share) for name, share in shares.items()}
-    wide = max(KEPT, *map(len, kept.values()))
-    room = min(max(width - lead - count - wide - 2, 4), WIDEST)
+    room = min(max(width - lead - count - 8, 4), WIDEST)
     scale = "kept, log scale"[:room]
     drawn: list[Line] = [
-        (Span(f"{'layer':<{lead}}{scale:<{room}}{COUNT:>{count + wide + 2}}", "dim"),),
+        (Span(f"{'layer':<{lead}}{scale:<{room}}{COUNT:>{count + 8}}", "dim"),),
     ]
     for name, share in shares.items():
         bar = heat.bar(heat.logarithmic(share, least) if share else 0.0, room)
         tone = "" if share else "failed"
-        figures = f" {kept[name]:>{wide}} {look.totals[name]:>{count},}"
-        drawn.append((Span(names[name].ljust(lead)), bar, Span(figures, tone)))
+        numbers = f" {figures(share):>6} {look.totals[name]:>{count},}"
+        drawn.append((Span(names[name].ljust(lead)), bar, Span(numbers, tone)))
     if look.trouble:
         drawn += heat.wrapped(look.trouble, width, "failed")
     return drawn

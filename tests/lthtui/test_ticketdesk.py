@@ -272,3 +272,18 @@ def test_layers_are_in_the_order_of_their_numbers(tmp_path, finished, monkeypatc
         "features.10.b.weight",
         "features.10.weight",
     ]
+
+
+def test_layers_of_hardly_any_weights_have_no_wider_lines(tmp_path, finished):
+    look = TicketDesk(tmp_path).look(tickets(tmp_path)["3"])
+    look = replace(look, kept={"conv": 1, "fc": 1}, totals={"conv": 28_571, "fc": 10})
+    rows = [row for row in shown(look, 30).splitlines() if row.startswith(("conv", "fc"))]
+    assert [row.split()[-2] for row in rows] == ["<0.1%", "10%"]
+    assert {len(row) for row in rows} == {30}
+
+
+def test_a_long_name_is_shown_in_full(tmp_path, finished):
+    look = TicketDesk(tmp_path).look(tickets(tmp_path)["3"])
+    group = replace(look.ticket.group, label="imp with some settings · mine")
+    look = replace(look, ticket=replace(look.ticket, group=group))
+    assert shown(look, 20).startswith("◆ imp with some\nsettings · mine s0:3\nwinning ticket\n")
