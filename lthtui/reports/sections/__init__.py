@@ -5,15 +5,6 @@ where the subject does not arise.
 """
 
 ORDER = (
-    *(
-        "accuracy",
-        "scores",
-        "robustness",
-        "layers",
-        "similarity",
-        "inside",
-        "transfer",
-        "stability",
-    ),
-    "reproduction",
+    *("published", "accuracy", "worth", "scores", "robustness", "layers", "similarity", "inside"),
+    *("transfer", "stability", "reproduction"),
 )
