@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.app import App
 
+from lthtui import columns
 from lthtui.messages import Highlighted
 from lthtui.table import NOTHING, Cell, Column, Row
 from lthtui.widgets.grid import Grid
@@ -182,3 +183,17 @@ async def test_nothing_is_cut_off_before_the_room_is_known():
         grid.show(rows(3))
         await pilot.pause()
         assert drawn and not any("…" in strip.text for strip in drawn)
+
+
+async def test_gains_stay_in_the_table_of_runs_where_levels_have_no_room():
+    figures = ("✓ finished", "4/4", "8.3%", "36.8±1.7", "35.4±1.6", "+11.8", "1:38")
+    cells = tuple(map(Cell, (f"imp resnet18 cross_entropy {'x' * 40}  n=3", *figures)))
+    app = GridApp()
+    async with app.run_test(size=(60, 6)):
+        grid = app.query_one(Grid)
+        grid.columns = [
+            Column(one.shown, one.rank(at), one.right) for at, one in enumerate(columns.DEFAULT)
+        ]
+        grid.show([Row("k", cells)])
+        assert app.lines[0].split()[2:] == ["status", "kept", "val", "test", "gain"]
+        assert "+11.8" in app.lines[1] and "4/4" not in app.lines[1]
