@@ -164,14 +164,17 @@ class Desk:
     def control(self, run_id: str, level: int, kinds: Sequence[str]) -> str:
         """Queue controls of a ticket; say what became of them."""
         from lthtui import controls, layouts
+        from lthtui.commands import awaiting
         from lthtui.launch import queue
         from lthtui.verbs import ask
 
         found = controls.originals(self.root, [run_id], level)
-        expansions = [one for _, one in controls.derive(kinds, found, ask)]
+        waiting = partial(awaiting.patience, self.root, again=False)
+        expansions = [one for _, one in controls.derive(kinds, found, ask, waiting)]
         layouts.check(expansions, ask, lambda message: None)
-        specs = [run.spec for expansion in expansions for run in expansion.runs]
-        return _became(queue.submit(self.root, specs))
+        submitted = queue.submit(self.root, [run.spec for one in expansions for run in one.runs])
+        later = [one for expansion in expansions for one in expansion.later]
+        return _became(submitted, len(awaiting.leave_runs(self.root, later, queue.NOW)))
 
     def stop(self, run_ids: Sequence[str]) -> str:
         """Stop runs; return once they have ended, with what to say about it."""

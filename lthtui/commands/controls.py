@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,7 +42,8 @@ Kind = Annotated[
     str,
     typer.Option(
         help="Which controls, with commas between them: same_layer, random, uniform, erk,"
-        " reinit, shuffle, small_dense, null, budget, or all."
+        " reinit, shuffle, labels (these together: sanity), null, budget (together: split),"
+        " small_dense, or all."
     ),
 ]
 Write = Annotated[
@@ -72,13 +74,15 @@ def control(
     """Run the controls of a ticket: what is left of its gain when something of it is taken away.
 
     Each is a run of the source's own spec but for what its kind changes: the mask's places
-    (same_layer, random, uniform, erk), the weights (reinit, shuffle), the network (small_dense),
-    the pruning (null: as many trainings and picks without any, each to its end), or all but the
-    cost (budget: one dense training as long as all of the source's).
+    (same_layer, random, uniform, erk), the weights (reinit, shuffle), what the mask was found on
+    (labels: random ones, which takes all of the source's trainings again, and then one on the true
+    labels), the network (small_dense), the pruning (null: as many trainings and picks without any,
+    each to its end), or all but the cost (budget: one dense training as long as all of the
+    source's). `lthtui worth` says what they show.
 
     A run that has yet to finish is waited for, with --detach by the queue.
     """
-    from lthtui import controls
+    from lthtui import controlkinds, controls
     from lthtui.commands import awaiting
     from lthtui.launch import queue, retrying
     from lthtui.launch.later import Later
@@ -89,7 +93,7 @@ def control(
         raise UsageError("no run given; `lthtui list` shows all")
     if write is not None and changes:
         raise UsageError("--write takes no overrides; give them to lthtui run, or edit the files")
-    names, folder, number = controls.kinds(kind), settings.use(root), _level(level)
+    names, folder, number = controlkinds.kinds(kind), settings.use(root), _level(level)
     when, left = turn(folder, priority, after, hold), list[Later]()
     runs = list(
         {run.run_id: run for word in words for run in runnames.seeds(folder, word)}.values()
@@ -104,7 +108,9 @@ def control(
         awaiting.wait(folder, going)
         if awaiting.unfinished(going):
             raise typer.Exit(FAILED)
-    derived = controls.derive(names, controls.originals(folder, words, number), ask, changes)
+    waiting = partial(awaiting.patience, folder, again=again)
+    found = controls.originals(folder, words, number)
+    derived = controls.derive(names, found, ask, waiting, changes)
     if write is not None:
         for path in controls.write([document for document, _ in derived], write):
             typer.echo(clean_line(str(path)))

@@ -19,6 +19,7 @@ ABOUT = {
     "erk": "drawn again, layers as dense as Erdős–Rényi kernels",
     "reinit": "the same mask, other first weights",
     "shuffle": "the same mask, first weights shuffled within layers",
+    "labels": "a mask found on random labels, by a whole run of its own",
     "small_dense": "a narrower dense network of as many parameters",
     "null": "as many trainings and picks without pruning, of the whole run",
     "budget": "one dense training as long as the whole run",

@@ -21,7 +21,7 @@ select: {level: last}
 keep: [best, last]
 tracking: "off"
 """
-KINDS = "same_layer random uniform erk reinit shuffle small_dense null budget".split()
+KINDS = "same_layer random uniform erk reinit shuffle labels small_dense null budget".split()
 
 
 def run(directory: RunDirectory, stopping: Callable[[], bool] = lambda: False) -> list[Event]:
