@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -91,6 +92,16 @@ def short(name: str, most: int) -> str:
     """A layer's name without what all have, cut in its middle to `most` characters."""
     found = clean_line(name.removesuffix(".weight"))
     return found if len(found) <= most else f"{found[: most // 2 - 1]}…{found[-most // 2 :]}"
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names of layers, those with numbers in the order of these: 2 before 10."""
+
+    def key(name: str) -> list[str | tuple[int, str]]:
+        parts = re.split(r"(\d+)", name)  # every second one is a number; longer ones are greater
+        return [(len(part), part) if at % 2 else part for at, part in enumerate(parts)]
+
+    return sorted(names, key=key)
 
 
 def figures(density: float) -> str:

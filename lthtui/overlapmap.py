@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from rich.cells import cell_len
 
 from engine.overlap import Overlap
 from lthtui import heat
 from lthtui.board import percent
-from lthtui.densitymap import short
+from lthtui.densitymap import in_order, short
 from lthtui.heat import Line, Span
 from lthtui.overlap import figure
 from lthtui.text import clean_line
@@ -47,10 +49,7 @@ def matrix(found: Overlap, at: tuple[int, int], width: int) -> list[Line]:
 def pair(found: Overlap, one: int, other: int, width: int) -> list[Line]:
     """What two tickets share: in all, and in each layer beside what is to be expected by chance."""
     names = [clean_line(found.names[at]) for at in (one, other)]
-    drawn: list[Line] = [
-        (Span(names[0], bold=True),),
-        (Span("and ", "dim"), Span(names[1], bold=True)),
-    ]
+    drawn = [*_name("", names[0], width), *_name("and ", names[1], width)]
     for label, text in {
         "overlap": f"{figure(found.iou(one, other))} of those in either are in both",
         "by chance": _chance(found, one, other),
@@ -58,7 +57,7 @@ def pair(found: Overlap, one: int, other: int, width: int) -> list[Line]:
     }.items():
         drawn += heat.fact(label, text, width)
     drawn.append(())
-    layers = {layer: short(layer, LAYER) for layer in found.totals}
+    layers = {layer: short(layer, LAYER) for layer in in_order(found.totals)}
     lead = max((cell_len(name) for name in layers.values()), default=0) + 1
     room = min(max(width - lead - 14, 4), WIDEST)
     drawn.append((Span(" " * lead + f"{'IoU':>5} {'chance':>7} ", "dim"),))
@@ -68,6 +67,15 @@ def pair(found: Overlap, one: int, other: int, width: int) -> list[Line]:
         figures = f"{figure(overlap):>5} {figure(chance):>7} "
         drawn.append((Span(name.ljust(lead)), Span(figures), heat.bar(overlap or 0.0, room)))
     return drawn
+
+
+def _name(lead: str, name: str, width: int) -> list[Line]:
+    """A name in full, on as many lines as it needs."""
+    first, *others = textwrap.wrap(name, max(width - len(lead), 10)) or [""]
+    return [
+        (Span(lead, "dim"), Span(first, bold=True)),
+        *((Span(" " * len(lead)), Span(part, bold=True)) for part in others),
+    ]
 
 
 def _cell(found: Overlap, row: int, column: int, here: bool) -> Span:

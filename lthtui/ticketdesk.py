@@ -6,7 +6,6 @@ Every method may take long and is called in a thread.
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import tempfile
 from collections import Counter
@@ -218,14 +217,7 @@ def _counted(path: Path, changed: int, size: int) -> tuple[Packed, Kept]:
 
 
 def _totals(mask: Packed) -> dict[str, int]:
-    """The weights of each layer, by name: those with numbers as they are counted, 2 before 10."""
-    return {name: mask.layers[name].total for name in sorted(mask.layers, key=_counting)}
-
-
-def _counting(name: str) -> list[str | tuple[int, str]]:
-    """What to sort names by; every second part is a number, and longer ones are greater."""
-    parts = re.split(r"(\d+)", name)
-    return [(len(part), part) if at % 2 else part for at, part in enumerate(parts)]
+    return {name: mask.layers[name].total for name in densitymap.in_order(mask.layers)}
 
 
 @contextmanager

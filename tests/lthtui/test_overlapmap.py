@@ -52,3 +52,11 @@ def test_layers_of_which_nothing_lives_have_no_overlap():
     nothing = Overlap(("x", "y"), {"a": 4}, {"a": ((0, 0), (0, 0))})
     assert texts(matrix(nothing, (0, 0), 80))[1].split()[-3:] == ["[", "–]", "–"]
     assert texts(pair(nothing, 0, 1, 60))[-1].split()[:3] == ["a", "–", "–"]
+
+
+def test_two_long_names_are_shown_in_full_and_layers_in_order():
+    names = ("imp resnet18 · table1 s0:3", "imp resnet18 · table1 s1:3")
+    found = Overlap(names, {"c10": 4, "c9": 4}, {name: ((1, 1), (1, 1)) for name in ("c9", "c10")})
+    lines = texts(pair(found, 0, 1, 24))
+    assert lines[:4] == ["imp resnet18 · table1", "s0:3", "and imp resnet18 ·", "    table1 s1:3"]
+    assert [line.split()[0] for line in lines[-2:]] == ["c9", "c10"]
