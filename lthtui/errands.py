@@ -21,6 +21,7 @@ from lthtui.desk import Desk
 from lthtui.logtail import LogTail
 from lthtui.messages import Act, Answer, Ask, Done, LogGrew, LogWanted, RunsChanged
 from lthtui.text import clean_line
+from lthtui.typeahead import LEADS
 
 _Made = TypeVar("_Made")
 AWAY = 2.0  # seconds between two looks while another window has the focus
@@ -74,7 +75,7 @@ class Errands:
         """Have the desk answer a question."""
         group = f"{id(asked.asker)} {asked.about}"
         if not (asked.patient and group in self._busy()):
-            self._run(partial(self._answer, asked), group, exclusive=True)
+            self._run(partial(self._answer, asked), group, LEADS if asked.leads else "", True)
 
     async def answer(self, question: Callable[[Desk], _Made]) -> _Made:
         """The desk's answer to a question."""
@@ -102,9 +103,13 @@ class Errands:
                 say(f"lthtui: {clean_line(str(error) or repr(error), 1000)}")
 
     def _run(
-        self, work: Callable[[], Awaitable[None]], group: str, exclusive: bool = False
+        self,
+        work: Callable[[], Awaitable[None]],
+        group: str,
+        name: str = "",
+        exclusive: bool = False,
     ) -> None:
-        self._app.run_worker(work, group=group, exclusive=exclusive, exit_on_error=False)
+        self._app.run_worker(work, name, group, exclusive=exclusive, exit_on_error=False)
 
     def _busy(self) -> set[str]:
         """The groups of what is being worked on."""

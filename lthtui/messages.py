@@ -110,6 +110,7 @@ class Ask(Message):
         about: of two questions about the same, only the newer is answered.
         patient: this question may be left out while an older one about the same is worked on.
         failed: is called instead of `reply` with what went wrong, which the app tells as well.
+        leads: the answer opens what the next keys are meant for, so they wait for it.
     """
 
     def __init__(
@@ -120,10 +121,11 @@ class Ask(Message):
         reply: Callable[[_Asked], object],
         patient: bool = False,
         failed: Callable[[str], object] | None = None,
+        leads: bool = False,
     ) -> None:
         super().__init__()
         self.asker, self.about, self.question = asker, about, question
-        self.reply, self.patient, self.failed = reply, patient, failed
+        self.reply, self.patient, self.failed, self.leads = reply, patient, failed, leads
 
 
 class RunWanted(Message):

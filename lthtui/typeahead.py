@@ -16,8 +16,9 @@ from textual.app import App
 from textual.events import Event, Key, Paste
 from textual.message_pump import MessagePump
 
-LONGEST = 5.0  # seconds to wait for what one widget does: then keys do what they do
-LOOK = 0.05  # seconds between two looks at whether it has gone without a word
+LONGEST = 5.0  # seconds to wait for what a widget or a thread does: then keys do what they do
+LOOK = 0.05  # seconds between two looks at whether it has ended, or gone without a word
+LEADS = "leads"  # the name of workers that find out what is needed to open what a key asked for
 ROUNDS = 3  # a binding opens a screen, that is mounted, and gives one of its widgets the focus
 
 
@@ -55,9 +56,23 @@ class TypeAhead:
         await _idle(self._app)
         for node in (self._app.focused or self._app.screen).ancestors_with_self:
             await _idle(node)
+        await self._settled()
+        while await self._led():
+            await self._settled()
+
+    async def _settled(self) -> None:
+        """Wait for what a key opens by itself."""
         for _ in range(ROUNDS):
             await _idle(self._app)
             await _idle(self._app.screen)
+
+    async def _led(self) -> bool:
+        """Wait for threads that find out what is to be opened; whether there were any."""
+        workers = [one for one in self._app.workers if one.name == LEADS and not one.is_finished]
+        end = time.monotonic() + LONGEST
+        while any(not one.is_finished for one in workers) and time.monotonic() < end:
+            await asyncio.sleep(LOOK)
+        return any(one.is_finished for one in workers)
 
 
 async def _idle(node: MessagePump) -> None:

@@ -31,6 +31,7 @@ class FilingScreen(Watching):
         path: of the draft in view.
         prospect: what its text would do; None while nobody knows.
         wanted: the path that is to come into view once it is listed.
+        queueing: whether the draft in view is to be queued once it is saved and checked.
         back: by path, the place that a draft was asked for in, which escape leads back to.
     """
 
@@ -49,7 +50,7 @@ class FilingScreen(Watching):
         self.prospect: Prospect | None = None
         self.wanted: str | None = None
         self.back: dict[str, str] = {}
-        self._queueing = False
+        self.queueing = False
 
     @property
     def draft(self) -> Draft | None:
@@ -81,6 +82,7 @@ class FilingScreen(Watching):
                         "new",
                         lambda desk: (desk.specs.place(name), desk.specs.template()),
                         self._start,
+                        leads=True,
                     )  # fmt: skip
                 )
 
@@ -99,6 +101,7 @@ class FilingScreen(Watching):
                 "copy",
                 lambda desk: (desk.specs.suggest(stem, taken), text),
                 partial(self._ask_name, f"Copy {stem} to"),
+                leads=True,
             )  # fmt: skip
         )
 
@@ -117,6 +120,7 @@ class FilingScreen(Watching):
                 lambda desk: desk.specs.clone(ids, taken, level),
                 partial(self._ask_name, _of_runs(ids, level), back=back),
                 failed=lambda _: self._go(back),
+                leads=True,
             )  # fmt: skip
         )
 
@@ -128,7 +132,7 @@ class FilingScreen(Watching):
             if name:
                 start = partial(self._start, back=back)
                 self.post_message(
-                    Ask(self, "new", lambda desk: (desk.specs.place(name), text), start)
+                    Ask(self, "new", lambda desk: (desk.specs.place(name), text), start, leads=True)
                 )
             elif back:
                 self._go(back)
@@ -169,13 +173,14 @@ class FilingScreen(Watching):
                 "save",
                 lambda desk: desk.specs.write(path, text, disk),
                 partial(self._saved, path, text),
+                leads=True,
             )  # fmt: skip
         )
 
     def _saved(self, path: str, text: str, other: str | None) -> None:
         """Say that a text is on disk, or that something else is."""
         if other is not None:
-            self._queueing = False
+            self.queueing = False
             self._conflict(path, other)
             return
         self.drafts[path].disk = text
@@ -205,7 +210,7 @@ class FilingScreen(Watching):
         draft = self.draft
         if draft is None:
             return
-        self._queueing = True
+        self.queueing = True
         if draft.modified:
             self._save(draft)
         else:
@@ -214,9 +219,9 @@ class FilingScreen(Watching):
     def go_on(self) -> None:
         """Ask whether to queue, now that it is known what that would do."""
         draft, found = self.draft, self.prospect
-        if not self._queueing or draft is None or draft.modified or found is None:
+        if not self.queueing or draft is None or draft.modified or found is None:
             return
-        self._queueing = False
+        self.queueing = False
         if not found.runs:
             why = found.problems[0].message if found.problems else "`lthtui search` runs it"
             said = f"{clean_line(draft.path)} cannot be queued: {clean_line(why, 1000)}"

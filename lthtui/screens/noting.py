@@ -45,7 +45,13 @@ class NotingScreen(RunsScreen):
         if not all(run.directory for run in runs):
             self.notify("asking MLflow for the note", timeout=2)  # a server may take seconds
         self.post_message(
-            Ask(self, "notes", lambda desk: desk.notes.notes(runs), partial(self._write, runs))
+            Ask(
+                self,
+                "notes",
+                lambda desk: desk.notes.notes(runs),
+                partial(self._write, runs),
+                leads=True,
+            )
         )
 
     def action_tags(self) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 PANES = ("specs", "editor", "form", "plan")
 PAUSE = 0.3  # seconds without a key before what was typed is checked
+WRONG, ABSENT = ("✗", "failed"), ("◌ no data:", "name")  # signs of problems, and their tones
 
 
 class SpecsScreen(FilingScreen):
@@ -191,6 +192,7 @@ class SpecsScreen(FilingScreen):
                     "look",
                     lambda desk: desk.specs.look(path, text, disk, past),
                     partial(self._looked, path),
+                    leads=self.queueing,
                 )  # fmt: skip
             )
 
@@ -211,8 +213,9 @@ class SpecsScreen(FilingScreen):
         """Problems, or the plan and the command that does the same."""
         shown = Text()
         for one in prospect.problems:
+            sign, ink = ABSENT if one.absent else WRONG
             place = f"{one.mark.line}:{one.mark.column} " if one.mark else ""
-            shown.append(f"✗ {place}", tone(self, "failed", bold=True))
+            shown.append(f"{sign} {place}", tone(self, ink, bold=True))
             shown.append(f"{clean_line(one.message, 1000)}\n")
         for line in prospect.lines:
             shown.append(f"{line.text}\n", tone(self, line.tone))
@@ -231,7 +234,8 @@ class SpecsScreen(FilingScreen):
         for pane in ("form", "plan"):
             self._pane(pane).border_title = Content(f"{pane}  {name}")
         wrong = found.problems if found else ()
-        said = f"✗ {len(wrong)}: {clean_line(wrong[0].message)}" if wrong else ""
+        sign = ABSENT[0] if found and found.absent else f"{WRONG[0]} {len(wrong)}:"
+        said = f"{sign} {clean_line(wrong[0].message)}" if wrong else ""
         editor.border_subtitle = Content(said)
         self.refresh_bindings()
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 from rundirs import populate
 from textual import events
 from textual.app import ScreenStackError
 from textual.keys import _character_to_key
+from waiting import PATIENCE
 
 from lthtui import typeahead
+from lthtui.drawer import Drawer
 from lthtui.screens.main import MainScreen
 from lthtui.widgets.grid import Grid
 
@@ -79,3 +84,23 @@ async def test_a_key_that_cannot_be_followed_holds_up_none_after_it(running, roo
             await pilot.settle(lambda: grid.cursor_index == 3)
         send(pilot, "/", *"imp")
         await pilot.settle(lambda: "/imp" in screen(pilot.app))
+
+
+async def test_they_wait_for_what_a_thread_finds_out(running, specs, root, monkeypatch):
+    begun, go, clone = threading.Event(), threading.Event(), Drawer.clone
+
+    def waiting(*arguments):
+        begun.set()
+        assert go.wait(PATIENCE)
+        return clone(*arguments)
+
+    monkeypatch.setattr(Drawer, "clone", waiting)
+    populate(root)
+    async with running() as pilot:
+        send(pilot, "C", *"1xp", "enter")
+        wait = asyncio.get_running_loop().run_in_executor
+        assert await wait(None, begun.wait, PATIENCE)
+        await pilot.pause()
+        go.set()
+        await pilot.settle(lambda: "specs/1xp.yaml (modified)" in screen(pilot.app))
+        assert pilot.app.desk.asked == []
