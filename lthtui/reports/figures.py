@@ -13,6 +13,7 @@ from lthtui.charts.figure import SHARP, STYLE
 from lthtui.reports.model import Figure
 
 GREY, RULE = "#333333", "#cccccc"
+CYCLE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")  # Okabe & Ito 2008
 WIDE = 40  # letters of a label that leave no room for two columns of labels
 APART = 1.5  # factor between densities that are told
 LOOK: Any = {

@@ -5,6 +5,16 @@ where the subject does not arise.
 """
 
 ORDER = (
-    *("published", "accuracy", "worth", "scores", "robustness", "layers", "similarity", "inside"),
+    *(
+        "published",
+        "accuracy",
+        "sizes",
+        "worth",
+        "scores",
+        "robustness",
+        "layers",
+        "similarity",
+        "inside",
+    ),
     *("transfer", "stability", "reproduction"),
 )

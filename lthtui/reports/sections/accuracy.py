@@ -9,10 +9,9 @@ from engine.repetition import Repetition
 from lthtui import baseline, significance
 from lthtui.comparison import Result, Row
 from lthtui.reports import figures
-from lthtui.reports.model import SPREADS, Figure, Number, Section, Spread, Table
-from lthtui.reports.subject import Look, Subject, look
-from lthtui.reports.wording import reach
-from lthtui.runview import RunView
+from lthtui.reports.curves import Curve, curve
+from lthtui.reports.model import SPREADS, Figure, Number, Section, Table
+from lthtui.reports.subject import Subject, look
 
 HEADER = (
     *("method", "n", "kept %", "dense %", "picked on val %", "gain", "p"),
@@ -86,7 +85,9 @@ def _figure(subject: Subject) -> Figure:
     def draw(canvas: Any) -> None:
         axes = canvas.subplots()
         for row in rows:
-            _curve(axes, row, look(subject, row), subject.spread)
+            pen = look(subject, row)
+            drawn = Curve(row.label, pen.colour, pen.dash, pen.marker)
+            curve(axes, row, drawn, subject.spread)
         axes.set_xscale("log")
         axes.invert_xaxis()
         figures.densities(
@@ -103,35 +104,3 @@ def _figure(subject: Subject) -> Figure:
         " that select."
     )
     return Figure("accuracy-density", caption, draw, (6.5, 5.0))
-
-
-def _curve(axes: Any, row: Row, look: Look, spread: Spread) -> None:
-    levels: dict[int, list[tuple[float, float]]] = {}
-    for run in row.runs:
-        for index, density, value in _points(run):
-            levels.setdefault(index, []).append((density, value))
-    shown = [found for _, found in sorted(levels.items())]
-    x = [sum(density for density, _ in found) / len(found) for found in shown]
-    y = [significance.mean([value for _, value in found]) for found in shown]
-    half = [reach(tuple(value for _, value in found), spread) or 0.0 for found in shown]
-    line: Any = {"color": look.colour, "linestyle": look.dash, "linewidth": 1.3}
-    axes.plot(x, y, marker=look.marker, markersize=3, label=row.label, **line)
-    low, high = ([a + sign * b for a, b in zip(y, half, strict=True)] for sign in (-1, 1))
-    axes.fill_between(x, low, high, color=look.colour, alpha=0.15, linewidth=0)
-    diamond: Any = {"marker": "D", "markersize": 5, "markeredgecolor": "white", "linestyle": ""}
-    for one in row.results:
-        if one.level.test is not None and one.level.sparse:
-            won = (
-                {}
-                if one.run.beats_dense
-                else {"markeredgecolor": look.colour, "markerfacecolor": "white"}
-            )
-            axes.plot(
-                [one.level.density], [one.level.test], color=look.colour, **{**diamond, **won}
-            )
-
-
-def _points(run: RunView) -> Iterable[tuple[int, float, float]]:
-    for level in run.ended_levels:
-        if level.test is not None and not level.search:
-            yield level.index, level.density, level.test

@@ -1,0 +1,53 @@
+"""Data sizes by what else differs, in a report."""
+
+from lthtui.reports.figures import drawn
+from lthtui.reports.sections import sizes
+
+
+def sized(made, seed, share, augmentation, *tests, **more):
+    params = {"data.fraction": str(share), "augmentation.name": augmentation, **more}
+    group = f"{share}{augmentation}"
+    return made.imp(seed, *tests, group=group, family=group, params=params)
+
+
+def test_accuracies_stand_by_size_with_dense_beside_ticket(made):
+    runs = [
+        sized(made, 0, 0.01, "basic", 0.2, 0.3),
+        sized(made, 1, 0.01, "basic", 0.2, 0.4),
+        sized(made, 0, 0.1, "basic", 0.6, 0.7),
+        sized(made, 0, 0.1, "rand", 0.7, 0.8),
+    ]
+    table, grid, against = sizes.build(made.subject(*runs)).blocks
+    assert table.header == ("", "network", "10 %", "1 %")  # from many images to few
+    found = {(row[0], row[1]): [cell.values for cell in row[2:]] for row in table.rows}
+    assert found["basic", "ticket"] == [(0.7,), (0.3, 0.4)]
+    assert found["basic", "dense"] == [(0.6,), (0.2, 0.2)]
+    assert found["rand", "ticket"] == [(0.8,), ()]
+    svg = drawn(grid)["svg"].decode()
+    assert ">10 %<" in svg and ">1 %<" in svg and ">rand<" in svg
+    assert ">basic, dense<" in drawn(against)["svg"].decode()
+
+
+def test_harder_images_have_panels_where_they_were_evaluated(made):
+    runs = [sized(made, 0, 0.01, "basic", 0.2, 0.3), sized(made, 0, 0.1, "basic", 0.6, 0.7)]
+    for run in runs:
+        made.evaluated(run, 1, "fgsm", {"accuracy at 8": 0.05})
+    *_, against = sizes.build(made.subject(*runs)).blocks
+    assert ">FGSM at 8 of 255<" in drawn(against)["svg"].decode()
+
+
+def test_sizes_per_class_and_several_settings_are_named(made):
+    runs = [
+        made.imp(0, 0.2, 0.3, group=str(n), params={"data.per_class": n, "loss.name": loss})
+        for n, loss in (("10", "cosine"), ("50", "tvmf"))
+    ]
+    points = sizes.placed(made.subject(*runs).methods)
+    assert [(point.said, point.way) for point in points] == [
+        ("50 per class", "tvmf"),
+        ("10 per class", "cosine"),
+    ]
+
+
+def test_one_size_is_no_subject(made):
+    runs = [sized(made, 0, 0.1, name, 0.2, 0.3) for name in ("basic", "rand")]
+    assert sizes.build(made.subject(*runs)) is None
