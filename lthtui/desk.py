@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from engine.rundir import RunDirectory
     from lthtui.board import Board
     from lthtui.drawer import Drawer
+    from lthtui.evaluationdesk import EvaluationDesk
     from lthtui.filedesk import FileDesk
     from lthtui.gauges import Machine
     from lthtui.histories import Histories
@@ -146,6 +147,13 @@ class Desk:
         from lthtui.ticketdesk import TicketDesk
 
         return TicketDesk(self.root, self.files)
+
+    @Once
+    def evaluations(self) -> EvaluationDesk:
+        """What is done about evaluations of tickets."""
+        from lthtui.evaluationdesk import EvaluationDesk
+
+        return EvaluationDesk(self.root)
 
     @Once
     def memory(self) -> Memory:

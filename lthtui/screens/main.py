@@ -14,7 +14,7 @@ from lthtui import marks, verdict
 from lthtui.board import Board
 from lthtui.columns import Heading
 from lthtui.messages import Ask, CompareWanted, Highlighted, Opened, RunWanted
-from lthtui.screens.noting import NotingScreen
+from lthtui.screens.evaluating import EvaluatingScreen
 from lthtui.views import Order
 from lthtui.widgets.chart import ChartView
 from lthtui.widgets.gauges import Gauges
@@ -34,7 +34,7 @@ PANES = ("curve", "training", "log")
 LOOK = 2.0  # seconds between two looks at the devices
 
 
-class MainScreen(NotingScreen):
+class MainScreen(EvaluatingScreen):
     """A table of runs by group; narrow terminals show one pane of details, wide ones all.
 
     Where there is room, the devices are shown below the table.

@@ -14,9 +14,10 @@ from lthtui.board import Board, Group, duration, status_cell
 from lthtui.fields import Field
 from lthtui.loglines import LogLine
 from lthtui.runview import RunView
-from lthtui.screens.noting import NotingScreen
+from lthtui.screens.evaluating import EvaluatingScreen
 from lthtui.widgets.about import About
 from lthtui.widgets.chart import ChartView
+from lthtui.widgets.evaluations import Evaluations
 from lthtui.widgets.files import Files
 from lthtui.widgets.grid import Grid
 from lthtui.widgets.keybar import KeyBar
@@ -29,10 +30,10 @@ from lthtui.widgets.training import Subject, Training
 
 STATUS = Field.parse("status")
 DRAWN = ("epoch/train_loss", "epoch/val_accuracy")  # of its training, if nothing else is chosen
-TABS = ("curve", "training", "levels", "layers", "files", "log", "spec", "about")
+TABS = ("curve", "training", "levels", "layers", "evaluations", "files", "log", "spec", "about")
 
 
-class RunScreen(NotingScreen):
+class RunScreen(EvaluatingScreen):
     """Shows what the row of a key stands for."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (180, "-huge")]
@@ -63,6 +64,8 @@ class RunScreen(NotingScreen):
                 yield Levels(id="levels")
             with TabPane("layers", id="tab-layers"):
                 yield Layers(id="layers")
+            with TabPane("evaluations", id="tab-evaluations"):
+                yield Evaluations(id="evaluations")
             with TabPane("files", id="tab-files"):
                 yield Files(id="files")
             with TabPane("log", id="tab-log"):
@@ -121,7 +124,8 @@ class RunScreen(NotingScreen):
         """Give the focus to what the tab shows, unless another was chosen since: focus chooses."""
         if event.pane.id == event.tabbed_content.active:
             shown = self.query_one(f"#{event.pane.id.removeprefix('tab-')}")
-            (shown.query_one(Grid) if isinstance(shown, Files | Levels) else shown).focus()
+            tables = Evaluations | Files | Levels
+            (shown.query_one(Grid) if isinstance(shown, tables) else shown).focus()
             self._look_closer()
 
     def _leave_where_gone(self) -> None:
@@ -153,6 +157,8 @@ class RunScreen(NotingScreen):
         shown = self.query_one(TabbedContent).active.removeprefix("tab-")
         if shown == "layers":
             self.query_one(Layers).about(self.chosen())
+        elif shown == "evaluations":
+            self.query_one(Evaluations).about(self.chosen())
         elif shown == "files":
             self.query_one(Files).about(self.chosen())
         elif shown == "about":

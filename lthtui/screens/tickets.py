@@ -13,7 +13,7 @@ from lthtui import ticketindex
 from lthtui.board import Board
 from lthtui.messages import Act, Ask, Filtered, HeadClicked, Marked
 from lthtui.runview import RunView
-from lthtui.screens.noting import NotingScreen
+from lthtui.screens.evaluating import EvaluatingScreen
 from lthtui.ticketindex import ORDERS, WHICH, Index, Ticket
 from lthtui.ticketview import TicketView
 from lthtui.widgets.filterline import FilterLine, Trouble
@@ -28,7 +28,7 @@ EMPTY = {
 }
 
 
-class TicketsScreen(NotingScreen):
+class TicketsScreen(EvaluatingScreen):
     """Lists tickets; which, in what order and by what filter is remembered."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from engine.evaluationspec import EvaluationSettings
 from engine.events import Evaluated, EvaluationFailed, LevelEnded, RunEnded
 from engine.rundir import RunDirectory
 from engine.spec import RunSpec
+from lthtui.evaluationlook import DRAWN, look
 
 NAMES = registry.names("evaluations")
 ELSEWHERE = {"cifar10_2"}  # of images that are not there
@@ -41,9 +43,22 @@ def test_it_reports_every_level_and_changes_nothing(
     assert {e.name for e in found} == {spec.evaluate[0].label}
     assert all(math.isfinite(v) for e in found for v in e.metrics.values())
     assert all((with_it.path / file).is_file() for e in found for file in e.files)
+    _can_be_looked_at(with_it, found)
     for level in range(3):
         mine, other = levels.ticket(with_it, level), levels.ticket(without, level)
         assert mine.card["sha256"] == other.card["sha256"]
+
+
+def _can_be_looked_at(directory: RunDirectory, found: list[Evaluated]) -> None:
+    """The app draws those of their documents that it says it draws."""
+    for file in {Path(file).name for e in found for file in e.files} & {*DRAWN}:
+        documents = {
+            f"level {e.level}": json.loads((directory.path / path).read_bytes())
+            for e in found
+            for path in e.files
+            if Path(path).name == file
+        }
+        assert look(file, documents) is not None, file
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,6 +9,7 @@ import pytest
 from maskfiles import leave_masks
 from rundirs import FakeRun, populate
 
+from lthtui.evaluationdesk import Choice, EvaluationDesk
 from lthtui.preferences import Preferences
 from lthtui.screens import queue
 from lthtui.screens.run import TABS
@@ -56,6 +57,13 @@ SEEN = {  # in each place once all of it is there
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)])
 async def test_tabs_of_a_run(running, root, snapshot, size):
     run = FakeRun(root, "one", levels=3).start().train(4).end()
+    for level, accuracies in ((0, (0.1, 0.4, 0.7)), (3, (0.2, 0.5, 0.9))):
+        bins = [
+            {"images": 5 * at, "confidence": at / 4, "accuracy": accuracy}
+            for at, accuracy in enumerate(accuracies, start=1)
+        ]
+        run.evaluate(level, "calibration", {"ece": 0.1}, calibration={"test": {"bins": bins}})
+    run.fail(3, "fgsm", "the images are gone")
     run.log("09:00:00 level 0\nWARNING conv1 keeps 0.4 %\n")
     leave_masks(run, 4)
     async with running(size=size) as pilot:
@@ -80,6 +88,7 @@ WITHIN = {
     "training": "of 3",
     "levels": "4,000",
     "layers": "log scale",
+    "evaluations": "by confidence",
     "files": "run folder",
     "log": "WARNING",
     "spec": "resolved",
@@ -103,6 +112,18 @@ async def test_dialogs(running, root, snapshot, keys, shown):
     async with running(size=(80, 24)) as pilot:
         await pilot.press("end", keys)
         await pilot.settle(lambda: shown in screen(pilot.app))
+        assert screen(pilot.app) == snapshot
+
+
+async def test_evaluations_to_choose_from(running, root, snapshot, monkeypatch):
+    choices = [Choice(name, "dense, best", f"What {name} measures.") for name in ("one", "another")]
+    monkeypatch.setattr(EvaluationDesk, "choices", lambda self: choices)
+    populate(root)
+    async with running(size=(80, 24)) as pilot:
+        await pilot.press("end", "V")
+        await pilot.settle(lambda: "another" in screen(pilot.app))
+        await pilot.press("space", "tab")
+        await pilot.settle(lambda: "--level best" in screen(pilot.app))
         assert screen(pilot.app) == snapshot
 
 
