@@ -20,7 +20,7 @@ class Gauge:
     """One device. What the driver does not tell is None, or 0 for memory.
 
     Attributes:
-        title: as `GPU 0`; `model` is what it is, as `NVIDIA H100`.
+        title: as `GPU 0`; `model` is what it is, as `NVIDIA H100` or `2 cores, no GPU`.
         busy: fraction of the last moments; of all cores together for the CPU.
         used, total: bytes; of the machine's memory for the CPU.
         runs: ids of this root's runs on it.
@@ -53,7 +53,7 @@ def read(root: Path) -> Machine:
     folder = next(path for path in (root, *root.parents) if path.exists())
     disk = shutil.disk_usage(folder)
     gauges = [_gpu(device, places) for device in devices.gpus()]
-    return Machine((*gauges, _cpu(places)), disk.free, disk.total)
+    return Machine((*gauges, _cpu(places, alone=not gauges)), disk.free, disk.total)
 
 
 def _gpu(device: Device, places: list[Place]) -> Gauge:
@@ -75,9 +75,9 @@ def _gpu(device: Device, places: list[Place]) -> Gauge:
     )
 
 
-def _cpu(places: list[Place]) -> Gauge:
+def _cpu(places: list[Place], alone: bool) -> Gauge:
     memory, cores = psutil.virtual_memory(), devices.cores()
-    model = counted(cores, "core")
+    model = counted(cores, "core") + (", no GPU" if alone else "")
     busy = psutil.cpu_percent() / 100
     runs = _runs(devices.CPU, places)
     return Gauge("CPU", model, busy, memory.total - memory.available, memory.total, runs=runs)

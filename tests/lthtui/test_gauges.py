@@ -44,7 +44,7 @@ def test_a_gpu_tells_load_memory_heat_and_its_runs(root, place, monkeypatch):
     assert (gpu.title, gpu.busy, gpu.watts, gpu.celsius) == ("GPU 0", 0.37, 61.5, 41)
     assert (gpu.used, gpu.total, gpu.runs) == (GIB, 80 * GIB, ("a-run",))
     assert "\x1b" not in gpu.model and gpu.model.startswith("H")
-    assert cpu.title == "CPU" and cpu.runs == ()
+    assert cpu.title == "CPU" and cpu.runs == () and "GPU" not in cpu.model
 
 
 def test_somebody_else_on_a_gpu_is_named(root, monkeypatch):
@@ -69,5 +69,6 @@ def test_without_a_gpu_there_are_the_cores_memory_and_disk(root, place, monkeypa
     machine = gauges.read(root)
     (cpu,) = machine.devices
     assert cpu.runs == ("on-cores",) and 0 <= cpu.busy <= 1
+    assert cpu.model.endswith("cores, no GPU") or cpu.model == "1 core, no GPU"
     assert cpu.total == psutil.virtual_memory().total and 0 < cpu.used < cpu.total
     assert machine.disk == shutil.disk_usage(root.parent).total > machine.free > 0

@@ -6,6 +6,8 @@ import pytest
 from rundirs import BEGAN, FakeRun, populate
 
 from engine.launchspec import LaunchSpec
+from lthtui import gauges
+from lthtui.gauges import Gauge, Machine
 from lthtui.launch import entries, later, lease
 from lthtui.launch.entries import Entry
 from lthtui.launch.later import Later
@@ -160,6 +162,16 @@ async def test_an_empty_queue_says_how_to_fill_it(opened):
         assert "nothing runs or waits: press n to start something" in screen(pilot.app)
         await pilot.press("n")
         await pilot.settle(lambda: "no spec here: press n to begin one" in screen(pilot.app))
+
+
+async def test_a_device_takes_one_line_whatever_runs_on_it(opened, monkeypatch):
+    cpu = Gauge("CPU", "2 cores", 0.5, 2**30, 2**31, runs=("imp-s0" * 9, "imp-s1" * 9))
+    monkeypatch.setattr(gauges, "read", lambda root: Machine((cpu,), 2**36, 2**38))
+    async with opened(size=(80, 24)) as pilot:
+        await pilot.settle(lambda: "imp-s0imp" in screen(pilot.app))
+        shown = screen(pilot.app).splitlines()
+        (at,) = [place for place, line in enumerate(shown) if line.startswith(" CPU ")]
+        assert shown[at].rstrip().endswith("…") and shown[at + 1].startswith(" disk ")
 
 
 async def test_places_are_gone_to_by_the_mouse(running, root):
