@@ -11,7 +11,7 @@ HINTS = {
     Cause.MEMORY: "give it a smaller train.batch_size, or a device for itself with per_device: 1",
     Cause.DISK: "`lthtui gc` says what can go; then R resumes it",
     Cause.DIVERGED: "run its spec with a lower learning rate",
-    Cause.DATA: "`lthtui check` on its spec says what is wrong with the images",
+    Cause.DATA: "`lthtui data inspect` on its spec says which images are broken or missing",
     Cause.SPEC: "`lthtui check` on its spec says what it can't have",
     Cause.ERROR: "its log has the whole message; R tries it again",
 }
