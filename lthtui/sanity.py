@@ -92,7 +92,7 @@ class Check:
         if self.difference.finding.p is None:
             return f"{pairs}: {self.difference.finding.why}"
         more = f"about {self.seeds} would tell" if self.seeds else f"{paired.MOST} would not tell"
-        return f"{pairs}; {more} at this difference and spread"
+        return f"{pairs}; {more} with a power of 80 %, at this difference and spread"
 
 
 def checks(

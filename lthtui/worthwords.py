@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 
 def said(worth: Worth) -> list[str]:
-    """Sentences: of the gain, of one training as long, of the picks, of the checks."""
-    return [*_gain(worth), *_length(worth), *_picks(worth), sanity.said(worth.checks)]
+    """Sentences: of the gain, of one training as long, of the picks, and of the checks."""
+    unknown = [f"Not known of {one.kind}: {one.why}." for one in worth.checks if one.why]
+    return [*_gain(worth), *_length(worth), *_picks(worth), sanity.said(worth.checks), *unknown]
 
 
 def commands(worth: Worth) -> list[str]:

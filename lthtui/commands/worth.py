@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 WIDTH = 80  # columns of text
 NOTHING = "–"
+LEFT = "What was not run:"
 Table = tuple[Sequence[str], list[Sequence[str]]]
 
 
@@ -95,7 +96,7 @@ def _text(worth: Worth) -> Iterator[str]:
         yield from textwrap.wrap(sentence, WIDTH)
     if commands := worthwords.commands(worth):
         yield ""
-        yield "What was not run:"
+        yield LEFT
         yield from commands  # whole, so that they can be copied
 
 
@@ -112,9 +113,9 @@ def _markdown(worth: Worth) -> Iterator[str]:
     for sentence in worthwords.said(worth):
         yield ""
         yield markdown_text(sentence)
-    for command in worthwords.commands(worth):
-        yield ""
-        yield f"    {command}"
+    if commands := worthwords.commands(worth):
+        yield from ("", LEFT, "")
+        yield from (f"    {command}" for command in commands)
 
 
 def _head(worth: Worth) -> str:
@@ -167,7 +168,7 @@ def _checks(found: Sequence[Check]) -> Table:
     for check in found:
         verdict = WORDS[check.verdict]
         if check.seeds:
-            verdict += f" (n ~ {check.seeds})"
+            verdict += f" (n ≈ {check.seeds})"
         figures = _figures(check.difference) if check.difference else (NOTHING,) * 3
         spread = check.difference.spread if check.difference else None
         rows.append((check.kind, *figures, _count(spread), verdict))

@@ -54,7 +54,10 @@ def test_it_does_as_well_where_the_whole_interval_is_below_the_margin():
 def test_no_significance_is_no_proof_of_being_as_good():
     found = checked(shuffle=less(0.03, -0.02, 0.04, 0.01))["shuffle"]
     assert found.difference.finding.holm > 0.05 and found.verdict == "not known"
-    assert found.why == "4 pairs; about 27 would tell at this difference and spread"
+    assert (
+        found.why
+        == "4 pairs; about 27 would tell with a power of 80 %, at this difference and spread"
+    )
     power = [_power(n, 0.015 / 0.02646) for n in (26, 27)]
     assert power[0] < 0.8 < power[1] and found.seeds == 27
 
@@ -86,7 +89,10 @@ def test_too_few_seeds_or_no_spread_tell_nothing(differences, why):
 
 def test_a_wide_interval_around_the_margin_may_take_too_many():
     found = checked(margin=0.0, labels=less(0.1, -0.1, 0.1, -0.1001))["labels"]
-    assert found.why == "4 pairs; 1000 would not tell at this difference and spread"
+    assert (
+        found.why
+        == "4 pairs; 1000 would not tell with a power of 80 %, at this difference and spread"
+    )
 
 
 def test_a_sentence_sums_up_and_all_is_json():
