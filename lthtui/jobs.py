@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.rundir import RunDirectory
 from lthtui import hints
-from lthtui.board import Board, duration, percent
+from lthtui.board import GLYPHS, Board, duration, percent
 from lthtui.launch import devices, entries, later, turns, waits
 from lthtui.runview import RunView
 from lthtui.table import NOTHING, Cell, Column, Row
@@ -16,6 +16,7 @@ from lthtui.text import clean_line
 
 PAUSED = "R goes on from its checkpoint"
 LATELY = 20  # failed runs that are listed
+SIGNS = {**GLYPHS, "stalled": GLYPHS["running"]}
 COLUMNS = (
     Column("job", rank=1),
     Column("status", rank=2),
@@ -159,14 +160,13 @@ def _label(run_id: str, board: Board) -> str:
 
 
 def _row(job: Job, now: float, several: bool) -> Row:
-    glyphs = {"running": "●", "stalled": "●", "queued": "◌", "failed": "✗", "lost": "?"}
     status = "held" if job.held else job.status
     tone = {"stalled": "lost", "held": "paused"}.get(status, job.status)
     why = "; ".join(filter(None, (job.why, job.hint)))
     span = max(0.0, now - job.since) if job.since is not None else None
     cells = (
         Cell(job.label),
-        Cell(f"{glyphs[job.status]} {status}", tone),
+        Cell(f"{SIGNS[job.status]} {status}", tone),
         NOTHING if job.priority is None else Cell(str(job.priority)),
         Cell(job.user) if several and job.user else NOTHING,
         Cell(job.device) if job.device else NOTHING,

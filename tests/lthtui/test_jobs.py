@@ -109,3 +109,5 @@ def test_paused_runs_stand_among_the_jobs_and_say_how_they_go_on(root):
     FakeRun(root, "rests").start().train(1).end("stopped").directory.ask("pause")
     (job,) = look(root)
     assert (job.status, job.why) == ("paused", "R goes on from its checkpoint")
+    (row,) = jobs.rows([job], BEGAN)
+    assert row.cells[1].text == "‖ paused"
