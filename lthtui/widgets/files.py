@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lthtui.filedesk import Copy
     from lthtui.preview import Preview
 
+ASKED = "looking for files…"
 EMPTY = "no files of this run can be reached from this machine"
 
 
@@ -45,7 +46,7 @@ class Files(Horizontal):
 
     def compose(self) -> ComposeResult:
         """A tree and a sheet."""
-        yield Grid((Column("file", 0), Column("size", 1, right=True)), EMPTY, id="tree")
+        yield Grid((Column("file", 0), Column("size", 1, right=True)), ASKED, id="tree")
         yield Sheet(id="preview")
 
     def about(self, runs: tuple[RunView, ...]) -> None:
@@ -142,7 +143,9 @@ class Files(Horizontal):
         )
 
     def _list(self, rows: list[Row]) -> None:
-        self.query_one(Grid).show(rows)
+        grid = self.query_one(Grid)
+        grid.empty = EMPTY
+        grid.show(rows)
 
     def _take(self, asked: tuple[str, Preview]) -> None:
         """Show what there is to see of a file, if it is still the one under the cursor."""

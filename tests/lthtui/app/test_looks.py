@@ -8,8 +8,10 @@ import tempfile
 from maskfiles import leave_masks
 from PIL import Image
 from rundirs import FakeRun
+from textual.app import App
 from textual.drivers.headless_driver import HeadlessDriver
 
+from lthtui.widgets.files import Files
 from lthtui.widgets.grid import Grid
 from lthtui.widgets.layers import Layers
 from lthtui.widgets.overview import Overview
@@ -59,6 +61,20 @@ async def test_a_run_without_masks_says_so(running, root):
     async with running() as pilot:
         await go(pilot, "layers")
         await pilot.settle(lambda: "no level has started yet" in screen(pilot.app))
+
+
+async def test_files_are_not_said_to_be_missing_before_they_were_looked_for(tmp_path):
+    class Alone(App):
+        CSS_PATH = "../../../lthtui/styles/lthtui.tcss"
+
+        def compose(self):
+            yield Files()
+
+    async with Alone().run_test(size=(80, 8)) as pilot:
+        assert "looking for files" in screen(pilot.app)
+        pilot.app.query_one(Files)._list([])
+        await pilot.pause()
+        assert "no files of this run" in screen(pilot.app)
 
 
 async def test_files_are_looked_into(running, root):
