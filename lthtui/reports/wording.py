@@ -42,7 +42,10 @@ def said(number: Number, spread: Spread, usual: int = 0) -> Said:
     half = reach(values, spread)
     around = "" if half is None or not half > 0 else figure(number.kind, half, spread=True)
     count = "" if len(values) == usual else str(len(values))
-    return Said(figure(number.kind, mean(values)), around, count, number.stars)
+    shown = figure(number.kind, mean(values))
+    if number.kind == "number" and around:
+        shown = f"{mean(values):.{_decimals(around)}f}"
+    return Said(shown, around, count, number.stars)
 
 
 def reach(values: tuple[float, ...], spread: Spread) -> float | None:
@@ -65,3 +68,8 @@ def figure(kind: Kind, value: float, spread: bool = False) -> str:
     if kind == "number":
         return f"{value:.{2 if spread else 4}g}"
     return written.figure(kind, value, spread)
+
+
+def _decimals(text: str) -> int:
+    """Behind the point of a deviation, which its mean is told to, too."""
+    return len(f"{float(text):f}".rstrip("0").partition(".")[2])

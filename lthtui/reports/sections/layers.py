@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lthtui.comparison import Row
+from lthtui.densitymap import in_order
 from lthtui.reports import figures
 from lthtui.reports.evaluated import Which
 from lthtui.reports.model import Absent, Figure, Number, Section, Table
@@ -17,7 +18,7 @@ from lthtui.reports.wording import reach
 from lthtui.significance import mean
 
 LABEL = "layer_density"
-Densities = dict[str, tuple[float, ...]]  # by layer, in the network's order, over repetitions
+Densities = dict[str, tuple[float, ...]]  # by layer, in their order, over repetitions
 
 
 def build(subject: Subject) -> Section | Absent:
@@ -46,7 +47,7 @@ def densities(subject: Subject, row: Row, which: Which = "ticket") -> Densities:
         layers = _layers(document)
         if layers and (not found or found.keys() == layers.keys()):
             found = {name: (*found.get(name, ()), value) for name, value in layers.items()}
-    return found
+    return {name: found[name] for name in in_order(found)}
 
 
 def _layers(document: Any) -> dict[str, float]:

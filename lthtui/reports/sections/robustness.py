@@ -130,6 +130,8 @@ def _each(subject: Subject, label: str, name: str) -> Figure:
         for tick in axes.get_xticklabels():
             tick.set_horizontalalignment("right")
         figures.percent(axes.yaxis)
+        axes.grid(visible=False, axis="x")
+        axes.set_ylim(bottom=0)
         axes.set(ylabel="test accuracy (%)")
         figures.below(canvas)
 

@@ -138,6 +138,8 @@ def _bars(
             axes.bar(x, heights, wide, yerr=half, label=text, error_kw=thin, **fill)
         axes.set_xticks(range(len(classes)), classes, rotation=30, ha="right")
         figures.percent(axes.yaxis)
+        axes.grid(visible=False, axis="x")
+        axes.set_ylim(bottom=0)
         axes.set(ylabel="test accuracy (%)")
         figures.below(canvas)
 

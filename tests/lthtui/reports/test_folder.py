@@ -10,6 +10,7 @@ import pytest
 from engine.errors import UsageError
 from lthtui.reports import folder, tables
 from lthtui.reports.model import Absent, Details, Figure, Number, Report, Section, Table
+from lthtui.reports.wording import said
 
 EVIL = "<script>alert('&')</script>|*x*"
 
@@ -52,6 +53,20 @@ def test_means_and_deviations_are_written_with_how_many_there_are():
 def test_confidence_intervals_are_students():
     # deviation 0.1, n = 3: 4.302653 * 0.1 / sqrt(3)
     assert "60.00 ± 24.84" in tables.markdown(TABLE, "ci")
+
+
+def test_plain_numbers_have_as_many_decimals_as_their_deviation():
+    assert said(Number((0.5, 0.7)), "std", usual=2).text == "0.60 ± 0.14"
+    assert said(Number((0.001, 0.003)), "std", usual=2).text == "0.0020 ± 0.0014"
+    assert said(Number((1000.0, 3000.0)), "std", usual=2).text == "2000 ± 1.4e+03"
+    assert said(Number((0.25, 0.25)), "std", usual=2).text == "0.25"
+
+
+def test_bytes_and_joules_have_units():
+    assert said(Number((2_500_000.0,), "bytes"), "std", usual=1).text == "2.5 MB"
+    assert said(Number((950.0,), "joules"), "std", usual=1).text == "950 J"
+    assert said(Number((2500.0,), "joules"), "std", usual=1).text == "2.5 kJ"
+    assert said(Number((0.0,), "bytes"), "std", usual=1).text == "0 B"
 
 
 def test_names_from_outside_stay_text_everywhere():

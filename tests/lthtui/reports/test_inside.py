@@ -73,3 +73,11 @@ def test_documents_of_another_version_are_as_none(made):
     made.evaluated(run, 1, "residual_ratio", {}, residual_ratio=[1, 2])
     assert isinstance(layers.build(made.subject(run)), Absent)
     assert isinstance(inside.build(made.subject(run)), Absent)
+
+
+def test_layers_come_in_the_order_of_their_numbers(made):
+    run = made.imp(0, 0.5, 0.6)
+    document = kept(**{f"l{n}": n / 20 for n in (1, 10, 2)})
+    made.evaluated(run, 1, "layer_density", {}, layer_density=document)
+    subject = made.subject(run)
+    assert [*layers.densities(subject, subject.methods[0])] == ["l1", "l2", "l10"]
