@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lthtui.counting import counted
-from lthtui.logtail import LogTail
 from lthtui.once import Once
 from lthtui.text import clean_line
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from lthtui.jobs import Job
     from lthtui.launch.later import Later
     from lthtui.launch.queue import Submitted
+    from lthtui.logtail import LogTail
     from lthtui.lookout import Lookout
     from lthtui.memory import Memory
     from lthtui.notedesk import NoteDesk
@@ -95,6 +95,8 @@ class Desk:
         """A run's log from the beginning, for whoever asks. This reads nothing yet."""
         if run_id is None or Path(run_id).name != run_id:  # an id from a store may be a path
             return None
+        from lthtui.logtail import LogTail
+
         return LogTail(self.root / "runs" / run_id / "log.txt")
 
     @Once
@@ -188,15 +190,17 @@ class Desk:
         """Stop runs; return once they have ended, with what to say about it."""
         from lthtui.launch import stopping
 
-        stopping.cancel([self._open(run) for run in run_ids])
-        return f"stopped {counted(len(run_ids), 'run')}; R resumes"
+        runs = [self._open(run) for run in run_ids]
+        stopping.cancel(runs)
+        return _left("stopped", runs)
 
     def pause(self, run_ids: Sequence[str]) -> str:
         """Have runs save a checkpoint and leave; return once they have, with what to say."""
         from lthtui.launch import stopping
 
-        stopping.pause([self._open(run) for run in run_ids])
-        return f"paused {counted(len(run_ids), 'run')}; R resumes"
+        runs = [self._open(run) for run in run_ids]
+        stopping.pause(runs)
+        return _left("paused", runs)
 
     def resume(self, run_ids: Sequence[str]) -> str:
         """Queue runs again; say what became of them."""
@@ -297,6 +301,16 @@ class Desk:
         from engine.rundir import RunDirectory
 
         return RunDirectory.open(self.root / "runs" / run_id)
+
+
+def _left(done: str, runs: Sequence[RunDirectory]) -> str:
+    """What to say of runs that were told to end; some may have come to their end before."""
+    from engine.rundir import Status, status
+
+    finished = sum(status(run) == Status.FINISHED for run in runs)
+    others = len(runs) - finished
+    before = [f"{counted(finished, 'run')} finished before that"] if finished else []
+    return "; ".join([f"{done} {counted(others, 'run')}; R resumes"] * (others > 0) + before)
 
 
 def _became(submitted: Sequence[Submitted], left: int = 0) -> str:

@@ -149,7 +149,19 @@ class RunsScreen(Watching):
         if active is None or active.enabled:
             return
         if (runs and not any(run.directory for run in runs)) or active.node is self:
-            self.notify(f"{active.binding.description}: {_why_not(runs)}", markup=False)
+            self.notify(f"{active.binding.description}: {self._why_not(runs)}", markup=False)
+
+    def _why_not(self, runs: tuple[RunView, ...]) -> str:
+        """Why nothing can be done with runs."""
+        if not runs:
+            return "no run is chosen"
+        group = self.board.group_of(runs[0].run_id)
+        name = verdict.name(group, runs) if group else runs[0].name
+        if not any(run.directory for run in runs):
+            return (
+                f"{name} has no folder here; do that where it runs. MLflow knows only its figures"
+            )
+        return f"{name} is {', '.join(dict.fromkeys(run.status for run in runs))}"
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Show the keys of actions that none of the runs can take as disabled."""
@@ -165,9 +177,12 @@ class RunsScreen(Watching):
 
     def action_stop(self) -> None:
         """Stop runs after asking once."""
-        victims = [run.run_id for run in _active(self.meant())]
+        runs = _active(self.meant())
+        victims = [run.run_id for run in runs]
         question = f"Stop {listed(victims)}?"
         detail = "Training ends at a checkpoint within seconds. R resumes it from there."
+        if not any(run.status == "running" for run in runs):
+            detail = "It has not begun, and leaves the queue. R queues it again."
 
         def answered(yes: bool | None) -> None:
             if yes:
@@ -205,16 +220,6 @@ class RunsScreen(Watching):
             level = runs[0].winner
         ids = [run.run_id for run in runs]
         self.post_message(CloneWanted(ids, "best" if level is None else level))
-
-
-def _why_not(runs: tuple[RunView, ...]) -> str:
-    """Why nothing can be done with runs."""
-    if not runs:
-        return "no run is chosen"
-    name = runs[0].display_name or runs[0].name
-    if not any(run.directory for run in runs):
-        return f"{name} has no folder here; do that where it runs. MLflow knows only its figures"
-    return f"{name} is {', '.join(dict.fromkeys(run.status for run in runs))}"
 
 
 def _active(runs: tuple[RunView, ...]) -> list[RunView]:

@@ -103,6 +103,7 @@ def test_stop_and_resume(stage, desk):
     assert desk.resume([first, second]) == "1 run queued again, 1 run already under way"
     stage.allow("go")
     settled(stage, desk, {"finished": 2})
+    assert desk.pause([first, second]) == "2 runs finished before that"
 
 
 def texts(chunk):

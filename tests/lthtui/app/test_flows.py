@@ -192,6 +192,16 @@ async def test_a_finished_run_cannot_be_stopped(running, root):
         assert not isinstance(pilot.app.screen, ConfirmScreen)
 
 
+async def test_what_waits_has_no_checkpoint_to_stop_at(running, root):
+    FakeRun(root, "one").queue()
+    async with running() as pilot:
+        await pilot.press("x")
+        await pilot.settle(lambda: "It has not begun, and leaves the queue" in screen(pilot.app))
+        await pilot.press("escape", "R")
+        await pilot.settle(lambda: pilot.app._notifications)
+        assert [one.message for one in pilot.app._notifications] == ["Resume: one s0 is queued"]
+
+
 async def test_resume_a_stopped_run(running, root):
     runs = populate(root)
     desk = StubDesk(root)
