@@ -64,6 +64,11 @@ class Prospect:
     command: str = ""
     saved: bool = False
 
+    @property
+    def absent(self) -> bool:
+        """Whether nothing is wrong with it but that its data set is not here."""
+        return bool(self.problems) and all(one.absent for one in self.problems)
+
 
 def prospect(
     root: Path, path: str, text: str, disk: str | None, past: Iterable[RunView] = ()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lthtui.prospect import Prospect
 
 UNKNOWN = Cell("", "dim")
-ABSENT = Cell("no set", "dim")  # of images, as for most specs before one was downloaded
+ABSENT = Cell("no data", "dim")  # as for most specs before a data set was downloaded
 
 
 class SpecList(Grid):
@@ -62,6 +62,5 @@ class SpecList(Grid):
 def _asked(prospect: Prospect) -> Cell:
     """How many runs, or what there is instead of them."""
     if prospect.problems:
-        alone = all(one.absent for one in prospect.problems)
-        return ABSENT if alone else Cell(f"✗{len(prospect.problems)}", "failed")
+        return ABSENT if prospect.absent else Cell(f"✗{len(prospect.problems)}", "failed")
     return Cell(f"{prospect.runs:,}" if prospect.runs else "search")

@@ -201,6 +201,18 @@ async def test_a_run_is_cloned_and_what_changed_is_shown(running, root, specs):
         assert (specs / "old.yaml").read_text() == text(pilot)
 
 
+async def test_a_clone_outlives_a_name_that_is_none(running, root, specs):
+    FakeRun(root, "old").start()
+    async with running() as pilot:
+        await pilot.press("C")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, NameScreen))
+        await pilot.press("o", "space", "d", "enter")
+        await pilot.settle(lambda: toasts(pilot) and isinstance(pilot.app.screen, NameScreen))
+        assert "a name consists of" in toasts(pilot)[-1] and " o d " in screen(pilot.app)
+        await pilot.press("d", "enter")
+        await pilot.settle(lambda: "specs/d.yaml (modified)" in screen(pilot.app))
+
+
 async def test_a_clone_is_in_view_and_escape_leads_back(running, root, specs):
     populate(root)
     async with running(size=(80, 24)) as pilot:
@@ -365,7 +377,7 @@ async def test_files_say_what_they_ask_for_before_anybody_turns_to_them(opened, 
         await pilot.settle(lambda: all(row.cells[1].text for row in files.rows))
         told = {row.key[6:-5]: row.cells[1] for row in files.rows}
         assert {name: cell.text for name, cell in told.items()} == {
-            "absent": "no set",
+            "absent": "no data",
             "both": "✗2",
             "good": "3",
             "search": "search",
@@ -373,6 +385,10 @@ async def test_files_say_what_they_ask_for_before_anybody_turns_to_them(opened, 
             "wrong": "✗1",
         }
         assert (told["absent"].tone, told["wrong"].tone, toasts(pilot)) == ("dim", "failed", [])
+        files.select("specs/absent.yaml")
+        await pilot.settle(lambda: "◌ no data: 1:" in screen(pilot.app))
+        plan = str(pilot.app.screen.query_one("#lines").content)
+        assert "looked for data_batch" in plan and "cifar" in plan and "✗" not in plan
         (specs / "wrong.yaml").write_text(SPEC)
         await pilot.press("r")
         await pilot.settle(lambda: files.rows[-1].cells[1].text == "3")
