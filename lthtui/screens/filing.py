@@ -132,7 +132,14 @@ class FilingScreen(Watching):
             if name:
                 start = partial(self._start, back=back)
                 self.post_message(
-                    Ask(self, "new", lambda desk: (desk.specs.place(name), text), start, leads=True)
+                    Ask(
+                        self,
+                        "new",
+                        lambda desk: (desk.specs.place(name), text),
+                        start,
+                        failed=lambda _: self._ask_name(question, (name, text), back),
+                        leads=True,
+                    )  # fmt: skip
                 )
             elif back:
                 self._go(back)
@@ -193,7 +200,7 @@ class FilingScreen(Watching):
         question = f"{clean_line(path)} changed on disk; it was left as it is"
         detail = (
             "Reload shows what is there now; what was typed here is lost. To keep both, say no,"
-            " press c and save the copy."
+            " press esc and c, and save the copy."
         )
 
         def answered(yes: bool | None) -> None:
