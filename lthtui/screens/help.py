@@ -58,11 +58,12 @@ def arranged(keys: Sequence[tuple[str, str]], width: int, height: int) -> str:
 
 
 def keys_of(screen: Screen[Any]) -> list[tuple[str, str]]:
-    """Keys of a screen with what they do, those of the widget in focus last."""
+    """Keys of a screen with what they do, those of the widget in focus and its mouse last."""
     keys: dict[str, list[str]] = {}
     bindings = screen.active_bindings.values()
     for active in sorted(bindings, key=lambda one: one.node is screen.focused):
         if active.binding.id and active.binding.description:
             shown = screen.app.get_key_display(active.binding)
             keys.setdefault(active.binding.description, []).append(shown)
-    return [(" ".join(dict.fromkeys(names)), what) for what, names in keys.items()]
+    found = [(" ".join(dict.fromkeys(names)), what) for what, names in keys.items()]
+    return [*found, *getattr(screen.focused, "MOUSE", ())]

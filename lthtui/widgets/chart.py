@@ -71,6 +71,15 @@ class ChartView(Widget, can_focus=True):
         Binding("w", "write", "Write a file", show=False, id="chart.write"),
     ]
 
+    MOUSE = (
+        ("click", "Cross-hair"),
+        ("2 clicks", "Show all"),
+        ("drag", "Move"),
+        ("^drag", "Zoom into a box"),  # as with the right button
+        ("wheel", "Zoom in or out"),
+        ("^wheel", "Zoom in or out on y"),
+    )
+
     def __init__(self, id: str | None = None, classes: str | None = None, kind: str = "") -> None:
         """Make a chart of a kind, whose looks are remembered; of none, they are not."""
         super().__init__(id=id, classes=classes)

@@ -34,6 +34,7 @@ async def test_all_keys_of_a_chart_are_seen_at_once_where_there_is_room(running,
         await pilot.press("question_mark")
         await pilot.settle(lambda: "esc closes" in screen(pilot.app))
         assert {what for what in wanted if what not in screen(pilot.app)} == set()
+        assert "^drag  Zoom into a box" in screen(pilot.app)
 
 
 async def test_a_small_terminal_has_two_columns_of_the_longest_list(running, root):
