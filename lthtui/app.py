@@ -18,8 +18,8 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
-from engine.errors import INTERRUPTED
-from lthtui import crash, endings, keymap, messages, preferences, state, themes, tracking
+from engine.errors import INTERRUPTED, UsageError
+from lthtui import crash, endings, messages, preferences, state, themes, tracking
 from lthtui.board import Board
 from lthtui.desk import Desk
 from lthtui.errands import ACTION, Errands
@@ -90,6 +90,7 @@ class LthApp(App[int], inherit_bindings=False):
 
     def _keys_of(self, chosen: Mapping[str, str]) -> Mapping[str, str]:
         """Keys that a person chose, which do one thing in each place."""
+        from lthtui import keymap
         from lthtui.screens import bindings
 
         known, names = bindings.bound(LthApp), bindings.names(LthApp)
@@ -363,7 +364,12 @@ def build_app(
     Raises:
         UsageError: the preferences name an unknown theme, binding or key.
     """
-    return LthApp(desk or Desk(root, specs), clock, preferences or Preferences())
+    wanted = preferences or Preferences()
+    try:
+        return LthApp(desk or Desk(root, specs), clock, wanted)
+    except UsageError as error:
+        where = " or ".join(wanted.said_in)
+        raise UsageError(f"{where}: {error}" if where else str(error)) from None
 
 
 def run_app(root: Path) -> NoReturn:

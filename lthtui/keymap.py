@@ -66,8 +66,8 @@ def _check_key(id: str, key: str, named: frozenset[str]) -> None:
     last = key.rpartition("+")[2] or key
     if not _KEY.fullmatch(key) or (len(last) > 1 and last not in named):
         near = get_close_matches(last, named, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = f"; did you mean {near[0]}?" if near else "."
         raise UsageError(
-            f"keys: '{clean_line(key)}' for {id} is no key{hint}; a key is a character, a name as"
+            f"keys: '{clean_line(key)}' for {id} is no key{hint} A key is a character, a name as"
             " pageup or f5, or either behind ctrl+, alt+ or shift+"
         )

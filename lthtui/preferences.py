@@ -22,12 +22,14 @@ class Preferences:
         ascii: draw with the 95 characters that every terminal has.
         on_end: a command for the shell that is run when a run ends; empty for none.
         keys: by the name of a binding, the keys that take its place.
+        said_in: the files and variables that say so.
     """
 
     theme: str = ""
     ascii: bool = False
     on_end: str = ""
     keys: Mapping[str, str] = field(default_factory=dict)
+    said_in: tuple[str, ...] = field(default=(), compare=False)
 
 
 def load() -> Preferences:
@@ -37,14 +39,17 @@ def load() -> Preferences:
         UsageError: a settings file has an unknown or misused key, or a project's has a command.
     """
     found: dict[str, Any] = {"keys": {}}
+    said_in: dict[str, None] = {}
     for file in (settings.user_file(), settings.PROJECT_FILE):
         for key, value in _checked(file):
             found[key] = {**found["keys"], **value} if key == "keys" else value
+            said_in[clean_line(str(file))] = None
     if theme := os.environ.get("LTHTUI_THEME"):
         found["theme"] = theme
+        said_in["LTHTUI_THEME"] = None
     if (plain := os.environ.get("LTHTUI_ASCII")) is not None:
         found["ascii"] = plain not in ("", "0")
-    return Preferences(**found)
+    return Preferences(**found, said_in=tuple(said_in))
 
 
 def _checked(file: Path) -> Iterator[tuple[str, Any]]:

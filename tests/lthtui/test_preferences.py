@@ -35,6 +35,7 @@ def test_the_environment_counts_before_the_project_and_that_before_the_user(user
     monkeypatch.setenv("LTHTUI_THEME", "gruvbox")
     monkeypatch.setenv("LTHTUI_ASCII", "0")
     assert (preferences.load().theme, preferences.load().ascii) == ("gruvbox", False)
+    assert preferences.load().said_in == (str(user), ".lthtui.toml", "LTHTUI_THEME")
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ async def test_other_keys_do_the_same(running, root):
         (Preferences(keys={"run.stpo": "D"}), "did you mean run.stop?"),
         (Preferences(keys={"run.stop": "q"}), "'q' would be both run.stop and app.quit"),
         (Preferences(theme="nrod"), "there is no theme 'nrod'; did you mean nord?"),
+        (Preferences(theme="nrod", said_in=("a.toml", "B")), "^a.toml or B: there is no theme"),
     ],
 )
 async def test_what_cannot_be_is_said_before_the_app_starts(running, wrong, words):
