@@ -159,7 +159,8 @@ def inspect(
     for warning in report["warnings"]:
         say(clean_line(warning, 1000))
     if output:
-        say(f"the pictures are in {output}")
+        drawn = "; in the first column as they are, behind it as training would see them"
+        say(f"the pictures are in {output}{drawn if augmentation else ''}")
     raise typer.Exit(code)
 
 

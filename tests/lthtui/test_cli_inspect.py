@@ -157,7 +157,8 @@ def test_an_augmentation_is_drawn_as_named_or_as_in_a_spec(looks, command, tmp_p
         found = looks[-1]["augmentation"]
         assert wanted is None if found is None else wanted.items() <= found.items()
         assert looks[-1]["data"]["per_class"] == 9
-    assert command("data", "inspect", "digits", "--augment", "rand", "-o", "a.png")[0] == OK
+    code, _, said = command("data", "inspect", "digits", "--augment", "rand", "-o", "a.png")
+    assert code == OK and "a.png; in the first column as they are" in said
     assert size_of("a.png") == (130 + 9 * 68 + 4, 8 * 68 + 4)
 
 
