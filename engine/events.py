@@ -104,7 +104,8 @@ class LevelEnded(Event):
 
     `inference_flops` is the cost of one image's way through the ticket; `training_flops` that of
     the level's training, evaluations aside. Both count only operations with weights that live.
-    `search` is as of `engine.plan.Level`.
+    `search` is as of `engine.plan.Level`. `device_seconds` and `joules` are as of
+    `engine.metering.Taken`.
     """
 
     kind: Literal["level_ended"] = "level_ended"
@@ -130,6 +131,8 @@ class LevelEnded(Event):
     search: bool = False
     inference_flops: float | None = None
     training_flops: float | None = None
+    device_seconds: float | None = None
+    joules: float | None = None
 
 
 class TicketSaved(Event):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from engine.evaluation import Score, score
 from engine.events import EpochEnded, LevelEnded, LevelStarted, MaskChanged
 from engine.levels import Carry, Finished
 from engine.masks import Mask
+from engine.metering import Meter, Taken
 from engine.plan import Planned
 from engine.setup import Setup
 from engine.sparsifier import Sparsifier
@@ -47,7 +48,7 @@ class LevelRun:
         self.setup, self.spec, self.index = setup, setup.spec, planned.level.index
         self.sparsifier = sparsifier
         self.epochs, self.steps = (before.epochs, before.steps) if before else (0, 0)
-        self.began, self.saved_at = time.monotonic(), time.monotonic()
+        self.meter, self.saved_at = Meter(setup.device.type), time.monotonic()
         self.best: Best | None = None
         self.result: EpochResult | None = None
         net = setup.build()
@@ -167,7 +168,8 @@ class LevelRun:
         training.load_state(saved.tensors, meta["position"], meta["seen"], meta["epoch_seconds"])
         training.ended, training.spent = meta["ended"], meta["spent"]
         self.epochs = meta["epochs"]
-        self.began = time.monotonic() - meta["seconds"]
+        before = Taken(meta["seconds"], meta.get("device_seconds"), meta.get("joules"))
+        self.meter = Meter(self.setup.device.type, before)
         if meta["best"]:
             mask = tickets.unpack_mask(saved.tensors["best_mask"])
             self.best = Best(meta["best"][0], meta["best"][1], saved.tensors["best"], mask)
@@ -201,7 +203,7 @@ class LevelRun:
             "seen": training.tally.seen,
             "epoch_seconds": training.tally.seconds,
             "epochs": self.epochs,
-            "seconds": time.monotonic() - self.began,
+            **asdict(self.meter.taken()),
             "best": [best.metric, best.epoch] if best else None,
         }
         self.setup.sync()
@@ -211,6 +213,7 @@ class LevelRun:
     def _tick(self) -> None:
         """After every step: keep a rewind point, save now and then, stop when asked."""
         training = self.training
+        self.meter.tick()
         if training.mask is not self.mask:
             self.mask = mask = training.mask
             here = {"level": self.index, "step": self._steps()}
@@ -308,7 +311,11 @@ class LevelRun:
             self.training.set_mask(mask)
             self.training.wear(weights)
         val, test = self._scores(with_test=True)
-        mask = self.training.mask
+        mask, taken = self.training.mask, self.meter.taken()
+        if self.meter.shared:
+            self.setup.warn(
+                f"level {self.index}: other programs used the GPU, and its energy is that of all"
+            )
         return LevelEnded(
             level=self.index,
             epoch=self.epochs,
@@ -317,13 +324,15 @@ class LevelRun:
             kept=mask.kept,
             total=mask.total,
             epochs=self.result.epoch,
-            seconds=time.monotonic() - self.began,
+            seconds=taken.seconds,
             train_loss=self.result.loss,
             train_accuracy=self.result.accuracy,
             scored_epoch=self.best.epoch if self.best else self.result.epoch,
             search=self.training.level.search,
             inference_flops=self.training.flops.sparse(mask),
             training_flops=self.training.spent,
+            device_seconds=taken.device_seconds,
+            joules=taken.joules,
             **_scores("val", val),
             **_scores("test", test),
         )

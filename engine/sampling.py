@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from engine import gpu
 from engine.errors import Fenced
 from engine.events import Event, Sampled
 
@@ -61,24 +60,14 @@ def sample(folder: Path) -> dict[str, float]:
 
 def _gpu() -> dict[str, float]:
     """Figures of the first GPU this process may see; empty without one."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-    if not visible:
+    if (found := gpu.opened()) is None:
         return {}
+    nvml, handle = found
     try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        handle: Any = (
-            pynvml.nvmlDeviceGetHandleByIndex(int(visible))
-            if visible.isdigit()
-            else pynvml.nvmlDeviceGetHandleByUUID(visible)
-        )
-        use, memory = (
-            pynvml.nvmlDeviceGetUtilizationRates(handle),
-            pynvml.nvmlDeviceGetMemoryInfo(handle),
-        )
-        watts = pynvml.nvmlDeviceGetPowerUsage(handle) / 1e3
-    except Exception:  # no driver, no GPU, or one without these figures: nothing to report
+        use = nvml.nvmlDeviceGetUtilizationRates(handle)
+        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+        watts = nvml.nvmlDeviceGetPowerUsage(handle) / 1e3
+    except Exception:  # one without these figures: nothing to report
         return {}
     return {
         "gpu_0_utilization_percentage": float(use.gpu),

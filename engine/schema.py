@@ -69,6 +69,8 @@ LEVEL_METRICS = (
     "seconds",
     "inference_flops",
     "training_flops",
+    "device_seconds",
+    "joules",
 )
 WINNING_METRICS = ("density", "val_accuracy", "test_accuracy")
 _EPOCH, _LEVEL, _WINNING = (  # pairs of a field and what MLflow calls it

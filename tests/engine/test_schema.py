@@ -22,5 +22,6 @@ def test_costs_are_a_levels_metrics_where_they_are_known():
     fields = {"density": 0.5, "kept": 4, "total": 8, "epochs": 1, "seconds": 2.0}
     old = schema.metrics_of(LevelEnded(**fields))
     assert old == {"level/density": 0.5, "level/kept": 4.0, "level/seconds": 2.0}
-    new = schema.metrics_of(LevelEnded(**fields, inference_flops=10.0, training_flops=1e15))
-    assert new == {**old, "level/inference_flops": 10.0, "level/training_flops": 1e15}
+    costs = {"inference_flops": 10.0, "training_flops": 1e15, "device_seconds": 4.0, "joules": 9.0}
+    new = schema.metrics_of(LevelEnded(**fields, **costs))
+    assert new == {**old, **{f"level/{name}": value for name, value in costs.items()}}

@@ -112,7 +112,7 @@ def _settings(name: str, own: dict[str, Any], source: Source | None) -> dict[str
 
 def _events(directory: RunDirectory, *kinds: type[Event]) -> list[dict[str, Any]]:
     """What the journal says, but for times and speeds."""
-    own = {"time", "seconds", "images_per_second", "run_id"}
+    own = {"time", "seconds", "device_seconds", "joules", "images_per_second", "run_id"}
     read = [event for event in Tail(directory.events_file).read() if isinstance(event, kinds)]
     return [event.model_dump(exclude=own) for event in read]
 

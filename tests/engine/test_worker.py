@@ -96,7 +96,7 @@ def _events(directory: RunDirectory) -> list[Event]:
 
 def _numbers(directory: RunDirectory) -> list[dict[str, Any]]:
     """What a run measured, without times, speeds and attempts."""
-    drop = {"time", "attempt", "seconds", "images_per_second"}
+    drop = {"time", "attempt", "seconds", "device_seconds", "joules", "images_per_second"}
     kinds = (EpochEnded, LevelStarted, LevelEnded)
     return [e.model_dump(exclude=drop) for e in _events(directory) if isinstance(e, kinds)]
 

@@ -25,7 +25,7 @@ METHODS = {
 EPOCH = "train_loss train_accuracy val_loss val_accuracy test_loss test_accuracy learning_rate"
 EPOCH += " images_per_second"
 LEVEL = "density kept val_accuracy val_balanced_accuracy val_loss test_accuracy test_loss seconds"
-LEVEL += " test_balanced_accuracy inference_flops training_flops"
+LEVEL += " test_balanced_accuracy inference_flops training_flops device_seconds"
 OVER = (Status.FINISHED, Status.FAILED, Status.LOST, Status.STOPPED)
 
 
