@@ -151,6 +151,8 @@ def _level(level: LevelView) -> dict[str, Any]:
         "seconds": level.seconds,
         "inference_flops": level.inference_flops,
         "training_flops": level.training_flops,
+        "device_seconds": level.device_seconds,
+        "joules": level.joules,
         "ticket": None,
     }
 

@@ -11,9 +11,11 @@ from engine.repetition import Repetition, listed
 from lthtui import baseline, significance
 from lthtui.baseline import DENSE
 from lthtui.runview import LevelView, RunView, best
+from lthtui.spent import Spent, spent
 
 Choice = Literal["winning", "best", "last", "dense", "val", "test"] | int
 
+Known = Mapping[str, RunView]  # by id, runs that others may start from
 SPLITS: Mapping[Choice, str] = {"val": "validation", "test": "test"}
 
 
@@ -40,13 +42,12 @@ class Result:
     """What one run came to at a level, and what it took to have that level.
 
     Attributes:
-        training_flops, seconds: of all levels that were trained for it; None where not known.
+        spent: on all levels that were trained for it, here and in runs that this one starts from.
     """
 
     run: RunView
     level: LevelView
-    training_flops: float | None
-    seconds: float | None
+    spent: Spent
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ def compare(
             that validation or test images pick, or a number. All but the dense one and a number
             need a finished run.
         baselines: labels or methods; `dense` may also be the dense levels of other methods' runs.
-        others: runs that are not compared, but whose dense ones may be the baseline `dense`.
+        others: runs that are not compared, but whose dense ones may be the baseline `dense`, and
+            whose tickets others may start from.
         given: by group, what of other runs its runs start from, as `choosing.given` finds it.
 
     Raises:
@@ -126,13 +128,16 @@ def compare(
     gathered: dict[str, list[RunView]] = {}
     for run in runs:
         gathered.setdefault(run.group, []).append(run)
-    rows = _ordered([_row(labels[group], found, level) for group, found in gathered.items()])
+    known = {run.run_id: run for run in (*others, *runs)}
+    rows = _ordered([_row(labels[group], of, level, known) for group, of in gathered.items()])
     if isinstance(level, int) and all(run.done for run in runs):
         _check_level(level, rows)
     for name in baselines:
         _check_baseline(name, rows)
     families = {row.first.family: None for row in rows}
-    bases = {(f, name): _baseline(name, rows, f, others) for f in families for name in baselines}
+    bases = {
+        (f, name): _baseline(name, rows, f, others, known) for f in families for name in baselines
+    }
     measured = tuple(_measured(row, baselines, bases) for row in rows)
     notes = (
         *_left_out(measured, level),
@@ -162,12 +167,12 @@ def matching(name: str, rows: Iterable[Row]) -> list[Row]:
     return named or [row for row in found if row.label.startswith(f"{name} ")]
 
 
-def _row(label: str, runs: Sequence[RunView], level: Choice) -> Row:
+def _row(label: str, runs: Sequence[RunView], level: Choice, known: Known) -> Row:
     """A row without its comparisons; of the same repetition the newest finished one counts."""
     ordered = sorted(runs, key=lambda run: (run.done, run.created))
     newest = {run.repetition: run for run in ordered}
     members = tuple(newest[one] for one in sorted(newest))
-    results = (_result(run, _index(run, level), level) for run in members)
+    results = (_result(run, _index(run, level), level, known) for run in members)
     return Row(label, members, tuple(result for result in results if result))
 
 
@@ -197,24 +202,14 @@ def _index(run: RunView, choice: Choice) -> int | None:
     return run.winner if choice == "winning" else run.picked(choice)
 
 
-def _result(run: RunView, index: int | None, choice: Choice) -> Result | None:
+def _result(run: RunView, index: int | None, choice: Choice, known: Known) -> Result | None:
     ended = run.ended_levels
     level = next((one for one in ended if one.index == index), None)
     if level is None:
         return None
     picked = not isinstance(choice, int) and choice != "dense"  # out of all, which were trained
     trained = [one for one in ended if picked or one.index <= level.index]
-    return Result(
-        run,
-        level,
-        _sum(one.training_flops for one in trained),
-        _sum(one.seconds for one in trained),
-    )
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    known = [*values]
-    return None if None in known else sum(value for value in known if value is not None)
+    return Result(run, level, spent(run, trained, known))
 
 
 def _check_level(level: int, rows: Sequence[Row]) -> None:
@@ -237,20 +232,22 @@ def _check_baseline(name: str, rows: Sequence[Row]) -> None:
 
 
 def _baseline(
-    name: str, rows: Sequence[Row], family: str, others: Sequence[RunView]
+    name: str, rows: Sequence[Row], family: str, others: Sequence[RunView], known: Known
 ) -> dict[Repetition, Result]:
     """A baseline's results in a family, by repetition; of `dense` always the dense level."""
     related = [row for row in rows if row.first.family == family]
     if name == DENSE:
         runs = [run for row in related for run in row.runs]
         beside = [run for run in others if run.family == family]
-        return _dense_levels(baseline.dense(runs, beside))
+        return _dense_levels(baseline.dense(runs, beside), known)
     found = (result for row in matching(name, related) for result in row.results)
     return {result.run.repetition: result for result in found}
 
 
-def _dense_levels(runs: Mapping[Repetition, RunView]) -> dict[Repetition, Result]:
-    found = {which: _result(run, _index(run, "dense"), "dense") for which, run in runs.items()}
+def _dense_levels(runs: Mapping[Repetition, RunView], known: Known) -> dict[Repetition, Result]:
+    found = {
+        which: _result(run, _index(run, "dense"), "dense", known) for which, run in runs.items()
+    }
     return {which: result for which, result in found.items() if result}
 
 
@@ -265,7 +262,7 @@ def _measured(
         row.runs,
         row.results,
         {name: _gain(row.results, base) for name, base in bases.items()},
-        _ratio(row.results, first, lambda one: one.training_flops),
+        _ratio(row.results, first, lambda one: one.spent.training_flops),
         _ratio(row.results, first, lambda one: one.level.inference_flops),
     )
 
@@ -361,11 +358,20 @@ def _shared(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _reused(rows: Sequence[Row], given: Mapping[str, Collection[str]]) -> Iterator[str]:
-    """Rows whose cost is not all that it took."""
+    """Rows whose cost is more than their own, or not all that it took."""
     for what, role in (("tickets", "they start from"), ("images", "they train on")):
-        labels = [row.label for row in rows if row.results and _starts_from(what, row, given)]
-        if labels:
-            yield f"the cost of finding the {what} {role} is left out: {', '.join(labels)}"
+        found = [row for row in rows if row.results and _starts_from(what, row, given)]
+        for said, those in (
+            ("included", [row.label for row in found if _all_known(row)]),
+            ("left out", [row.label for row in found if not _all_known(row)]),
+        ):
+            if those:
+                yield f"the cost of finding the {what} {role} is {said}: {', '.join(those)}"
+
+
+def _all_known(row: Row) -> bool:
+    """Whether all runs that a row's start from are known here."""
+    return all(one.spent.others and not one.spent.unknown for one in row.results)
 
 
 def _starts_from(what: str, row: Row, given: Mapping[str, Collection[str]]) -> bool:
@@ -394,11 +400,13 @@ def described(row: Row) -> dict[str, Any]:
             }
             for name, gain in row.gains.items()
         },
-        "training_flops": _spread(row.spread(lambda one: one.training_flops)),
+        "training_flops": _spread(row.spread(lambda one: one.spent.training_flops)),
         "training_flops_ratio": row.cost,
         "inference_flops": _spread(row.spread(lambda one: one.level.inference_flops)),
         "inference_flops_ratio": row.inference,
-        "seconds": _spread(row.spread(lambda one: one.seconds)),
+        "seconds": _spread(row.spread(lambda one: one.spent.seconds)),
+        "device_seconds": _spread(row.spread(lambda one: one.spent.device_seconds)),
+        "joules": _spread(row.spread(lambda one: one.spent.joules)),
         "runs": [
             {"run_id": one.run.run_id, **one.run.repetition.told, "level": one.level.index}
             for one in row.results

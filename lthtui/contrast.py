@@ -201,9 +201,11 @@ def _of_results(
         (Measure("gain", "points", "more"), gain),
         (Measure("weights kept", "density"), lambda one: one.level.density),
         (Measure("level", "count"), lambda one: one.level.index),
-        (Measure("training FLOPs", "operations", "less"), lambda one: one.training_flops),
+        (Measure("training FLOPs", "operations", "less"), lambda one: one.spent.training_flops),
         (Measure("FLOPs/image", "operations", "less"), lambda one: one.level.inference_flops),
-        (Measure("training time", "seconds", "less"), lambda one: one.seconds),
+        (Measure("training time", "seconds", "less"), lambda one: one.spent.seconds),
+        (Measure("device time", "seconds", "less"), lambda one: one.spent.device_seconds),
+        (Measure("energy (J)", "operations", "less"), lambda one: one.spent.joules),
     ]
     for measure, value in figures:
         known = [[(one.run.repetition, value(one)) for one in row.results] for row in rows]

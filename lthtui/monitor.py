@@ -193,6 +193,8 @@ class Watched:
             "seconds": level.seconds,
             "inference_flops": level.inference_flops,
             "training_flops": level.training_flops,
+            "device_seconds": level.device_seconds,
+            "joules": level.joules,
             "ticket": self._path(level.ticket),
         }
 

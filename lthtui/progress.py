@@ -38,6 +38,7 @@ class LevelProgress:
         bytes: size of the ticket when it was saved.
         inference_flops: operations for one image through its ticket; `training_flops` those of
             its training.
+        device_seconds, joules: as of `engine.metering.Taken`.
     """
 
     level: int
@@ -55,6 +56,8 @@ class LevelProgress:
     seconds: float | None = None
     inference_flops: float | None = None
     training_flops: float | None = None
+    device_seconds: float | None = None
+    joules: float | None = None
     ticket: str | None = None
     bytes: int | None = None
     train_losses: list[float] = field(default_factory=list)
@@ -235,4 +238,5 @@ class RunProgress:
         level.test_balanced_accuracy = event.test_balanced_accuracy
         level.inference_flops = event.inference_flops
         level.training_flops = event.training_flops
+        level.device_seconds, level.joules = event.device_seconds, event.joules
         level.search = event.search

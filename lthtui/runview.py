@@ -31,6 +31,8 @@ class LevelView:
             None where they were not kept.
         inference_flops: operations for one image through its ticket.
         training_flops: operations of its training.
+        device_seconds: of a GPU that it held, or of all threads on CPUs.
+        joules: that its device drew meanwhile, whatever else ran there.
         bytes: size of the file with its weights; None where that is not known.
         losses: training loss of each of its epochs.
         validations: (epoch, validation accuracy) where it was measured; epochs count from 1.
@@ -49,6 +51,8 @@ class LevelView:
     ticket: str | None
     inference_flops: float | None = None
     training_flops: float | None = None
+    device_seconds: float | None = None
+    joules: float | None = None
     search: bool = False
     bytes: int | None = None
     losses: tuple[float, ...] = ()
@@ -328,6 +332,8 @@ def _level(level: LevelProgress, folder: str, known: LevelView | None) -> LevelV
         bytes=level.bytes,
         inference_flops=level.inference_flops,
         training_flops=level.training_flops,
+        device_seconds=level.device_seconds,
+        joules=level.joules,
         losses=tuple(level.train_losses),
         validations=tuple((epoch, value) for epoch, value in measured if value is not None),
     )

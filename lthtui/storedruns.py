@@ -170,6 +170,8 @@ def _level(ticket: TicketRecord) -> LevelView:
         ticket=clean_line(ticket.name),
         inference_flops=ticket.metrics.get("level/inference_flops"),
         training_flops=ticket.metrics.get("level/training_flops"),
+        device_seconds=ticket.metrics.get("level/device_seconds"),
+        joules=ticket.metrics.get("level/joules"),
         search=ticket.search,
     )
 

@@ -200,11 +200,12 @@ def _cells(found: Comparison) -> tuple[Sequence[str], list[Sequence[str]]]:
     first = f"× {found.baselines[0]}" if found.baselines else "×"
     gains = [f"over {name}" for name in found.baselines]
     costs = ("train FLOPs", first, "FLOPs/image", first, "time")
-    header = ("method", "n", "kept %", "test %", *gains, *costs)
-    return header, [_row(row) for row in found.rows]
+    drawn = any(one.spent.joules is not None for row in found.rows for one in row.results)
+    header = ("method", "n", "kept %", "test %", *gains, *costs, *(["energy (J)"] * drawn))
+    return header, [_row(row, drawn) for row in found.rows]
 
 
-def _row(row: Row) -> Sequence[str]:
+def _row(row: Row, drawn: bool) -> Sequence[str]:
     from lthtui.board import duration, operations
 
     def middle(spread: Spread | None) -> float | None:
@@ -216,11 +217,12 @@ def _row(row: Row) -> Sequence[str]:
         _percent(row.spread(lambda one: one.level.density)),
         _percent(row.spread(lambda one: one.level.test)),
         *(_gain(gain, len(row.results)) for gain in row.gains.values()),
-        operations(middle(row.spread(lambda one: one.training_flops))),
+        operations(middle(row.spread(lambda one: one.spent.training_flops))),
         _times(row.cost),
         operations(middle(row.spread(lambda one: one.level.inference_flops))),
         _times(row.inference),
-        duration(middle(row.spread(lambda one: one.seconds))),
+        duration(middle(row.spread(lambda one: one.spent.seconds))),
+        *([operations(middle(row.spread(lambda one: one.spent.joules)))] * drawn),
     )
 
 

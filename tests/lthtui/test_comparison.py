@@ -59,8 +59,8 @@ def rigl(seed, test, **more):
     return run("rigl", seed, level(0, 0.25, test), **more)
 
 
-def table(*runs, level="winning", baselines=("dense",)):
-    return compare(runs, {run.group: run.group for run in runs}, level, baselines)
+def table(*runs, level="winning", baselines=("dense",), others=()):
+    return compare(runs, {run.group: run.group for run in runs}, level, baselines, others)
 
 
 def rows(*runs, **options):
@@ -109,18 +109,18 @@ def test_the_cost_of_a_picked_level_is_that_of_all_levels():
     (row,) = table(one).rows
     (result,) = row.results
     assert result.level.index == 1
-    assert (result.training_flops, result.seconds) == (6 * (100 + 50 + 25), 30.0)
+    assert (result.spent.training_flops, result.spent.seconds) == (6 * (100 + 50 + 25), 30.0)
     assert (row.cost, row.inference) == (1.75, 0.5)
     (result,) = table(one, level=1).rows[0].results
-    assert (result.training_flops, result.seconds) == (6 * 150, 20.0)
+    assert (result.spent.training_flops, result.spent.seconds) == (6 * 150, 20.0)
 
 
 def test_costs_that_a_level_lacks_are_not_known():
     one = imp(0, 0.7, 0.8)
     old = replace(one, levels=(replace(one.levels[0], training_flops=None), one.levels[1]))
     (row,) = table(old).rows
-    assert row.results[0].training_flops is None and row.cost is None
-    assert row.results[0].seconds == 20.0
+    assert row.results[0].spent.training_flops is None and row.cost is None
+    assert row.results[0].spent.seconds == 20.0
 
 
 @pytest.mark.parametrize(
@@ -279,6 +279,16 @@ def test_what_starts_from_other_runs_has_their_cost_left_out():
         "the cost of finding the tickets they start from is left out: rigl, ticket",
         "the cost of finding the images they train on is left out: imp",
     )
+
+
+def test_the_cost_of_runs_that_others_start_from_is_theirs_too():
+    source = {"sparsifier.source.run": "imp-s0", "sparsifier.source.sha256": "ab"}
+    again = run("ticket", 0, level(0, 0.25, 0.8), params={**source, "sparsifier.source.pick": "1"})
+    found = table(dense(0, 0.7), again, others=[imp(0, 0.7, 0.8, 0.9)])
+    (mine,) = found.rows[1].results
+    assert mine.spent.training_flops == 6 * (100 + 50 + 25)  # its own, and levels 0 and 1 of imp
+    assert mine.spent.seconds == 30.0 and found.rows[1].cost == pytest.approx(1.75)
+    assert found.notes == ("the cost of finding the tickets they start from is included: ticket",)
 
 
 def test_a_baseline_is_named_by_its_first_words_or_by_its_kind_where_its_runs_are_the_same():

@@ -107,6 +107,8 @@ def test_the_object_of_a_run_has_every_field(make):
         "seconds": 20.0,
         "inference_flops": 1000.0,
         "training_flops": 6e6,
+        "device_seconds": None,
+        "joules": None,
         "ticket": None,
     }
 
