@@ -100,9 +100,7 @@ class Training:
         self._augment: ModuleType = load("augmentations", spec.augmentation.name)
         self._loss: ModuleType = load("losses", spec.loss.name)
         self._views: int = getattr(self._loss, "VIEWS", 1)
-        self._bf16 = spec.train.precision == "bf16" or (
-            spec.train.precision == "auto" and device.type == "cuda"
-        )
+        self._bf16 = spec.train.in_bf16(device.type)
         self._named = dict(net.named_parameters())
         self._prunable = masks.prunable(net, spec.prunable)
         self.average: Average | None = None

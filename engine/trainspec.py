@@ -188,6 +188,10 @@ class TrainSpec(Frozen):
         description="factor on epochs, warm-up, schedule and mask updates, such as RigL's 5x",
     )
 
+    def in_bf16(self, device: str) -> bool:
+        """Whether networks compute in bf16 on a type of device, as torch calls it."""
+        return self.precision == "bf16" or (self.precision == "auto" and device == "cuda")
+
     @property
     def whole(self) -> TrainSpec:
         """The training with its multiplier carried out."""

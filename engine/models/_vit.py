@@ -94,7 +94,7 @@ class VisionTransformer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         patches = self.patch_embed(x)
-        first = self.cls_token.expand(len(x), -1, -1)
+        first = self.cls_token.expand(x.shape[0], -1, -1)
         tokens = torch.cat((first, patches), 1) + self.pos_embed
         return self.head(self.norm(self.blocks(tokens)[:, 0]))  # type: ignore[no-any-return]
 
