@@ -20,6 +20,7 @@ from lthtui.runview import RunView, candidates
 from lthtui.text import clean_line
 
 Split = Literal["val", "test"]
+PLAIN = "accuracy"
 _OTHER: Mapping[Split, Split] = {"val": "test", "test": "val"}
 _ANYWHERE = ("root", "seed", "fold", "examples", "examples_sha256")  # not what is validated on
 
@@ -159,6 +160,10 @@ def _doubts(row: Row, rows: Sequence[Row], split: Split) -> Iterator[str]:
     yield from lacking(row, rows)
     if any(run.split == "test" and run.params.get("select.epoch") == "best" for run in row.runs):
         yield f"{row.label} kept its best epochs by test images, so its test accuracy is optimistic"
+    own = {run.params.get("select.metric", PLAIN) for run in row.runs} - {PLAIN}
+    if own:
+        picked = clean_line(" and ".join(sorted(own)).replace("_", " "))
+        yield f"{row.label} picks its levels by {picked}; configurations compete by plain accuracy"
 
 
 def _images(runs: Sequence[RunView]) -> dict[str, str]:

@@ -86,7 +86,13 @@ def test_runs_that_were_picked_by_test_images_are_picked_anew(sweep):
 
 def test_what_a_run_picked_by_validation_images_in_its_own_way_stays(sweep):
     balanced = [replace(one, winner=1) for one in sweep]  # by the mean accuracy of classes, say
-    found, _ = only(balanced)
+    found, notes = only(balanced)
+    assert notes == []
+    params = {"params": {"data.name": "digits", "select.metric": "balanced_accuracy"}}
+    _, notes = only([replace(one, **params) for one in balanced])
+    assert notes[0] == (
+        "a picks its levels by balanced accuracy; configurations compete by plain accuracy"
+    )
     assert found.picked.label == "b"
     assert [one.level.index for one in found.picked.results] == [1, 1]
 
