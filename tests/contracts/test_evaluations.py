@@ -23,6 +23,7 @@ NAMES = registry.names("evaluations")
 ELSEWHERE = {"cifar10_2"}  # of images that are not there
 LESS: dict[str, dict[str, Any]] = {  # of what would take minutes
     "corruptions": {"severities": [3], "images": 20},
+    "latency": {"batches": [1], "repeats": 3},
     "pgd": {"steps": 1, "images": 20},
 }
 
