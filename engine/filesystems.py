@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import os
 import shutil
@@ -134,6 +133,8 @@ def sync(path: Path) -> None:
 
 
 def _magic(folder: Path) -> int:
+    import ctypes  # here, as the app's first table does not ask
+
     buffer = ctypes.create_string_buffer(512)
     if ctypes.CDLL(None).statfs(os.fsencode(folder), buffer) != 0:
         return 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import email.utils
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -248,11 +247,13 @@ def _said(answer: Any) -> str:
 
 def _later(answer: Any) -> float:
     """Seconds of a Retry-After header, which holds a number or a date."""
+    from email.utils import parsedate_to_datetime  # here, as the app's first table asks no server
+
     said = answer.headers.get("Retry-After", "").strip()
     with contextlib.suppress(ValueError, TypeError, OverflowError):
         if said.isdecimal():
             return min(float(said), LONGEST_LATER)
-        left = email.utils.parsedate_to_datetime(said).timestamp() - time.time()
+        left = parsedate_to_datetime(said).timestamp() - time.time()
         return min(max(left, 0.0), LONGEST_LATER)
     return 0.0
 

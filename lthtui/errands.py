@@ -12,16 +12,18 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.app import App
 
 from lthtui import garbage
 from lthtui.desk import Desk
-from lthtui.logtail import LogTail
 from lthtui.messages import Act, Answer, Ask, Done, LogGrew, LogWanted, RunsChanged
 from lthtui.text import clean_line
 from lthtui.typeahead import LEADS
+
+if TYPE_CHECKING:
+    from lthtui.logtail import LogTail
 
 _Made = TypeVar("_Made")
 AWAY = 2.0  # seconds between two looks while another window has the focus

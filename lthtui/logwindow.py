@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from typing import TYPE_CHECKING
 
 from lthtui.loglines import LogLine
 from lthtui.logpages import Page
-from lthtui.logtail import Chunk
+
+if TYPE_CHECKING:
+    from lthtui.logtail import Chunk
 
 MOST = 5000  # lines kept
 STEP = 2000  # lines taken over at a time, so that what is in view is kept

@@ -27,7 +27,7 @@ FEW = 20  # ended runs, which are read as soon as a file about them
 QUIET = 2.0  # seconds without a change after which a later one has another time
 _PEOPLES = {"note", "display_name", "archived", "tags"}  # are looked up anew
 _RUN = tuple(one.name for one in fields(RunView) if one.name not in {"levels", *_PEOPLES})
-_LEVEL = tuple(one.name for one in fields(LevelView) if one.name not in {"losses", "validations"})
+_LEVEL = tuple(one.name for one in fields(LevelView))[:-2]  # but for losses and validations
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def _kept(folder: str, entry: list[Any]) -> Kept | None:
     run["controls"] = run["controls"] and _control(run["controls"])
     run["measured"] = measured.kept(run["measured"])
     run["extremes"] = {key: (least, most) for key, (least, most) in run["extremes"].items()}
-    run["levels"] = tuple(LevelView(**dict(zip(_LEVEL, one, strict=True))) for one in levels)
+    run["levels"] = tuple(LevelView(*one) for one in levels)
     return Kept(RunView(**run), found[1], asked)
 
 

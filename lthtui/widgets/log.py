@@ -18,7 +18,6 @@ from textual.widgets import Input, Static
 from lthtui import logpages
 from lthtui.loglines import LogLine
 from lthtui.logpages import Page
-from lthtui.logtail import Chunk
 from lthtui.logwindow import LogWindow
 from lthtui.messages import Ask
 from lthtui.text import clean_line
@@ -26,6 +25,7 @@ from lthtui.widgets.lines import Lines
 
 if TYPE_CHECKING:
     from lthtui.logsearch import LogSearch, Needle
+    from lthtui.logtail import Chunk
 
 
 class LogView(Vertical):
