@@ -136,7 +136,7 @@ def _without_ticket(row: Row, results: Sequence[Result]) -> Iterator[str]:
     counted = {one.run.run_id for one in results}
     for run in row.runs:
         if run.run_id not in counted:
-            dense = run.status == "finished" and run.winning
+            dense = run.done and run.winning
             what = "nothing is pruned in what it picked" if dense else why(run, "winning")
             yield f"{row.label} {run.repetition} is left out: {what}"
 
@@ -196,7 +196,7 @@ def _doubt(run: RunView, kind: str, result: Result) -> str:
     """Why a control does not stand beside a ticket; empty where it does."""
     picked, level = run.winning, result.level
     controls = run.controls.level if run.controls else None
-    if run.status != "finished":
+    if not run.done:
         return why(run, "winning")
     if run.family != result.run.family or run.repetition != result.run.repetition:
         return "its seed, images or training are not those of the ticket"

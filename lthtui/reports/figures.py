@@ -76,6 +76,17 @@ def densities(axis: Any, known: Iterable[float]) -> None:
     percent(axis)
 
 
+def operations(axis: Any) -> None:
+    """Have a logarithmic axis tell numbers of operations, as `2 T`."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    from lthtui.board import operations
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: operations(value)))
+
+
 def percent(axis: Any) -> None:
     """Have an axis of fractions tell percent."""
     from matplotlib.ticker import FuncFormatter

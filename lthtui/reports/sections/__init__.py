@@ -16,5 +16,5 @@ ORDER = (
         "similarity",
         "inside",
     ),
-    *("transfer", "stability", "reproduction"),
+    *("transfer", "stability", "cost", "reproduction"),
 )
