@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from lthtui.densitymap import in_order, short
 from lthtui.evaluationtable import DENSE, NONE, TICKET, rank
 from lthtui.fitting import fitted
 from lthtui.heat import BLOCKS, Line, Span, bar, painted
@@ -80,7 +81,7 @@ def by_layer(key: str | None, shown: Callable[[float], str]) -> Callable[..., It
 
     def draw(found: Documents, width: int) -> Iterator[Line]:
         values = {
-            head: {clean_line(name): one if key is None else one[key] for name, one in of.items()}
+            head: _layers({name: one if key is None else one[key] for name, one in of.items()})
             for head, of in found.items()
         }
         yield from bars(values, width, "layer", shown)
@@ -91,11 +92,10 @@ def by_layer(key: str | None, shown: Callable[[float], str]) -> Callable[..., It
 def dead(found: Documents, width: int) -> Iterator[Line]:
     """The share of filters of every layer that are dead."""
     values = {
-        head: {
-            clean_line(name): (one["empty"] + one["cut off"]) / one["filters"]
-            for name, one in layers.items()
-        }
-        for head, layers in found.items()
+        head: _layers(
+            {name: (one["empty"] + one["cut off"]) / one["filters"] for name, one in of.items()}
+        )
+        for head, of in found.items()
     }
     yield from bars(values, width, "dead filters", _percent)
 
@@ -103,7 +103,7 @@ def dead(found: Documents, width: int) -> Iterator[Line]:
 def overlap(found: Documents, width: int) -> Iterator[Line]:
     """How much of every layer's mask a ticket shares with the other one."""
     values = {
-        head: {clean_line(one["name"]): one["iou"][0][1] for one in document["layers"]}
+        head: _layers({one["name"]: one["iou"][0][1] for one in document["layers"]})
         for head, document in found.items()
     }
     yield from bars(values, width, "shared", _percent)
@@ -138,7 +138,8 @@ def bars(values: Values, width: int, what: str, shown: Callable[[float], str]) -
     rows = list(dict.fromkeys(name for of in values.values() for name in of))
     name = min(max(map(len, [what, *rows])), NAMES)
     room = max((width - name - BAR // 2) // (FIGURES + 1), 1)
-    heads = sorted(values, key=rank)[:room]
+    first = sorted(values, key=lambda head: (head != TICKET, rank(head)))
+    heads = sorted(first[:room], key=rank)
     drawn = _ticket_first(values)[0]
     known = [abs(float(one)) for one in values[drawn].values() if one is not None]
     most, long = max(known, default=0.0) or 1.0, min(width - name - len(heads) * (FIGURES + 1), BAR)
@@ -150,6 +151,11 @@ def bars(values: Values, width: int, what: str, shown: Callable[[float], str]) -
         value = values[drawn].get(row)
         end = (Span(" "), bar(abs(float(value or 0)) / most, max(long - 2, 1)))
         yield (Span(fitted(row, name, right=False)), Span(text), *end)
+
+
+def _layers(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Numbers of layers by their names without what all have, in the order of these."""
+    return {short(name, NAMES): values[name] for name in in_order(values)}
 
 
 def _confusions(head: str, names: Sequence[str], counts: Sequence[Sequence[int]]) -> Iterator[Line]:

@@ -82,6 +82,18 @@ def test_accuracy_by_corruption_and_severity_is_a_map_and_the_ticket_comes_first
     assert found[4].startswith("dense")
 
 
+def test_layers_have_bars_in_their_order_and_the_ticket_a_number_where_one_has_room():
+    layers = {f"features.{at}.weight": {"density": at / 100} for at in (10, 3)}
+    found = text("layer_density.json", 40, dense=layers, level_1=layers, ticket=layers)
+    assert [line.split()[:2] for line in found] == [
+        ["layer", "ticket"],
+        ["features.3", "3.00%"],
+        ["features.10", "10.00%"],
+    ]
+    wide = text("layer_density.json", 80, dense=layers, level_1=layers, ticket=layers)
+    assert wide[0].split() == ["layer", "dense", "ticket", "level", "1", "ticket"]
+
+
 def test_layers_that_are_alike_are_a_picture_with_the_names_of_the_first_and_the_last():
     names = [f"layer{at}" for at in range(8)]
     within = [[1.0 if row == column else 0.2 for column in range(8)] for row in range(8)]
