@@ -13,6 +13,7 @@ from lthtui.comparison import Row as Compared
 from lthtui.comparison import compare
 from lthtui.contrast import Contrast, Entry, Line, Split
 from lthtui.differences import ABSENT, Setting
+from lthtui.fitting import briefly
 from lthtui.marks import NAME
 from lthtui.significance import Test
 from lthtui.table import NOTHING, Cell, Column, Row
@@ -126,7 +127,8 @@ def order(sides: Sides, first: int) -> list[int]:
 
 def columns(sides: Sides, shown: Sequence[int], what: str, width: int) -> list[Column]:
     """A column of names, and one for each group that is shown, in about `width` cells."""
-    labels = [cut(sides.contrast.labels[at], width) for at in shown]
+    brief = briefly(sides.contrast.labels, width)
+    labels = [brief[sides.contrast.labels[at]] for at in shown]
     groups = (Column(label, rank, right=True) for rank, label in enumerate(labels, start=1))
     return [Column(what, 0), *groups]
 

@@ -37,7 +37,7 @@ EXPORTS = {
     ".png .svg .pdf": "the chart as it is shown",
 }
 PANES = ("overlay", "figures", "settings")
-FIGURE = 14  # cells of a figure
+FIGURE, NAME, MEASURE = 14, 40, 20  # cells of a figure, of a name at most, of what is measured
 NOTHING = "nothing to compare yet: mark rows of 1 Runs with space, and press c there"
 SHOWN = {
     "density": "accuracy by weights kept",
@@ -218,7 +218,8 @@ class CompareScreen(RunsScreen):
             return
         shown = sides.order(found, self._first)
         figures, settings = (self.query_one(f"#{name}-table", Grid) for name in PANES[1:])
-        figures.columns = sides.columns(found, shown, "", FIGURE)
+        each = (figures.size.width - MEASURE) // len(shown) - 2
+        figures.columns = sides.columns(found, shown, "", min(max(each, FIGURE), NAME))
         figures.show(sides.figures(found, shown, self.board.colours))
         settings.empty = "all settings are the same; = shows them"
         meant = sides.meant(found, self._whole)

@@ -38,6 +38,13 @@ def test_columns_begin_with_the_baseline():
     assert titles == ["key", "c", "d"]
 
 
+def test_columns_are_told_apart_by_the_names_of_groups():
+    names = {one: f"imp resnet18 cross_entropy convolution={one}" for one in ("full", "harmonic")}
+    found = looked(names)
+    titles = [column.title for column in sides.columns(found, [0, 1], "", 14)]
+    assert titles == ["", "imp…full", "imp…harmonic"]
+
+
 def test_cells_say_what_is_best_and_how_sure_that_is():
     found = looked({"a": "a", "b": "b"})
     rows = {
