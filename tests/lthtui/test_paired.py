@@ -34,6 +34,8 @@ def test_folds_make_the_interval_wider():
     found = Difference.of(mine, dict.fromkeys(folds, 0.5))
     reach = stats.t.ppf(0.975, 3) * math.sqrt((1 / 4 + 1) * 0.001 / 3)  # one fold trains the other
     assert found.interval == pytest.approx((0.03 - reach, 0.03 + reach))
+    p = stats.t.sf(0.03 / math.sqrt((1 / 4 + 1) * 0.001 / 3), 3) * 2
+    assert found.finding.p == pytest.approx(p)
     assert found.needed(0.03) is None  # what folds share no number of seeds makes up for
 
 

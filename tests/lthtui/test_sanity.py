@@ -27,10 +27,10 @@ def checked(margin=0.01, **controls):
     return {one.kind: one for one in found}
 
 
-def _power(n, effect):
-    """Of the two-sided paired t-test at 0.05, by the noncentral t distribution."""
-    far = stats.t.ppf(0.975, n - 1)
-    return stats.nct.sf(far, n - 1, effect * n**0.5) + stats.nct.cdf(-far, n - 1, effect * n**0.5)
+def _power(n, effect, threshold=0.05):
+    """Of the two-sided paired t-test, by the noncentral t distribution."""
+    far, shift = stats.t.ppf(1 - threshold / 2, n - 1), effect * n**0.5
+    return stats.nct.sf(far, n - 1, shift) + stats.nct.cdf(-far, n - 1, shift)
 
 
 def test_a_ticket_that_is_significantly_better_needs_what_the_control_lacks():
@@ -71,7 +71,15 @@ def test_what_is_significant_alone_may_not_be_among_many():
     assert checked(random=strong)["random"].verdict == "needed"
     among = checked(random=strong, erk=strong, uniform=strong)
     assert [among[kind].verdict for kind in ("random", "erk", "uniform")] == ["not known"] * 3
-    assert among["random"].seeds > 4
+    n, effect = among["random"].seeds, among["random"].difference.mean / 0.0182574
+    assert _power(n - 1, effect, 0.05 / 3) < 0.8 < _power(n, effect, 0.05 / 3)
+
+
+def test_what_is_close_takes_as_many_as_show_that_it_is_below_the_margin():
+    found = checked(shuffle=less(0.011, -0.009, 0.011, -0.009))["shuffle"]
+    assert found.difference.mean == pytest.approx(0.001) and found.verdict == "not known"
+    effect = (0.01 - 0.001) / 0.011547
+    assert _power(found.seeds - 1, effect) < 0.8 < _power(found.seeds, effect)
 
 
 @pytest.mark.parametrize(

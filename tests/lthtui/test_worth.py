@@ -246,6 +246,13 @@ def test_commands_make_what_is_missing(runs, split):
     ]
 
 
+def test_accuracies_that_are_no_numbers_do_not_count(runs, split):
+    runs[0] = ticket(0, test=float("nan"))
+    found, _ = only(runs, [*runs, *split])
+    assert [len(part.values) for part in found.parts.values()] == [2, 3, 3, 2, 2]
+    json.dumps(worth.describe([found], []), allow_nan=False)
+
+
 def test_all_of_it_is_json(runs, split):
     found, notes = find(runs, [*runs, *split, control("erk", 0, float("nan"))])
     told = worth.describe(found, notes)
