@@ -15,7 +15,11 @@ from lthtui.runview import RunView
 from lthtui.text import clean_line
 
 LEAST = labels.SHORT  # characters of a group's id that name it
-_GIVEN = {"tickets": ("sparsifier", "source"), "images": ("data", "examples")}
+_GIVEN = {
+    "tickets": ("sparsifier", "source"),
+    "images": ("data", "examples"),
+    "weights": ("start", "ticket"),
+}
 
 
 @dataclass
@@ -79,7 +83,7 @@ def labelled(runs: Iterable[RunView]) -> dict[str, str]:
 
 
 def given(runs: Iterable[RunView]) -> dict[str, set[str]]:
-    """By group, what of other runs its runs start from: tickets, images, or both."""
+    """By group, what of other runs its runs start from: tickets, images or weights."""
     return {
         group: {what for what, (block, name) in _GIVEN.items() if spec.get(block, {}).get(name)}
         for group, spec in _asked(_first(runs)).items()

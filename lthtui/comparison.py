@@ -359,14 +359,15 @@ def _shared(rows: Sequence[Row]) -> Iterator[str]:
 
 def _reused(rows: Sequence[Row], given: Mapping[str, Collection[str]]) -> Iterator[str]:
     """Rows whose cost is more than their own, or not all that it took."""
-    for what, role in (("tickets", "they start from"), ("images", "they train on")):
+    roles = {"tickets": "start from", "images": "train on", "weights": "begin with"}
+    for what, role in roles.items():
         found = [row for row in rows if row.results and _starts_from(what, row, given)]
         for said, those in (
             ("included", [row.label for row in found if _all_known(row)]),
             ("left out", [row.label for row in found if not _all_known(row)]),
         ):
             if those:
-                yield f"the cost of finding the {what} {role} is {said}: {', '.join(those)}"
+                yield f"the cost of finding the {what} they {role} is {said}: {', '.join(those)}"
 
 
 def _all_known(row: Row) -> bool:

@@ -48,6 +48,7 @@ def summary(times: Sequence[float], dense: Sequence[float]) -> dict[str, float]:
     return {
         **_quartiles("ms", [1e3 * one for one in times]),
         **_quartiles("speed-up", ratios),
+        "fastest ms": 1e3 * min(times),
         "rounds": len(times),
     }
 

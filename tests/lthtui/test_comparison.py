@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.errors import UsageError
+from lthtui.commands.compare import _cells
 from lthtui.comparison import Spread, compare, describe
 from lthtui.identity import Control
 from lthtui.labels import by_method
@@ -274,10 +275,11 @@ def test_the_dense_level_of_a_dense_run_comes_before_that_of_the_null_control():
 def test_what_starts_from_other_runs_has_their_cost_left_out():
     runs = [imp(0, 0.7, 0.8), rigl(0, 0.8), run("ticket", 0, level(0, 0.25, 0.8))]
     found = compare(runs, {one.group: one.group for one in runs}, given={"rigl": {"tickets"},
-                    "imp": {"images"}, "ticket": {"tickets"}})  # fmt: skip
+                    "imp": {"images"}, "ticket": {"tickets", "weights"}})  # fmt: skip
     assert found.notes == (
         "the cost of finding the tickets they start from is left out: rigl, ticket",
         "the cost of finding the images they train on is left out: imp",
+        "the cost of finding the weights they begin with is left out: ticket",
     )
 
 
@@ -289,6 +291,13 @@ def test_the_cost_of_runs_that_others_start_from_is_theirs_too():
     assert mine.spent.training_flops == 6 * (100 + 50 + 25)  # its own, and levels 0 and 1 of imp
     assert mine.spent.seconds == 30.0 and found.rows[1].cost == pytest.approx(1.75)
     assert found.notes == ("the cost of finding the tickets they start from is included: ticket",)
+
+
+def test_energy_has_a_column_where_it_is_known():
+    counted = run("rigl", 0, level(0, 0.25, 0.8, joules=1500.0))
+    header, cells = _cells(table(imp(0, 0.7, 0.8), counted))
+    assert header[-1] == "energy (J)" and [row[-1] for row in cells] == ["–", "1.50 k"]
+    assert "energy (J)" not in _cells(table(imp(0, 0.7, 0.8)))[0]
 
 
 def test_a_baseline_is_named_by_its_first_words_or_by_its_kind_where_its_runs_are_the_same():
