@@ -89,7 +89,7 @@ def ask(pilot, about, question, reply=lambda answer: None, **options):
 def test_looks_are_rare_while_another_window_has_the_focus(monkeypatch):
     looks, now = [], 1000.0
     app = SimpleNamespace(
-        app_focus=True, workers=(), run_worker=lambda work, **options: looks.append(now)
+        app_focus=True, workers=(), run_worker=lambda work, *named, **options: looks.append(now)
     )
     monkeypatch.setattr(errands.time, "monotonic", lambda: now)
     worker = Errands(app, desk=None)
