@@ -15,6 +15,7 @@ from lthtui.reports.model import Figure
 GREY, RULE = "#333333", "#cccccc"
 CYCLE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")  # Okabe & Ito 2008
 WIDE = 40  # letters of a label that leave no room for two columns of labels
+ROOM = 1.1  # factor left beside the ends of an axis
 APART = 1.5  # factor between densities that are told
 LOOK: Any = {
     **STYLE,
@@ -63,17 +64,20 @@ def below(canvas: Any) -> None:
         canvas.legend([*known.values()], [*known], loc="outside lower center", ncols=columns)
 
 
-def densities(axis: Any, known: Iterable[float]) -> None:
-    """Have a logarithmic axis of kept fractions tell percent, at some that occur."""
+def sparsity(axes: Any, known: Iterable[float]) -> None:
+    """Have axes tell kept fractions in percent from dense to sparse, at some that occur."""
     from matplotlib.ticker import FixedLocator, NullLocator
 
     shown: list[float] = []
     for density in sorted(known, reverse=True):
         if not shown or density < shown[-1] / APART:
             shown.append(density)
-    axis.set_major_locator(FixedLocator(shown))
-    axis.set_minor_locator(NullLocator())
-    percent(axis)
+    axes.set(xscale="log", xlabel="weights kept (%)")
+    if shown:
+        axes.set_xlim(shown[0] * ROOM, shown[-1] / ROOM)
+    axes.xaxis.set_major_locator(FixedLocator(shown))
+    axes.xaxis.set_minor_locator(NullLocator())
+    percent(axes.xaxis)
 
 
 def operations(axis: Any) -> None:

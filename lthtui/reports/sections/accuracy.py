@@ -88,13 +88,10 @@ def _figure(subject: Subject) -> Figure:
             pen = look(subject, row)
             drawn = Curve(row.label, pen.colour, pen.dash, pen.marker)
             curve(axes, row, drawn, subject.spread)
-        axes.set_xscale("log")
-        axes.invert_xaxis()
-        figures.densities(
-            axes.xaxis, (level.density for row in rows for level in row.runs[0].ended_levels)
-        )
+        known = (level.density for row in rows for level in row.runs[0].ended_levels)
+        figures.sparsity(axes, known)
         figures.percent(axes.yaxis)
-        axes.set(xlabel="weights kept (%)", ylabel="test accuracy (%)")
+        axes.set(ylabel="test accuracy (%)")
         figures.below(canvas)
 
     caption = (

@@ -128,11 +128,9 @@ def _grid(subject: Subject, points: Sequence[Point], ways: Sequence[str]) -> Fig
                 one = Curve(point.way, figures.CYCLE[at % len(figures.CYCLE)], "-", MARKERS[at % 4])
                 curve(axes, point.row, one, subject.spread)
             levels = (one.density for p in shown for run in p.row.runs for one in run.ended_levels)
-            axes.set_xscale("log")
-            axes.invert_xaxis()
-            figures.densities(axes.xaxis, levels)
+            figures.sparsity(axes, levels)
             figures.percent(axes.yaxis)
-            axes.set(title=size, xlabel="weights kept (%)", ylabel="test accuracy (%)")
+            axes.set(title=size, ylabel="test accuracy (%)")
         for axes in panels[len(sizes) :]:
             axes.set_visible(False)
         figures.below(canvas)

@@ -1,5 +1,7 @@
 """Data sizes by what else differs, in a report."""
 
+from dataclasses import replace
+
 from lthtui.reports.figures import drawn
 from lthtui.reports.sections import sizes
 
@@ -51,3 +53,10 @@ def test_sizes_per_class_and_several_settings_are_named(made):
 def test_one_size_is_no_subject(made):
     runs = [sized(made, 0, 0.1, name, 0.2, 0.3) for name in ("basic", "rand")]
     assert sizes.build(made.subject(*runs)) is None
+
+
+def test_a_size_of_which_nothing_is_trained_has_an_empty_panel(made):
+    waits = sized(made, 0, 0.1, "basic", 0.2)
+    waits = replace(waits, levels=(), winner=None, status="queued", final=False)
+    _, grid, against = sizes.build(made.subject(sized(made, 0, 0.01, "basic", 0.2), waits)).blocks
+    assert ">10 %<" in drawn(grid)["svg"].decode() and drawn(against)["svg"]
