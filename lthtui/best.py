@@ -13,7 +13,8 @@ from statistics import fmean as mean
 from typing import Any, Literal
 
 from engine.repetition import unit
-from lthtui.comparison import Row, compare, described, lacking, why
+from lthtui.caveats import lacking, why
+from lthtui.comparison import Row, compare, described
 from lthtui.counting import counted
 from lthtui.labels import told_apart
 from lthtui.runview import RunView, candidates

@@ -14,7 +14,8 @@ from typing import Any
 
 from engine.repetition import Repetition, listed
 from lthtui import baseline, paired, sanity, worthwords
-from lthtui.comparison import Result, Row, Spread, compare, why
+from lthtui.caveats import why
+from lthtui.comparison import Result, Row, Spread, compare
 from lthtui.paired import Difference, Values
 from lthtui.runview import NEAR, LevelView, RunView
 from lthtui.sanity import MARGIN, Check

@@ -35,8 +35,7 @@ async def test_text_is_told_from_the_colour_behind_it_in_any_theme():
         for theme in ("textual-dark", "textual-light"):
             app.theme = theme
             await pilot.pause()
-            shares = [step / 10 for step in range(11)]
-            sheet.show(lambda width: [tuple(painted("12%", share) for share in shares)])
+            sheet.show(lambda width: [tuple(painted("12%", step / 10) for step in range(11))])
             for text, style, _ in sheet.render_line(0):
                 if text.strip():
                     assert contrast(style.color.name, style.bgcolor.name) > 4.5
