@@ -165,8 +165,14 @@ def _attempt(directory: RunDirectory) -> int:
 
 
 def _end(directory: RunDirectory, attempt: int) -> float:
-    """When the newest attempt ended, as well as its files tell, in seconds since 1970."""
-    signs = (last_end(directory), directory.exit(), directory.heartbeat(), directory.launch())
+    """When the newest attempt ended, as well as its files tell, in seconds since 1970.
+
+    A run that has finished ended then: later attempts only evaluate it.
+    """
+    said = last_end(directory)
+    if said and said.status == "finished":
+        return said.time
+    signs = (said, directory.exit(), directory.heartbeat(), directory.launch())
     return next((sign.time for sign in signs if sign and sign.attempt >= attempt), 0.0)
 
 

@@ -227,6 +227,23 @@ def test_a_worker_that_died_is_not_left_running(root):
     )
 
 
+def test_a_run_that_is_evaluated_later_has_ended_when_its_training_did(root):
+    run = run_of(root).start().train(3).end()
+    ended = round(run.clock * 1000)
+    sync(run.directory)
+    here = Process.of(os.getpid())
+    launch = Launch(attempt=2, backend="local", process=here, device="cpu", threads=1, time=0)
+    write_json(run.directory.launch_file, launch.model_dump())
+    assert sync(run.directory).status == "RUNNING"
+    run.open(2)
+    run.evaluate(0, "fgsm", {"accuracy at 8": 0.5})
+    gone = launch.model_copy(update={"process": here.model_copy(update={"pid": 2**22})})
+    write_json(run.directory.launch_file, gone.model_dump())
+    write_json(run.directory.exit_file, {"attempt": 2, "code": 0, "time": run.clock + 9})
+    found = mlflow_run(sync(run.directory)).info
+    assert (found.status, found.end_time) == ("FINISHED", ended)
+
+
 def test_one_mirror_at_a_time(root):
     run = run_of(root)
     with pytest.raises(UsageError, match="has not started yet"):
