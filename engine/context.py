@@ -74,6 +74,8 @@ class Surroundings:
             or `cifar10_c` of a corruption and a severity.
         plain: shows a batch of training images as test images are shown.
         train: trains a network on; see `engine.retraining.train`.
+        tick: raises Stopped where the run was asked to stop. `logits`, `features` and `says` call
+            it batch by batch, and `train` step by step; so does what is slow beside these.
     """
 
     splits: Splits
@@ -90,6 +92,7 @@ class Surroundings:
     shifted: Callable[..., Images]
     plain: Callable[[Batch], Batch]
     train: Train
+    tick: Callable[[], None]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from torch import nn
 
 from engine import networks, seeds
 from engine.epochs import train_level
-from engine.errors import Stopped
 from engine.images import Splits
 from engine.masks import Mask
 from engine.plan import Level
@@ -27,7 +26,7 @@ def train(
     mask: Mask,
     *,
     device: torch.device,
-    stopping: Callable[[], bool],
+    tick: Callable[[], None],
 ) -> nn.Module:
     """Train from given weights under a mask that stays; returns the network in evaluation mode.
 
@@ -37,9 +36,10 @@ def train(
         data: on what, on the device.
         state: a whole state dict, from which what has another shape in this network is left out:
             that is drawn anew.
+        tick: called after every step.
 
     Raises:
-        Stopped: `stopping` said so; nothing was saved.
+        Stopped: `tick` said so; nothing was saved.
         Diverged: the loss became NaN or infinite.
     """
     classes, channels = len(data.train.classes), data.train.x.shape[1]
@@ -54,10 +54,6 @@ def train(
     sparsifier = dense.Sparsifier(dense.Settings(prunable=spec.prunable))
     sparsifier.attach(training)
     training.start_optimizer(sparsifier)
-
-    def tick() -> None:
-        if stopping():
-            raise Stopped("stopped within an evaluation, which begins anew when the run goes on")
 
     train_level(training, sparsifier, tick, lambda result: None)
     training.take_average()

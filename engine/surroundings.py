@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 
 import torch
@@ -12,6 +13,7 @@ from engine import levels, masks, networks, retraining, seeds, tickets
 from engine.context import Context, Subject, Surroundings
 from engine.datasets import _cifar_shifts
 from engine.dataspec import DataSettings
+from engine.errors import Stopped
 from engine.evaluation import Judge, logits
 from engine.events import LevelEnded
 from engine.images import Batch, Geometry, Images, Splits, normalise
@@ -30,9 +32,19 @@ def surroundings(setup: Setup, history: Sequence[LevelEnded]) -> Surroundings:
     """What all tickets of a run are evaluated with."""
     device, data = setup.device, setup.data
 
+    def tick() -> None:
+        if setup.stopping():
+            raise Stopped("stopped within an evaluation, which begins anew when the run goes on")
+
     def judge(net: nn.Module) -> Judge:
         whole = masks.ones(setup.prunable(net))
-        return Training(setup.spec, Level(0, 1.0), data, net, whole, device).judge()
+        judged = Training(setup.spec, Level(0, 1.0), data, net, whole, device).judge()
+
+        def ticking(outputs: Tensor) -> Tensor:
+            tick()
+            return judged.logits(outputs)
+
+        return replace(judged, logits=ticking)
 
     def said(net: nn.Module, images: Images, geometry: Geometry | None = None) -> Tensor:
         return logits(net, images, geometry or data.geometry, judge(net))
@@ -75,12 +87,13 @@ def surroundings(setup: Setup, history: Sequence[LevelEnded]) -> Surroundings:
         at=at,
         other=other,
         logits=said,
-        features=partial(_features, normalised=data.geometry, plain=plain),
+        features=partial(_features, normalised=data.geometry, plain=plain, tick=tick),
         says=says,
         images=partial(_images, device=device),
         shifted=_shifted,
         plain=plain,
-        train=partial(retraining.train, device=device, stopping=setup.stopping),
+        train=partial(retraining.train, device=device, tick=tick),
+        tick=tick,
     )
 
 
@@ -121,6 +134,7 @@ def _features(
     *,
     normalised: Geometry,
     plain: Callable[[Batch], Batch],
+    tick: Callable[[], None],
 ) -> Tensor:
     """What a network gives its classifier; see `Surroundings`."""
     images: Images = getattr(data, split)
@@ -131,6 +145,7 @@ def _features(
     found = []
     try:
         for positions in torch.split(torch.arange(len(images)), BATCH):
+            tick()
             batch = images.batch(positions, data.geometry)
             shown = plain(batch) if split == "train" else batch
             with torch.inference_mode():

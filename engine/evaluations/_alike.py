@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,14 +29,19 @@ class Nearest:
     train: Tensor
 
 
-def nearest(test: Images, train: Images, geometry: Geometry) -> Nearest:
+def nearest(test: Images, train: Images, geometry: Geometry, tick: Callable[[], None]) -> Nearest:
     """Compare every test image, and its mirror image, with all training images.
 
     They are reduced to 16 by 16 pixels; likeness is the correlation of these.
+
+    Args:
+        tick: called for every `AT_ONCE` images.
     """
-    known = _thumbnails(train, geometry, "pad" if train.boxes is None else geometry.crop)
+    crop = "pad" if train.boxes is None else geometry.crop
+    known = _thumbnails(train, geometry, crop, tick)
     best, where = [], []
-    for shown in torch.split(_thumbnails(test, geometry, "pad"), AT_ONCE):
+    for shown in torch.split(_thumbnails(test, geometry, "pad", tick), AT_ONCE):
+        tick()
         both = torch.stack([_directions(shown), _directions(shown.flip(3))])
         found = [(both @ _directions(part).T).amax(0) for part in torch.split(known, AT_ONCE)]
         likeness, train_at = torch.cat(found, 1).max(1)
@@ -50,10 +56,11 @@ def _directions(x: Tensor) -> Tensor:
     return functional.normalize(flat - flat.mean(1, keepdim=True), dim=1)
 
 
-def _thumbnails(images: Images, geometry: Geometry, crop: str) -> Tensor:
+def _thumbnails(images: Images, geometry: Geometry, crop: str, tick: Callable[[], None]) -> Tensor:
     """float32 [N, C, 16, 16] on the device: what a test shows of each image."""
     made = []
     for at in torch.split(torch.arange(len(images)), AT_ONCE):
+        tick()
         batch = images.batch(at, geometry)
         if batch.boxes is None:
             made.append(functional.adaptive_avg_pool2d(batch.x.float(), SIDE))

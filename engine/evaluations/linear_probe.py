@@ -58,7 +58,10 @@ def evaluate(settings: Settings, context: Context) -> Result:
     features = _Features(context, data)
     train, val = _drawn(data, features)
     test = features.of("test")
-    tried = [_Fitted(strength, settings.iterations, train, val) for strength in settings.strengths]
+    tried = []
+    for strength in settings.strengths:
+        context.around.tick()
+        tried.append(_Fitted(strength, settings.iterations, train, val))
     best = max(tried, key=lambda one: one.val)  # of equal ones the first
     accuracies = best.by_class(*test, len(data.test.classes))
     present = accuracies[~torch.isnan(accuracies)]

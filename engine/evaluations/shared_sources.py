@@ -80,7 +80,7 @@ def _accuracy(name: str, right: Tensor) -> dict[str, float]:
 def _pairs_alike(context: Context, likeness: float) -> Pairs:
     """The test images that look like a training image, by position, and which."""
     splits = context.splits
-    found = _alike.nearest(splits.test, splits.train, splits.geometry)
+    found = _alike.nearest(splits.test, splits.train, splits.geometry, context.around.tick)
     return {
         at: {
             "train": splits.train.ids[int(found.train[at])],

@@ -84,6 +84,7 @@ def context(tiny: Callable[..., Any]) -> Make:
             shifted=_absent,
             plain=lambda batch: batch,
             train=_absent,
+            tick=lambda: None,
         )
         return Context(subject, replace(found, **around), lambda *key: seeds.rng(0, *key, level))
 

@@ -84,9 +84,9 @@ def test_with_no_copies_or_nothing_else_there_is_no_accuracy_of_them(context: Ma
 
 def test_likeness_is_the_correlation_of_small_images(monkeypatch: pytest.MonkeyPatch) -> None:
     test, train = related()
-    found = _alike.nearest(test, train, GEOMETRY)
+    found = _alike.nearest(test, train, GEOMETRY, quiet)
     monkeypatch.setattr(_alike, "AT_ONCE", 2)
-    again = _alike.nearest(test, train, GEOMETRY)
+    again = _alike.nearest(test, train, GEOMETRY, quiet)
     torch.testing.assert_close(again.likeness, found.likeness)
     assert torch.equal(again.train[:3], found.train[:3])
 
@@ -108,8 +108,12 @@ def test_stored_images_are_compared_as_a_test_would_show_them() -> None:
     boxes = torch.tensor([[36, 38]] * 3)
     train = replace(split(stored, "train"), boxes=boxes)
     shown = Geometry(32, "resized", 0, (), (0.0,) * 3, (1.0,) * 3)  # 32 is 7/8 of 36, rounded
-    found = _alike.nearest(split(whole, "test"), train, shown)
+    found = _alike.nearest(split(whole, "test"), train, shown, quiet)
     assert found.train.tolist() == [0, 1, 2] and float(found.likeness.min()) > 0.9999
+
+
+def quiet() -> None:
+    """Nobody asks it to stop."""
 
 
 def lesions(ticket: Context, root: Path, sources: str | None = None) -> Context:
