@@ -23,11 +23,14 @@ class Trouble(Static):
 
     def __init__(self) -> None:
         super().__init__(markup=False, classes="trouble")
+        self._said = ""
 
     def say(self, trouble: str) -> None:
-        """Say it, or nothing any more."""
-        self.update(trouble)
-        self.set_class(bool(trouble), "-open")
+        """Say it, or nothing any more; what is said already would lay out the screen anew."""
+        if trouble != self._said:
+            self._said = trouble
+            self.update(trouble)
+            self.set_class(bool(trouble), "-open")
 
 
 class FilterLine(Input):

@@ -41,6 +41,7 @@ class RunTable(Vertical):
         self._tabler, self._table = Tabler(), Table()
         self._views: dict[str, View] = {}  # of this session, by experiment
         self._empty = "reading runs…"  # what is said where no row is
+        self._seen = False  # whether it was told of the runs
         self._met: set[str] = set()
         self._quiet: set[str] = set()  # groups that are folded unless somebody unfolds them
         self._marked: frozenset[str] = frozenset()
@@ -61,7 +62,7 @@ class RunTable(Vertical):
 
     def show(self, board: Board) -> None:
         """Show the runs as they are now."""
-        self.board = board
+        self.board, self._seen = board, True
         known = board.trouble or board.remark
         self._empty = ALL_HIDDEN if board.runs else clean_line(known) or NO_RUNS
         self._fold_quiet()
@@ -224,7 +225,15 @@ class RunTable(Vertical):
         return self.view.folded | (self._quiet - self.view.unfolded)
 
     def _fill(self) -> None:
+        """Show what the view says of the runs, once these are known."""
         shown = replace(self.view, folded=self._folded(), filter=self._line.wanted)
+        if self._seen:
+            self._draw(shown)
+        if (metrics := shown.extremes) != self._wanted:
+            self._wanted = metrics
+            self._ask("extremes", lambda desk: desk.want(metrics), lambda _: None)
+
+    def _draw(self, shown: View) -> None:
         self._table = self._tabler.table(self.board, shown, self.experiment)
         grid, empty = self._grid, ALL_ARCHIVED if self._table.archived else self._empty
         if (self._table.columns, empty) != (grid.columns, grid.empty):
@@ -232,9 +241,6 @@ class RunTable(Vertical):
             grid.refresh()
         grid.show(self._table.rows)
         self._entitle()
-        if (metrics := shown.extremes) != self._wanted:
-            self._wanted = metrics
-            self._ask("extremes", lambda desk: desk.want(metrics), lambda _: None)
 
     def _mark(self, keys: frozenset[str]) -> None:
         self._marked = keys
