@@ -49,7 +49,7 @@ def _filters(subject: Subject) -> Iterator[Block]:
 def _masks(subject: Subject) -> Iterator[Block]:
     """Overlaps with other masks, and ratios of norms: of tickets alone."""
     overlaps = [
-        ((row.label, label), (_of(subject, row, label, metric) for metric in _OVERLAP))
+        ((row.label, label), [_of(subject, row, label, metric) for metric in _OVERLAP])
         for row in subject.methods
         for label in subject.evaluations.called("overlap")
     ]
@@ -60,7 +60,7 @@ def _masks(subject: Subject) -> Iterator[Block]:
     )
     yield from _table("overlap", caption, header, overlaps)
     norms = [
-        ((row.label,), (_of(subject, row, label, metric, "number") for metric in _NORMS))
+        ((row.label,), [_of(subject, row, label, metric, "number") for metric in _NORMS])
         for row in subject.methods
         for label in subject.evaluations.called("weight_norms")
     ]

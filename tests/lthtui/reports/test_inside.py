@@ -27,6 +27,14 @@ def test_overlaps_and_norms_are_of_tickets_over_their_seeds(made):
     assert cells(norms)["imp", "norms"] == (1.25, 1.25)
 
 
+def test_each_method_has_its_own_overlaps(made):
+    runs = [made.imp(0, 0.5, 0.6), made.imp(0, 0.5, 0.6, group="b")]
+    for run, iou in zip(runs, (0.5, 0.7), strict=True):
+        made.evaluated(run, 1, "overlap", {"iou": iou})
+    (table,) = inside.build(made.subject(*runs, made.imp(0, 0.5, 0.6, group="none"))).blocks
+    assert [(row[0], row[2].values) for row in table.rows] == [("imp", (0.5,)), ("impb", (0.7,))]
+
+
 def test_residual_ratios_of_networks_of_other_blocks_have_pictures_of_their_own(made):
     runs = [made.imp(0, 0.5, 0.6), made.imp(0, 0.5, 0.6, group="b")]
     for run, name in zip(runs, ("one", "two"), strict=True):
