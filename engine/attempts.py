@@ -100,12 +100,12 @@ class Attempt:
             time.sleep(0.05)
 
     def _beat(self) -> None:
-        process = Process.of(os.getpid())
+        process, folder = Process.of(os.getpid()), self.directory.inode
         while True:
             if current(self.directory) > self.number:
                 self.replaced = True
                 return
-            beat = Heartbeat(attempt=self.number, process=process, time=time.time())
+            beat = Heartbeat(attempt=self.number, process=process, time=time.time(), folder=folder)
             try:
                 write_json(self.directory.heartbeat_file, beat.model_dump())
             except OSError:

@@ -49,6 +49,10 @@ class Process(BaseModel):
         """Whether this very process runs on this host now; a zombie doesn't."""
         return self.here and self.boot == _boot() and _start(self.pid) == self.start
 
+    def gone(self) -> Process:
+        """The same as one that runs no more, whatever runs: it belongs to no boot of this host."""
+        return self.model_copy(update={"host": socket.gethostname(), "boot": "none"})
+
     def signal(self, number: int) -> bool:
         """Send a signal to this very process; False if it is gone. Never hits a reused pid."""
         if not self.alive:

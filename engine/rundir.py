@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from engine.spec import RunSpec
 
 T = TypeVar("T", bound=BaseModel)
+S = TypeVar("S", bound="Sign")
 HEARTBEAT_SECONDS = 5.0
 STALLED_SECONDS = 3 * HEARTBEAT_SECONDS  # without a sign of life a worker here is stalled,
 STALE_SECONDS = 6 * HEARTBEAT_SECONDS  # and one on another host is gone
@@ -43,23 +44,35 @@ class Status(StrEnum):
     LOST = "lost"
 
 
-class Launch(BaseModel):
-    """launch.json: where an attempt runs. The queue process writes it, or the script of a job.
+class Sign(BaseModel):
+    """What tells that a process works on a run.
 
     Attributes:
-        process: the shim's.
+        folder: the inode of the run's folder; a copy of it has another, and nobody who works on
+            it. None from older versions.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    attempt: int
+    process: Process
+    time: float
+    folder: int | None = None
+
+
+class Launch(Sign):
+    """launch.json: where an attempt runs. The queue process writes it, or the script of a job.
+
+    Its process is the shim's.
+
+    Attributes:
         retries: how often in a row the queue process had started it again by itself.
         job: its number in a cluster's own queue; None for the local backend.
         user: who queued it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-    attempt: int
     backend: str
-    process: Process
     device: str
     threads: int
-    time: float
     retries: int = 0
     job: str | None = None
     user: str = ""
@@ -74,13 +87,8 @@ class Exit(BaseModel):
     time: float
 
 
-class Heartbeat(BaseModel):
+class Heartbeat(Sign):
     """heartbeat: which process works here, and when it last said so. The worker writes it."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-    attempt: int
-    process: Process
-    time: float
 
 
 class Request(BaseModel):
@@ -161,6 +169,14 @@ class RunDirectory:
         """The run's entry in the queue."""
         return self.root / "queue" / f"{self.run_id}.json"
 
+    @property
+    def inode(self) -> int | None:
+        """What tells the folder from its copies, also once it was moved; None if it is gone."""
+        try:
+            return self.path.stat().st_ino
+        except OSError:
+            return None
+
     def level(self, index: int) -> Path:
         """The folder of one level."""
         return self.levels / f"{index:02d}"
@@ -190,7 +206,7 @@ class RunDirectory:
 
     def launch(self) -> Launch | None:
         """Where the newest attempt was started by the queue; None if it never was."""
-        return _read(self.launch_file, Launch)
+        return self._sign(self.launch_file, Launch)
 
     def exit(self) -> Exit | None:
         """How the newest attempt that has ended under a shim ended."""
@@ -198,7 +214,7 @@ class RunDirectory:
 
     def heartbeat(self) -> Heartbeat | None:
         """The newest sign of life."""
-        return _read(self.heartbeat_file, Heartbeat)
+        return self._sign(self.heartbeat_file, Heartbeat)
 
     def subset(self) -> str | None:
         """Hash of the images the run trains and validates on; None before they were drawn."""
@@ -216,6 +232,13 @@ class RunDirectory:
         """Ask the worker to stop at the next step; the caller also sends it SIGTERM."""
         request = Request(verb=verb, time=time.time(), attempt=launched(self))
         write_json(self.request_file, request.model_dump())
+
+    def _sign(self, path: Path, model: type[S]) -> S | None:
+        """Read a sign of a process; in a copy of the folder it is of a process that is gone."""
+        sign = _read(path, model)
+        if sign is None or sign.folder is None or sign.folder == self.inode:
+            return sign
+        return sign.model_copy(update={"process": sign.process.gone()})
 
 
 def run_id(spec: RunSpec, day: str) -> str:

@@ -288,6 +288,7 @@ def _launch(directory: RunDirectory, entry: Entry, threads: int, taken: Taken) -
         attempt=attempt,
         backend=local.NAME,
         process=worker.process,
+        folder=directory.inode,
         device=taken.device,
         threads=threads,
         time=time.time(),

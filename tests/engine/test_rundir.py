@@ -1,6 +1,7 @@
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -42,10 +43,9 @@ def launched(run, process, attempt=1, at=NOW - 100):
     write_json(run.launch_file, {**fields, "process": process.model_dump()})
 
 
-def beat(run, process, attempt=1, at=NOW):
-    write_json(
-        run.heartbeat_file, {"attempt": attempt, "process": process.model_dump(), "time": at}
-    )
+def beat(run, process, attempt=1, at=NOW, folder=None):
+    sign = {"attempt": attempt, "process": process.model_dump(), "time": at, "folder": folder}
+    write_json(run.heartbeat_file, sign)
 
 
 def left(run, code, attempt=1):
@@ -93,6 +93,16 @@ def test_a_living_process_counts_more_than_any_file(run):
     left(run, 1)
     queued(run)
     assert status(run) == Status.RUNNING
+
+
+def test_a_copy_has_no_worker_and_a_folder_that_was_moved_keeps_its_own(run, tmp_path):
+    beat(run, ALIVE, folder=run.inode)
+    shutil.copytree(run.path, tmp_path / "copy")
+    assert status(RunDirectory(tmp_path / "copy")) == Status.LOST
+    moved = RunDirectory(run.path.rename(tmp_path / "moved"))
+    assert status(moved) == Status.RUNNING
+    beat(RunDirectory(tmp_path / "copy"), ELSEWHERE, folder=moved.inode)
+    assert status(RunDirectory(tmp_path / "copy")) == Status.LOST
 
 
 def test_a_worker_without_a_shim_is_known_by_its_heartbeat(run):

@@ -59,7 +59,9 @@ def main(arguments):
     directory = RunDirectory(folder)
     attempt = int(os.environ["LTHTUI_ATTEMPT"])
     directory.attempt_file.write_text(str(attempt))
-    beat = Heartbeat(attempt=attempt, process=Process.of(os.getpid()), time=time.time())
+    beat = Heartbeat(
+        attempt=attempt, process=Process.of(os.getpid()), time=time.time(), folder=directory.inode
+    )
     write_json(directory.heartbeat_file, beat.model_dump())
     journal = events.Journal(directory.events_file, directory.run_id, attempt)
     keep_environment(directory)

@@ -39,6 +39,7 @@ def main(run_dir: str) -> int:
         attempt=attempt,
         backend=NAME,
         process=Process.of(os.getpid()),
+        folder=directory.inode,
         device=_device(),
         threads=_threads(directory, entry),
         time=time.time(),

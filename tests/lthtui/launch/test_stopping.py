@@ -1,6 +1,7 @@
 """What is said while runs are stopped; tests of the queue say what stopping does."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 import pytest
 from waiting import PATIENCE
 
-from engine.rundir import Status, status, write_json
+from engine.rundir import RunDirectory, Status, status, write_json
 from lthtui.launch import stopping
 
 
@@ -71,3 +72,15 @@ def test_what_ends_at_once_needs_no_word(stage, monkeypatch):
     told = []
     stopping.cancel([run], tell=told.append)
     assert (told, status(run)) == ([], Status.STOPPED)
+
+
+def test_a_copy_of_a_root_has_nobody_to_stop(stage, tmp_path):
+    stage.play({"print": "on"}, {"sleep": 600})
+    (run,) = stage.submit(0)
+    stage.wait(lambda: run.log_file.exists() and b"on" in run.log_file.read_bytes())
+    shutil.copytree(run.root / "runs", tmp_path / "copy" / "runs")
+    copy = RunDirectory.open(tmp_path / "copy" / "runs" / run.run_id)
+    assert status(copy) == Status.LOST
+    stopping.cancel([copy])
+    assert (status(copy), status(run)) == (Status.LOST, Status.RUNNING)
+    stopping.cancel([run])
