@@ -118,7 +118,8 @@ class Lookout:
         self._kept = cache.read()
         for run, kept in self._kept.items():
             notes = self._book.of(Path(kept.view.directory), {"tags": kept.asked})
-            self._folders[run] = replace(kept.view, **noted(notes, kept.view.name))
+            told = noted(notes, kept.view.name)
+            self._folders[run] = replace(kept.view, **told) if any(told.values()) else kept.view
         try:
             return self._kept.keys() >= {*os.listdir(self._root / "runs")}
         except FileNotFoundError:

@@ -60,15 +60,16 @@ class ViewCache:
         with suppress(OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
             checksum, body = self._file.read_bytes().split(b"\n", 1)
             if checksum.decode() == _digest(body):
-                known = json.loads(body)
-                found = {run: _kept(self._folder(run), known[run]) for run in known}
+                known, queued = json.loads(body), self._queued()
+                ended = {run: known[run] for run in known if run not in queued}
+                found = {run: _kept(self._folder(run), one) for run, one in ended.items()}
                 self._known = known
                 return {run: kept for run, kept in found.items() if kept is not None}
         return {}
 
     def mark(self, run: str) -> str | None:
-        """Tells how a run's folder is; to be asked for before its view is made."""
-        found = mark(self._folder(run))
+        """Tells how an ended run's folder is; to be asked for before its view is made."""
+        found = None if run in self._queued() else mark(self._folder(run))
         return found[0] if found else None
 
     def keep(self, mark: str | None, view: RunView, asked: Mapping[str, Any]) -> None:
@@ -89,6 +90,12 @@ class ViewCache:
         with suppress(OSError):  # the next session reads the runs themselves
             _replace(self._file, _digest(body).encode() + b"\n" + body)
 
+    def _queued(self) -> set[str]:
+        """The runs that wait."""
+        with suppress(OSError):
+            return {name.removesuffix(".json") for name in os.listdir(self._root / "queue")}
+        return set()
+
     def _folder(self, run: str) -> str:
         return os.path.join(self._root, "runs", run)
 
@@ -96,11 +103,8 @@ class ViewCache:
 def mark(folder: str) -> tuple[str, int] | None:
     """What tells how a run's folder is, and when an entry of it was last made or replaced.
 
-    None while it waits, changed a moment ago, or cannot be looked at.
+    None while it changed a moment ago, or cannot be looked at.
     """
-    root, run = os.path.dirname(os.path.dirname(folder)), os.path.basename(folder)
-    if os.path.exists(os.path.join(root, "queue", f"{run}.json")):
-        return None
     try:
         changed = os.stat(folder).st_mtime_ns
         entries = [*_entries(folder), *_entries(os.path.join(folder, "levels"))]
