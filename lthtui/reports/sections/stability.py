@@ -12,6 +12,7 @@ from typing import Any
 from engine.repetition import Repetition
 from lthtui.comparison import Row
 from lthtui.reports import figures
+from lthtui.reports.evaluated import Which
 from lthtui.reports.model import Absent, Block, Cell, Figure, Number, Section, Table
 from lthtui.reports.subject import Subject, look
 from lthtui.reports.wording import reach
@@ -51,14 +52,27 @@ def _rows(subject: Subject) -> Iterator[tuple[Cell, ...]]:
     for row in subject.methods:
         for name in NAMES:
             for label in subject.evaluations.called(name):
-                for level in _levels(row):
-                    for after in _afters(subject, row, label):
-                        if any(found := _found(subject, row, label, level, after)):
-                            yield _row(row, f"{label}{after and f' after {after}'}", level, found)
+                for after in _afters(subject, row, label):
+                    between = f"{label}{after and f' after {after}'}"
+                    for said, level in _told(subject, row, label, after):
+                        found = _found(subject, row, label, level, after)
+                        yield _row(row, between, said, found)
+
+
+def _told(subject: Subject, row: Row, label: str, after: str) -> Iterator[tuple[str, Which]]:
+    """The picked tickets together, whichever levels they are of, and levels that all runs tell."""
+    known = {one: _found(subject, row, label, one, after)[0] for one in _levels(row)}
+    most = len({which for found in known.values() for which in found})
+    levels = [level for level, found in known.items() if len(found) == most > 0]
+    picked = _found(subject, row, label, "ticket", after)[0]
+    if picked:
+        yield "picked", "ticket"
+    if len(levels) > 1 or not picked:
+        yield from ((str(level), level) for level in levels)
 
 
 def _found(
-    subject: Subject, row: Row, label: str, level: int, after: str
+    subject: Subject, row: Row, label: str, level: Which, after: str
 ) -> list[dict[Repetition, float]]:
     """What is told of barriers, over repetitions."""
     names = (f"{after}/{one}" if after else one for one in BARRIER)
@@ -73,13 +87,13 @@ def _afters(subject: Subject, row: Row, label: str) -> list[str]:
 
 
 def _row(
-    row: Row, between: str, level: int, found: list[dict[Repetition, float]]
+    row: Row, between: str, level: str, found: list[dict[Repetition, float]]
 ) -> tuple[Cell, ...]:
     anew, old, ends = (one.values() for one in found)
     return (
         row.label,
         between,
-        str(level),
+        level,
         Number.of(anew, "points"),
         Number.of(old, "points"),
         Number.of(ends, "accuracy"),

@@ -16,7 +16,7 @@ def test_barriers_are_told_by_level_over_seeds(made):
         made.evaluated(run, 1, "connectivity", metrics, connectivity=line)
     table, picture = stability.build(made.subject(*runs)).blocks
     (row,) = table.rows
-    assert row[:3] == ("imp", "connectivity", "1") and row[-1] == "2"
+    assert row[:3] == ("imp", "connectivity", "picked") and row[-1] == "2"
     assert cells(table)["imp", "barrier"] == pytest.approx((0.1, 0.2))
     assert cells(table)["imp", "old statistics"] == ()
     subject = made.subject(*runs)
@@ -33,14 +33,26 @@ def test_instability_by_level_and_by_when_copies_part_is_a_map(made):
         documents = {"init": line, "2ep": line}
         made.evaluated(run, level, "instability after=init,2ep", metrics, instability=documents)
     table, line, map_ = stability.build(made.subject(run)).blocks
-    between = [row[1] for row in table.rows]
-    assert between[:2] == [
-        "instability after=init,2ep after init",
-        "instability after=init,2ep after 2ep",
-    ]
-    assert [row[3].values for row in table.rows] == [(0.3,), (0.1,), (0.3,), (0.05,)]
+    label = "instability after=init,2ep"
+    told = {(row[1].removeprefix(f"{label} "), row[2]): row[3].values for row in table.rows}
+    assert told == {
+        ("after init", "picked"): (0.3,),
+        ("after init", "0"): (0.3,),
+        ("after init", "1"): (0.3,),
+        ("after 2ep", "picked"): (0.05,),
+        ("after 2ep", "0"): (0.1,),
+        ("after 2ep", "1"): (0.05,),
+    }
     svg = drawn(map_)["svg"].decode()
     assert ">2ep<" in svg and ">init<" in svg and drawn(line)["svg"]
+
+
+def test_tickets_of_other_levels_are_pooled_and_levels_that_some_lack_are_not_told(made):
+    runs = [made.imp(0, 0.5, 0.6), made.imp(1, 0.5, 0.6, 0.7)]
+    for run in runs:
+        made.evaluated(run, run.winner, "connectivity", {"barrier": run.winner / 100})
+    (table,) = stability.build(made.subject(*runs)).blocks
+    assert [(row[2], row[3].values) for row in table.rows] == [("picked", (0.01, 0.02))]
 
 
 def test_without_any_it_says_which_command_makes_them(made):
