@@ -10,9 +10,10 @@ from pathlib import Path
 from engine.rundir import RunDirectory
 from lthtui import leftovers
 from lthtui.doctor.findings import Case, Finding, Severity
-from lthtui.launch import entries, queue, waits
+from lthtui.launch import copied, entries, queue, waits
 from lthtui.launch.entries import Entry
 from lthtui.launch.turns import Obstacle
+from lthtui.text import clean_line
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -20,7 +21,12 @@ def check(case: Case) -> Iterator[Finding]:
     waiting = [entry for entry in entries.read(case.root) if entry.here]
     stuck = waits.stuck(case.root, [_directory(case.root, entry) for entry in waiting])
     due = len(waiting) - len(stuck)
-    if due and not waits.dispatched(case.root):
+    source = copied.origin(case.root)
+    if due and source:
+        message = f"{due} run(s) wait that were queued in {clean_line(source)}"
+        remedy = f"lthtui release --all --root {shlex.quote(str(case.root))}"
+        yield Finding("queue", Severity.WARNING, message, remedy)
+    elif due and not waits.dispatched(case.root):
         message = f"{due} run(s) wait, and no queue process looks after them"
         remedy = f"lthtui queue --root {shlex.quote(str(case.root))}"
         repair = functools.partial(_rouse, case.root)

@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from engine.processes import Process, detach
-from lthtui.launch import credentials, entries
+from lthtui.launch import copied, credentials, entries
 
 PATIENCE = 5.0  # seconds that a queue process gets to end
 
@@ -26,6 +26,7 @@ def ensure(root: Path) -> None:
 
     One without the credentials that this process has, which workers get from it, is replaced.
     """
+    copied.settle(root)
     lease = take(root, fcntl.LOCK_SH)
     if lease is None and (leader := _leader(root)) and credentials.missing_in(leader):
         lease = _replace(root, leader)

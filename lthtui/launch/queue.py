@@ -22,7 +22,18 @@ from engine.repetition import WRITTEN
 from engine.rundir import RunDirectory, Status, launched, run_id, status
 from engine.spec import RunSpec
 from lthtui import runnames
-from lthtui.launch import devices, entries, folders, later, lease, limits, owner, slots, waits
+from lthtui.launch import (
+    copied,
+    devices,
+    entries,
+    folders,
+    later,
+    lease,
+    limits,
+    owner,
+    slots,
+    waits,
+)
 from lthtui.launch.entries import Change, Entry
 from lthtui.launch.turns import Turns
 
@@ -178,9 +189,13 @@ def exchange(one: RunDirectory, other: RunDirectory) -> bool:
 
 
 def rouse(root: Path) -> None:
-    """Have somebody look after what was left alone, such as after the machine was restarted."""
+    """Have somebody look after what was left alone, such as after the machine was restarted.
+
+    What waits in a copy of a root is started by who queues or releases runs there.
+    """
     with suppress(OSError):  # where nothing can be written, nothing can be started either
-        if owner.of(root) == os.geteuid() and not waits.dispatched(root) and _left_alone(root):
+        ours = owner.of(root) == os.geteuid() and copied.origin(root) is None
+        if ours and not waits.dispatched(root) and _left_alone(root):
             lease.ensure(root)
 
 

@@ -10,11 +10,12 @@ from fcntl import LOCK_SH
 from pathlib import Path
 
 from engine.rundir import RunDirectory
-from lthtui.launch import entries, later, lease, limits
+from lthtui.launch import copied, entries, later, lease, limits
 from lthtui.launch.entries import Entry
 from lthtui.launch.later import Later
 from lthtui.launch.slots import Ledger
 from lthtui.launch.turns import Obstacle, Turns
+from lthtui.text import clean_line
 
 NEXT = "waits for its turn"
 NOBODY = "nobody starts it; `lthtui release` calls the queue process"
@@ -25,17 +26,19 @@ def reasons(root: Path, waiting: Sequence[Entry]) -> dict[str, str]:
     attended = dispatched(root)
     noted = _noted(root) if attended else {}
     turns = Turns(root, limits.read(root), _running(root))
+    alone = nobody(root)
     found = {}
     for entry in waiting:
         obstacle = turns.obstacle(entry)
-        otherwise = noted.get(entry.run_id, NEXT) if attended else NOBODY
+        otherwise = noted.get(entry.run_id, NEXT) if attended else alone
         found[entry.run_id] = obstacle.reason if obstacle else otherwise
     return found
 
 
 def until(root: Path, commands: Sequence[Later]) -> dict[str, str]:
     """By name, what each of these commands waits for."""
-    turns, otherwise = Turns(root, limits.read(root), {}), NEXT if dispatched(root) else NOBODY
+    turns = Turns(root, limits.read(root), {})
+    otherwise = NEXT if dispatched(root) else nobody(root)
     found = {one.name: later.obstacle(turns, one) for one in commands}
     return {name: why.reason if why else otherwise for name, why in found.items()}
 
@@ -62,6 +65,13 @@ def dispatched(root: Path) -> bool:
         return True
     os.close(held)
     return False
+
+
+def nobody(root: Path) -> str:
+    """Why nothing is started where no queue process is."""
+    if source := copied.origin(root):
+        return f"was queued in {clean_line(source)}; `lthtui release` starts it here"
+    return NOBODY
 
 
 def _running(root: Path) -> Counter[str]:
