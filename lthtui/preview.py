@@ -6,16 +6,19 @@ import csv
 import io
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
 from pathlib import PurePosixPath
 
+from rich.cells import cell_len
+
 from engine.errors import StoreError
 from lthtui import markup
 from lthtui.aligned import aligned
 from lthtui.counting import counted
+from lthtui.densitymap import short
 from lthtui.heat import Line, Span, wrapped
 from lthtui.matrices import parted
 from lthtui.picture import Picture, drawn, read
@@ -25,6 +28,7 @@ from lthtui.text import clean, clean_line
 
 LIMIT, PICTURE = 256 * 1024, 4 * 1024 * 1024  # bytes that are read of a file, and of a picture
 LINES, COLUMNS, CELL = 2000, 30, 40  # what is shown of a text, and of a table
+NAME = 10  # cells that the first column of a table keeps
 HEX = 512  # bytes shown of what is no text
 
 
@@ -36,6 +40,7 @@ class Preview:
         title: its name and its size.
         note: what is not shown and why, in one line.
         text: lines, cleaned.
+        notes: what a file says of itself, cleaned; such a line goes on below where it is long.
         table: rows of cells, cleaned; the first is the header.
         document: Markdown, cleaned.
         maps: matrices that are left out of the text, and their names, cleaned.
@@ -44,6 +49,7 @@ class Preview:
     title: str
     note: str = ""
     text: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     table: tuple[tuple[str, ...], ...] = ()
     document: str = ""
     picture: Picture | None = None
@@ -72,14 +78,26 @@ def lines(shown: Preview, width: int) -> list[Line]:
     """The preview as lines for a view of this width."""
     found: list[Line] = [*wrapped(shown.note, width, "queued"), ()] if shown.note else []
     found += [(Span(line),) for line in shown.text]
+    for note in shown.notes:
+        found += [*wrapped(note, width, ""), ()]
     if shown.table:
-        head, *rest = aligned(shown.table[0], shown.table[1:])
+        head, *rest = aligned(*_fitted(shown.table, width))
         found += [(Span(head, bold=True),), *((Span(line),) for line in rest)]
     if shown.document:
         found += markup.lines(shown.document, width)
     for name, picture in shown.maps:
         found += [(), (Span(name, bold=True),), *drawn(picture, width)]
     return found + (drawn(shown.picture, width) if shown.picture else [])
+
+
+def _fitted(table: Sequence[tuple[str, ...]], width: int) -> tuple[Sequence[str], list[list[str]]]:
+    """Header and rows; names in the first column are shortened if all has its place then."""
+    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+    room = width - sum(2 + one for one in widths[1:])
+    least = min(widths[0], NAME)
+    if not least <= room < widths[0]:
+        return table[0], [[*row] for row in table[1:]]
+    return table[0], [[short(name, room), *rest] for name, *rest in table[1:]]
 
 
 def _text(data: bytes, whole: int) -> str:
@@ -197,7 +215,7 @@ def _tensors(title: str, data: bytes, whole: int) -> Preview:
         note += "; cut off: it should have " + size(8 + length + last)
     cells = (tuple(_cell(one) for one in row) for row in rows[:LINES])
     table = (("tensor", "type", "shape", "bytes"), *cells)
-    return Preview(title, note, tuple(clean_line(one) for one in noted), table)
+    return Preview(title, note, notes=tuple(clean_line(one) for one in noted), table=table)
 
 
 def _shape(shape: list[int]) -> str:

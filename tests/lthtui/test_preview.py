@@ -138,11 +138,22 @@ def test_tensors_are_listed_by_their_header_alone(seen, tmp_path):
     data = (tmp_path / "t.safetensors").read_bytes()
     shown = seen("t.safetensors", data)
     assert shown[1] == "3 tensors" and shown[3].startswith("card: {")
-    rows = {line.split()[0]: line.split()[1:] for line in shown[4:]}
+    rows = {line.split()[0]: line.split()[1:] for line in shown[4:] if line}
     assert rows["mask/fc.weight"] == ["U8", "5", "=", "5", "5", "B"]
     assert rows["tensor"] == ["type", "shape", "bytes"]
     cut = " ".join(seen("cut.safetensors", data[:-1]))
     assert "cut off: it should have" in cut and "mask/fc.weight" in cut
+
+
+@pytest.mark.parametrize("width", [40, 60, 100])
+def test_what_is_known_of_tensors_fits_into_the_view(seen, width):
+    name = "trained/backbone.layer4.0.downsample.weight"
+    about = {"dtype": "F32", "shape": [64, 8], "data_offsets": [0, 2048]}
+    card = {"card": " ".join(["word"] * 30)}
+    data = header(json.dumps({name: about, "__metadata__": card}).encode()) + bytes(2048)
+    shown = seen("t.safetensors", data, width)
+    assert max(map(len, shown)) <= width
+    assert shown[-1].endswith("64 × 8 = 512  2.05 kB") and " ".join(shown).count("word") == 30
 
 
 def header(text):
