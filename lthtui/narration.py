@@ -234,11 +234,25 @@ def _level(name: str, level: LevelProgress) -> str:
 def _where(name: str, watched: Watched) -> str:
     if watched.trained:
         return f"{name}  trained; MLflow is being brought up to date"
+    if watched.progress.winning is not None:
+        return f"{name}  evaluating {_next(watched)}".rstrip()
     level, kept, epoch, loss, val, pace, left = _figures(watched)
     return (
         f"{name}  level {level}  {kept} kept  epoch {epoch}  loss {loss}  val {val}"
         f"  {pace} img/s  {left} left"
     )
+
+
+def _next(watched: Watched) -> str:
+    """The evaluation that a worker makes, or is about to make; empty where nobody can tell."""
+    from engine import outstanding
+
+    try:
+        left = outstanding.left(watched.directory, watched.directory.spec())
+    except (OSError, ValueError):
+        return ""
+    tasks = (one for one in left if one.key not in watched.progress.unevaluated)
+    return next((f"{task}, {len(left)} left" for task in tasks), "")
 
 
 def _figures(watched: Watched) -> tuple[str, str, str, str, str, str, str]:

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from engine import outstanding
 from engine.events import (
     EpochEnded,
     Journal,
@@ -13,10 +14,12 @@ from engine.events import (
     RunEnded,
     RunStarted,
     Warned,
+    Winning,
 )
 from engine.processes import Process
 from engine.rundir import RunDirectory, write_json
-from lthtui import identity, narration, specfiles
+from engine.sources import TICKET
+from lthtui import evaluations, identity, narration, specfiles
 from lthtui.launch.queue import Submitted
 from lthtui.monitor import Watched
 
@@ -115,6 +118,24 @@ def test_a_run_that_is_trained_but_not_yet_gone_waits_for_mlflow(make, plain):
     emit(run, RunEnded(attempt=1, status="finished"))
     plain.now += 11
     assert show(plain, run) == ["s0  trained; MLflow is being brought up to date"]
+
+
+def test_of_a_finished_run_it_says_what_is_evaluated_and_nothing_of_training(make, plain):
+    run = make()
+    won = Winning(level=0, density=1.0, test_accuracy=0.5)
+    ended = RunEnded(attempt=1, status="finished", winning=won)
+    emit(run, started(), LEVEL, epoch(1, 110.0), ENDED, ended)
+    ticket = run.directory.level(0) / TICKET
+    ticket.parent.mkdir(parents=True)
+    ticket.touch()
+    outstanding.ask(run.directory, evaluations.wanted("fgsm,calibration", (), "0"))
+    launch(run.directory, 2)
+    show(plain, run)
+    plain.now += 11
+    assert show(plain, run) == ["s0  evaluating fgsm of level 0, 2 left"]
+    ticket.unlink()
+    plain.now += 11
+    assert show(plain, run) == ["s0  evaluating"]
 
 
 def test_a_resumed_run_is_not_taken_for_trained_before_it_speaks(make, plain):
