@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
+from lthtui import contrast
 from lthtui.board import duration, operations, percent
-from lthtui.contrast import Entry, Kind, Measure
+from lthtui.contrast import Entry, Measure
 from lthtui.significance import LEVELS, SAME
 
+Kind = contrast.Kind | Literal["bytes", "joules", "number"]
 PERCENT = ("accuracy", "points", "density")
+SMALL, LARGE, MOST = 1e-4, 1e6, 6  # between which numbers have no exponent; and decimals at most
+_PLACES: dict[Kind, int] = {"accuracy": 2, "points": 2, "share": 2}
+_UNITS: dict[Kind, tuple[str, ...]] = {
+    "operations": ("", " k", " M", " G", " T", " P", " E"),
+    "bytes": (" B", " kB", " MB", " GB", " TB"),
+    "joules": (" J", " kJ"),
+}
 LEGEND = ", ".join(f"{stars} p<{below:g}" for below, stars in reversed(LEVELS))
 
 
@@ -18,7 +28,8 @@ class Written:
     """An entry in words; without values `mean` is a dash and the rest is empty.
 
     Attributes:
-        deviation: without its sign; empty of one seed, and where all seeds have the same.
+        deviation: without its sign, with the unit of both; empty of one seed, and where all
+            seeds have the same.
         count: how many seeds there are.
     """
 
@@ -48,25 +59,60 @@ def entry(measure: Measure, found: Entry) -> Written:
         return Written("–")
     stars = found.finding.stars if found.finding else ""
     alike = deviation is not None and deviation <= SAME * abs(mean) and measure.kind != "accuracy"
-    spread = "" if deviation is None or alike else figure(measure.kind, deviation, spread=True)
-    return Written(figure(measure.kind, mean), spread, str(len(found.values)), stars)
+    count = str(len(found.values))
+    if deviation is None or alike:
+        return Written(figure(measure.kind, mean), "", count, stars)
+    return Written(*pair(measure.kind, mean, deviation), count, stars)
 
 
-def figure(kind: Kind, value: float, spread: bool = False) -> str:
-    """A value of a kind; of a deviation the digits that go with it."""
+def figure(kind: Kind, value: float) -> str:
+    """A value of a kind; accuracies, points and densities in percent."""
     if not math.isfinite(value):
         return str(value)
-    if kind in ("accuracy", "points"):
-        return f"{100 * value:{'+' if kind == 'points' and not spread else ''}.2f}"
-    if kind == "share":
-        return f"{value:.2f}"
-    if kind == "density":
-        return f"{100 * value:.{2 if spread else 3}g}"
-    if kind == "operations":
-        return operations(value)
     if kind == "seconds":
         return duration(value)
-    return f"{value:.1f}" if spread or value != int(value) else f"{value:.0f}"
+    if kind == "operations":
+        return operations(value)
+    if kind == "number":
+        return f"{value:.4g}"
+    factor, unit = _unit(kind, value)
+    if kind in ("density", "bytes", "joules"):
+        return f"{value / factor:.3g}{unit}"
+    return _fixed(kind, value / factor, _PLACES.get(kind, 0 if value == int(value) else 1)) + unit
+
+
+def pair(kind: Kind, mean: float, spread: float) -> tuple[str, str]:
+    """A mean and what is beside it, in one unit, which stands behind both.
+
+    The mean has as many decimals as what is beside it, which has two digits unless the kind has
+    decimals of its own.
+    """
+    size = max(abs(mean), spread)
+    apart = kind == "number" and not SMALL <= size < LARGE
+    if kind == "seconds" or apart or not math.isfinite(size):
+        return figure(kind, mean), figure(kind, spread)
+    factor, unit = _unit(kind, size)
+    places = _PLACES.get(kind, _places(spread / factor))
+    beside = _fixed("number", spread / factor, places)
+    return _fixed(kind, mean / factor, places), beside + unit
+
+
+def _fixed(kind: Kind, value: float, places: int) -> str:
+    return f"{value:{'+' if kind == 'points' else ''}.{places}f}"
+
+
+def _places(spread: float) -> int:
+    """The decimals with which a deviation has two digits."""
+    return min(max(1 - math.floor(math.log10(spread)), 0), MOST) if spread > 0 else 0
+
+
+def _unit(kind: Kind, size: float) -> tuple[float, str]:
+    """What values of a kind are divided by, and what is written behind them."""
+    if kind in PERCENT:
+        return 0.01, ""
+    units = _UNITS.get(kind, ("",))
+    power = min(int(math.log10(max(abs(size), 1.0)) / 3), len(units) - 1)
+    return 1000.0**power, units[power]
 
 
 def probability(p: float) -> str:

@@ -1,4 +1,4 @@
-"""How the figures of a report are written: units, digits and what is beside the mean."""
+"""How the figures of a report are written: the mean, what is beside it, and how many values."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from lthtui import written
 from lthtui.charts.spread import t95
-from lthtui.reports.model import Kind, Number, Spread
+from lthtui.reports.model import Number, Spread
 from lthtui.significance import deviation, mean
 
 UNKNOWN = "–"
-_SIZES = ("B", "kB", "MB", "GB", "TB")
 
 
 @dataclass(frozen=True)
@@ -40,12 +39,10 @@ def said(number: Number, spread: Spread, usual: int = 0) -> Said:
     if not values:
         return Said(UNKNOWN)
     half = reach(values, spread)
-    around = "" if half is None or not half > 0 else figure(number.kind, half, spread=True)
     count = "" if len(values) == usual else str(len(values))
-    shown = figure(number.kind, mean(values))
-    if number.kind == "number" and around:
-        shown = f"{mean(values):.{_decimals(around)}f}"
-    return Said(shown, around, count, number.stars)
+    if half is None or not half > 0:
+        return Said(written.figure(number.kind, mean(values)), "", count, number.stars)
+    return Said(*written.pair(number.kind, mean(values), half), count, number.stars)
 
 
 def reach(values: tuple[float, ...], spread: Spread) -> float | None:
@@ -54,22 +51,3 @@ def reach(values: tuple[float, ...], spread: Spread) -> float | None:
         return None
     std = deviation(values)
     return std if spread == "std" else t95(len(values) - 1) * std / math.sqrt(len(values))
-
-
-def figure(kind: Kind, value: float, spread: bool = False) -> str:
-    """A value of a kind; accuracies, points and densities in percent."""
-    if not math.isfinite(value):
-        return str(value)
-    if kind == "bytes":
-        power = min(int(math.log10(max(abs(value), 1)) / 3), len(_SIZES) - 1)
-        return f"{value / 1000**power:.3g} {_SIZES[power]}"
-    if kind == "joules":
-        return f"{value / 1000:.3g} kJ" if abs(value) >= 1000 else f"{value:.3g} J"
-    if kind == "number":
-        return f"{value:.{2 if spread else 4}g}"
-    return written.figure(kind, value, spread)
-
-
-def _decimals(text: str) -> int:
-    """Behind the point of a deviation, which its mean is told to, too."""
-    return len(f"{float(text):f}".rstrip("0").partition(".")[2])

@@ -11,8 +11,9 @@ from lthtui.reports import model
 from lthtui.reports.evaluated import Which
 from lthtui.reports.model import Absent, Details, Number, Section, Table
 from lthtui.reports.subject import Subject
-from lthtui.reports.wording import UNKNOWN, figure
+from lthtui.reports.wording import UNKNOWN
 from lthtui.runview import RunView
+from lthtui.written import figure
 
 ENDINGS = (".yaml", ".yml")
 
