@@ -10,10 +10,9 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lthtui.counting import counted
 from lthtui.once import Once
@@ -40,9 +39,10 @@ if TYPE_CHECKING:
 ROUSE = 10.0  # seconds between looks at whether somebody starts what waits
 CALM = 2.0  # seconds from the first look to the first of these: charts are read meanwhile
 
+CLUSTER, GONE = "waits with the cluster, whose own tools change that", "waits no more"
 
-@dataclass(frozen=True)
-class Wish:
+
+class Wish(NamedTuple):
     """When runs are to have their turn: as `lthtui run` has it; `after` are ids of runs."""
 
     priority: int = 0
@@ -53,8 +53,7 @@ class Wish:
 NO_WISH = Wish()
 
 
-@dataclass(frozen=True)
-class Queue:
+class Queue(NamedTuple):
     """What runs and waits, and how busy the machine is."""
 
     jobs: tuple[Job, ...]
@@ -214,23 +213,32 @@ class Desk:
 
         of_runs = queue.release if job.held else queue.hold
         of_commands = later.release if job.held else later.hold
-        return self._change(job, of_runs, of_commands, "released" if job.held else "held")
+        return self._change(job, of_runs, of_commands)
 
-    def prioritise(self, job: Job, level: int) -> str:
-        """Change the priority of what waits."""
-        from lthtui.launch import later, queue
+    def urge(self, job: Job, by: int) -> str:
+        """Change the priority of what waits, from what it is by now."""
+        from lthtui.launch import entries, later, queue
 
+        commands = {one.name: one.priority for one in later.read(self.root)}
+        runs = {one.run_id: one.priority for one in entries.read(self.root)}
+        level = (commands if job.command else runs).get(job.key, 0) + by
         of_runs = partial(queue.prioritise, priority=level)
         of_commands = partial(later.prioritise, priority=level)
-        return self._change(job, of_runs, of_commands, f"has priority {level}")
+        return self._change(job, of_runs, of_commands)
 
-    def exchange(self, one: Job, other: Job) -> str:
-        """Give two waiting runs each other's turn."""
-        from lthtui.launch import queue
+    def move(self, job: Job, by: int) -> str:
+        """Exchange a waiting run's turn with the one that is so many places behind it by now."""
+        from lthtui.launch import entries, queue, turns
 
-        if not queue.exchange(self._open(one.key), self._open(other.key)):
-            return f"{one.label} or {other.label} waits here no more"
-        return f"{one.label} and {other.label} exchanged turns"
+        order = [entry.run_id for entry in turns.in_order(entries.read(self.root))]
+        if job.key not in order:
+            return f"{job.label}: {GONE}"
+        place = order.index(job.key) + by
+        if 0 <= place < len(order) and not queue.exchange(
+            self._open(job.key), self._open(order[place])
+        ):
+            return f"{job.label}: {CLUSTER}"
+        return ""
 
     def forget(self, job: Job) -> str:
         """Forget a command that waits for runs."""
@@ -244,9 +252,8 @@ class Desk:
         job: Job,
         of_runs: Callable[[Sequence[RunDirectory]], Mapping[str, str]],
         of_commands: Callable[[Path, Sequence[Later]], Mapping[str, str]],
-        said: str,
     ) -> str:
-        """Change how something waits; say what came of it."""
+        """Change how something waits; say only what the queue's table does not show."""
         from lthtui.launch import later
 
         if job.command:
@@ -254,12 +261,10 @@ class Desk:
             changed = of_commands(self.root, named)
         else:
             changed = of_runs([self._open(job.key)])
-        words = {
-            "changed": said,
-            "same": f"{said} already",
-            "elsewhere": "waits with the cluster, whose own tools change that",
-        }
-        return f"{job.label}: {words.get(changed.get(job.key, ''), 'waits no more')}"
+        became = changed.get(job.key)
+        if became in ("changed", "same"):
+            return ""
+        return f"{job.label}: {CLUSTER if became == 'elsewhere' else GONE}"
 
     def queue(self, board: Board) -> Queue:
         """Look at the queue and at the devices."""

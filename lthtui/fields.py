@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from engine.errors import UsageError
 from lthtui import evaluationfields
@@ -42,8 +41,7 @@ class Misread(UsageError):
         self.column, self.problem = column, problem
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """Something that a run may have.
 
     Attributes:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from lthtui.charts import How
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
 Span = tuple[float, float]
 
 
-@dataclass(frozen=True)
-class Shared:
+class Shared(NamedTuple):
     """What linked charts have in common; see `charts.View`."""
 
     x: Span | None = None

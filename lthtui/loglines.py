@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lthtui.text import LINE_LIMIT, clean
 
@@ -34,8 +34,7 @@ _HINTS = (  # whatever either of these finds has one of them
 _RAW_HINTS = tuple(hint.encode() for hint in _HINTS)
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(NamedTuple):
     """One line.
 
     Attributes:

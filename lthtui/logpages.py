@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from lthtui.loglines import LogLine, read
 from lthtui.loglines import alarms as alarming
@@ -18,8 +17,7 @@ BUDGET = 8 * 1024 * 1024  # bytes that are searched for warnings and errors at a
 ENOUGH = 500  # of those, for a page
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """Lines of a log that stand one below the other.
 
     Attributes:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from lthtui.loglines import LogLine, read
 
@@ -12,8 +12,7 @@ MOST = 1024 * 1024  # bytes read at a time
 LONGEST = 64 * 1024  # bytes kept of a line that has no end yet
 
 
-@dataclass(frozen=True)
-class Chunk:
+class Chunk(NamedTuple):
     """Lines to add to those shown, in place of those that begin at or behind the first of them.
 
     Attributes:

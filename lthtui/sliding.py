@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import isfinite
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.repetition import unit
 from lthtui import columns
@@ -22,8 +21,7 @@ VAL, TEST = Field.parse("val"), Field.parse("test")
 WIDEST = 40  # cells of the track
 
 
-@dataclass(frozen=True)
-class Slide:
+class Slide(NamedTuple):
     """A level in its row.
 
     Attributes:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """A column: `rank` says how early it gives way in a narrow table, 0 never does.
 
     The column of rank 0 takes the width that the others leave. `width` is in cells, 0 for as much
@@ -19,8 +18,7 @@ class Column:
     width: int = 0
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """A text for the screen, already cleaned, and its tone: a status, `dim`, or `#rrggbb`."""
 
     text: str
@@ -30,8 +28,7 @@ class Cell:
 NOTHING = Cell("–", "dim")
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A row known by its key; `fold` is `▾`, `▸` or empty, `depth` its indentation."""
 
     key: str

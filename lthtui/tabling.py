@@ -26,8 +26,7 @@ STALE = 60.0  # seconds after which `today` in a filter is read again
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """What a grid shows.
 
     Attributes:
@@ -204,8 +203,7 @@ class Tabler:
         return rows[key][1]
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(NamedTuple):
     """Where a group stands.
 
     Attributes:

@@ -11,10 +11,10 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lthtui import measured
 from lthtui.runview import LevelView, RunView
@@ -30,8 +30,7 @@ _RUN = tuple(one.name for one in fields(RunView) if one.name not in {"levels", *
 _LEVEL = tuple(one.name for one in fields(LevelView))[:-2]  # but for losses and validations
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(NamedTuple):
     """A run as it was, without its epochs and without what people noted of it.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lthtui import columns, fields, state
 from lthtui.columns import DEFAULT, Heading
@@ -16,8 +16,7 @@ SECTION = "views"  # of what is remembered
 WIDTHS = range(3, 201)  # cells that a column may be set to
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(NamedTuple):
     """A field to sort by."""
 
     field: Field

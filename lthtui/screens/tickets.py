@@ -133,7 +133,7 @@ class TicketsScreen(EvaluatingScreen):
     def action_reverse(self) -> None:
         """Turn the order around."""
         order = self._view.order
-        self._change(replace(self._view, order=replace(order, descending=not order.descending)))
+        self._change(replace(self._view, order=order._replace(descending=not order.descending)))
 
     @property
     def _table(self) -> TicketTable:
