@@ -16,6 +16,7 @@ from engine.sources import TICKET, Source, replaced
 from engine.spec import Evaluations, RunSpec
 from lthtui import overrides, sources, specerrors
 from lthtui.launch import folders, retrying
+from lthtui.monitor import Watched
 from lthtui.overrides import Override
 from lthtui.text import clean_line
 
@@ -122,6 +123,14 @@ def _said(finding: specerrors.Finding, listed: Sequence[Mapping[str, Any]]) -> s
     _, index, *field = *finding.path, ""
     at = [str(listed[index]["name"]), *map(str, field[:-1])] if isinstance(index, int) else []
     return clean_line(f"{'.'.join(at) or '--with'}: {finding.message}", 1000)
+
+
+def left(run: Watched) -> list[outstanding.Task]:
+    """What a finished run has yet to make, and nobody has tried in vain."""
+    if not run.progress.winning:
+        return []
+    tasks = outstanding.left(run.directory, run.directory.spec())
+    return [task for task in tasks if task.key not in run.progress.unevaluated]
 
 
 def _check_kept(

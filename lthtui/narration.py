@@ -245,14 +245,13 @@ def _where(name: str, watched: Watched) -> str:
 
 def _next(watched: Watched) -> str:
     """The evaluation that a worker makes, or is about to make; empty where nobody can tell."""
-    from engine import outstanding
+    from lthtui import evaluations
 
     try:
-        left = outstanding.left(watched.directory, watched.directory.spec())
+        left = evaluations.left(watched)
     except (OSError, ValueError):
         return ""
-    tasks = (one for one in left if one.key not in watched.progress.unevaluated)
-    return next((f"{task}, {len(left)} left" for task in tasks), "")
+    return f"{left[0]}, {len(left)} left" if left else ""
 
 
 def _figures(watched: Watched) -> tuple[str, str, str, str, str, str, str]:

@@ -85,13 +85,15 @@ def evaluate(
             typer.echo(one.directory.run_id)
         return
     watched, code = follow(folder, submitted, as_json)
-    failed = [one for one in watched if one.progress.unevaluated]
+    failed = [one for one in watched if one.progress.unevaluated or evaluations.left(one)]
     if as_json:
         print_json("summary", [one.describe() for one in watched])
     else:
         _show(watched)
     for run in failed:
-        say(f"{run.run_id}: give the command again to try what failed; lthtui logs {run.run_id}")
+        cut = evaluations.left(run)
+        what = f"make {cut[0]}, which its worker did not get to" if cut else "try what failed"
+        say(f"{run.run_id}: give the command again to {what}; lthtui logs {run.run_id}")
     raise typer.Exit(code or (FAILED if failed else OK))
 
 

@@ -11,6 +11,7 @@ from inprocess import IMP, project
 from engine import outstanding
 from engine.events import Evaluated, Tail
 from engine.rundir import RunDirectory, Status, status
+from lthtui.monitor import Watched
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +133,15 @@ def test_tickets_of_a_run_that_was_stopped_are_not_final(here, command):
     first.events_file.write_text(text)
     code, _, err = command("evaluate", first.run_id, "--with", "layer_density")
     assert code == 2 and f"lthtui resume {first.run_id}" in err
+
+
+def test_what_a_worker_that_was_killed_did_not_get_to_is_said(here, command, monkeypatch):
+    def killed(root, submitted, as_json):
+        found = [Watched(one.directory) for one in submitted]
+        return found, 0  # as it ends when a worker is gone: the runs are finished as before
+
+    monkeypatch.setattr("lthtui.commands.evaluate.follow", killed)
+    first, _ = runs(here)
+    code, _, err = command("evaluate", first.run_id, "--with", "layer_density", "--hold")
+    assert code == 1
+    assert "give the command again to make layer_density of level 2, which its worker" in err
