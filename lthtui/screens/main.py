@@ -129,13 +129,18 @@ class MainScreen(EvaluatingScreen):
         self._table.clear()
 
     def action_pane(self, by: int) -> None:
-        """Show the next pane where there is room for one only; give it the focus elsewhere."""
+        """Show the next pane where there is room for one only; elsewhere go there, or back."""
         panes = [self.query_one(f"#{name}") for name in PANES]
-        at = next(index for index, pane in enumerate(panes) if pane.has_class("-shown"))
-        for index, pane in enumerate(panes):
-            pane.set_class(index == (at + by) % len(panes), "-shown")
         if not self.has_class("-narrow"):
-            panes[(at + by) % len(panes)].focus()
+            stops = [self.query_one("#table"), *panes]
+            found = (at for at, one in enumerate(stops) if one.has_focus or one.has_focus_within)
+            target = stops[(next(found, 0) + by) % len(stops)]
+            target.focus()
+        else:
+            at = next(index for index, pane in enumerate(panes) if pane.has_class("-shown"))
+            target = panes[(at + by) % len(panes)]
+        for pane in panes if target in panes else ():
+            pane.set_class(pane is target, "-shown")
 
     def action_mark(self) -> None:
         """Mark the row under the cursor for a comparison, or take its mark away; go to the next."""

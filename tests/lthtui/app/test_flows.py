@@ -357,6 +357,26 @@ async def test_no_sequence_of_keys_breaks_it(running, root, specs, seed):
         assert not [one for one in pilot.app._notifications if one.severity == "error"]
 
 
+async def test_panes_are_gone_through_in_their_order_and_back_to_the_table(running, root):
+    populate(root)
+    async with running(size=(120, 40)) as pilot:
+        await pilot.settle()
+
+        def place():
+            names = ("table", "curve", "training", "log")
+            found = [pilot.app.screen.query_one(f"#{name}") for name in names]
+            return [one.id for one in found if one.has_focus or one.has_focus_within]
+
+        for name in ("curve", "training", "log", "table", "curve"):
+            await pilot.press("right_square_bracket")
+            assert place() == [name]
+        await pilot.press("left_square_bracket", "left_square_bracket")
+        assert place() == ["log"]
+        pilot.app.screen.query_one("#curve").focus()  # as a click does
+        await pilot.press("right_square_bracket")
+        assert place() == ["training"]
+
+
 async def test_two_quick_presses_go_two_tabs_on(running, root):
     populate(root)
     async with running(size=(80, 24)) as pilot:

@@ -299,7 +299,7 @@ async def test_the_log_of_another_run_of_a_group_is_turned_to(running, root):
     for seed in range(3):
         FakeRun(root, "one", seed).start().log(f"of seed {seed}\n")
     async with running(size=(120, 40)) as pilot:
-        await pilot.press("right_square_bracket", "right_square_bracket")
+        await pilot.press("left_square_bracket")
         await pilot.settle(lambda: "of seed 0" in screen(pilot.app))
         for key, seed in (("greater_than_sign", 1), ("less_than_sign", 0), ("less_than_sign", 2)):
             await pilot.press(key)
