@@ -247,6 +247,8 @@ class LthApp(App[int], inherit_bindings=False):
         if message.text:
             self.notify(message.text, markup=False)
         self._errands.look()
+        if message.then:
+            message.then()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Say what went wrong in a thread; one error again and again is said once."""

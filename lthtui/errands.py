@@ -71,7 +71,7 @@ class Errands:
         threads = self._lasting if wanted.lasting else self._ordered
         acted = threads.submit(partial(wanted.action, self._desk))  # in the order of the requests
         self._acts = [*(one for one in self._acts if not one.done()), acted]
-        self._run(partial(self._act, acted), ACTION)
+        self._run(partial(self._act, acted, wanted), ACTION)
 
     def ask(self, asked: Ask) -> None:
         """Have the desk answer a question."""
@@ -131,11 +131,11 @@ class Errands:
         if wanted.run_id and (chunk := await _made(self._looking, tail.read)):
             wanted.asker.post_message(LogGrew(wanted.run_id, chunk))
 
-    async def _act(self, acted: Future[str]) -> None:
+    async def _act(self, acted: Future[str], wanted: Act) -> None:
         """Wait for an action, which is done even if nobody waits any more."""
         done = asyncio.wrap_future(acted)
         done.add_done_callback(_take)
-        self._app.post_message(Done(await asyncio.shield(done)))
+        self._app.post_message(Done(await asyncio.shield(done), wanted.then))
 
     async def _answer(self, asked: Ask) -> None:
         """Have a question answered; one that is superseded before it begins is not asked."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,9 @@ from lthtui.table import NOTHING, Cell, Column, Row
 from lthtui.text import clean_line
 
 PAUSED = "R goes on from its checkpoint"
-LATELY = 20  # failed runs that are listed
+STOPPED = "R resumes it"
+LATELY = 20  # stopped and as many failed runs that are listed
+FRESH = 5.0  # seconds after a change in which a queue process may be on its way
 SIGNS = {**GLYPHS, "stalled": GLYPHS["running"]}
 COLUMNS = (
     Column("job", rank=1),
@@ -66,16 +70,18 @@ def look(root: Path, board: Board) -> tuple[Job, ...]:
     running = [_running(run, board) for run in others if run.status == "running"]
     unread = [run for run in others if run.status == "queued"]
     paused = [run for run in others if run.status == "paused"]
+    stopped = [run for run in others if run.status == "stopped"]
     failed = [run for run in others if run.status in ("failed", "lost")]
-    newest = sorted(failed, key=lambda run: -run.created)[:LATELY]
     return (
         *sorted(running, key=lambda job: job.since or 0.0),
         *waiting,
         *(_unread(run, board) for run in unread),
         *_commands(root),
         *(Job(one.run_id, _label(one.run_id, board), "paused", why=PAUSED) for one in paused),
-        *(_failed(run, board) for run in newest),
-    )
+        *(Job(one.run_id, _label(one.run_id, board), "stopped", why=STOPPED)
+          for one in _newest(stopped)),
+        *(_failed(run, board) for run in _newest(failed)),
+    )  # fmt: skip
 
 
 def rows(jobs: Iterable[Job], now: float) -> list[Row]:
@@ -88,6 +94,8 @@ def rows(jobs: Iterable[Job], now: float) -> list[Row]:
 def _waiting(root: Path, board: Board) -> Iterator[Job]:
     ordered = turns.in_order(entries.read(root))
     reasons = waits.reasons(root, ordered)
+    if _changed_lately(root):
+        reasons = {run: waits.NEXT if why == waits.NOBODY else why for run, why in reasons.items()}
     for place, entry in enumerate(ordered):
         yield Job(
             key=entry.run_id,
@@ -97,10 +105,27 @@ def _waiting(root: Path, board: Board) -> Iterator[Job]:
             user=clean_line(entry.user),
             device="Slurm" if entry.launch.slurm else "",
             since=entry.order / 1e9,
-            why=clean_line(reasons[entry.run_id], 1000),
+            why=_by_keys(reasons[entry.run_id]),
             held=entry.hold,
             place=place,
         )
+
+
+def _changed_lately(root: Path) -> bool:
+    """Whether somebody changed the queue a moment ago, who then also called its process."""
+    try:
+        return abs(time.time() - (root / "queue").stat().st_mtime) < FRESH
+    except OSError:
+        return False
+
+
+def _by_keys(reason: str) -> str:
+    """Why something waits, with the app's key instead of the command that lets it go."""
+    return clean_line(re.sub("`lthtui release[^`]*`(?= lets)", "H", reason), 1000)
+
+
+def _newest(runs: Iterable[RunView]) -> list[RunView]:
+    return sorted(runs, key=lambda run: -run.created)[:LATELY]
 
 
 def _unread(run: RunView, board: Board) -> Job:
@@ -120,7 +145,7 @@ def _commands(root: Path) -> Iterator[Job]:
             priority=one.priority,
             user=clean_line(one.user),
             since=one.order / 1e9,
-            why=clean_line(until[one.name], 1000),
+            why=_by_keys(until[one.name]),
             held=one.hold,
         )
 

@@ -96,11 +96,17 @@ class Act(Message):
 
     Args:
         lasting: it may take long, and others need not wait for it; else they are done in order.
+        then: is called once it is done, to show what boards don't tell.
     """
 
-    def __init__(self, action: Callable[[Desk], str], lasting: bool = False) -> None:
+    def __init__(
+        self,
+        action: Callable[[Desk], str],
+        lasting: bool = False,
+        then: Callable[[], object] | None = None,
+    ) -> None:
         super().__init__()
-        self.action, self.lasting = action, lasting
+        self.action, self.lasting, self.then = action, lasting, then
 
 
 class Ask(Message):
@@ -200,8 +206,8 @@ class Answer(Message, bubble=False):
 
 
 class Done(Message, bubble=False):
-    """An action ended well; the text says what it did."""
+    """An action ended well; the text says what it did, and `then` is as in `Act`."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, then: Callable[[], object] | None = None) -> None:
         super().__init__()
-        self.text = text
+        self.text, self.then = text, then

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -110,25 +109,17 @@ class QueueScreen(NotingScreen):
     def action_hold(self) -> None:
         """Hold what waits, or let it go."""
         if job := self._job:
-            self.post_message(Act(lambda desk: desk.hold(job)))
+            self.post_message(Act(lambda desk: desk.hold(job), then=self._look))
 
     def action_urge(self, by: int) -> None:
         """Change the priority of what waits."""
         if job := self._job:
-            level = (job.priority or 0) + by
-            self._jobs[job.key] = replace(job, priority=level)  # for the next press, which is soon
-            self.post_message(Act(lambda desk: desk.prioritise(job, level)))
+            self.post_message(Act(lambda desk: desk.urge(job, by), then=self._look))
 
     def action_move(self, by: int) -> None:
         """Exchange turns with the run before or behind."""
-        job = self._job
-        if job is None or job.place is None:
-            return
-        places = {one.place: one for one in self._jobs.values() if one.place is not None}
-        if other := places.get(job.place + by):
-            self._jobs[job.key] = replace(job, place=other.place)
-            self._jobs[other.key] = replace(other, place=job.place)
-            self.post_message(Act(lambda desk: desk.exchange(job, other)))
+        if job := self._job:
+            self.post_message(Act(lambda desk: desk.move(job, by), then=self._look))
 
     def action_stop(self) -> None:
         """Cancel: a command is forgotten at once, a run is asked about."""

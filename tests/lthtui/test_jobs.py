@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from rundirs import BEGAN, FakeRun, populate
 
@@ -54,9 +56,11 @@ def test_what_runs_comes_before_what_waits_and_that_before_what_failed(root, wai
         runs["imp-s2"].run_id,
         high.run_id,
         low.run_id,
+        runs["stopped"].run_id,
+        runs["queued"].run_id,
         runs["failed"].run_id,
     ]
-    assert [job.place for job in found] == [None, 0, 1, None]
+    assert [job.place for job in found] == [None, 0, 1, None, None, None]
     assert found[0].label == "digits-imp s2" and found[0].device == "CPU"
     assert found[0].why == "level 3/5, 51% kept, 0:17 left"
 
@@ -65,8 +69,17 @@ def test_each_waiting_run_says_why(root, waiting):
     source = waiting("source", hold=True)
     waiting("after", after=(source.run_id,))
     held, after = look(root)
-    assert held.held and held.why == "held; `lthtui release` lets it go"
+    assert held.held and held.why == "held; H lets it go"
     assert after.why == f"after {source.run_id}" and not after.held
+
+
+def test_nobody_is_missed_right_after_the_queue_changed(root, waiting):
+    waiting("one")
+    assert [job.why for job in look(root)] == ["waits for its turn"]
+    os.utime(root / "queue", (BEGAN, BEGAN))
+    assert [job.why for job in look(root)] == [
+        "nobody starts it; `lthtui release` calls the queue process"
+    ]
 
 
 def test_a_failed_run_says_what_happened_and_what_to_do(root):

@@ -76,7 +76,7 @@ async def test_it_says_what_runs_and_why_others_wait_or_failed(opened, root, wai
         assert isinstance(pilot.app.screen, QueueScreen)
         assert lines(pilot)[0] == "digits-imp s2 ● running"
         assert "level 3/5, 51% kept, 0:17 left" in text
-        assert "held s0" in text and "held; `lthtui release` lets it go" in text
+        assert "held s0" in text and "held; H lets it go" in text
         assert "the loss became NaN at level 1; its log has the whole message" in text
         assert "CPU" in text and "free of" in text
 
@@ -104,6 +104,16 @@ async def test_hold_and_release(opened, root, waiting):
         await pilot.press("H")
         await pilot.settle(lambda: "◌ queued" in screen(pilot.app))
         assert not entry(run).hold
+        assert not pilot.app._notifications  # which would hide the cell that tells it
+
+
+async def test_a_stopped_run_is_resumed_where_it_was_stopped(opened, root):
+    run = FakeRun(root, "one", levels=3).start().train(1).end("stopped")
+    async with opened() as pilot:
+        assert lines(pilot) == ["one s0 ■ stopped"]
+        await pilot.press("R")
+        await pilot.settle(lambda: pilot.app.desk.asked)
+        assert pilot.app.desk.asked == [("resume", [run.run_id])]
 
 
 async def test_priority_and_order(opened, root, waiting):
@@ -121,6 +131,17 @@ async def test_priority_and_order(opened, root, waiting):
         await pilot.press("minus", "minus")
         await pilot.settle(lambda: lines(pilot)[2].startswith("third"))
         assert [entry(run).priority for run in (first, second, third)] == [0, 0, -1]
+
+
+async def test_keys_in_haste_go_by_what_the_ones_before_have_done(opened, root, waiting):
+    first, second, third = waiting("first", "second", "third")
+    entries.write(root, entry(first).model_copy(update={"priority": 5}))
+    async with opened() as pilot:
+        await pilot.press("end", "plus", "K", "plus")
+        await pilot.settle(lambda: entry(third).priority == 6)
+        assert [entry(run).priority for run in (first, second)] == [1, 0]
+        await pilot.settle(lambda: lines(pilot)[0].startswith("third"))
+        assert not pilot.app._notifications
 
 
 async def test_moving_up_takes_the_other_runs_priority(opened, root, waiting):
