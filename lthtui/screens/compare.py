@@ -49,6 +49,7 @@ SHOWN = {
 class CompareScreen(RunsScreen):
     """Compares groups that were chosen; narrow terminals show one pane, wide ones all."""
 
+    CSS_PATH = "../styles/compare.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
     BINDINGS = [
         Binding("right_square_bracket", "pane(1)", "Pane", id="compare.next_pane"),

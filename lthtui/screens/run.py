@@ -36,6 +36,7 @@ TABS = ("curve", "training", "levels", "layers", "evaluations", "files", "log", 
 class RunScreen(EvaluatingScreen):
     """Shows what the row of a key stands for."""
 
+    CSS_PATH = "../styles/tickets.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (180, "-huge")]
     BINDINGS = [
         Binding("escape,backspace", "app.pop_screen", "Back", id="view.back"),

@@ -39,6 +39,7 @@ WRONG, ABSENT = ("✗", "failed"), ("◌ no data:", "name")  # signs of problems
 class SpecsScreen(FilingScreen):
     """Files, editor, form and plan; narrow terminals show one of them."""
 
+    CSS_PATH = "../styles/specs.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (180, "-huge")]
     BINDINGS = [
         Binding("f3", "problem", "Next problem", id="specs.problem"),

@@ -31,6 +31,7 @@ EMPTY = {
 class TicketsScreen(EvaluatingScreen):
     """Lists tickets; which, in what order and by what filter is remembered."""
 
+    CSS_PATH = "../styles/tickets.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
     BINDINGS = [
         Binding("a", "which", "Picked/all/winning", id="tickets.which"),
