@@ -355,7 +355,9 @@ class LogView(Vertical):
                 if self._loading
                 else ""
             )
-            yield Content.styled(f"warnings and errors only{part}", "$text-warning")
+            some = self._loading or window.lines
+            said = f"warnings and errors only{part}" if some else "no warnings, no errors"
+            yield Content.styled(said, "$text-warning")
         if search is not None:
             yield Content(
                 f"/{clean_line(search.needle.wanted, 30)}  {_count(search, lines.chosen)}"

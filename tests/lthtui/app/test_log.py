@@ -248,6 +248,16 @@ async def test_matches_stand_out(app):
         assert [part.text for part in strip if part.style.reverse] == ["99"]
 
 
+async def test_a_log_without_warnings_says_so(app):
+    async with app.run_test(size=(60, 20)) as pilot:
+        await opened(app, pilot, 100)  # the first warning would be line 2,500
+        await pilot.press("w")
+        await until(pilot, lambda: "no warnings, no errors" in app.status)
+        await pilot.press("w")
+        await until(pilot, lambda: line(99) in app.lines)
+        assert "no warnings" not in app.status
+
+
 async def test_only_warnings_and_errors_from_all_of_the_log(app):
     async with app.run_test(size=(60, 20)) as pilot:
         await opened(app, pilot, 30_000)
