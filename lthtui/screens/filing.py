@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from engine.sources import Level
     from lthtui.prospect import Prospect
 
+KEPT = "Nothing is written before it is saved."
+
 
 class FilingScreen(Watching):
     """Keeps drafts of specs; a screen built on it shows them.
@@ -40,6 +42,7 @@ class FilingScreen(Watching):
         Binding("f2,s", "save", "Save", id="specs.save"),
         Binding("n", "begin", "New", id="specs.new"),
         Binding("c", "copy", "Copy spec", id="specs.copy"),
+        Binding("delete", "discard", "Discard draft", show=False, id="specs.discard"),
     ]
 
     def __init__(self) -> None:
@@ -57,8 +60,8 @@ class FilingScreen(Watching):
         """The draft in view."""
         return self.drafts.get(self.path or "")
 
-    def show_draft(self, draft: Draft) -> None:
-        """Bring a draft into view."""
+    def show_draft(self, draft: Draft | None) -> None:
+        """Bring a draft into view, or nothing."""
 
     def refill(self) -> None:
         """Show which drafts there are to save."""
@@ -73,21 +76,8 @@ class FilingScreen(Watching):
 
     def action_begin(self) -> None:
         """Begin a spec from a template."""
-
-        def named(name: str | None) -> None:
-            if name:
-                self.post_message(
-                    Ask(
-                        self,
-                        "new",
-                        lambda desk: (desk.specs.place(name), desk.specs.template()),
-                        self._start,
-                        leads=True,
-                    )  # fmt: skip
-                )
-
         detail = "It begins with every setting and its default, as `lthtui new` writes it."
-        self.app.push_screen(NameScreen("Name of the new spec", detail, ""), named)
+        self._ask_name("Name of the new spec", ("", None), detail=detail)
 
     def action_copy(self) -> None:
         """Begin a spec with what is in the editor."""
@@ -124,35 +114,40 @@ class FilingScreen(Watching):
             )  # fmt: skip
         )
 
-    def _ask_name(self, question: str, suggested: tuple[str, str], back: str = "") -> None:
-        """Ask what a text is to be called."""
+    def _ask_name(
+        self, question: str, suggested: tuple[str, str | None], back: str = "", detail: str = KEPT
+    ) -> None:
+        """Ask what a text, or that of the template, is to be called, until there is such a name."""
         name, text = suggested
 
         def named(name: str | None) -> None:
             if name:
-                start = partial(self._start, back=back)
+                again = partial(self._ask_name, question, (name, text), back, detail)
                 self.post_message(
                     Ask(
                         self,
                         "new",
-                        lambda desk: (desk.specs.place(name), text),
-                        start,
-                        failed=lambda _: self._ask_name(question, (name, text), back),
+                        lambda desk: (
+                            desk.specs.place(name),
+                            desk.specs.template() if text is None else text,
+                        ),
+                        partial(self._start, back=back, again=again),
+                        failed=lambda _: again(),
                         leads=True,
                     )  # fmt: skip
                 )
             elif back:
                 self._go(back)
 
-        detail = "Nothing is written before it is saved."
         self.app.push_screen(NameScreen(question, detail, name), named)
 
-    def _start(self, begun: tuple[str, str], back: str = "") -> None:
-        """Show a new spec, which is saved when somebody says so."""
+    def _start(self, begun: tuple[str, str], back: str, again: Callable[[], None]) -> None:
+        """Show a new spec, which is saved when somebody says so; ask `again` if there is one."""
         path, text = begun
         if path in self.paths:
             said = f"{clean_line(path)} exists already"
             self.notify(said, severity="error", markup=False)
+            again()
             return
         self.drafts[path] = Draft(path, None, text)
         self.wanted = path
@@ -164,6 +159,24 @@ class FilingScreen(Watching):
     def _go(self, place: str) -> None:
         """Go to another place."""
         self.call_later(self.run_action, f"app.go('{place}')")
+
+    def action_discard(self) -> None:
+        """Forget what was typed, after asking: show the file again, if there is one."""
+        draft = self.draft
+        if draft is None or not draft.modified:
+            return
+        detail = "What was typed is lost; the file stays as it is."
+        if draft.disk is None:
+            detail = "It was never saved: all of it is lost."
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.drafts.pop(draft.path, None)
+                self.path = None
+                self.list_files()
+
+        question = f"Discard the draft of {clean_line(draft.path)}?"
+        self.app.push_screen(ConfirmScreen(question, detail, "Discard"), answered)
 
     # ---- saving
 
@@ -246,7 +259,7 @@ class FilingScreen(Watching):
 
     def _send(self, path: str, wish: Wish | None) -> None:
         if wish is not None:
-            self.post_message(Act(lambda desk: desk.submit(path, wish)))
+            self.post_message(Act(lambda desk: desk.submit(path, wish), then=self.check))
 
 
 def _of_runs(ids: Sequence[str], level: Level | None) -> str:

@@ -131,6 +131,8 @@ class SpecsScreen(FilingScreen):
         """Show another file, as it was left."""
         if message.key is not None:
             self._turn_to(message.key)
+        else:
+            self.show_draft(None)
 
     def _turn_to(self, path: str) -> None:
         """Show a file, as it was left if there is something to save in it."""
@@ -153,14 +155,12 @@ class SpecsScreen(FilingScreen):
         else:
             self.check()
 
-    def show_draft(self, draft: Draft) -> None:
-        """Put a draft into the editor."""
-        editor = self.query_one(SpecEditor)
-        self.path, self.prospect = draft.path, None
-        self.drafts[draft.path] = draft
-        editor.mark(())
-        with editor.prevent(TextArea.Changed):
-            editor.load_text(draft.text)
+    def show_draft(self, draft: Draft | None) -> None:
+        """Put a draft into the editor, or empty it."""
+        self.path, self.prospect = draft.path if draft else None, None
+        if draft:
+            self.drafts[draft.path] = draft
+        self.query_one(SpecEditor).put(draft.text if draft else "")
         self._title()
         self.check()
 

@@ -11,6 +11,8 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
+from textual.binding import Binding
+from textual.geometry import Offset
 from textual.strip import Strip
 from textual.widgets import TextArea
 
@@ -31,6 +33,11 @@ _WORD = re.compile(r"[^\s,:\[\]{}]+|.")
 class SpecEditor(TextArea):
     """Shows a problem behind its line as far as there is room; tab leaves the editor."""
 
+    BINDINGS = [
+        Binding("ctrl+home", "edge(False)", "First line", show=False, id="editor.first"),
+        Binding("ctrl+end", "edge(True)", "Last line", show=False, id="editor.last"),
+    ]
+
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id, show_line_numbers=True, soft_wrap=False, tab_behavior="focus")
         self.indent_width = 2
@@ -43,9 +50,28 @@ class SpecEditor(TextArea):
         self.notify_style_update()
         self.refresh()
 
+    def put(self, text: str) -> None:
+        """Show another text, from its beginning and with nothing marked; nobody typed that."""
+        self.mark(())
+        with self.prevent(TextArea.Changed):
+            self.load_text(text)
+        self.scroll_home(animate=False, force=True)
+
     def go_to(self, line: int, column: int) -> None:
         """Put the cursor on a place, counted from 1."""
         self.move_cursor((line - 1, max(column - 1, 0)), center=True)
+
+    def action_edge(self, last: bool) -> None:
+        """Go to the beginning or the end of the text."""
+        self.move_cursor(self.document.end if last else self.document.start)
+
+    def scroll_cursor_visible(self, center: bool = False, animate: bool = False) -> Offset:
+        """Follow the cursor, and show lines from their beginning where it can be seen, too."""
+        offset = super().scroll_cursor_visible(center, animate)
+        room = self.size.width - self.gutter_width - 3  # as of the cursor, which is three wide
+        if self.scroll_x and self._column < room:
+            self.scroll_to(x=0, animate=False, force=True)
+        return offset
 
     def take(self, text: str) -> None:
         """Change the text to this one in a single step, which can be undone."""
@@ -100,6 +126,12 @@ class SpecEditor(TextArea):
             self.replace("\n" + " " * indent, *self.selection)
             return
         await super()._on_key(event)
+
+    @property
+    def _column(self) -> int:
+        """The cells before the cursor in its line."""
+        row, column = self.cursor_location
+        return cell_len(self.document.get_line(row)[:column].expandtabs(2))
 
     def _place(self, index: int) -> tuple[int, int]:
         """The line and column of a character."""

@@ -398,13 +398,84 @@ async def test_a_new_spec_takes_no_name_that_is_taken(opened, specs):
     async with opened() as pilot:
         await pilot.press("n", *"good", "enter")
         await pilot.settle(lambda: toasts(pilot))
-        assert toasts(pilot) == ["specs/good.yaml exists already"] and text(pilot) == SPEC
-        await pilot.press("n", *"new", "enter")
+        assert toasts(pilot) == ["specs/good.yaml exists already"]
+        await pilot.settle(lambda: isinstance(pilot.app.screen, NameScreen))
+        await pilot.press(*"new", "enter")
         await pilot.settle(lambda: "new*" in screen(pilot.app))
         (specs / "new.yaml").write_text("theirs: 1")
         await pilot.press("f2")
         await pilot.settle(lambda: isinstance(pilot.app.screen, ConfirmScreen))
         assert (specs / "new.yaml").read_text() == "theirs: 1"
+
+
+async def test_a_copy_outlives_a_name_that_is_taken(opened):
+    async with opened() as pilot:
+        await pilot.press("c")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, NameScreen))
+        await pilot.press(*"wrong", "enter")
+        await pilot.settle(lambda: toasts(pilot) and isinstance(pilot.app.screen, NameScreen))
+        await pilot.press("end", "2", "enter")
+        await pilot.settle(lambda: "specs/wrong2.yaml (modified)" in screen(pilot.app))
+        assert text(pilot) == SPEC
+
+
+async def test_a_draft_is_discarded_after_asking(opened, specs):
+    async with opened() as pilot:
+        await pilot.press("n", *"fresh", "enter")
+        await pilot.settle(lambda: "fresh*" in screen(pilot.app) and checked(pilot))
+        await pilot.press("escape", "delete")
+        await pilot.settle(lambda: "It was never saved" in screen(pilot.app))
+        await pilot.press("n")
+        await pilot.settle(lambda: "fresh*" in screen(pilot.app))
+        await pilot.press("delete", "y")
+        await pilot.settle(lambda: "fresh" not in screen(pilot.app) and text(pilot) == SPEC)
+        add(pilot, "keep: [all]")
+        await pilot.settle(lambda: "good*" in screen(pilot.app))
+        await pilot.press("escape", "delete", "y")
+        await pilot.settle(lambda: "good*" not in screen(pilot.app) and text(pilot) == SPEC)
+        assert (specs / "good.yaml").read_text() == SPEC
+        await pilot.press("delete")
+        await pilot.settle()
+        assert isinstance(pilot.app.screen, SpecsScreen)  # there is nothing to discard
+
+
+async def test_the_editor_shows_lines_from_their_beginning_where_it_can(opened):
+    async with opened(size=(80, 24)) as pilot:
+        add(pilot, "# " + "long " * 40)
+        await pilot.settle()
+        editor = pilot.app.focused
+        await pilot.press("end")
+        await pilot.settle(lambda: editor.scroll_x > 0)
+        await pilot.press("up", "home", "right")
+        await pilot.settle(lambda: editor.scroll_x == 0)
+        await pilot.press("ctrl+end")
+        await pilot.settle(lambda: editor.scroll_x > 0)
+        assert editor.cursor_location == editor.document.end
+        await pilot.press("ctrl+home")
+        await pilot.settle(lambda: editor.cursor_location == (0, 0) and editor.scroll_x == 0)
+        await pilot.press("ctrl+end")
+        await pilot.settle(lambda: editor.scroll_x > 0)
+        editor.put("short: 1")
+        await pilot.settle(lambda: editor.scroll_x == 0)
+
+
+async def test_the_last_draft_leaves_an_empty_editor(opened, specs):
+    async with opened() as pilot:
+        await pilot.press("n", *"only", "enter")
+        await pilot.settle(lambda: "only*" in screen(pilot.app) and checked(pilot))
+        for file in specs.iterdir():
+            file.unlink()
+        await pilot.press("escape", "delete", "y")
+        await pilot.settle(lambda: "no spec here" in screen(pilot.app))
+        assert text(pilot) == "" and "only" not in screen(pilot.app)
+
+
+async def test_the_plan_knows_what_was_just_queued(opened):
+    async with opened() as pilot:
+        looked = []
+        pilot.app.screen.check = lambda: looked.append("again")
+        pilot.app.screen._send("specs/good.yaml", Wish())
+        await pilot.settle(lambda: looked == ["again"])
 
 
 async def test_the_command_is_copied(opened):
