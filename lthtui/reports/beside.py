@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine.repetition import Repetition, overlap
 from lthtui import significance
 from lthtui.comparison import Row
+from lthtui.reports import evaluated
 from lthtui.reports.model import Cell, Kind, Number, Table
 from lthtui.reports.subject import Subject
 from lthtui.significance import Finding
@@ -24,6 +25,7 @@ class Line:
         label: of the evaluation, with its settings.
         text: what it is called, with its unit.
         difference: of what kind differences are.
+        tested: whether it is a hypothesis that differences are tested for.
     """
 
     label: str
@@ -31,6 +33,7 @@ class Line:
     text: str
     kind: Kind = "accuracy"
     difference: Kind = "points"
+    tested: bool = True
 
 
 def table(subject: Subject, name: str, caption: str, lines: Sequence[Line]) -> Table | None:
@@ -41,8 +44,10 @@ def table(subject: Subject, name: str, caption: str, lines: Sequence[Line]) -> T
     known = [*_known(subject.methods, lines, subject)]
     if not known:
         return None
-    findings = significance.holm([_tested(dense, ticket) for *_, dense, ticket in known])
-    several = len({row.first.group for row, *_ in known}) > 1
+    findings = significance.holm(
+        [_tested(dense, ticket) if line.tested else None for _, line, dense, ticket in known]
+    )
+    several = len(subject.methods) > 1
     rows = [
         _row(f"{row.label}: {line.text}" if several else line.text, line, dense, ticket, finding)
         for (row, line, dense, ticket), finding in zip(known, findings, strict=True)
@@ -52,7 +57,16 @@ def table(subject: Subject, name: str, caption: str, lines: Sequence[Line]) -> T
         if any(one and one.p is not None for one in findings)
         else ""
     )
-    return Table(name, caption + tested, HEADER, tuple(rows))
+    seen = evaluated.told(subject, [line.label for line in lines])
+    return Table(name, f"{caption}{seen}{_of(subject, known)}{tested}", HEADER, tuple(rows))
+
+
+def _of(subject: Subject, known: Sequence[tuple[Row, Line, Values, Values]]) -> str:
+    """Which methods were evaluated, unless all were."""
+    there = {row.first.group: row.label for row, *_ in known}
+    if len(there) == len(subject.methods):
+        return ""
+    return f" Of {', '.join(there.values())} alone: the other methods were not evaluated."
 
 
 def _known(
@@ -78,11 +92,10 @@ def _row(
     text: str, line: Line, dense: Values, ticket: Values, finding: Finding | None
 ) -> tuple[Cell, ...]:
     differences = [ticket[one] - dense[one] for one in ticket if one in dense]
-    p = finding.holm if finding else None
     return (
         text,
         Number.of(dense.values(), line.kind),
         Number.of(ticket.values(), line.kind),
         Number.of(differences, line.difference),
-        "–" if p is None else f"{p:.2g}",
+        Number.p(finding),
     )

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from engine import outstanding
+from engine.evaluationspec import EvaluationSettings
 from engine.events import Evaluated, Tail
 from engine.repetition import Repetition
 from engine.rundir import RunDirectory
 from lthtui.runview import LevelView, RunView
 
+if TYPE_CHECKING:
+    from lthtui.reports.subject import Subject
+
+FEW = 6  # values of a setting that are told
 Which = Literal["dense", "ticket"] | int  # a run's own dense level, its picked one, or a number
 
 
@@ -47,7 +54,16 @@ class Evaluations:
     """All evaluations of some runs; those that only MLflow knows have none here."""
 
     def __init__(self, runs: Iterable[RunView]) -> None:
-        self._made = {run.run_id: _read(run) for run in runs if run.directory}
+        self._folders = {
+            run.run_id: RunDirectory(Path(run.directory)) for run in runs if run.directory
+        }
+        self._made = {run: _read(directory) for run, directory in self._folders.items()}
+
+    @cached_property
+    def asked(self) -> Mapping[str, EvaluationSettings]:
+        """All settings, defaults too, of what was asked for, by label."""
+        found = (one for run in self._made for one in _asked(self._folders[run]))
+        return {settings.label: settings for settings in found}
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -59,12 +75,16 @@ class Evaluations:
         """The labels of an evaluation: its name, and its name with settings."""
         return tuple(one for one in self.labels if one == name or one.startswith(f"{name} "))
 
+    def made(self, run: RunView) -> Sequence[Made]:
+        """All that was evaluated of a run."""
+        return self._made.get(run.run_id, ())
+
     def of(self, run: RunView, label: str, which: Which = "ticket") -> Made | None:
         """What was found of one ticket."""
         level = meant(run, which)
         if level is None:
             return None
-        found = (one for one in self._made.get(run.run_id, ()) if one.label == label)
+        found = (one for one in self.made(run) if one.label == label)
         return next((one for one in found if one.level == level.index), None)
 
     def values(
@@ -77,6 +97,13 @@ class Evaluations:
             for one, found in made.items()
             if found and metric in found.metrics
         }
+
+    def every(self, label: str) -> list[dict[str, Any]]:
+        """The documents that an evaluation made of any ticket, those that are mappings."""
+        file = f"{label.split(' ')[0]}.json"
+        made = (one for found in self._made.values() for one in found if one.label == label)
+        read = (one.document(file) for one in made)
+        return [document for document in read if isinstance(document, dict)]
 
     def documents(
         self, runs: Sequence[RunView], label: str, file: str, which: Which = "ticket"
@@ -96,9 +123,48 @@ def meant(run: RunView, which: Which) -> LevelView | None:
     return next((level for level in run.ended_levels if level.index == which), None)
 
 
-def _read(run: RunView) -> list[Made]:
+def told(subject: Subject, labels: Iterable[str]) -> str:
+    """How evaluations were set, and on how many test images, as sentences."""
+    sentences = []
+    for label in dict.fromkeys(labels):
+        settings = subject.evaluations.asked.get(label)
+        words = [*_images(subject, label), *(_set(settings) if settings else ())]
+        if words:
+            sentences.append(f" {label}: {', '.join(words)}.")
+    return "".join(sentences)
+
+
+def _images(subject: Subject, label: str) -> Iterator[str]:
+    """On how many test images, where the documents say."""
+    counts = {
+        one["images"]
+        for document in subject.evaluations.every(label)
+        for one in (document, document.get("test"))
+        if isinstance(one, dict) and isinstance(one.get("images"), int)
+    }
+    if counts:
+        yield f"{' or '.join(f'{count:,}' for count in sorted(counts))} test images"
+
+
+def _set(settings: EvaluationSettings) -> Iterator[str]:
+    """Settings that are single values, or a few."""
+    dumped = settings.model_dump(mode="json")
+    for name in (one for one in dumped if one not in ("name", "levels", "images")):
+        several = dumped[name] if isinstance(dumped[name], list) else [dumped[name]]
+        if len(several) <= FEW and all(isinstance(one, str | float | int) for one in several):
+            yield f"{name.replace('_', ' ')} {' '.join(map(str, several))}"
+
+
+def _asked(directory: RunDirectory) -> Iterator[EvaluationSettings]:
+    """What a run's spec lists, as far as it can be read, and what was asked for later."""
+    with suppress(OSError, ValueError):
+        yield from directory.spec().evaluate
+    yield from outstanding.asked(directory)
+
+
+def _read(directory: RunDirectory) -> list[Made]:
     """The newest of each, in the order in which they were first made."""
-    directory, found = RunDirectory(Path(run.directory)), dict[tuple[int, str], Made]()
+    found = dict[tuple[int, str], Made]()
     tail = Tail(directory.events_file)
     for line in tail.lines():
         event = tail.event(line) if b'"evaluated"' in line else None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from lthtui.significance import Finding
 
 Spread = Literal["std", "ci"]
 SPREADS: dict[Spread, str] = {
@@ -12,7 +15,16 @@ SPREADS: dict[Spread, str] = {
     "ci": "mean ± half of the 95 % confidence interval of the mean (Student's t)",
 }
 Kind = Literal[
-    "accuracy", "points", "density", "operations", "seconds", "count", "bytes", "joules", "number"
+    "accuracy",
+    "points",
+    "density",
+    "operations",
+    "seconds",
+    "count",
+    "bytes",
+    "joules",
+    "number",
+    "p",
 ]
 
 
@@ -36,6 +48,11 @@ class Number:
     def of(cls, values: Iterable[float | None], kind: Kind = "number", **more: Any) -> Number:
         """Of the values that are known."""
         return cls(tuple(value for value in values if value is not None), kind, **more)
+
+    @classmethod
+    def p(cls, finding: Finding | None) -> Number:
+        """What a test says, corrected for all that was tested with it."""
+        return cls.of([finding.holm if finding else None], "p")
 
 
 Cell = str | Number
@@ -65,12 +82,18 @@ class Figure:
         name, caption: as of a table.
         draw: is given an empty figure of matplotlib's.
         size: width and height in inches.
+        spread: whether it has bars or bands over runs.
     """
 
     name: str
     caption: str
     draw: Callable[[Any], None]
     size: tuple[float, float] = (6.0, 3.6)
+    spread: bool = False
+
+    def said(self, spread: Spread) -> str:
+        """The caption, and what bars and bands are."""
+        return f"{self.caption} Bars and bands: {SPREADS[spread]}." if self.spread else self.caption
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,12 @@ figure { margin: 1.5rem 0; }
 img { max-width: 100%; }
 pre { background: #f6f6f6; padding: .6rem .8rem; overflow-x: auto; font-size: .8rem; }
 small { color: #555; }
-@media print { nav { display: none; } }
+@media print {
+  nav { display: none; }
+  .wide { overflow: visible; }
+  table { font-size: .6rem; }
+  tr, figure, img { break-inside: avoid; }
+}
 """
 
 
@@ -87,7 +92,7 @@ def _block(block: Block, report: Report, pictures: Mapping[str, bytes]) -> str:
             return _table(block, report)
         case Figure():
             data = base64.b64encode(pictures[block.name]).decode()
-            source, alt = f"data:image/svg+xml;base64,{data}", escape(block.caption)
+            source, alt = f"data:image/svg+xml;base64,{data}", escape(block.said(report.spread))
             return (
                 f'<figure id="{block.name}"><img src="{source}" alt="{alt}">'
                 f"<figcaption>{alt}</figcaption></figure>"
@@ -101,7 +106,7 @@ def _block(block: Block, report: Report, pictures: Mapping[str, bytes]) -> str:
 
 
 def _table(table: Table, report: Report) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in table.header)
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
     rows = "\n".join(
         f"<tr>{''.join(_cell(cell, table, report) for cell in row)}</tr>" for row in table.rows
     )

@@ -54,6 +54,12 @@ class Subject:
         return tuple(row for row in self.rows if row.first.controls is None)
 
     @cached_property
+    def controls(self) -> tuple[RunView, ...]:
+        """The controls of the runs, those too that were not named."""
+        mine = {run.run_id for run in self.runs}
+        return tuple(run for run in self.known if run.controls and run.controls.run in mine)
+
+    @cached_property
     def evaluations(self) -> Evaluations:
         """What was evaluated of the runs."""
         return Evaluations({run.run_id: run for run in self.runs}.values())

@@ -12,7 +12,7 @@ from lthtui.reports.model import SPREADS, Cell, Number, Spread, Table
 from lthtui.reports.wording import reach, said
 from lthtui.significance import mean
 
-CSV_HEADER = ("row", "column", "text", "mean", "spread", "n", "values")
+CSV_HEADER = ("line", "row", "column", "text", "mean", "spread", "n", "values")
 
 
 def markdown(table: Table, spread: Spread) -> str:
@@ -50,11 +50,11 @@ def values(table: Table, spread: Spread) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_HEADER)
-    for first, *cells in table.rows:
+    for line, (first, *cells) in enumerate(table.rows, start=1):
         head = _plain(first, spread)
         for column, cell in zip(table.header[1:], cells, strict=True):
             if isinstance(cell, str):
-                writer.writerow([head, column, cell, "", "", "", ""])
+                writer.writerow([line, head, column, cell, "", "", "", ""])
             elif cell.values:
                 half = reach(cell.values, spread)
                 rest = [
@@ -62,7 +62,7 @@ def values(table: Table, spread: Spread) -> str:
                     len(cell.values),
                     " ".join(map(repr, cell.values)),
                 ]
-                writer.writerow([head, column, "", mean(cell.values), *rest])
+                writer.writerow([line, head, column, "", mean(cell.values), *rest])
     return text.getvalue()
 
 
@@ -71,7 +71,7 @@ FORMS: dict[str, Callable[[Table, Spread], str]] = {".md": markdown, ".tex": lat
 
 def caption(table: Table, spread: Spread) -> str:
     """What a table's caption says, and what stands in its cells."""
-    counts = {len(cell.values) for row in table.rows for cell in row if isinstance(cell, Number)}
+    counts = {*_counts(table)}
     if max(counts, default=0) < 2:
         return table.caption
     but = ", or as many as stand in brackets" if len(counts - {0}) > 1 else ""
@@ -81,9 +81,16 @@ def caption(table: Table, spread: Spread) -> str:
 
 def usual(table: Table) -> int:
     """Of how many values most figures are the mean."""
-    counts = [len(cell.values) for row in table.rows for cell in row if isinstance(cell, Number)]
-    known = [count for count in counts if count]
+    known = [count for count in _counts(table) if count]
     return max(set(known), key=known.count, default=0)
+
+
+def _counts(table: Table) -> Iterator[int]:
+    """Over how many runs figures are; what a test says is of none."""
+    for row in table.rows:
+        for cell in row:
+            if isinstance(cell, Number) and cell.kind != "p":
+                yield len(cell.values)
 
 
 def _plain(cell: Cell, spread: Spread) -> str:

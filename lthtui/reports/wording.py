@@ -38,6 +38,8 @@ def said(number: Number, spread: Spread, usual: int = 0) -> Said:
     values = number.values
     if not values:
         return Said(UNKNOWN)
+    if number.kind == "p":
+        return Said(f"{values[0]:.2g}")
     half = reach(values, spread)
     count = "" if len(values) == usual else str(len(values))
     if half is None or not half > 0:

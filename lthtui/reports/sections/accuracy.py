@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from engine.repetition import Repetition
+from engine.repetition import Repetition, listed
 from lthtui import baseline, significance
 from lthtui.comparison import Result, Row
 from lthtui.reports import figures
 from lthtui.reports.curves import Curve, curve
-from lthtui.reports.model import SPREADS, Figure, Number, Section, Table
+from lthtui.reports.model import Figure, Number, Section, Table
 from lthtui.reports.subject import Subject, look
+from lthtui.runview import RunView
 
 HEADER = (
     *("method", "n", "kept %", "dense %", "picked on val %", "gain", "p"),
@@ -21,7 +22,24 @@ HEADER = (
 
 def build(subject: Subject) -> Section:
     """The main table, and accuracy against sparsity."""
-    return Section("Accuracy", (_table(subject), _figure(subject)))
+    return Section("Accuracy", (*_images(subject), _table(subject), _figure(subject)))
+
+
+def _images(subject: Subject) -> Iterator[str]:
+    """The images that the runs had, once of those that had as many."""
+    from lthtui import provenance
+
+    started = provenance.read(subject.runs)
+    found: dict[str, list[RunView]] = {}
+    for run in subject.runs:
+        attempts = started.get(run.run_id)
+        counts = attempts[-1].images if attempts else {}
+        if counts:
+            words = ", ".join(f"{count:,} {split}" for split, count in counts.items())
+            found.setdefault(f"{run.dataset}: {words} images", []).append(run)
+    for words, runs in found.items():
+        repetitions = {run.repetition for run in runs}
+        yield f"{words}; {listed(sorted(repetitions), repetitions)}."
 
 
 def _table(subject: Subject) -> Table:
@@ -32,7 +50,6 @@ def _table(subject: Subject) -> Table:
         group = row.first.group
         val, test = on_val.get(group, {}), on_test.get(group, {})
         dense = _dense(subject, row)
-        p = finding.holm if finding else None
         rows.append(
             (
                 row.label,
@@ -41,7 +58,7 @@ def _table(subject: Subject) -> Table:
                 Number.of((dense.get(one) for one in val or dense), "accuracy"),
                 Number.of(val.values(), "accuracy"),
                 Number.of((val[one] - dense[one] for one in val if one in dense), "points"),
-                "–" if p is None else f"{p:.2g}",
+                Number.p(finding),
                 Number.of(test.values(), "accuracy"),
                 Number.of((test[one] - val[one] for one in test if one in val), "points"),
             )
@@ -96,8 +113,8 @@ def _figure(subject: Subject) -> Figure:
 
     caption = (
         "Test accuracy against the share of prunable weights that is kept: mean over runs with its"
-        f" band ({SPREADS[subject.spread]}). Diamonds are the"
+        " band. Diamonds are the"
         " picked tickets of single runs, filled where they win: where they beat dense on the images"
         " that select."
     )
-    return Figure("accuracy-density", caption, draw, (6.5, 5.0))
+    return Figure("accuracy-density", caption, draw, (6.5, 5.0), spread=True)

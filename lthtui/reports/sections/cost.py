@@ -92,7 +92,7 @@ def _figure(subject: Subject) -> Figure:
         "Test accuracy of what was picked against the operations of all trainings that it took;"
         " hollow: one dense training."
     )
-    return Figure("cost-accuracy", caption, draw, (6.0, 4.6))
+    return Figure("cost-accuracy", caption, draw, (6.0, 4.6), spread=True)
 
 
 def _point(axes: Any, found: list[tuple[float, float]], subject: Subject, **style: Any) -> None:
@@ -120,10 +120,10 @@ def _dense(subject: Subject) -> Iterator[tuple[str, list[tuple[float, float]]]]:
 
 def _sizes(subject: Subject) -> Iterator[Table]:
     lines = [
-        Line("cost", "parameters kept", "parameters", "count", "count"),
-        Line("cost", "packed bytes", "bytes, packed", "bytes", "bytes"),
-        Line("cost", "dense bytes", "bytes, dense", "bytes", "bytes"),
-        Line("cost", "inference FLOPs", "operations per image", "operations", "operations"),
+        Line("cost", "parameters kept", "parameters", "count", "count", False),
+        Line("cost", "packed bytes", "bytes, packed", "bytes", "bytes", False),
+        Line("cost", "dense bytes", "bytes, dense", "bytes", "bytes", False),
+        Line("cost", "inference FLOPs", "operations per image", "operations", "operations", False),
     ]
     caption = (
         "What is stored and computed. Packed: the weights that live, all that is not pruned, and a"
@@ -174,11 +174,9 @@ def _batches(subject: Subject, row: Row, label: str) -> list[str]:
 
 def _where(subject: Subject, label: str) -> str:
     """The devices that they were timed on."""
-    read = subject.evaluations.documents(subject.runs, label, "latency.json").values()
     told = dict.fromkeys(
         f"{one.get('device', 'a device')} ({one.get('threads', '?')} threads,"
         f" {one.get('precision', '?')})"
-        for one in read
-        if isinstance(one, dict)
+        for one in subject.evaluations.every(label)
     )
     return ", ".join(told) or "a device"

@@ -32,8 +32,14 @@ def build(subject: Subject) -> Section | Absent:
 
 def _filters(subject: Subject) -> Iterator[Block]:
     lines = [
-        Line("dead_filters", "density", "weights kept %", "density"),
-        Line("dead_filters", "effective density", "weights on living paths %", "density"),
+        Line("dead_filters", "density", "weights kept %", "density", tested=False),
+        Line(
+            "dead_filters",
+            "effective density",
+            "weights on living paths %",
+            "density",
+            tested=False,
+        ),
         Line("dead_filters", "dead filters", "dead filters %"),
         Line("dead_filters", "collapsed layers", "collapsed layers", "count", "count"),
     ]
@@ -147,4 +153,4 @@ def _by_block(subject: Subject, rows: list[Row], name: str) -> Figure:
         figures.below(canvas)
 
     caption = "Norm of the shortcut over that of its residual branch, block by block."
-    return Figure(name, caption, draw, (6.0, 4.4))
+    return Figure(name, caption, draw, (6.0, 4.4), spread=True)

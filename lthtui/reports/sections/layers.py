@@ -104,7 +104,7 @@ def _by_layer(subject: Subject, rows: Sequence[Row], name: str) -> Figure:
         figures.below(canvas)
 
     caption = "Share of its weights that each layer of the picked tickets keeps, in their order."
-    return Figure(name, caption, draw, (7.0, 4.6))
+    return Figure(name, caption, draw, (7.0, 4.6), spread=True)
 
 
 def _levels(subject: Subject, row: Row) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from lthtui import published
 from lthtui.published import Beside, Cell, Column, Entry
@@ -21,9 +22,7 @@ ENDINGS = (".yaml", ".yml")
 def build(subject: Subject) -> Section | Absent | None:
     """A table for each of the paper's that the runs belong to; None where they belong to none."""
     specs = [Path(word).stem for word in subject.words if word.endswith(ENDINGS)]
-    mine = {run.run_id for run in subject.runs}
-    controls = [run for run in subject.known if run.controls and run.controls.run in mine]
-    runs = {(run.run_id, run.group): run for run in (*subject.runs, *controls)}
+    runs = {(run.run_id, run.group): run for run in (*subject.runs, *subject.controls)}
     found = published.of([*runs.values()], specs)
     known = [one for one in found if any(cell.groups for row in one.rows for cell in row)]
     if not known:
@@ -84,7 +83,9 @@ def _printed(
 ) -> Iterator[model.Cell]:
     """What is printed, and what was measured beside it."""
     for cell, found in zip(cells, ours, strict=True):
-        kind: model.Kind = "accuracy" if cell.column.unit == "percent" else "number"
+        kind: Literal["accuracy", "number"] = (
+            "accuracy" if cell.column.unit == "percent" else "number"
+        )
         yield UNKNOWN if cell.number is None else figure(kind, cell.number)
         yield Number.of(found.values(), kind)
     if _gains(entry):
@@ -129,12 +130,12 @@ def _which(run: RunView, column: Column) -> Which | None:
 
 def _missing(known: Sequence[Beside]) -> Iterator[Details]:
     """The commands that make what stands empty."""
-    commands = dict.fromkeys(
-        cell.command
-        for one in known
-        for row in one.rows
-        for cell in row
-        if cell.number is not None and not cell.groups
-    )
-    if commands:
-        yield Details("What was not run", "\n".join(commands))
+    rows: dict[str, list[str]] = {}
+    for one in known:
+        for row in one.rows:
+            for cell in row:
+                if cell.number is not None and not cell.groups:
+                    rows.setdefault(cell.command, []).append(cell.row.label)
+    lines = (f"{command}    # {', '.join(dict.fromkeys(of))}" for command, of in rows.items())
+    if rows:
+        yield Details("What was not run", "\n".join(lines))

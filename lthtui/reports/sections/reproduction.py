@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from engine.rundir import RunDirectory
+from lthtui.comparison import Row
+from lthtui.labels import SHORT
 from lthtui.reports.model import Block, Details, Section, Table
 from lthtui.reports.subject import Subject
 from lthtui.runview import RunView
@@ -14,17 +19,20 @@ HEADER = ("run", "group", "digest", "images", "lthtui", "torch", "device")
 
 
 def build(subject: Subject) -> Section:
-    """Every run with its digest, and one spec of every group, whole."""
-    return Section("Reproduction", (_runs(subject), *_specs(subject)))
+    """Every run with its digest, one spec of every group, whole, and what was asked of them."""
+    runs = {run.run_id: run for run in (*subject.runs, *subject.controls)}
+    return Section(
+        "Reproduction",
+        (_runs([*runs.values()]), _commands(subject), *_specs(subject, [*runs.values()])),
+    )
 
 
-def _runs(subject: Subject) -> Table:
+def _runs(runs: Sequence[RunView]) -> Table:
     from lthtui import provenance
 
-    runs = {run.run_id: run for run in subject.runs}
-    started = provenance.read([*runs.values()])
+    started = provenance.read(runs)
     rows = []
-    for run in runs.values():
+    for run in runs:
         about = attempts[-1].environment if (attempts := started.get(run.run_id)) else {}
         images = attempts[-1].images if attempts else {}
         commit = str(about.get("git_commit") or "")[:12] + "*" * bool(about.get("git_dirty"))
@@ -40,8 +48,8 @@ def _runs(subject: Subject) -> Table:
             )
         )
     caption = (
-        "Every run: a digest covers all settings that make its result, a group all but seed, fold"
-        " and draw. * marks a program with changes that no commit has."
+        "Every run, those of controls too: a digest covers all settings that make its result, a"
+        " group all but seed, fold and draw. * marks a program with changes that no commit has."
     )
     return Table("runs", caption, HEADER, tuple(rows))
 
@@ -54,9 +62,51 @@ def _digest(run: RunView) -> str:
     return identity.read(RunDirectory(Path(run.directory))).digest
 
 
-def _specs(subject: Subject) -> Iterator[Block]:
+def _commands(subject: Subject) -> Details:
+    """What was asked of the runs once they were trained."""
+    lines = [
+        line
+        for row in subject.methods
+        for line in (*_controls(subject, row), *_asked(subject, row))
+    ]
+    first = "lthtui run SPEC    # each of the files below, with seeds: as in the table above"
+    return Details("Commands", "\n".join([first, *lines]))
+
+
+def _controls(subject: Subject, row: Row) -> Iterator[str]:
+    mine = {run.run_id for run in row.runs}
+    every = (run.controls for run in (*subject.runs, *subject.controls))
+    kinds = dict.fromkeys(one.kind for one in every if one and one.run in mine)
+    if kinds:
+        yield f"lthtui control {row.first.group[:SHORT]} --kind {','.join(kinds)}"
+
+
+def _asked(subject: Subject, row: Row) -> Iterator[str]:
+    """Evaluations by the settings that are not at their defaults."""
+    made = {one.label for run in row.runs for one in subject.evaluations.made(run)}
+    for label in subject.evaluations.labels:
+        settings = subject.evaluations.asked.get(label)
+        if label in made and settings is not None:
+            dumped = settings.model_dump(mode="json", exclude_defaults=True)
+            name, levels = dumped.pop("name"), dumped.pop("levels", [])
+            level = f" --level {','.join(map(str, levels))}" if levels else ""
+            fields = "".join(f" {_field(f'{name}.{key}', value)}" for key, value in dumped.items())
+            yield f"lthtui evaluate {row.first.group[:SHORT]} --with {name}{level}{fields}"
+
+
+def _field(name: str, value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return shlex.quote(f"{name}={text}")
+
+
+def _specs(subject: Subject, runs: Sequence[RunView]) -> Iterator[Block]:
     yield "Each spec file below trains one run of its group; `lthtui run FILE` repeats it."
-    for row in subject.rows:
-        if row.first.directory:
-            text = RunDirectory(Path(row.first.directory)).spec_file.read_text(errors="replace")
-            yield Details(f"{row.label} {row.first.repetition}: spec.yaml", text)
+    first: dict[str, RunView] = {}
+    for run in runs:
+        first.setdefault(run.group, run)
+    for group, run in first.items():
+        if run.directory:
+            text = RunDirectory(Path(run.directory)).spec_file.read_text(errors="replace")
+            yield Details(
+                f"{subject.labels.get(group, run.run_id)} {run.repetition}: spec.yaml", text
+            )

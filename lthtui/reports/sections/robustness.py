@@ -41,7 +41,7 @@ def _corruptions(subject: Subject) -> Iterator[Block]:
     for number, label in enumerate(subject.evaluations.called("corruptions")):
         which = f"-{number}" if number else ""
         lines = [
-            Line(label, "clean", "clean images %"),
+            Line(label, "clean", "clean images %", tested=False),
             Line(label, "mean", "mean of all corruptions %"),
             *(Line(label, f"mean of {group}", f"{group} %") for group in GROUPS),
             Line(label, "mCE", "mean corruption error, relative to dense", "number", "number"),
@@ -60,8 +60,7 @@ def _corruptions(subject: Subject) -> Iterator[Block]:
 
 def _made(subject: Subject, label: str) -> str:
     """Where the corrupted images came from, if all say the same."""
-    read = subject.evaluations.documents(subject.runs, label, "corruptions.json")
-    told = {bool(one.get("published")) for one in read.values() if isinstance(one, dict)}
+    told = {bool(one.get("published")) for one in subject.evaluations.every(label)}
     if told == {True}:
         return " The images are those of the published files."
     return " The images were made here from the test images." if told == {False} else ""
@@ -90,7 +89,7 @@ def _severities(subject: Subject, label: str, name: str) -> Figure:
         figures.below(canvas)
 
     caption = "Test accuracy against the severity of corruptions, mean over all corruptions."
-    return Figure(name, caption, draw, (5.5, 4.2))
+    return Figure(name, caption, draw, (5.5, 4.2), spread=True)
 
 
 def _by_severity(subject: Subject, row: Row, label: str, which: Which) -> dict[int, list[float]]:
@@ -136,7 +135,7 @@ def _each(subject: Subject, label: str, name: str) -> Figure:
         figures.below(canvas)
 
     caption = "Test accuracy by corruption, mean over severities."
-    return Figure(name, caption, draw, (8.0, 4.5))
+    return Figure(name, caption, draw, (8.0, 4.5), spread=True)
 
 
 def _names(subject: Subject, label: str, rows: Sequence[Row]) -> Iterator[str]:
@@ -172,7 +171,7 @@ def _others(subject: Subject) -> Iterator[Block]:
             for metric, text in (("accuracy", "CIFAR-10.2 %"), ("drop", "drop from CIFAR-10"))
         ),
         *(
-            Line(label, metric, text)
+            Line(label, metric, text, tested="share" not in metric)
             for label in subject.evaluations.called("shared_sources")
             for metric, text in _shared()
         ),
@@ -196,7 +195,10 @@ def _shared() -> Iterator[tuple[str, str]]:
 def _attacks(subject: Subject, name: str) -> Iterator[Block]:
     for number, label in enumerate(subject.evaluations.called(name)):
         which = f"-{number}" if number else ""
-        lines = [Line(label, metric, said) for metric, said in _bounds(subject, label)]
+        lines = [
+            Line(label, metric, said, tested=metric != "clean accuracy")
+            for metric, said in _bounds(subject, label)
+        ]
         caption = (
             f"Test accuracy under attack by {ATTACKS[name]} ({label}): pixels moved by at most"
             " epsilon grey levels of 255, and kept within 0 and 255."

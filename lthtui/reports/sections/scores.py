@@ -42,8 +42,8 @@ def _accuracies(subject: Subject) -> Iterator[Block]:
         }
         lines = [
             Line(label, "test top1", "accuracy %"),
-            Line(label, "test top1 low", "its lower end over test images %"),
-            Line(label, "test top1 high", "its upper end over test images %"),
+            Line(label, "test top1 low", "its lower end over test images %", tested=False),
+            Line(label, "test top1 high", "its upper end over test images %", tested=False),
             *(Line(label, one, f"{one.removeprefix('test ')} %") for one in sorted(tops)),
             Line(label, "test balanced", "balanced over classes %"),
             Line(label, "test worst class", "worst class %"),
@@ -72,7 +72,12 @@ def _classes(subject: Subject, label: str, name: str) -> Iterator[Figure]:
         for row in rows:
             table = confusion(subject, row, label, len(classes))
             if table:
-                yield _confused(row, classes, table, f"confusion-{row.first.group[:8]}")
+                yield _confused(
+                    row,
+                    classes,
+                    table,
+                    f"confusion-{row.first.group[:8]}{name.removeprefix('classes')}",
+                )
 
 
 FEW = 20  # classes whose names fit a figure
@@ -143,7 +148,7 @@ def _bars(
         axes.set(ylabel="test accuracy (%)")
         figures.below(canvas)
 
-    return Figure(name, "Test accuracy by class, mean over runs.", draw, (7.0, 4.0))
+    return Figure(name, "Test accuracy by class, mean over runs.", draw, (7.0, 4.0), spread=True)
 
 
 def _confused(row: Row, classes: Sequence[str], table: list[list[float]], name: str) -> Figure:
@@ -175,7 +180,9 @@ def _probabilities(subject: Subject) -> Iterator[Block]:
             Line(label, "nll", "negative log-likelihood (nats)", "number", "number"),
             Line(label, "brier", "Brier score", "number", "number"),
             Line(label, "overconfidence", "confidence less accuracy, points", "points", "points"),
-            Line(label, "temperature", "temperature fitted on validation", "number", "number"),
+            Line(
+                label, "temperature", "temperature fitted on validation", "number", "number", False
+            ),
         ]
         caption = (
             "Whether probabilities are what they say, on test images (Guo et al. 2017): less is"
@@ -256,7 +263,12 @@ def _abstaining(subject: Subject) -> Iterator[Block]:
             Line(label, "aurc", "area under risk by coverage %"),
             Line(label, "excess aurc", "of it, above the best order's %"),
             *(
-                Line(label, one, f"accuracy on the {100 * float(one.split()[-1]):g} % most sure %")
+                Line(
+                    label,
+                    one,
+                    f"accuracy on the {100 * float(one.split()[-1]):g} % most sure %",
+                    tested=one != "accuracy at 1",
+                )
                 for one in sorted(metrics)
             ),
         ]

@@ -139,7 +139,7 @@ def _grid(subject: Subject, points: Sequence[Point], ways: Sequence[str]) -> Fig
         "Test accuracy against the share of weights kept, a panel for each number of training"
         " images. Diamonds are picked tickets of single runs, filled where they win."
     )
-    return Figure("sizes-grid", caption, draw, (2.9 * columns + 0.4, 2.6 * deep + 0.7))
+    return Figure("sizes-grid", caption, draw, (2.9 * columns + 0.4, 2.6 * deep + 0.7), spread=True)
 
 
 def _against_size(subject: Subject, points: Sequence[Point], ways: Sequence[str]) -> Figure:
@@ -170,7 +170,7 @@ def _against_size(subject: Subject, points: Sequence[Point], ways: Sequence[str]
         figures.below(canvas)
 
     caption = "Accuracy of dense networks and picked tickets by the number of training images."
-    return Figure("sizes", caption, draw, (3.2 * len(panels) + 0.4, 3.6))
+    return Figure("sizes", caption, draw, (3.2 * len(panels) + 0.4, 3.6), spread=True)
 
 
 def _evaluated(subject: Subject) -> Iterator[tuple[str, tuple[str, str] | None]]:

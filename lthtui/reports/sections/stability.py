@@ -134,7 +134,9 @@ def _figures(subject: Subject, name: str) -> Iterator[Figure]:
             f"Test error on the straight line from the picked ticket ({label}), statistics of"
             " batch normalisation taken anew: between " + NAMES[name] + "."
         )
-        yield Figure(f"{name}{f'-{number}' if number else ''}", caption, draw, (5.5, 3.8))
+        yield Figure(
+            f"{name}{f'-{number}' if number else ''}", caption, draw, (5.5, 3.8), spread=True
+        )
 
 
 def _maps(subject: Subject) -> Iterator[Figure]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lthtui import worth, worthwords
+from lthtui.counting import counted
 from lthtui.paired import Difference
 from lthtui.reports.model import Absent, Block, Cell, Details, Number, Section, Table
 from lthtui.reports.subject import Subject
@@ -61,7 +62,8 @@ def _checks(found: Sequence[Worth]) -> Table:
     caption = (
         "Sanity checks (Frankle et al. 2021, Su et al. 2020): test accuracy of the ticket less that"
         " of a control that has something else in its place. It is needed where the difference is"
-        f" significant, and not where its whole interval is below {100 * _margin(found):g} points."
+        " significant, and not where its whole interval is below"
+        f" {counted(100 * _margin(found), 'point')}."
     )
     rows = tuple(row for one in found for row in _lines(one))
     return Table("sanity-checks", caption, header, rows)
@@ -78,12 +80,11 @@ def _lines(one: Worth) -> Iterator[tuple[Cell, ...]]:
             continue
         interval = difference.interval
         between = "–" if interval is None else " to ".join(f"{100 * end:+.2f}" for end in interval)
-        p = difference.finding.holm
         yield (
             one.label,
             f"{check.instead} ({check.kind})",
             Number.of(difference.values.values(), "points"),
             between,
-            "–" if p is None else f"{p:.2g}",
+            Number.p(difference.finding),
             check.verdict,
         )

@@ -73,7 +73,7 @@ def test_names_from_outside_stay_text_everywhere():
     assert "\\<script\\>" in tables.markdown(TABLE, "std")
     assert r"\&" in tables.latex(TABLE, "std") and r"50 \%\_x" in tables.latex(TABLE, "std")
     rows = [*csv.reader(io.StringIO(tables.values(TABLE, "std")))]
-    assert rows[-2][0] == EVIL
+    assert rows[-2][1] == EVIL and rows[-2][0] == "2"
 
 
 def test_csv_has_every_value_in_full():

@@ -32,7 +32,8 @@ def test_ours_stand_beside_what_is_printed_with_what_differs(made):
     assert random[5] == "+15.86" and random[6].values == pytest.approx((0.1, 0.2))
     assert found["Cosine loss", "WT+Aug* % published"] == "64.67"
     assert "model.width 8 instead of 64" in remarks and "single seed" in remarks
-    assert isinstance(missing, Details) and "table1-cifar10-1pct-cpu.yaml" in missing.text
+    assert isinstance(missing, Details)
+    assert "table1-cifar10-1pct-cpu.yaml    # t-vMF loss, Full conv." in missing.text
 
 
 def test_runs_of_no_table_are_beside_none(made):

@@ -3,6 +3,9 @@
 import pytest
 from reported import cells
 
+from engine import outstanding
+from engine.rundir import RunDirectory
+from lthtui.evaluations import wanted
 from lthtui.reports.figures import drawn
 from lthtui.reports.model import Absent, Figure, Table
 from lthtui.reports.sections import robustness
@@ -33,7 +36,8 @@ def test_accuracies_stand_beside_dense_and_differences_are_paired(made):
     assert found["mean of all corruptions %", "ticket"] == pytest.approx((0.55, 0.65))
     assert found["mean of all corruptions %", "ticket − dense"] == pytest.approx((0.1, 0.2))
     # differences 0.1 and 0.2: t = 3 with one degree of freedom, p = 0.2048, of one test with a p
-    assert found["mean of all corruptions %", "p"] == "0.2"
+    assert found["mean of all corruptions %", "p"] == pytest.approx((0.2048,), abs=1e-4)
+    assert found["clean images %", "p"] == ()  # which is no hypothesis of this table
     assert "made here" in table.caption
     assert severities.name == "corruptions-severity" and each.name == "corruptions-each"
     svg = drawn(each)["svg"].decode()
@@ -69,7 +73,7 @@ def test_attacks_list_what_each_epsilon_leaves(made):
     (table,) = robustness.build(made.subject(run)).blocks
     found = cells(table)
     assert found["accuracy at 8 %", "ticket − dense"] == pytest.approx((0.1,))
-    assert found["accuracy at 8 %", "p"] == "–"
+    assert found["accuracy at 8 %", "p"] == ()
 
 
 def test_several_methods_are_named_in_their_lines(made):
@@ -77,8 +81,25 @@ def test_several_methods_are_named_in_their_lines(made):
     for run in runs:
         corrupted(made, run, 1, [0.1, 0.2], [0.1, 0.2])
     table, *pictures = robustness.build(made.subject(*runs)).blocks
+    assert "alone" not in table.caption
     assert table.rows[0][0] == "imp: clean images %" and table.rows[2][0] == "impb: clean images %"
     assert all(isinstance(one, Figure) and drawn(one) for one in pictures)
+
+
+def test_methods_that_were_not_evaluated_are_named(made):
+    run, other = made.imp(0, 0.5, 0.6), made.imp(0, 0.5, 0.6, group="b")
+    corrupted(made, run, 1, [0.1, 0.2], [0.1, 0.2])
+    table, *_ = robustness.build(made.subject(run, other)).blocks
+    assert table.rows[0][0] == "imp: clean images %"
+    assert "Of imp alone: the other methods" in table.caption
+
+
+def test_how_it_was_evaluated_is_said(made):
+    run = made.imp(0, 0.5, 0.6)
+    outstanding.ask(RunDirectory(made.folder / run.run_id), wanted("pgd", (), ""))
+    made.evaluated(run, 1, "pgd", {"accuracy at 8": 0.1}, pgd={"images": 1000})
+    (table,) = robustness.build(made.subject(run)).blocks
+    assert "pgd: 1,000 test images, epsilon 8.0, steps 20" in table.caption
 
 
 def test_without_any_it_says_which_command_makes_them(made):
