@@ -64,8 +64,9 @@ def report_on(
         spread=told,
         given=choosing.given(runs),
     )
+    beside = ("--spread", told) if told != "std" else ()
     notes = (*([trouble] if trouble else []), *chosen.notes)
-    made = making.make(subject, subject.command("report", "-o", str(output)), notes)
+    made = making.make(subject, subject.again(*beside, "-o", str(output)), notes)
     for note in made.notes:
         say(note)
     folder.write(made, output)

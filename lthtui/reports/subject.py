@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import Any
 
 from lthtui.charts.figure import DASHES
 from lthtui.comparison import Choice, Comparison, Row, compare
+from lthtui.labels import SHORT
 from lthtui.reports.evaluated import Evaluations
 from lthtui.reports.model import Spread
 from lthtui.runview import RunView
@@ -70,8 +72,13 @@ class Subject:
         return "test" if splits == {"test"} else "validation" if splits == {"val"} else "selecting"
 
     def command(self, verb: str, *options: str) -> str:
-        """A command on the same runs."""
-        return " ".join(["lthtui", verb, *self.words, *options])
+        """A command on the same groups, controls aside; what makes a report is `again`."""
+        groups = (row.first.group[:SHORT] for row in self.methods)
+        return " ".join(["lthtui", verb, *groups, *options])
+
+    def again(self, *options: str) -> str:
+        """The command that made the report."""
+        return shlex.join(["lthtui", "report", *self.words, *options])
 
 
 @dataclass(frozen=True)

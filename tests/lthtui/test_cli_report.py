@@ -33,7 +33,10 @@ def test_a_report_has_tables_figures_and_a_page_with_what_repeats_it(root, comma
     run = RunDirectory(next(root.glob("runs/*-s0")))
     assert identity.read(run).digest[:12] in page
     assert html.escape(run.spec_file.read_text()) in page
-    assert "lthtui evaluate both --with corruptions" in page  # what there is not
+    group = identity.read(run).group[
+        :6
+    ]  # by which other commands name it, as spec files they don't
+    assert f"lthtui evaluate {group} --with corruptions" in page  # what there is not
     tables = {path.name for path in Path("out/r/tables").iterdir()}
     assert {"accuracy.md", "accuracy.tex", "accuracy.csv", "cost.csv", "runs.csv"} <= tables
     pictures = {path.name for path in Path("out/r/figures").iterdir()}

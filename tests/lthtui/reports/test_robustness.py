@@ -103,6 +103,8 @@ def test_how_it_was_evaluated_is_said(made):
 
 
 def test_without_any_it_says_which_command_makes_them(made):
-    absent = robustness.build(made.subject(made.imp(0, 0.5, 0.6), words=("e", "f.yaml")))
+    absent = robustness.build(
+        made.subject(made.imp(0, 0.5, 0.6, group="0c1f2a3b"), words=("f.yaml",))
+    )
     assert isinstance(absent, Absent)
-    assert absent.commands[0].startswith("lthtui evaluate e f.yaml --with corruptions,")
+    assert absent.commands[0].startswith("lthtui evaluate imp0c1 --with corruptions,")
