@@ -113,6 +113,19 @@ def experiment(run: RunDirectory) -> str:
         return ""
 
 
+def groups(root: Path, name: str) -> dict[str, list[RunDirectory]]:
+    """The groups of an experiment that are no controls, each with its newest repetitions."""
+    found: dict[str, dict[Repetition, RunDirectory]] = {}
+    for run in every(root):
+        try:
+            facts = identity.read(run)
+        except (OSError, ValueError):
+            continue
+        if facts.experiment == name and facts.controls is None:
+            found.setdefault(facts.group, {})[facts.repetition] = run
+    return {group: [runs[one] for one in sorted(runs)] for group, runs in found.items()}
+
+
 def named(run: str) -> str:
     """A run's name without its repetition, from its id; empty for other folders."""
     parts = _ID.fullmatch(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ from lthtui.commands.runs import After, Detach, Hold, Priority, follow, print_js
 from lthtui.commands.saying import say
 
 if TYPE_CHECKING:
+    from engine.rundir import RunDirectory
     from lthtui.monitor import Watched
 
 Runs = Annotated[
@@ -22,7 +24,8 @@ Runs = Annotated[
         metavar="RUN... [EVALUATION.FIELD=VALUE]...",
         autocompletion=completion.runs,
         help="Runs by any unique part of their ids, or @last. A NAME, or 6 or more digits of a"
-        " group's id, means all its seeds. And settings such as fgsm.epsilon=4.",
+        " group's id, means all its seeds, an EXPERIMENT all its groups but controls. And settings"
+        " such as fgsm.epsilon=4.",
     ),
 ]
 With = Annotated[
@@ -76,8 +79,7 @@ def evaluate(
     wanted = evaluations.wanted(names, changes, level)
     if level and not wanted:
         raise UsageError("--level says nothing without --with; name the evaluations, too")
-    runs = {run.run_id: run for word in words for run in runnames.seeds(folder, word)}
-    final = [evaluations.final(run) for run in runs.values()]
+    final = {run.run_id: run for word in words for run in _meant(folder, word)}.values()
     asked = [(run, evaluations.of_run(wanted, run, folder)) for run in final]
     submitted = queue.evaluate(asked, turn=turn(folder, priority, after, hold))
     if detach:
@@ -95,6 +97,26 @@ def evaluate(
         what = f"make {cut[0]}, which its worker did not get to" if cut else "try what failed"
         say(f"{run.run_id}: give the command again to {what}; lthtui logs {run.run_id}")
     raise typer.Exit(code or (FAILED if failed else OK))
+
+
+def _meant(root: Path, word: str) -> list[RunDirectory]:
+    """The runs that a word means, as all of an experiment that have final tickets, controls aside.
+
+    Raises:
+        UsageError: it means none, or one whose tickets are not final.
+    """
+    from lthtui import evaluations
+
+    groups = runnames.groups(root, word)
+    if len(groups) < 2:
+        return [evaluations.final(run) for run in runnames.seeds(root, word)]
+    found = []
+    for run in (run for runs in groups.values() for run in runs):
+        try:
+            found.append(evaluations.final(run))
+        except UsageError as error:
+            say(f"left out: {error}")
+    return found
 
 
 def _show(watched: Sequence[Watched]) -> None:

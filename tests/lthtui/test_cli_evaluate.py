@@ -145,3 +145,21 @@ def test_what_a_worker_that_was_killed_did_not_get_to_is_said(here, command, mon
     code, _, err = command("evaluate", first.run_id, "--with", "layer_density", "--hold")
     assert code == 1
     assert "give the command again to make layer_density of level 2, which its worker" in err
+
+
+def test_an_experiment_means_all_its_groups_but_controls_and_what_is_not_final(here, command):
+    first, _ = runs(here)
+    for number, changed in enumerate(({}, {"controls": {"run": "x", "level": 2, "kind": "null"}})):
+        copy = here / "runs" / f"20260101-imp-{number}00000-s0"
+        shutil.copytree(first.path, copy)
+        facts = json.loads((copy / "identity.json").read_text())
+        told = {**facts, "group": f"{number}" * 64, "digest": f"{number}" * 64, **changed}
+        (copy / "identity.json").write_text(json.dumps(told))
+    stopped = RunDirectory(here / "runs" / "20260101-imp-000000-s0")
+    text = stopped.events_file.read_text().replace('"status":"finished"', '"status":"stopped"')
+    stopped.events_file.write_text(text)
+    code, out, err = command("evaluate", "imp", "--with", "layer_density", "--detach", "--hold")
+    assert code == 0 and len(out.split()) == 2
+    assert f"left out: {stopped.run_id} is stopped" in err
+    control = RunDirectory(here / "runs" / "20260101-imp-100000-s0")
+    assert not (control.path / outstanding.FILE).exists()
