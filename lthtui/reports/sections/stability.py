@@ -23,6 +23,11 @@ NAMES = {
     "connectivity": "the level before it, or what it was compared with",
     "instability": "two trainings of it with other orders and augmentations",
 }
+BEGINS = {
+    "connectivity": "the level before, or what was compared with,",
+    "instability": "one training of the picked ticket",
+}
+ENDS = {"connectivity": "the picked ticket", "instability": "the other training"}
 BARRIER = ("barrier", "barrier_without_recalibration", "error_of_ends")
 HEADER = ("method", "between", "level", "barrier", "old statistics", "error of ends %", "n")
 
@@ -127,12 +132,12 @@ def _figures(subject: Subject, name: str) -> Iterator[Figure]:
                 low, high = ([m + s * h for m, h in zip(means, half, strict=True)] for s in (-1, 1))
                 axes.fill_between(x, low, high, color=pen.colour, alpha=0.15, linewidth=0)
             figures.percent(axes.yaxis)
-            axes.set(xlabel="share of the second network", ylabel="test error (%)")
+            axes.set(xlabel=f"share of {ENDS[name]}", ylabel="test error (%)")
             figures.below(canvas)
 
         caption = (
-            f"Test error on the straight line from the picked ticket ({label}), statistics of"
-            " batch normalisation taken anew: between " + NAMES[name] + "."
+            f"Test error on the straight line from {BEGINS[name]} to {ENDS[name]} ({label}),"
+            " statistics of batch normalisation taken anew."
         )
         yield Figure(
             f"{name}{f'-{number}' if number else ''}", caption, draw, (5.5, 3.8), spread=True

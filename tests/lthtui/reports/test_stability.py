@@ -22,7 +22,7 @@ def test_barriers_are_told_by_level_over_seeds(made):
     subject = made.subject(*runs)
     found = stability._along(subject, subject.methods[0], "connectivity")
     assert found[0.5] == pytest.approx((0.5, 0.6))
-    assert "share of the second network" in drawn(picture)["svg"].decode()
+    assert "share of the picked ticket" in drawn(picture)["svg"].decode()  # where the line ends
 
 
 def test_instability_by_level_and_by_when_copies_part_is_a_map(made):
