@@ -79,7 +79,7 @@ def test_who_quits_or_interrupts_waits_for_no_answer(root, sent):
             terminal.until("1 group, 1 run")
             terminal.type(b"\r")
             terminal.until("curve", "training")
-            terminal.type(b"]]]]")
+            terminal.type(b"]]]]]")
             terminal.until("MLflow artifacts")
             terminal.type(b"\x1b[B\x1b[C")
             asked, _ = server.accept()  # and never answered
