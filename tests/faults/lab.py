@@ -78,7 +78,7 @@ def tickets(run: RunDirectory) -> dict[str, bytes]:
 
 def numbers(run: RunDirectory) -> list[dict]:
     """What a run measured, without times, speeds and attempts."""
-    drop = {"time", "attempt", "seconds", "images_per_second", "run_id"}
+    drop = {"time", "attempt", "seconds", "device_seconds", "joules", "images_per_second", "run_id"}
     kinds = (EpochEnded, LevelStarted, LevelEnded, MaskChanged)
     return [
         e.model_dump(exclude=drop) for e in Tail(run.events_file).read() if isinstance(e, kinds)

@@ -20,7 +20,7 @@ FINISH = {"emit": {"kind": "run_ended", "status": "finished"}}
 
 
 def _numbers(run):
-    drop = {"time", "seconds", "images_per_second", "run_id"}
+    drop = {"time", "seconds", "device_seconds", "joules", "images_per_second", "run_id"}
     found = [e for e in Tail(run.events_file).read() if isinstance(e, EpochEnded | LevelEnded)]
     return [event.model_dump(exclude=drop) for event in found], found
 

@@ -63,7 +63,7 @@ class Ran:
 
     def numbers(self) -> list[dict]:
         """What it measured, without times, speeds and attempts."""
-        drop = {"time", "attempt", "seconds", "images_per_second"}
+        drop = {"time", "attempt", "seconds", "device_seconds", "joules", "images_per_second"}
         kinds = (EpochEnded, LevelStarted, LevelEnded)
         return [e.model_dump(exclude=drop) for e in self.events() if isinstance(e, kinds)]
 

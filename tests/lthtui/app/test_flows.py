@@ -150,6 +150,8 @@ async def test_open_a_run_and_go_through_its_tabs(running, root):
         await pilot.press("right_square_bracket")
         await pilot.settle(lambda: tab(pilot.app) == "layers")
         await pilot.press("right_square_bracket")
+        await pilot.settle(lambda: "nothing was evaluated yet" in screen(pilot.app))
+        await pilot.press("right_square_bracket")
         await pilot.settle(lambda: "▸ run folder" in screen(pilot.app))
         await pilot.press("right_square_bracket")
         await pilot.settle(lambda: "epoch 3: 100%" in screen(pilot.app))

@@ -19,7 +19,8 @@ SCREEN = """
     chart.far_* chart.follow chart.hide chart.move_* chart.refer chart.reset chart.zoom_*
     chart.average chart.axis chart.band chart.scale chart.traces
     compare.drawn compare.whole main.metric* view.metric* columns.pin columns.reset
-    pane.* files.* spec.way log.wrap log.next_run log.run_before run.copy specs.command spec.command
+    pane.* files.* spec.way log.wrap log.next_run log.run_before run.copy specs.command
+    specs.discard spec.command
 """.split()
 
 TWINS = {  # actions of the app, and the commands that do the same; `|` where any of them does
@@ -30,6 +31,7 @@ TWINS = {  # actions of the app, and the commands that do the same; `|` where an
     "compare.split": "compare --json",
     "compare.test": "compare --test",
     "enqueue.yes": "run --detach",
+    "evaluate.tickets": "evaluate --with --level",
     "export.*": "ticket export",
     "log.*": "logs --follow --lines",
     "main.archived": "list --archived",
@@ -51,6 +53,7 @@ TWINS = {  # actions of the app, and the commands that do the same; `|` where an
     "queue.up": "exchange",
     "run.archive": "archive --undo",
     "run.clone": "run",
+    "run.evaluate": "evaluate --with",
     "run.go_on": "run",
     "run.note": "note",
     "run.pause": "pause",
@@ -82,7 +85,8 @@ TWINS = {  # actions of the app, and the commands that do the same; `|` where an
 
 # Without an action: what the app does by itself, and what is done once, for scripts or beside it.
 BESIDE = """
-    check plan schema search best extend metrics mlflow sync gc doctor serve limit queue evaluate
+    check plan schema search best worth report extend metrics mlflow sync gc doctor serve limit
+    queue
     ticket-import data-list data-get data-inspect
 """.split()
 
