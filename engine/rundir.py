@@ -234,9 +234,13 @@ class RunDirectory:
         write_json(self.request_file, request.model_dump())
 
     def _sign(self, path: Path, model: type[S]) -> S | None:
-        """Read a sign of a process; in a copy of the folder it is of a process that is gone."""
+        """Read a sign of a process; in a copy of the folder it is of a process that is gone.
+
+        Of a process of another host nobody can tell so: some shared file systems number folders
+        otherwise on every host.
+        """
         sign = _read(path, model)
-        if sign is None or sign.folder is None or sign.folder == self.inode:
+        if sign is None or sign.folder in (None, self.inode) or not sign.process.here:
             return sign
         return sign.model_copy(update={"process": sign.process.gone()})
 
