@@ -97,7 +97,12 @@ def test_all_is_written_and_the_page_needs_no_other_file(tmp_path):
     page = (tmp_path / "r" / "index.html").read_text()
     assert "<script>" not in page and "&lt;script&gt;" in page
     assert 'src="data:image/svg+xml;base64,' in page and "http" not in page
-    assert "a &amp; b" in page and "--with fgsm" in page and "left out: s1" in page
+    assert (
+        "a &amp; b" in page
+        and "Words &lt;b&gt;." in page
+        and "--with fgsm" in page
+        and "left out: s1" in page
+    )
 
 
 def test_the_same_report_gives_the_same_bytes(tmp_path):
