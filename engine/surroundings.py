@@ -38,13 +38,8 @@ def surroundings(setup: Setup, history: Sequence[LevelEnded]) -> Surroundings:
 
     def judge(net: nn.Module) -> Judge:
         whole = masks.ones(setup.prunable(net))
-        judged = Training(setup.spec, Level(0, 1.0), data, net, whole, device).judge()
-
-        def ticking(outputs: Tensor) -> Tensor:
-            tick()
-            return judged.logits(outputs)
-
-        return replace(judged, logits=ticking)
+        training = Training(setup.spec, Level(0, 1.0), data, net, whole, device)
+        return _ticking(training.judge(), tick)
 
     def said(net: nn.Module, images: Images, geometry: Geometry | None = None) -> Tensor:
         return logits(net, images, geometry or data.geometry, judge(net))
@@ -95,6 +90,16 @@ def surroundings(setup: Setup, history: Sequence[LevelEnded]) -> Surroundings:
         train=partial(retraining.train, device=device, tick=tick),
         tick=tick,
     )
+
+
+def _ticking(judge: Judge, tick: Callable[[], None]) -> Judge:
+    """The same judge, which lets a stop through between batches."""
+
+    def logits(outputs: Tensor) -> Tensor:
+        tick()
+        return judge.logits(outputs)
+
+    return replace(judge, logits=logits)
 
 
 def context(around: Surroundings, level: int, seed: int) -> Context:
