@@ -63,12 +63,6 @@ def surroundings(setup: Setup, history: Sequence[LevelEnded]) -> Surroundings:
         theirs = cache(lambda: data if same else _images(spec.data, device))
         return _subject(spec, ticket, theirs, device)
 
-    none = load("augmentations", "none")
-
-    def plain(batch: Batch) -> Batch:
-        shown: Batch = none.augment(none.Settings(), batch, seeds.rng(0))
-        return shown
-
     return Surroundings(
         splits=data,
         plan=setup.plan,
@@ -82,14 +76,21 @@ def surroundings(setup: Setup, history: Sequence[LevelEnded]) -> Surroundings:
         at=at,
         other=other,
         logits=said,
-        features=partial(_features, normalised=data.geometry, plain=plain, tick=tick),
+        features=partial(_features, normalised=data.geometry, plain=_plain, tick=tick),
         says=says,
         images=partial(_images, device=device),
         shifted=_shifted,
-        plain=plain,
+        plain=_plain,
         train=partial(retraining.train, device=device, tick=tick),
         tick=tick,
     )
+
+
+def _plain(batch: Batch) -> Batch:
+    """See `Surroundings.plain`."""
+    none = load("augmentations", "none")
+    shown: Batch = none.augment(none.Settings(), batch, seeds.rng(0))
+    return shown
 
 
 def _ticking(judge: Judge, tick: Callable[[], None]) -> Judge:
