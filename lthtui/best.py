@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 from engine.repetition import unit
 from lthtui.caveats import lacking, why
-from lthtui.comparison import Row, compare, described
+from lthtui.comparison import compare, described
 from lthtui.counting import counted
 from lthtui.labels import told_apart
+from lthtui.rows import Row
 from lthtui.runview import RunView, candidates
 from lthtui.text import clean_line
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from engine.repetition import Repetition, listed
 from lthtui.baseline import DENSE
+from lthtui.rows import Choice, Result, Row
 from lthtui.runview import RunView
 
-if TYPE_CHECKING:
-    from lthtui.comparison import Choice, Result, Row
-
 SPLITS: Mapping[Choice, str] = {"val": "validation", "test": "test"}
-Bases = Mapping[tuple[str, str], "Mapping[Repetition, Result]"]  # by family and baseline
+Bases = Mapping[tuple[str, str], Mapping[Repetition, Result]]  # by family and baseline
 
 
 def of(

@@ -11,7 +11,7 @@ from typing import Literal
 from engine.repetition import Repetition, names, overlap, unit
 from lthtui import significance
 from lthtui.baseline import DENSE
-from lthtui.comparison import Result, Row
+from lthtui.rows import Result, Row
 from lthtui.runview import LevelView, RunView
 from lthtui.significance import TESTS, Finding, Test
 

@@ -10,8 +10,8 @@ from engine import packed
 from engine.errors import LthError
 from engine.rundir import RunDirectory
 from lthtui import overlap
-from lthtui.comparison import Result, Row
 from lthtui.contrast import Measure, Measured
+from lthtui.rows import Result, Row
 
 
 def measured(rows: Sequence[Row], base: Row) -> Iterator[Measured]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.repetition import Repetition, overlap
 from lthtui import significance
-from lthtui.comparison import Spread
+from lthtui.rows import Spread
 from lthtui.significance import LEAST, Finding
 
 CONFIDENCE = 0.95

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 from engine.repetition import Repetition, listed
 from lthtui import contrast, differences, written
 from lthtui.board import Group
-from lthtui.comparison import Row as Compared
 from lthtui.comparison import compare
 from lthtui.contrast import Contrast, Entry, Line, Split
 from lthtui.differences import ABSENT, Setting
 from lthtui.fitting import briefly
 from lthtui.marks import NAME
+from lthtui.rows import Row as Compared
 from lthtui.significance import Test
 from lthtui.table import NOTHING, Cell, Column, Row
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any
 
 from engine.repetition import Repetition, listed
-from lthtui import baseline, paired, sanity, worthwords
+from lthtui import baseline, paired, sanity
 from lthtui.caveats import why
-from lthtui.comparison import Result, Row, Spread, compare
+from lthtui.comparison import compare
 from lthtui.paired import Difference, Values
+from lthtui.rows import Result, Row, Spread
 from lthtui.runview import NEAR, LevelView, RunView
 from lthtui.sanity import MARGIN, Check
 
@@ -122,11 +122,6 @@ def found(
             worths.append(worth)
             notes += more
     return worths, notes
-
-
-def describe(worths: Iterable[Worth], notes: Sequence[str]) -> dict[str, Any]:
-    """As JSON: accuracies and differences of them as fractions of 1."""
-    return {"groups": [_described(one) for one in worths], "notes": [*notes]}
 
 
 def _without_ticket(row: Row, results: Sequence[Result]) -> Iterator[str]:
@@ -252,37 +247,3 @@ def _tests(levels: Iterable[tuple[RunView, LevelView | None]]) -> dict[Repetitio
 
 def _known(value: float | None) -> bool:
     return value is not None and isfinite(value)
-
-
-def _described(worth: Worth) -> dict[str, Any]:
-    return {
-        "label": worth.label,
-        "group": worth.group,
-        "runs": [
-            {"run_id": one.run.run_id, **one.run.repetition.told, "level": one.level.index}
-            for one in worth.results
-        ],
-        "test_accuracy": {role: _values(worth.accuracies[role]) for role in ROLES},
-        "parts": {name: paired.described(one) for name, one in worth.parts.items()},
-        "picks": [
-            {
-                "split": pick.split,
-                "levels": [{**one.told, "level": at} for one, at in pick.levels.items()],
-                **{role: _values(values) for role, values in pick.accuracies.items()},
-            }
-            for pick in worth.picks
-        ],
-        "checks": [sanity.described(one) for one in worth.checks],
-        "missing": {kind: [*runs] for kind, runs in worth.missing.items()},
-        "commands": worthwords.commands(worth),
-        "said": worthwords.said(worth),
-    }
-
-
-def _values(values: Values) -> dict[str, Any]:
-    spread = Spread.of(values.values())
-    return {
-        "mean": spread.mean if spread else None,
-        "std": spread.deviation if spread else None,
-        "n": len(values),
-    }

@@ -1,19 +1,18 @@
-"""What a ticket is worth in words: sentences that say no more than the statistics support."""
+"""What a ticket is worth, told as JSON and in sentences that say no more than the statistics do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean as mean
-from typing import TYPE_CHECKING
+from typing import Any
 
 from engine.repetition import unit
-from lthtui import sanity
+from lthtui import paired, sanity
 from lthtui.counting import counted
 from lthtui.labels import SHORT
-from lthtui.paired import Difference
-
-if TYPE_CHECKING:
-    from lthtui.worth import Worth
+from lthtui.paired import Difference, Values
+from lthtui.rows import Spread
+from lthtui.worth import ROLES, Worth
 
 
 def said(worth: Worth) -> list[str]:
@@ -33,6 +32,11 @@ def commands(worth: Worth) -> list[str]:
         words = worth.group[:SHORT] if every else " ".join(runs)
         found.append(f"lthtui control {words} --kind {','.join(kinds)}")
     return found
+
+
+def describe(worths: Iterable[Worth], notes: Sequence[str]) -> dict[str, Any]:
+    """As JSON: accuracies and differences of them as fractions of 1."""
+    return {"groups": [_described(one) for one in worths], "notes": [*notes]}
 
 
 def points(value: float) -> str:
@@ -121,3 +125,37 @@ def _picks(worth: Worth) -> Iterator[str]:
     null = worth.optimism["null"]
     beside = f", and of the null {points(null.mean)}" if null else ""
     yield f"Best-on-test picks would look better by {points(optimism.mean)} points{beside}."
+
+
+def _described(worth: Worth) -> dict[str, Any]:
+    return {
+        "label": worth.label,
+        "group": worth.group,
+        "runs": [
+            {"run_id": one.run.run_id, **one.run.repetition.told, "level": one.level.index}
+            for one in worth.results
+        ],
+        "test_accuracy": {role: _values(worth.accuracies[role]) for role in ROLES},
+        "parts": {name: paired.described(one) for name, one in worth.parts.items()},
+        "picks": [
+            {
+                "split": pick.split,
+                "levels": [{**one.told, "level": at} for one, at in pick.levels.items()],
+                **{role: _values(values) for role, values in pick.accuracies.items()},
+            }
+            for pick in worth.picks
+        ],
+        "checks": [sanity.described(one) for one in worth.checks],
+        "missing": {kind: [*runs] for kind, runs in worth.missing.items()},
+        "commands": commands(worth),
+        "said": said(worth),
+    }
+
+
+def _values(values: Values) -> dict[str, Any]:
+    spread = Spread.of(values.values())
+    return {
+        "mean": spread.mean if spread else None,
+        "std": spread.deviation if spread else None,
+        "n": len(values),
+    }

@@ -18,7 +18,7 @@ from lthtui.text import clean_line
 
 if TYPE_CHECKING:
     from lthtui.best import Best, Split
-    from lthtui.comparison import Row
+    from lthtui.rows import Row
 
 HEADER = ("picked by", "configuration", "group", "n", "level", "kept %", "val %", "test %")
 

@@ -18,7 +18,8 @@ from engine.repetition import Repetition
 from lthtui import baseline, completion, overrides, settings, tracking
 from lthtui.commands import Json, Root, Tracking
 from lthtui.commands.saying import say
-from lthtui.comparison import Choice, Comparison, Gain, Row, Spread, compare, describe, matching
+from lthtui.comparison import Comparison, compare, describe, matching
+from lthtui.rows import Choice, Gain, Row, Spread
 from lthtui.runview import LevelView, RunView
 from lthtui.significance import TESTS, Test
 from lthtui.text import clean_line

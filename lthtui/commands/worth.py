@@ -17,8 +17,8 @@ from lthtui.commands.saying import say
 from lthtui.counting import counted
 
 if TYPE_CHECKING:
-    from lthtui.comparison import Spread
     from lthtui.paired import Difference
+    from lthtui.rows import Spread
     from lthtui.sanity import Check
     from lthtui.worth import Worth
 
@@ -57,7 +57,7 @@ def worth_of(
     """
     if markdown and as_json:
         raise UsageError("give one of --markdown, --json")
-    from lthtui import choosing, worth
+    from lthtui import choosing, worth, worthwords
 
     names, changes = overrides.separate(arguments)
     folder = settings.use(root)
@@ -70,7 +70,7 @@ def worth_of(
     if not found:
         raise UsageError(f"no ticket in {counted(len(runs), 'run')}; name finished ones that prune")
     if as_json:
-        typer.echo(json.dumps(worth.describe(found, notes)))
+        typer.echo(json.dumps(worthwords.describe(found, notes)))
         return
     for line in _joined(_markdown(one) if markdown else _text(one) for one in found):
         typer.echo(line)
@@ -148,8 +148,8 @@ def _split(worth: Worth) -> Table:
 
 
 def _picks(worth: Worth) -> Table:
-    from lthtui.comparison import Spread
     from lthtui.paired import Difference
+    from lthtui.rows import Spread
 
     dense, rows = worth.accuracies["dense"], list[Sequence[str]]()
     for pick in worth.picks:

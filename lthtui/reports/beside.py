@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from engine.repetition import Repetition, overlap
 from lthtui import significance
-from lthtui.comparison import Row
 from lthtui.reports import evaluated
 from lthtui.reports.model import Cell, Kind, Number, Table
 from lthtui.reports.subject import Subject
+from lthtui.rows import Row
 from lthtui.significance import Finding
 
 HEADER = ("", "dense", "ticket", "ticket − dense", "p")

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lthtui.comparison import Row
 from lthtui.reports.model import Spread
 from lthtui.reports.wording import reach
+from lthtui.rows import Row
 from lthtui.runview import RunView
 from lthtui.significance import mean
 

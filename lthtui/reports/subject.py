@@ -9,10 +9,11 @@ from functools import cached_property
 from typing import Any
 
 from lthtui.charts.figure import DASHES
-from lthtui.comparison import Choice, Comparison, Row, compare
+from lthtui.comparison import Comparison, compare
 from lthtui.labels import SHORT
 from lthtui.reports.evaluated import Evaluations
 from lthtui.reports.model import Spread
+from lthtui.rows import Choice, Row
 from lthtui.runview import RunView
 
 MARKERS = "os^v"

@@ -6,9 +6,10 @@ import pytest
 
 from engine.errors import UsageError
 from lthtui.commands.compare import _cells
-from lthtui.comparison import Spread, compare, describe
+from lthtui.comparison import compare, describe
 from lthtui.identity import Control
 from lthtui.labels import by_method
+from lthtui.rows import Spread
 from lthtui.runview import LevelView, RunView
 
 

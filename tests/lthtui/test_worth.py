@@ -10,7 +10,7 @@ from scipy import stats
 from scored import level, run, unfinished
 
 from engine.repetition import Repetition
-from lthtui import worth
+from lthtui import worth, worthwords
 from lthtui.identity import Control
 
 DENSE, TICKET, NULL, BUDGET = (
@@ -151,7 +151,7 @@ def test_what_is_no_ticket_is_left_out_with_the_reason(runs):
 
 def test_one_seed_says_what_it_saw_and_that_nothing_tests_it(runs, split):
     found, _ = only(runs[:1], [runs[0], *split])
-    told = worth.describe([found], [])["groups"][0]
+    told = worthwords.describe([found], [])["groups"][0]
     assert told["parts"]["gain"]["mean"] == pytest.approx(0.1)
     assert all(part["p"] is None and part["interval"] is None for part in told["parts"].values())
     assert told["said"][0] == (
@@ -189,7 +189,7 @@ def test_picks_by_validation_and_by_test_stand_side_by_side(runs):
 
 
 def said(found):
-    return worth.describe([found], [])["groups"][0]["said"]
+    return worthwords.describe([found], [])["groups"][0]["said"]
 
 
 def nulls(*tests):
@@ -240,7 +240,7 @@ def test_commands_make_what_is_missing(runs, split):
     erk = [control("erk", seed, 0.7) for seed in range(2)]
     runs = [replace(one, group="0123456789") for one in runs]
     found, _ = only(runs, [*runs, *split, *erk])
-    assert worth.describe([found], [])["groups"][0]["commands"] == [
+    assert worthwords.describe([found], [])["groups"][0]["commands"] == [
         "lthtui control 012345 --kind same_layer,random,uniform,reinit,shuffle,labels",
         "lthtui control imp-s2 --kind erk",
     ]
@@ -250,12 +250,12 @@ def test_accuracies_that_are_no_numbers_do_not_count(runs, split):
     runs[0] = ticket(0, test=float("nan"))
     found, _ = only(runs, [*runs, *split])
     assert [len(part.values) for part in found.parts.values()] == [2, 3, 3, 2, 2]
-    json.dumps(worth.describe([found], []), allow_nan=False)
+    json.dumps(worthwords.describe([found], []), allow_nan=False)
 
 
 def test_all_of_it_is_json(runs, split):
     found, notes = find(runs, [*runs, *split, control("erk", 0, float("nan"))])
-    told = worth.describe(found, notes)
+    told = worthwords.describe(found, notes)
     assert json.loads(json.dumps(told, allow_nan=False)) == told
     (group,) = told["groups"]
     assert group["test_accuracy"]["budget"]["n"] == 3

@@ -7,11 +7,11 @@ from typing import Any
 
 from engine.repetition import Repetition, listed
 from lthtui import baseline, significance
-from lthtui.comparison import Result, Row
 from lthtui.reports import figures
 from lthtui.reports.curves import Curve, curve
 from lthtui.reports.model import Figure, Number, Section, Table
 from lthtui.reports.subject import Subject, look
+from lthtui.rows import Result, Row
 from lthtui.runview import RunView
 
 HEADER = (

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lthtui import baseline
-from lthtui.comparison import Result, Row
 from lthtui.reports import beside, figures
 from lthtui.reports.beside import Line
 from lthtui.reports.model import Block, Cell, Details, Figure, Kind, Number, Section, Table
 from lthtui.reports.subject import Subject, look
 from lthtui.reports.wording import reach
+from lthtui.rows import Result, Row
 from lthtui.significance import mean
 
 Value = Callable[[Result], float | None]

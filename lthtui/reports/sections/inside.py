@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lthtui.comparison import Row
 from lthtui.reports import beside, figures
 from lthtui.reports.beside import Line
 from lthtui.reports.evaluated import Which
 from lthtui.reports.model import Absent, Block, Cell, Figure, Number, Section, Table
 from lthtui.reports.subject import Subject, look
 from lthtui.reports.wording import reach
+from lthtui.rows import Row
 from lthtui.significance import mean
 
 RATIOS = "residual_ratio"

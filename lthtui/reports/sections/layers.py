@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lthtui.comparison import Row
 from lthtui.densitymap import in_order
 from lthtui.reports import figures
 from lthtui.reports.evaluated import Which
 from lthtui.reports.model import Absent, Figure, Number, Section, Table
 from lthtui.reports.subject import Subject, look
 from lthtui.reports.wording import reach
+from lthtui.rows import Row
 from lthtui.significance import mean
 
 LABEL = "layer_density"

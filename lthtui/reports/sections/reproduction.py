@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.rundir import RunDirectory
-from lthtui.comparison import Row
 from lthtui.labels import SHORT
 from lthtui.reports.model import Block, Details, Section, Table
 from lthtui.reports.subject import Subject
+from lthtui.rows import Row
 from lthtui.runview import RunView
 
 HEADER = ("run", "group", "digest", "images", "lthtui", "torch", "device")

@@ -10,13 +10,13 @@ from typing import Any
 
 from engine.corruptions import GROUPS
 from engine.repetition import Repetition
-from lthtui.comparison import Row
 from lthtui.reports import beside, figures
 from lthtui.reports.beside import Line
 from lthtui.reports.evaluated import Which
 from lthtui.reports.model import Absent, Block, Figure, Section
 from lthtui.reports.subject import Subject, look
 from lthtui.reports.wording import reach
+from lthtui.rows import Row
 from lthtui.significance import mean
 
 ATTACKS = {"fgsm": "one step of the gradient's sign", "pgd": "projected gradient descent"}

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lthtui.comparison import Row
 from lthtui.reports import beside, figures
 from lthtui.reports.beside import Line
 from lthtui.reports.evaluated import Which
 from lthtui.reports.model import Absent, Block, Figure, Section
 from lthtui.reports.subject import Subject, look
 from lthtui.reports.wording import reach
+from lthtui.rows import Row
 from lthtui.significance import mean
 
 BOTH: tuple[Which, Which] = ("dense", "ticket")

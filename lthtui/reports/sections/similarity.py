@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Any
 
-from lthtui.comparison import Row
 from lthtui.reports import beside
 from lthtui.reports.beside import Line
 from lthtui.reports.evaluated import Which
 from lthtui.reports.model import Absent, Block, Figure, Section
 from lthtui.reports.subject import Subject
+from lthtui.rows import Row
 from lthtui.significance import mean
 
 Matrix = list[list[float]]

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from lthtui import baseline
-from lthtui.comparison import Row
 from lthtui.labels import told_apart
 from lthtui.reports import figures
 from lthtui.reports.curves import Curve, curve
@@ -18,6 +17,7 @@ from lthtui.reports.evaluated import Which
 from lthtui.reports.model import Cell, Figure, Number, Section, Table
 from lthtui.reports.subject import MARKERS, Subject
 from lthtui.reports.wording import reach
+from lthtui.rows import Row
 from lthtui.significance import mean
 
 SIZE = ("data.fraction", "data.per_class")

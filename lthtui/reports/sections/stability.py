@@ -10,12 +10,12 @@ from math import nan
 from typing import Any
 
 from engine.repetition import Repetition
-from lthtui.comparison import Row
 from lthtui.reports import figures
 from lthtui.reports.evaluated import Which
 from lthtui.reports.model import Absent, Block, Cell, Figure, Number, Section, Table
 from lthtui.reports.subject import Subject, look
 from lthtui.reports.wording import reach
+from lthtui.rows import Row
 from lthtui.runview import LevelView
 from lthtui.significance import mean
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from lthtui.comparison import Row
 from lthtui.reports import beside
 from lthtui.reports.beside import Line
 from lthtui.reports.model import Absent, Block, Cell, Number, Section, Table
 from lthtui.reports.subject import Subject
+from lthtui.rows import Row
 
 NAMES = {
     "linear_probe": "a linear classifier on what the frozen network gives",
