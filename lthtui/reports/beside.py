@@ -57,7 +57,7 @@ def table(subject: Subject, name: str, caption: str, lines: Sequence[Line]) -> T
         if any(one and one.p is not None for one in findings)
         else ""
     )
-    seen = evaluated.told(subject, [line.label for line in lines])
+    seen = evaluated.told(subject.evaluations, [line.label for line in lines])
     return Table(name, f"{caption}{seen}{_of(subject, known)}{tested}", HEADER, tuple(rows))
 
 

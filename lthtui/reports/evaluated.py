@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from engine import outstanding
 from engine.evaluationspec import EvaluationSettings
@@ -16,9 +16,6 @@ from engine.events import Evaluated, Tail
 from engine.repetition import Repetition
 from engine.rundir import RunDirectory
 from lthtui.runview import LevelView, RunView
-
-if TYPE_CHECKING:
-    from lthtui.reports.subject import Subject
 
 FEW = 6  # values of a setting that are told
 Which = Literal["dense", "ticket"] | int  # a run's own dense level, its picked one, or a number
@@ -123,22 +120,22 @@ def meant(run: RunView, which: Which) -> LevelView | None:
     return next((level for level in run.ended_levels if level.index == which), None)
 
 
-def told(subject: Subject, labels: Iterable[str]) -> str:
+def told(evaluations: Evaluations, labels: Iterable[str]) -> str:
     """How evaluations were set, and on how many test images, as sentences."""
     sentences = []
     for label in dict.fromkeys(labels):
-        settings = subject.evaluations.asked.get(label)
-        words = [*_images(subject, label), *(_set(settings) if settings else ())]
+        settings = evaluations.asked.get(label)
+        words = [*_images(evaluations, label), *(_set(settings) if settings else ())]
         if words:
             sentences.append(f" {label}: {', '.join(words)}.")
     return "".join(sentences)
 
 
-def _images(subject: Subject, label: str) -> Iterator[str]:
+def _images(evaluations: Evaluations, label: str) -> Iterator[str]:
     """On how many test images, where the documents say."""
     counts = {
         one["images"]
-        for document in subject.evaluations.every(label)
+        for document in evaluations.every(label)
         for one in (document, document.get("test"))
         if isinstance(one, dict) and isinstance(one.get("images"), int)
     }
