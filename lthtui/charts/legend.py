@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 
 import numpy as np
 from rich.cells import cell_len, set_cell_size
@@ -15,7 +16,7 @@ from lthtui.charts.readout import Reading, against, readings
 from lthtui.charts.ticks import exact
 from lthtui.fitting import briefly
 
-MORE = len("  +99 more")
+MORE = "  +99 more"
 SWATCH = 3  # cells of a line's sample and the space behind it
 SHORTEST = 8  # cells that are left of a line's name, whatever its values need
 
@@ -25,23 +26,35 @@ def header(
 ) -> list[Row]:
     """Flow title, name of y and legend over 1 to `most` rows; what doesn't fit is counted.
 
-    With a cross-hair, the legend gives each line's value there, and names are cut to show it.
+    With a cross-hair, the legend gives each line's value there; to show one at least, names are
+    cut, and what is known of y goes behind.
     """
     read = readings(chart, view)
-    titles, notes = _titles(chart, view, look, most)
-    entries = [*titles, *_legend(chart, drawn, view, width, read, look), *notes]
+    for ahead, spare in product((1, 0) if most > 1 else (0,), (0, len(MORE))):
+        before, behind = _titles(chart, view, look, ahead)
+        legend = _legend(chart, drawn, view, width - spare, read, look)
+        entries = [*before, *legend, *behind]
+        rows, shown = _flowed(entries, width, most, look)
+        told = shown > len(before) + bool(against(chart, view))
+        if not read or (told and all(_size(row) <= width for row in rows)):
+            break
+    return [fitted(row, width) for row in rows]
+
+
+def _flowed(entries: Sequence[Row], width: int, most: int, look: Look) -> tuple[list[Row], int]:
+    """Entries in 1 to `most` rows, and how many of them have room there."""
     rows: list[Row] = [[]]
     for index, entry in enumerate(entries):
         left = len(entries) - index
         last = len(rows) == most
-        room = width - _size(rows[-1]) - 2 - (MORE if last and left > 1 else 0)
+        room = width - _size(rows[-1]) - 2 - (len(MORE) if last and left > 1 else 0)
         if rows[-1] and _size(entry) > room:
             if last:
                 rows[-1].append((f"  +{left} more", look.style(look.label)))
-                break
+                return rows, index
             rows.append([])
         rows[-1] += [("  ", Style()), *entry] if rows[-1] else entry
-    return [fitted(row, width) for row in rows]
+    return rows, len(entries)
 
 
 def fitted(row: Row, width: int) -> Row:
@@ -54,8 +67,12 @@ def fitted(row: Row, width: int) -> Row:
     return [*cells, (" " * width, Style())] if width else cells
 
 
-def _titles(chart: Chart, view: View, look: Look, most: int) -> tuple[list[Row], list[Row]]:
-    """What stands before the legend, and what behind it: values go before what is known of y."""
+def _titles(chart: Chart, view: View, look: Look, ahead: int) -> tuple[list[Row], list[Row]]:
+    """What stands before the legend, and what behind it.
+
+    Args:
+        ahead: how much of what is known of y goes before the values at a cross-hair.
+    """
 
     def rows(texts: Sequence[str], ink: str, bold: bool = False) -> list[Row]:
         return [[(look.say(text), look.style(ink, bold))] for text in texts if text]
@@ -64,9 +81,7 @@ def _titles(chart: Chart, view: View, look: Look, most: int) -> tuple[list[Row],
     if view.cursor is None:
         return [*title, *rows(about, look.label)], []
     at = rows([f"{chart.x_label} {exact(view.cursor, chart.x_unit)}".strip()], look.text, bold=True)
-    before = min(most - 1, 1)  # the name of y, if there is more than one row
-    title += rows(about[:before], look.label)
-    return [*title, *at], rows(about[before:], look.label)
+    return [*title, *rows(about[:ahead], look.label), *at], rows(about[ahead:], look.label)
 
 
 def _legend(

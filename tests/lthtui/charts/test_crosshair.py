@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from drawn import SIZE, ends, looking, over_density, over_steps, seen
@@ -97,6 +99,29 @@ class TestCrossHair:
             rows = to_text(draw(chart, width, 20, look, View(cursor=0.0)).rows).split("\n")
             assert rows[0].split("  ")[:2] == ["level 4", "loss"]
             assert found in rows
+
+    def test_a_small_chart_with_a_long_name_reads_a_value_out(self):
+        names = "imp rand fraction=0.04 · sizes-cifar10", "other"
+        lines = [Series(name, [1, 0.5], [0.25, 0.5], marks=[(0.5, 0.5, "◆")]) for name in names]
+        looks = {"x_label": "weights kept", "x_unit": "percent", "y_unit": "percent"}
+        chart = Chart(
+            series=lines, y_label="validation accuracy", baseline=0.25, marks_label="won", **looks
+        )
+        for one, found in (
+            (
+                chart,
+                ["weights kept 50.00%  vs dense", "━● imp rand fraction=… 50.00% +25.00  +4 more"],
+            ),
+            (
+                replace(chart, baseline=None),
+                [
+                    "validation accuracy  weights kept 50.00%",
+                    "━● imp rand fraction=0.04 · … 50.00%  +2 more",
+                ],
+            ),
+        ):
+            rows = to_text(draw(one, 46, 10, PLAIN, View(cursor=0.5)).rows).split("\n")
+            assert rows[:2] == found
 
     def test_lines_without_a_value_there_say_so(self):
         viewer = looking(over_steps(range(101), range(51)))
