@@ -26,7 +26,7 @@ INKS = {YELLOW: "#000000"}  # the palette's eighth colour, for the one that whit
 DASHES = ("-", (0, (6, 2)), (0, (6, 2, 1, 2)))  # none of them like `FEWER`
 FEWER = ":"
 COLUMNS = (3, 2, 1)  # of the legend: as many as have room
-NAME = 80  # characters of a name in a line of the legend
+NAME = 12  # characters of a name that an inch of a legend has room for
 MARKERS = {"◆": "D", "◇": "d"}
 MARK: Any = {"markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.6}
 TICKS = (8, 7)  # about how many there are of x and y
@@ -144,14 +144,15 @@ def _legend(axes: Any, chart: Chart, drawn: list[Pen]) -> None:
         entries.append((chart.baseline_label, dense))
     if entries:
         handles = [line for _, looks in entries for line in axes.plot([], [], **looks)]
-        _below(axes.figure, handles, [fill(label, NAME) for label, _ in entries])
+        below(axes.figure, handles, [label for label, _ in entries])
 
 
-def _below(figure: Any, handles: Sequence[Any], labels: Sequence[str]) -> None:
+def below(figure: Any, handles: Sequence[Any], labels: Sequence[str]) -> None:
     """Put the legend where it covers no data: below the plot, which keeps its height."""
+    names = [fill(label, round(NAME * figure.get_figwidth())) for label in labels]
     for columns in COLUMNS:
         legend = figure.legend(
-            handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=8
+            handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize=8
         )
         box = legend.get_window_extent()
         if box.width <= figure.bbox.width or columns == COLUMNS[-1]:

@@ -47,7 +47,7 @@ def table(subject: Subject, name: str, caption: str, lines: Sequence[Line]) -> T
     findings = significance.holm(
         [_tested(dense, ticket) if line.tested else None for _, line, dense, ticket in known]
     )
-    several = len(subject.methods) > 1
+    several = len({row.first.group for row, *_ in known}) > 1
     rows = [
         _row(f"{row.label}: {line.text}" if several else line.text, line, dense, ticket, finding)
         for (row, line, dense, ticket), finding in zip(known, findings, strict=True)

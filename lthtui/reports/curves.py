@@ -37,7 +37,7 @@ def curve(axes: Any, row: Row, drawn: Curve, spread: Spread) -> None:
     y = [mean([value for _, value in found]) for found in shown]
     half = [reach(tuple(value for _, value in found), spread) or 0.0 for found in shown]
     line: Any = {"color": drawn.colour, "linestyle": drawn.dash, "linewidth": 1.3}
-    axes.plot(x, y, marker=drawn.marker, markersize=3, label=drawn.label, **line)
+    axes.plot(x, y, marker=drawn.marker, markersize=4, label=drawn.label, **line)
     low, high = ([a + sign * b for a, b in zip(y, half, strict=True)] for sign in (-1, 1))
     axes.fill_between(x, low, high, color=drawn.colour, alpha=0.15, linewidth=0)
     for one in row.results:

@@ -148,7 +148,8 @@ def _set(settings: EvaluationSettings) -> Iterator[str]:
     dumped = settings.model_dump(mode="json")
     for name in (one for one in dumped if one not in ("name", "levels", "images")):
         several = dumped[name] if isinstance(dumped[name], list) else [dumped[name]]
-        if len(several) <= FEW and all(isinstance(one, str | float | int) for one in several):
+        told = all(isinstance(one, str | float | int) and one != "" for one in several)
+        if 0 < len(several) <= FEW and told:
             yield f"{name.replace('_', ' ')} {' '.join(map(str, several))}"
 
 

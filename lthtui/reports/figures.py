@@ -9,12 +9,14 @@ import io
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from lthtui.charts.figure import SHARP, STYLE
+from lthtui.charts import figure as chart
+from lthtui.charts.figure import INKS, PAPER, SHARP, STYLE
+from lthtui.legible import legible
 from lthtui.reports.model import Figure
 
 GREY, RULE = "#333333", "#cccccc"
 CYCLE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")  # Okabe & Ito 2008
-WIDE = 40  # letters of a label that leave no room for two columns of labels
+MARKERS = "os^vPX<>*h"  # all filled; diamonds are picks
 ROOM = 1.1  # factor left beside the ends of an axis
 APART = 1.5  # factor between densities that are told
 LOOK: Any = {
@@ -27,8 +29,6 @@ LOOK: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": GREY,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
     "font.size": 9,
 }
 _DATED: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
@@ -52,16 +52,26 @@ def _saved(save: Callable[..., None], form: str) -> bytes:
     return target.getvalue()
 
 
+def ink(colour: str) -> str:
+    """The colour, dark enough to be seen on white paper (contrast 3 as of the Web's guidelines)."""
+    return legible(INKS.get(colour, colour), PAPER.paper)
+
+
+def bars(colour: str, which: object) -> dict[str, Any]:
+    """How bars are filled: those of dense networks are hatched, which print shows, too."""
+    look: dict[str, Any] = {"edgecolor": colour, "linewidth": 0.6, "error_kw": {"linewidth": 0.6}}
+    hatched: dict[str, Any] = {"facecolor": "white", "hatch": "/////"}
+    return look | (hatched if which == "dense" else {"facecolor": colour})
+
+
 def below(canvas: Any) -> None:
-    """One legend for all axes of a figure, below them, where it covers nothing."""
+    """One legend for all axes of a figure, below them, which keep their height."""
     known: dict[str, Any] = {}
     for axes in canvas.axes:
         handles, labels = axes.get_legend_handles_labels()
         known.update(zip(labels, handles, strict=True))
     if known:
-        wide = max(map(len, known)) > WIDE
-        columns = 1 if wide else 2
-        canvas.legend([*known.values()], [*known], loc="outside lower center", ncols=columns)
+        chart.below(canvas, [*known.values()], [*known])
 
 
 def sparsity(axes: Any, known: Iterable[float]) -> None:

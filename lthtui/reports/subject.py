@@ -11,12 +11,11 @@ from typing import Any
 from lthtui.charts.figure import DASHES
 from lthtui.comparison import Comparison, compare
 from lthtui.labels import SHORT
+from lthtui.reports import figures
 from lthtui.reports.evaluated import Evaluations
 from lthtui.reports.model import Spread
 from lthtui.rows import Choice, Row
 from lthtui.runview import RunView
-
-MARKERS = "os^v"
 
 
 @dataclass(frozen=True)
@@ -97,12 +96,13 @@ class Look:
 
 
 def look(subject: Subject, row: Row) -> Look:
-    """What a group is drawn with: groups of one colour differ in their dashes and markers."""
+    """What a group is drawn with: its own marker, and dashes where others have its colour."""
     groups = [one.first.group for one in subject.rows]
     at = groups.index(row.first.group)
     colour = subject.colours[row.first.group]
     before = sum(subject.colours[one] == colour for one in groups[:at])
-    return Look(colour, DASHES[before % len(DASHES)], MARKERS[before % len(MARKERS)])
+    marker = figures.MARKERS[at % len(figures.MARKERS)]
+    return Look(figures.ink(colour), DASHES[before % len(DASHES)], marker)
 
 
 def unlike(runs: Sequence[RunView], name: str) -> bool:

@@ -146,7 +146,7 @@ def _by_block(subject: Subject, rows: list[Row], name: str) -> Figure:
                 style: Any = {"color": pen.colour, "linestyle": dash, "marker": pen.marker}
                 text = f"{row.label}, {said}"
                 axes.errorbar(
-                    x, [*map(mean, values)], half, markersize=3, linewidth=1.2, label=text, **style
+                    x, [*map(mean, values)], half, markersize=4, linewidth=1.2, label=text, **style
                 )
         axes.set_xticks(range(len(blocks)), blocks, rotation=90, fontsize=6.5)
         axes.set(ylabel="shortcut over branch")

@@ -94,7 +94,7 @@ def _by_layer(subject: Subject, rows: Sequence[Row], name: str) -> Figure:
             means = [mean(values) for values in found]
             half = [reach(values, subject.spread) or 0.0 for values in found]
             line: Any = {"color": pen.colour, "linestyle": pen.dash, "marker": pen.marker}
-            axes.plot(x, means, markersize=3, linewidth=1.2, label=row.label, **line)
+            axes.plot(x, means, markersize=4, linewidth=1.2, label=row.label, **line)
             low, high = ([m + s * h for m, h in zip(means, half, strict=True)] for s in (-1, 1))
             axes.fill_between(x, low, high, color=pen.colour, alpha=0.15, linewidth=0)
         axes.set_xticks(x, layers, rotation=90, fontsize=6.5)

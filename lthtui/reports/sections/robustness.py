@@ -82,7 +82,7 @@ def _severities(subject: Subject, label: str, name: str) -> Figure:
                 dashed: Any = ":" if which == "dense" else pen.dash
                 style: Any = {"color": pen.colour, "linestyle": dashed, "marker": pen.marker}
                 text = f"{row.label}, {said}"
-                axes.errorbar(x, means, halves, markersize=3, linewidth=1.2, label=text, **style)
+                axes.errorbar(x, means, halves, markersize=4, linewidth=1.2, label=text, **style)
         axes.set_xticks(range(6))
         figures.percent(axes.yaxis)
         axes.set(xlabel="severity (0: clean images)", ylabel="test accuracy (%)")
@@ -122,9 +122,8 @@ def _each(subject: Subject, label: str, name: str) -> Figure:
                 heights.append(mean([*values.values()]) if values else 0.0)
                 halves.append(reach(tuple(values.values()), subject.spread) or 0.0)
             x = [index + (at + 0.5) * wide - 0.4 for index in range(len(names))]
-            fill: Any = {"color": look(subject, row).colour, "error_kw": {"linewidth": 0.6}}
-            faint = 0.45 if which == "dense" else 1.0
-            axes.bar(x, heights, wide, yerr=halves, alpha=faint, label=text, **fill)
+            fill = figures.bars(look(subject, row).colour, which)
+            axes.bar(x, heights, wide, yerr=halves, label=text, **fill)
         axes.set_xticks(range(len(names)), [one.replace("_", " ") for one in names], rotation=60)
         for tick in axes.get_xticklabels():
             tick.set_horizontalalignment("right")

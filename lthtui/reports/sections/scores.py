@@ -17,7 +17,6 @@ from lthtui.significance import mean
 
 BOTH: tuple[Which, Which] = ("dense", "ticket")
 TOP = re.compile("test top(?!1$)[0-9]+")
-FAINT = {"dense": 0.45, "ticket": 1.0}
 
 
 def build(subject: Subject) -> Section | Absent:
@@ -137,10 +136,8 @@ def _bars(
             heights = [mean(found.get(one, (0.0,))) for one in classes]
             half = [reach(found.get(one, ()), subject.spread) or 0.0 for one in classes]
             x = [index + (at + 0.5) * wide - 0.4 for index in range(len(classes))]
-            fill: Any = {"color": look(subject, row).colour, "alpha": FAINT[str(which)]}
-            thin: Any = {"linewidth": 0.6}
-            text = f"{row.label}, {which}"
-            axes.bar(x, heights, wide, yerr=half, label=text, error_kw=thin, **fill)
+            fill = figures.bars(look(subject, row).colour, which)
+            axes.bar(x, heights, wide, yerr=half, label=f"{row.label}, {which}", **fill)
         axes.set_xticks(range(len(classes)), classes, rotation=30, ha="right")
         figures.percent(axes.yaxis)
         axes.grid(visible=False, axis="x")
@@ -230,13 +227,12 @@ def _reliability(
 ) -> Figure:
     def draw(canvas: Any) -> None:
         axes = canvas.subplots()
-        axes.plot([0, 1], [0, 1], color=figures.GREY, linewidth=0.8, linestyle=":")
+        axes.plot([0, 1], [0, 1], color=figures.GREY, linewidth=0.8)
         for row, which, bins in shown:
             pen, (x, y) = look(subject, row), zip(*sorted(bins), strict=True)
-            style: Any = {"color": pen.colour, "linestyle": pen.dash, "marker": pen.marker}
-            alpha = FAINT[str(which)]
-            text = f"{row.label}, {which}"
-            axes.plot(x, y, label=text, alpha=alpha, markersize=3, linewidth=1.2, **style)
+            style: Any = {"color": pen.colour, "marker": pen.marker, "markersize": 4}
+            style |= {"linestyle": ":" if which == "dense" else pen.dash, "linewidth": 1.2}
+            axes.plot(x, y, label=f"{row.label}, {which}", **style)
         figures.percent(axes.xaxis)
         figures.percent(axes.yaxis)
         axes.set(xlabel="confidence (%)", ylabel="accuracy (%)", xlim=(0, 1), ylim=(0, 1))
@@ -244,7 +240,7 @@ def _reliability(
 
     caption = (
         "Accuracy of test images by how confident the network is, images of all runs together; on"
-        " the dotted line probabilities are what they say."
+        " the diagonal probabilities are what they say."
     )
     return Figure(name, caption, draw, (4.8, 4.8))
 

@@ -5,24 +5,26 @@ Figures 2 to 4 and Table 5 of the data-efficient tickets paper: data sizes by au
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lthtui import baseline
-from lthtui.labels import told_apart
+from lthtui.labels import SHORT, SHORTER, told_apart
 from lthtui.reports import figures
 from lthtui.reports.curves import Curve, curve
 from lthtui.reports.evaluated import Which
 from lthtui.reports.model import Cell, Figure, Number, Section, Table
-from lthtui.reports.subject import MARKERS, Subject
+from lthtui.reports.subject import Subject
 from lthtui.reports.wording import reach
 from lthtui.rows import Row
 from lthtui.significance import mean
 
 SIZE = ("data.fraction", "data.per_class")
 BLOCKS = ("data.", "augmentation.", "model.", "loss.", "train.", "sparsifier.", "start.")
-REPEATED = ("data.seed", "data.fold", "data.root")
+REPEATED = ("data.seed", "data.fold", "data.root", "train.evaluate.")
+BEGUN = "start.ticket."
 ROBUST = (  # what is drawn against sizes besides, where it was evaluated
     ("corruptions", "mean", "CIFAR-C-like corruptions, mean"),
     ("cifar10_2", "accuracy", "CIFAR-10.2"),
@@ -47,31 +49,52 @@ class Point:
 
 
 def build(subject: Subject) -> Section | None:
-    """A table and figures; None where all methods have as many images."""
-    points = placed(subject.methods)
-    if len({point.size for point in points}) < 2:
-        return None
+    """A table and figures of what was tried on several sizes; None where nothing was."""
+    several = _several(placed(subject.methods))
+    points = placed([point.row for point in several])  # called by what tells these apart
     ways = [*dict.fromkeys(point.way for point in points)]
+    if not ways:
+        return None
     pictures = [_grid(subject, points, ways), _against_size(subject, points, ways)]
     return Section("Data sizes", (_table(subject, points, ways), *pictures))
 
 
 def placed(rows: Sequence[Row]) -> list[Point]:
     """The groups by size, the smallest last."""
-    asked = {
-        row.first.group: {
-            key: value
-            for key, value in row.first.params.items()
-            if key.startswith(BLOCKS) and key not in REPEATED
-        }
-        for row in rows
-    }
+    asked = {row.first.group: dict(_settings(row.first.params)) for row in rows}
     points = []
     for row, differs in zip(rows, told_apart(asked).values(), strict=True):
         size, said = _size(row.first.params)
-        rest = {key: value for key, value in differs.items() if key not in SIZE}
+        rest = {key: value for key, value in differs.items() if key not in SIZE and value != ""}
         points.append(Point(row, size, said, _way(rest)))
-    return sorted(points, key=lambda point: -point.size)
+    return sorted(_apart(points), key=lambda point: -point.size)
+
+
+def _settings(params: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What can tell ways apart; which run another starts from differs from size to size."""
+    for key, value in params.items():
+        if key == f"{BEGUN}run":
+            yield BEGUN.rstrip("."), "another run's"
+        elif key.startswith(BLOCKS) and not key.startswith((*REPEATED, BEGUN)):
+            short = SHORTER.get(key)
+            yield key, str(short(value) or "") if short else value
+
+
+def _apart(points: Sequence[Point]) -> list[Point]:
+    """The points, with their groups where they are alike otherwise."""
+    alike = Counter((point.size, point.way) for point in points)
+    return [
+        replace(point, way=f"{point.way} {point.row.first.group[:SHORT]}")
+        if alike[point.size, point.way] > 1
+        else point
+        for point in points
+    ]
+
+
+def _several(points: Sequence[Point]) -> Iterator[Point]:
+    """Those of ways that have several sizes."""
+    sizes = Counter(way for way, _ in {(point.way, point.size) for point in points})
+    yield from (point for point in points if sizes[point.way] > 1)
 
 
 def _size(params: Mapping[str, str]) -> tuple[float, str]:
@@ -99,7 +122,7 @@ def _table(subject: Subject, points: Sequence[Point], ways: Sequence[str]) -> Ta
             rows.append((way, str(which), *cells))
     caption = (
         "Test accuracy (%) by how many training images there are (columns): of dense networks, and"
-        " of the tickets that are picked."
+        " of the tickets that are picked. Methods that were run on one size only are left out."
     )
     return Table("sizes", caption, ("", "network", *sizes), tuple(rows))
 
@@ -124,11 +147,12 @@ def _grid(subject: Subject, points: Sequence[Point], ways: Sequence[str]) -> Fig
         for axes, size in zip(panels, sizes, strict=False):
             shown = [point for point in points if point.said == size]
             for point in shown:
-                at = ways.index(point.way)
-                one = Curve(point.way, figures.CYCLE[at % len(figures.CYCLE)], "-", MARKERS[at % 4])
-                curve(axes, point.row, one, subject.spread)
-            levels = (one.density for p in shown for run in p.row.runs for one in run.ended_levels)
+                curve(axes, point.row, _pen(ways, point.way), subject.spread)
+            levels = {one.density for p in shown for run in p.row.runs for one in run.ended_levels}
             figures.sparsity(axes, levels)
+            if not levels:
+                axes.set_yticks([])
+                axes.text(0.5, 0.5, "not trained yet", transform=axes.transAxes, ha="center")
             figures.percent(axes.yaxis)
             axes.set(title=size, ylabel="test accuracy (%)")
         for axes in panels[len(sizes) :]:
@@ -144,13 +168,14 @@ def _grid(subject: Subject, points: Sequence[Point], ways: Sequence[str]) -> Fig
 
 def _against_size(subject: Subject, points: Sequence[Point], ways: Sequence[str]) -> Figure:
     """Dense and ticket against the number of images, on test images and on harder ones."""
-    panels = [("test images", None), *_evaluated(subject)]
+    panels = [("test images", None), *_evaluated(subject, points)]
     sizes = [*dict.fromkeys(point.said for point in points)]
 
     def draw(canvas: Any) -> None:
         every = canvas.subplots(1, len(panels), squeeze=False)[0]
         for axes, (title, metric) in zip(every, panels, strict=True):
-            for at, way in enumerate(ways):
+            for way in ways:
+                pen = _pen(ways, way)
                 for which in BOTH:
                     found = {
                         sizes.index(p.said): known
@@ -159,9 +184,8 @@ def _against_size(subject: Subject, points: Sequence[Point], ways: Sequence[str]
                     }
                     x, values = [*found], [*found.values()]
                     half = [reach(tuple(one), subject.spread) or 0.0 for one in values]
-                    style: Any = {"color": figures.CYCLE[at % len(figures.CYCLE)]}
+                    style: Any = {"color": pen.colour, "marker": pen.marker, "markersize": 4}
                     style |= {"linestyle": ":" if which == "dense" else "-", "linewidth": 1.3}
-                    style |= {"marker": MARKERS[at % 4], "markersize": 3}
                     text = f"{way}, {which}"
                     axes.errorbar(x, [*map(mean, values)], half, label=text, **style)
             axes.set_xticks(range(len(sizes)), sizes)
@@ -173,10 +197,22 @@ def _against_size(subject: Subject, points: Sequence[Point], ways: Sequence[str]
     return Figure("sizes", caption, draw, (3.2 * len(panels) + 0.4, 3.6), spread=True)
 
 
-def _evaluated(subject: Subject) -> Iterator[tuple[str, tuple[str, str] | None]]:
+def _pen(ways: Sequence[str], way: str) -> Curve:
+    at = ways.index(way)
+    colour = figures.ink(figures.CYCLE[at % len(figures.CYCLE)])
+    return Curve(way, colour, "-", figures.MARKERS[at % len(figures.MARKERS)])
+
+
+def _evaluated(
+    subject: Subject, points: Sequence[Point]
+) -> Iterator[tuple[str, tuple[str, str] | None]]:
+    """Titles of harder images, and the first label and metric that any of these knows."""
     for name, metric, said in ROBUST:
-        for label in subject.evaluations.called(name)[:1]:
-            yield said, (label, metric)
+        for label in subject.evaluations.called(name):
+            asked = (label, metric)
+            if any(_values(subject, point.row, asked, which) for point in points for which in BOTH):
+                yield said, asked
+                break
 
 
 def _values(

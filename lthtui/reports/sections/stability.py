@@ -128,7 +128,7 @@ def _figures(subject: Subject, name: str) -> Iterator[Figure]:
                 means = [mean(values) for values in found.values()]
                 half = [reach(values, subject.spread) or 0.0 for values in found.values()]
                 line: Any = {"color": pen.colour, "linestyle": pen.dash, "linewidth": 1.3}
-                axes.plot(x, means, label=text, marker=pen.marker, markersize=3, **line)
+                axes.plot(x, means, label=text, marker=pen.marker, markersize=4, **line)
                 low, high = ([m + s * h for m, h in zip(means, half, strict=True)] for s in (-1, 1))
                 axes.fill_between(x, low, high, color=pen.colour, alpha=0.15, linewidth=0)
             figures.percent(axes.yaxis)
@@ -147,7 +147,7 @@ def _figures(subject: Subject, name: str) -> Iterator[Figure]:
 def _maps(subject: Subject) -> Iterator[Figure]:
     """Barriers by level and by how much training came first, where there are several of both."""
     for row in subject.methods:
-        for label in subject.evaluations.called("instability"):
+        for number, label in enumerate(subject.evaluations.called("instability")):
             afters = _afters(subject, row, label)
             known = {
                 (level, after): mean([*found.values()])
@@ -158,9 +158,8 @@ def _maps(subject: Subject) -> Iterator[Figure]:
             levels = sorted({level for level, _ in known})
             if len(levels) > 1 and len(afters) > 1:
                 table = [[known.get((one, after), nan) for one in levels] for after in afters]
-                yield _map(
-                    f"instability-map-{row.first.group[:8]}", row.label, levels, afters, table
-                )
+                which = f"{row.first.group[:8]}{f'-{number}' if number else ''}"
+                yield _map(f"instability-map-{which}", row.label, levels, afters, table)
 
 
 def _map(

@@ -1,6 +1,9 @@
 """What a report reads of evaluations from the journals of runs."""
 
-from lthtui.reports.evaluated import Evaluations
+from engine import outstanding
+from engine.rundir import RunDirectory
+from lthtui.evaluations import wanted
+from lthtui.reports.evaluated import Evaluations, told
 
 
 def test_values_are_those_of_the_level_that_is_meant_of_each_run(made):
@@ -24,6 +27,13 @@ def test_the_newest_of_an_evaluation_counts_and_settings_tell_labels_apart(made)
     found = Evaluations([run])
     assert found.called("fgsm") == ("fgsm", "fgsm epsilon=4")
     assert found.of(run, "fgsm").metrics == {"accuracy": 0.2}
+
+
+def test_settings_that_are_empty_are_not_told(made):
+    run = made.imp(0, 0.5, 0.6)
+    made.evaluated(run, 1, "cka", {"within": 0.5})
+    outstanding.ask(RunDirectory(made.folder / run.run_id), wanted("cka", (), "best"))
+    assert told(Evaluations([run]), ["cka"]) == " cka: other dense, batch 128."
 
 
 def test_documents_that_are_gone_or_damaged_are_left_out(made):

@@ -90,7 +90,7 @@ def test_methods_that_were_not_evaluated_are_named(made):
     run, other = made.imp(0, 0.5, 0.6), made.imp(0, 0.5, 0.6, group="b")
     corrupted(made, run, 1, [0.1, 0.2], [0.1, 0.2])
     table, *_ = robustness.build(made.subject(run, other)).blocks
-    assert table.rows[0][0] == "imp: clean images %"
+    assert table.rows[0][0] == "clean images %"
     assert "Of imp alone: the other methods" in table.caption
 
 

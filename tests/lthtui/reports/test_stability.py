@@ -47,6 +47,15 @@ def test_instability_by_level_and_by_when_copies_part_is_a_map(made):
     assert ">2ep<" in svg and ">init<" in svg and drawn(line)["svg"]
 
 
+def test_maps_of_several_settings_have_names_of_their_own(made):
+    run = made.imp(0, 0.5, 0.6)
+    for label in ("instability", "instability images:100"):
+        for level in (0, 1):
+            made.evaluated(run, level, label, {"init/barrier": 0.3, "2ep/barrier": 0.1})
+    _, *maps = stability.build(made.subject(run)).blocks
+    assert [one.name for one in maps] == ["instability-map-imp", "instability-map-imp-1"]
+
+
 def test_tickets_of_other_levels_are_pooled_and_levels_that_some_lack_are_not_told(made):
     runs = [made.imp(0, 0.5, 0.6), made.imp(1, 0.5, 0.6, 0.7)]
     for run in runs:
