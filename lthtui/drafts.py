@@ -49,8 +49,9 @@ def read(path: str) -> str:
         raise UsageError(f"{shown}: larger than {MAX_BYTES // 1024} kB; this is no spec")
     try:
         return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UsageError(f"{shown}: not UTF-8 text") from None
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{shown}:{line}: not UTF-8 text; save it as UTF-8") from None
 
 
 def write(path: str, text: str, before: str | None) -> str | None:
@@ -108,6 +109,8 @@ def _place(made: Path, file: Path, before: str | None) -> str | None:
         found = read(str(file))
         if found != before:
             return found
+        if not file.stat().st_mode & 0o222:
+            raise UsageError(f"{clean_line(str(file))} is read-only; save a copy of it instead")
         made.chmod(file.stat().st_mode & 0o7777)
     made.replace(file)
     return None

@@ -31,9 +31,16 @@ class Drawer:
         """Paths of the spec files that there are."""
         return [str(path) for path in specpaths.within(self._folder)]
 
-    def read(self, path: str) -> str:
-        """The text of a file; as `drafts.read`."""
-        return drafts.read(path)
+    def read(self, path: str) -> str | Prospect:
+        """The text of a file, or why it cannot be shown; see `drafts.read`."""
+        from engine.errors import UsageError
+        from lthtui.prospect import Prospect
+        from lthtui.yamlfile import Problem
+
+        try:
+            return drafts.read(path)
+        except UsageError as error:
+            return Prospect("", (Problem(path, str(error)),))
 
     def write(self, path: str, text: str, before: str | None) -> str | None:
         """Save a text; as `drafts.write`."""
@@ -98,12 +105,5 @@ class Drawer:
 
     def sketch(self, path: str) -> Prospect:
         """What a file would do, but for what it would cost; also of a file that cannot be read."""
-        from engine.errors import UsageError
-        from lthtui.prospect import Prospect
-        from lthtui.yamlfile import Problem
-
-        try:
-            text = self.read(path)
-        except UsageError as error:
-            return Prospect("", (Problem(path, str(error)),))
-        return self.look(path, text, text)
+        text = self.read(path)
+        return self.look(path, text, text) if isinstance(text, str) else text

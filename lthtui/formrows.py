@@ -10,24 +10,36 @@ from lthtui.text import clean_line
 
 if TYPE_CHECKING:
     from lthtui.form import Knob
+    from lthtui.yamlfile import Keys
 
 COLUMNS = (Column("field", rank=0), Column("value", rank=1, width=24))
 
 
-def rows(knobs: Sequence[Knob], folded: Collection[str]) -> list[Row]:
-    """A row for each field that is in no folded block; `folded` holds keys of blocks."""
-    return [_row(knob, knob.key in folded) for knob in knobs if not _hidden(knob, folded)]
+def rows(knobs: Sequence[Knob], folded: Collection[str], wrong: Collection[str] = ()) -> list[Row]:
+    """A row for each field that is in no folded block; fields that are `wrong` are marked.
+
+    A folded block is marked for what is wrong in it. All but the knobs are keys.
+    """
+    inside = {key for one in wrong for key in above(tuple(one.split("."))) if key in folded}
+    return [
+        _row(knob, knob.key in folded, knob.key in wrong or knob.key in inside)
+        for knob in knobs
+        if not any(one in folded for one in above(knob.path))
+    ]
 
 
-def _hidden(knob: Knob, folded: Collection[str]) -> bool:
-    above = (".".join(map(str, knob.path[:end])) for end in range(1, len(knob.path)))
-    return any(one in folded for one in above)
+def above(path: Keys) -> list[str]:
+    """The keys of the blocks that a field is in."""
+    return [".".join(map(str, path[:end])) for end in range(1, len(path))]
 
 
-def _row(knob: Knob, folded: bool) -> Row:
+def _row(knob: Knob, folded: bool, wrong: bool) -> Row:
     label = Cell(clean_line(str(knob.path[-1])), "" if knob.given or knob.varied else "dim")
     fold = ("▸" if folded else "▾") if knob.kind == "block" else ""
-    return Row(knob.key, (label, _value(knob)), len(knob.path) - 1, fold)
+    value = _value(knob)
+    if wrong:
+        value = Cell(f"✗ {value.text}", "failed")
+    return Row(knob.key, (label, value), len(knob.path) - 1, fold)
 
 
 def _value(knob: Knob) -> Cell:

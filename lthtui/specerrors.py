@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from engine.errors import did_you_mean
+from lthtui import spechints
 from lthtui.specfields import field_at, fields_at, tags_at
 from lthtui.specpatterns import allowed
 from lthtui.text import clean_line
@@ -51,7 +52,7 @@ def explain(error: ValidationError, tree: dict[str, Any], extra: Sequence[str]) 
     blamed |= {path[:end] for path in (*blamed, *wrong_types) for end in range(len(path))}
     for path, alternatives in wrong_types.items():
         if path not in blamed:  # one member of a union got further than its type
-            findings.append(Finding(path, _expected(alternatives)))
+            findings.append(Finding(path, _expected(alternatives, path)))
     return findings
 
 
@@ -95,8 +96,8 @@ def _finding(path: Keys, one: ErrorDetails, tree: Any, extra: Sequence[str]) -> 
             return Finding(path, _missing(one["loc"], path, tree), "key")
         case "extra_forbidden":
             known = [*fields_at(tree, path[:-1]), *(extra if len(path) == 1 else ())]
-            name = str(path[-1])
-            return Finding(path, f"unknown field {found(name)}{did_you_mean(name, known)}", "key")
+            hint = spechints.field(str(path[-1]), known, tree)
+            return Finding(path, f"unknown field {found(str(path[-1]))}{hint}", "key")
         case "union_tag_invalid":
             known = re.findall(r"'(\w+)'", context["expected_tags"])
             tag = str(context["tag"])
@@ -175,7 +176,7 @@ _EXPECTED = {
 }
 
 
-def _expected(alternatives: Sequence[ErrorDetails]) -> str:
+def _expected(alternatives: Sequence[ErrorDetails], path: Keys) -> str:
     """Merge what the members of a union would have taken into one sentence."""
     words: list[str] = []
     for one in alternatives:
@@ -192,4 +193,5 @@ def _expected(alternatives: Sequence[ErrorDetails]) -> str:
     if words == ["text"] and isinstance(value, (int, float)):
         return f"{message}; put it in quotes"
     near = difflib.get_close_matches(value, known, 1, 0.5) if isinstance(value, str) else []
-    return f"{message}; did you mean {near[0]}?" if near else message
+    hint = f"; did you mean {near[0]}?" if near else spechints.value(value, words, path)
+    return message + hint

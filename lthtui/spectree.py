@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lthtui.specerrors import Finding
@@ -61,7 +61,7 @@ class Tree:
             path = path[:-1]
         listed = any(isinstance(key, int) for key in origin.path[-1:])
         by_key = finding.at == "key" or (self._is_block(path) and not listed)
-        return origin.problem(finding.message, by_key)
+        return replace(origin.problem(finding.message, by_key), path=finding.path)
 
     def origin(self, path: Keys) -> Origin:
         """Where the value at `path` was written, or would have been."""

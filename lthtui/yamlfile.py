@@ -20,6 +20,7 @@ from yaml.reader import Reader
 from yaml.scanner import Scanner
 
 from engine.errors import SpecError, UsageError
+from lthtui import yamlwords
 from lthtui.text import clean_line
 
 MAX_BYTES = 256 * 1024
@@ -27,6 +28,7 @@ MAX_DEPTH = 32
 MAX_VALUES = 10_000
 SHOWN_COLUMNS = 100
 SHOWN_PROBLEMS = 50
+NOT_TEXT = "not UTF-8 text; save it as UTF-8"
 
 Keys = tuple[str | int, ...]
 
@@ -45,6 +47,7 @@ class Problem:
 
     Attributes:
         absent: whether only the data set is not here, and nothing wrong with the file itself.
+        path: the field of the settings that is to blame; empty where none is.
     """
 
     source: str
@@ -52,17 +55,21 @@ class Problem:
     mark: Mark | None = None
     line: str = ""
     absent: bool = False
+    path: Keys = field(default=(), compare=False)
 
     def __str__(self) -> str:
-        """`file:line:column: message`, the line, and a caret under the column.
+        """`file:line:column: message`, the line unless it is blank, and a caret under the column.
 
         A password in an address is not shown: errors end up in logs and reports.
         """
         source, message = _without_passwords(self.source), _without_passwords(self.message)
         if self.mark is None:
             return f"{source}: {message}"
+        said = f"{source}:{self.mark.line}:{self.mark.column}: {message}"
+        if not self.line.strip():
+            return said
         shown, caret = _excerpt(_without_passwords(self.line), self.mark.column)
-        return f"{source}:{self.mark.line}:{self.mark.column}: {message}\n{shown}\n{caret}"
+        return f"{said}\n{shown}\n{caret}"
 
 
 class FileError(SpecError):
@@ -124,7 +131,8 @@ def read(path: Path) -> Document:
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8", "replace")
         mark = Mark(before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
-        raise FileError([Problem(source, "not UTF-8 text", mark)]) from None
+        line = raw.split(b"\n")[mark.line - 1].decode("utf-8", "replace")
+        raise FileError([Problem(source, NOT_TEXT, mark, line)]) from None
     return parse(text, source)
 
 
@@ -144,7 +152,8 @@ def parse(text: str, source: str, inline: bool = False) -> Document:
         hidden = clean_line(chr(error.character) if isinstance(error.character, int) else "?")
         builder.refuse(f"the character {hidden} is not allowed here; write it as an escape", mark)
     except yaml.MarkedYAMLError as error:
-        builder.refuse(*_explain(error))
+        message, line, column = yamlwords.explain(error, document.lines)
+        builder.refuse(message, Mark(line + 1, column + 1))
     except _TooMuch:
         pass
     if builder.problems:
@@ -279,7 +288,8 @@ class _Builder:
             self.refuse("a field's name must be text", mark)
             raise _TooMuch
         if event.style is None and not isinstance(self.scalar(event, mark), str):
-            self.refuse(f"a field's name must be text; put {event.value!r} in quotes", mark)
+            quoted = f"a field's name must be text; put {event.value!r} in quotes"
+            self.refuse(f"{quoted}, or write a number with '.' and not ','", mark)
         return str(event.value)
 
     def sequence(self, path: Keys) -> list[Any]:
@@ -310,47 +320,6 @@ class _Builder:
 
 def _mark(mark: Any) -> Mark:
     return Mark(mark.line + 1, mark.column + 1)
-
-
-_WORDS = (
-    (r"found character '\\t'", "a tab cannot begin a value or indent a line; use spaces"),
-    (
-        r"found character '(.)' that cannot start any token",
-        r"a value cannot begin with '\1'; put it in quotes",
-    ),
-    (
-        r"mapping values are not allowed",
-        "unexpected ':'; check the indentation, look for a ':' missing above, or put the text in"
-        " quotes",
-    ),
-    (r"could not find expected ':'", "expected ':' after a field's name"),
-    (r"expected ',' or '([\]}])'", r"expected ',' or '\1'"),
-    (
-        r"unknown escape character '(.)'",
-        r"'\\\1' is no escape; write text in single quotes as it is",
-    ),
-    (
-        r"expected <block end>, but found '(<block|\?|<scalar|-)",
-        "the indentation of this line fits no line above",
-    ),
-    (r"expected <block end>, but found '(.*?)'", r"unexpected '\1'"),
-    (r"expected the node content, but found '(.*?)'", r"expected a value, found '\1'"),
-    (r"expected alphabetic or numeric character", "a name must follow; put a text in quotes"),
-)
-
-
-def _explain(error: yaml.MarkedYAMLError) -> tuple[str, Mark]:
-    """Say in plain words what PyYAML found, and where: at what was opened and never closed."""
-    problem, context = str(error.problem or error.context), str(error.context)
-    found, opened = error.problem_mark or error.context_mark, error.context_mark
-    if opened and found and ("quoted" in context or "flow" in context):
-        if "end of stream" in problem or "<stream end>" in problem or found.line > opened.line:
-            char = opened.buffer[opened.pointer].strip("\0") if opened.buffer else ""
-            return f"{f'this {char}' if char else 'a bracket'} is never closed", _mark(opened)
-    for pattern, words in _WORDS:
-        if match := re.search(pattern, problem):
-            return clean_line(match.expand(words)), _mark(found)
-    return clean_line(problem), _mark(found)
 
 
 def _excerpt(line: str, column: int) -> tuple[str, str]:

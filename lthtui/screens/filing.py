@@ -227,8 +227,10 @@ class FilingScreen(Watching):
 
     def action_queue(self) -> None:
         """Save the draft, check it, and ask whether its runs are to be queued."""
-        draft = self.draft
+        draft, found = self.draft, self.prospect
         if draft is None:
+            if found is not None:
+                self._refuse(found)
             return
         self.queueing = True
         if draft.modified:
@@ -243,9 +245,7 @@ class FilingScreen(Watching):
             return
         self.queueing = False
         if not found.runs:
-            why = found.problems[0].message if found.problems else "`lthtui search` runs it"
-            said = f"{clean_line(draft.path)} cannot be queued: {clean_line(why, 1000)}"
-            self.notify(said, severity="error", markup=False)
+            self._refuse(found)
             return
         detail = "\n".join(
             [*found.brief[1:], "What is finished or under way already is not started twice."]
@@ -256,6 +256,12 @@ class FilingScreen(Watching):
         self.app.push_screen(
             EnqueueScreen(question, detail, after), partial(self._send, draft.path)
         )
+
+    def _refuse(self, found: Prospect) -> None:
+        """Say why what is in view cannot be queued."""
+        why = found.problems[0].message if found.problems else "`lthtui search` runs it"
+        said = f"{clean_line(self.path or 'this')} cannot be queued: {clean_line(why, 1000)}"
+        self.notify(said, severity="error", markup=False)
 
     def _send(self, path: str, wish: Wish | None) -> None:
         if wish is not None:

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Static, TextArea
+from textual.widgets import TextArea
 
 from lthtui.board import Board
 from lthtui.drafts import Draft
@@ -23,8 +22,9 @@ from lthtui.text import clean_line
 from lthtui.widgets.editor import SpecEditor
 from lthtui.widgets.form import FormView
 from lthtui.widgets.keybar import KeyBar
+from lthtui.widgets.plan import PlanView
+from lthtui.widgets.problems import ProblemLine
 from lthtui.widgets.speclist import SpecList
-from lthtui.widgets.tones import tone
 from lthtui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 PANES = ("specs", "editor", "form", "plan")
 PAUSE = 0.3  # seconds without a key before what was typed is checked
-WRONG, ABSENT = ("✗", "failed"), ("◌ no data:", "name")  # signs of problems, and their tones
 
 
 class SpecsScreen(FilingScreen):
@@ -69,8 +68,8 @@ class SpecsScreen(FilingScreen):
             yield SpecEditor(id="editor")
             with Vertical(id="aside"):
                 yield FormView(self._put, id="form")
-                with VerticalScroll(id="plan"):
-                    yield Static(id="lines")
+                yield PlanView(id="plan")
+        yield ProblemLine(id="problem")
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -144,13 +143,16 @@ class SpecsScreen(FilingScreen):
         elif path != self.path:
             self.show_draft(draft)
 
-    def _take(self, read: tuple[str, str]) -> None:
+    def _take(self, read: tuple[str, str | Prospect]) -> None:
         """Show what is in a file, unless it was changed here since it was asked for."""
         path, text = read
         draft = self.drafts.get(path)
         if path != self.query_one(SpecList).cursor or (draft and draft.modified):
             return
-        if draft is None or draft.disk != text or path != self.path:
+        if not isinstance(text, str):
+            self.show_draft(None)
+            self._show(path, text)
+        elif draft is None or draft.disk != text or path != self.path:
             self.show_draft(Draft(path, text, text))
         else:
             self.check()
@@ -160,7 +162,9 @@ class SpecsScreen(FilingScreen):
         self.path, self.prospect = draft.path if draft else None, None
         if draft:
             self.drafts[draft.path] = draft
-        self.query_one(SpecEditor).put(draft.text if draft else "")
+        editor = self.query_one(SpecEditor)
+        editor.put(draft.text if draft else "")
+        editor.read_only = draft is None
         self._title()
         self.check()
 
@@ -203,42 +207,30 @@ class SpecsScreen(FilingScreen):
         draft = self.drafts.get(path)
         if path != self.path or draft is None or draft.text != prospect.text:
             return
-        self.prospect = prospect
-        self.query_one(SpecEditor).mark(prospect.problems)
-        self.query_one(FormView).show(prospect.knobs)
-        self.query_one("#lines", Static).update(self._plan(prospect))
-        self._title()
+        self._show(path, prospect)
         self.go_on()
 
-    def _plan(self, prospect: Prospect) -> Text:
-        """Problems, or the plan and the command that does the same."""
-        shown = Text()
-        for one in prospect.problems:
-            sign, ink = ABSENT if one.absent else WRONG
-            place = f"{one.mark.line}:{one.mark.column} " if one.mark else ""
-            shown.append(f"{sign} {place}", tone(self, ink, bold=True))
-            shown.append(f"{clean_line(one.message, 1000)}\n")
-        for line in prospect.lines:
-            shown.append(f"{line.text}\n", tone(self, line.tone))
-        if prospect.command:
-            saved = "  (once it is saved)" if prospect.saved else ""
-            shown.append("\n$ ", tone(self, "dim"))
-            shown.append(f"{prospect.command}{saved}", tone(self, "name"))
-        return shown
+    def _show(self, path: str, prospect: Prospect) -> None:
+        self.prospect = prospect
+        self.query_one(SpecEditor).mark(prospect.problems)
+        self.query_one(FormView).show(path, prospect.knobs, prospect.problems)
+        self.query_one(PlanView).show(prospect)
+        self._title()
 
     def _title(self) -> None:
-        draft, found = self.draft, self.prospect
-        editor = self.query_one(SpecEditor)
+        draft, editor = self.draft, self.query_one(SpecEditor)
         star = "" if draft is None or not draft.modified else " (modified)"
         name = clean_line(self.path or "")
         editor.border_title = Content(f"{name}{star}")
         for pane in ("form", "plan"):
             self._pane(pane).border_title = Content(f"{pane}  {name}")
-        wrong = found.problems if found else ()
-        sign = ABSENT[0] if found and found.absent else f"{WRONG[0]} {len(wrong)}:"
-        said = f"{sign} {clean_line(wrong[0].message)}" if wrong else ""
-        editor.border_subtitle = Content(said)
+        problems = self.prospect.problems if self.prospect else ()
+        self.query_one(ProblemLine).show(problems, editor.cursor_location[0] + 1)
         self.refresh_bindings()
+
+    def on_text_area_selection_changed(self) -> None:
+        """Tell what is wrong where the cursor is."""
+        self._title()
 
     def _put(self, knob: Knob, typed: str) -> None:
         """Change a field of the text by the form."""
@@ -252,7 +244,10 @@ class SpecsScreen(FilingScreen):
             self.notify(str(error), severity="error", markup=False)
 
     def action_problem(self) -> None:
-        """Go to the next problem behind the cursor, or to the first."""
+        """Go to the next problem behind the cursor, or to the first, in the form or the text."""
+        form = self.query_one(FormView)
+        if form.has_focus_within and form.go_to_problem():
+            return
         editor, found = self.query_one(SpecEditor), self.prospect
         marks = sorted(one.mark for one in found.problems if one.mark) if found else []
         if marks:
@@ -295,6 +290,7 @@ class SpecsScreen(FilingScreen):
         for one in PANES:
             self._pane(one).set_class(one == name, "-shown")
         self.query_one("#aside").set_class(name in ("form", "plan"), "-shown")
+        self.query_one(ProblemLine).set_class(name == "editor", "-shown")
 
     def _pane(self, name: str) -> Widget:
         return self.query_one(f"#{name}")

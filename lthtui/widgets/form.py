@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
@@ -13,12 +14,14 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from lthtui import formrows
+from lthtui import blame, formrows
 from lthtui.messages import Folded, Highlighted, Opened
 from lthtui.widgets.grid import Grid
+from lthtui.widgets.problems import worded
 
 if TYPE_CHECKING:
     from lthtui.form import Knob
+    from lthtui.yamlfile import Problem
 
 
 class FormView(Vertical):
@@ -33,7 +36,9 @@ class FormView(Vertical):
         super().__init__(id=id)
         self._put = put
         self._knobs: dict[str, Knob] = {}
+        self._problems: dict[str, Problem] = {}  # by the field that they are in
         self._folded: set[str] = set()
+        self._path = ""
 
     def compose(self) -> ComposeResult:
         """Fields, what the chosen one is for, and where it is changed."""
@@ -42,12 +47,29 @@ class FormView(Vertical):
         yield Input(id="typed", compact=True)
         yield Static(id="about", markup=False)
 
-    def show(self, knobs: Sequence[Knob] | None) -> None:
-        """Show the fields of a spec; None leaves the last ones, dim."""
+    def show(
+        self, path: str, knobs: Sequence[Knob] | None, problems: Sequence[Problem] = ()
+    ) -> None:
+        """Show the fields of a spec; None leaves the last ones, dim, if they are of this spec."""
         self.set_class(knobs is None, "-stale")
-        if knobs is not None:
-            self._knobs = {knob.key: knob for knob in knobs}
+        if knobs is not None or path != self._path:
+            self._path, self._knobs = path, {knob.key: knob for knob in knobs or ()}
+            self._problems = blame.by_field(problems, self._knobs)
             self._fill()
+
+    def go_to_problem(self) -> bool:
+        """Go to the next field that is wrong, or to the first; say whether there is one."""
+        keys = [*self._knobs]
+        wrong = [key for key in keys if key in self._problems or self._knobs[key].needed]
+        if not wrong:
+            return False
+        grid = self.query_one(Grid)
+        at = keys.index(grid.cursor) if grid.cursor in self._knobs else -1
+        key = next((one for one in wrong if keys.index(one) > at), wrong[0])
+        self._folded -= {*formrows.above(self._knobs[key].path)}
+        self._fill()
+        grid.select(key)
+        return True
 
     def focus(self, scroll_visible: bool = True) -> FormView:
         """The fields have the focus."""
@@ -135,9 +157,13 @@ class FormView(Vertical):
             self._put(knob, typed)
 
     def _fill(self) -> None:
-        self.query_one(Grid).show(formrows.rows([*self._knobs.values()], self._folded))
+        rows = formrows.rows([*self._knobs.values()], self._folded, self._problems)
+        self.query_one(Grid).show(rows)
         self._tell()
 
     def _tell(self) -> None:
-        self.query_one("#about", Static).update(formrows.told(self._chosen))
+        knob, said = self._chosen, Text()
+        if knob and (problem := self._problems.get(knob.key)):
+            said.append_text(worded(self, problem)).append("\n")
+        self.query_one("#about", Static).update(said.append(formrows.told(knob)))
         self.refresh_bindings()

@@ -53,6 +53,13 @@ def test_a_link_stays_a_link(file, tmp_path):
     assert link.is_symlink() and file.read_text() == "a: 5\n"
 
 
+def test_a_read_only_file_stays_as_it_is_though_its_folder_could_be_written_to(file):
+    file.chmod(0o444)
+    with pytest.raises(UsageError, match="x.yaml is read-only; save a copy"):
+        drafts.write(str(file), "a: 2\n", "a: 1\n")
+    assert file.read_text() == "a: 1\n"
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_to_is_said(file):
     file.parent.chmod(0o500)
@@ -62,7 +69,8 @@ def test_a_folder_that_cannot_be_written_to_is_said(file):
 
 def test_what_is_no_text_is_refused(tmp_path):
     file = tmp_path / "z.yaml"
-    for raw, words in ((b"\xff\xfe", "not UTF-8"), (b"a" * (drafts.MAX_BYTES + 1), "larger than")):
+    long = b"a" * (drafts.MAX_BYTES + 1)
+    for raw, words in ((b"a\n\xff", "z.yaml:2: not UTF-8"), (long, "larger than")):
         file.write_bytes(raw)
         with pytest.raises(UsageError, match=words):
             drafts.read(str(file))

@@ -3,7 +3,7 @@ import yaml
 
 from engine.errors import UsageError
 from lthtui import yamlfile
-from lthtui.yamlfile import FileError, Mark, dump, dump_inline, parse, read, scalar
+from lthtui.yamlfile import FileError, Mark, Problem, dump, dump_inline, parse, read, scalar
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,12 @@ BROKEN = {
     "nothing behind an open brace": ("a: {b:¦", "a bracket is never closed"),
     "an open quote": ("a: ¦'x\nb: 3\n", "' is never closed"),
     "two colons": ("a: b¦: c\n", "unexpected ':'"),
-    "a missing colon": ("a 1\nb¦: 2\n", "':' missing above"),
+    "a missing colon": ("¦a 1\nb: 2\n", "expected ':' after a field's name"),
+    "a missing colon behind a field": ("a: 1\n¦b 2\nc: 3\n", "expected ':' after"),
+    "a missing colon at the end": ("a: 1\n¦b 2\n", "expected ':' after"),
+    "a missing space": ("a:\n  ¦b:1 # x\n  # y\n\n  c: 2\n", "expected a space after the ':'"),
+    "a missing space behind a field": ("a: 1\n¦b:2\nc: 3\n", "expected a space after"),
+    "a field further in": ("a: 1\n  b¦: 2\n", "unexpected ':'; check the indentation"),
     "a dedent": ("a:\n  b: 1\n ¦c: 2\n", "indentation"),
     "an at sign": ("a: ¦@home\n", "cannot begin with '@'"),
     "a bad escape": ('a: "x\\¦q"\n', "no escape"),
@@ -112,6 +117,11 @@ def test_the_caret_stands_under_the_column_behind_wide_and_hidden_characters():
     assert caret == " " * (line.index("@") + 2) + "^"  # the two wide characters
 
 
+def test_no_caret_stands_below_a_blank_line():
+    said = str(Problem("f.yaml", "the file is empty", Mark(1, 1)))
+    assert said == "f.yaml:1:1: the file is empty"
+
+
 def test_a_long_line_is_shown_around_the_caret():
     with pytest.raises(FileError) as caught:
         parse("a: [" + "1, " * 3000 + "@x]\n", "f.yaml")
@@ -139,7 +149,7 @@ def test_huge_files_are_refused_unread(tmp_path):
 def test_other_encodings_are_refused_at_their_first_byte(tmp_path):
     file = tmp_path / "latin.yaml"
     file.write_bytes("a: 1\nname: Größe\n".encode("latin-1"))
-    with pytest.raises(FileError, match=r"latin.yaml:2:9: not UTF-8"):
+    with pytest.raises(FileError, match=r"latin.yaml:2:9: not UTF-8 text.*\nname: Gr"):
         read(file)
     file.write_bytes("a: 1\n".encode("utf-16"))
     with pytest.raises(FileError, match="not UTF-8"):

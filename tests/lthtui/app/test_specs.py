@@ -21,6 +21,7 @@ from lthtui.screens.specs import SpecsScreen
 from lthtui.widgets.editor import SpecEditor
 from lthtui.widgets.form import FormView
 from lthtui.widgets.grid import Grid
+from lthtui.widgets.problems import ProblemLine
 from lthtui.widgets.speclist import SpecList
 
 from .conftest import SPEC, StubDesk, screen
@@ -524,3 +525,81 @@ async def test_no_text_breaks_the_screen(opened, specs):
             await pilot.settle(lambda: checked(pilot))
         assert not [one for one in pilot.app._notifications if one.severity == "error"]
         assert "\x1b" not in screen(pilot.app)
+
+
+async def test_what_is_wrong_where_the_cursor_is_can_be_read_whole_in_a_narrow_terminal(
+    opened, specs
+):
+    (specs / "good.yaml").write_text(SPEC + "train: {learning_rate: 0.1}\nepochs: 9\n")
+    async with opened(size=(80, 24)) as pilot:
+        line = pilot.app.screen.query_one(ProblemLine)
+        assert not line.is_on_screen
+        await pilot.press("enter")
+        await pilot.settle(lambda: line.is_on_screen)
+        said = " ".join(screen(pilot.app).split())
+        assert "1 of 2 ✗ 4:9 unknown field 'learning_rate'; known: epochs, batch_size" in said
+        assert "evaluate, multiplier" in said  # its last words, of a third line
+        await pilot.click(ProblemLine)
+        await pilot.press("f3")
+        await pilot.settle()
+        assert "2 of 2 ✗ 5:1 unknown field 'epochs'; did you" in screen(pilot.app)
+        await pilot.press("tab")
+        await pilot.settle()
+        assert not line.is_on_screen
+
+
+async def test_the_form_marks_what_is_wrong_and_leads_there(opened, specs):
+    wrong = "train: {epochs: 0, momentum: 0.9}\nvary: {sparsifier.rate: [0.1, 2]}\n"
+    (specs / "good.yaml").write_text(SPEC + wrong)
+    async with opened(size=(80, 24)) as pilot:
+        form = pilot.app.screen.query_one(FormView)
+        await to_field(pilot, "train")
+        await pilot.press("left")
+        await to_field(pilot, "data")
+        cells = {key: row.cells[1].text for key, row in fields(pilot).items()}
+        assert {key: cells[key] for key in cells if "✗" in cells[key]} == {
+            "sparsifier.rate": "✗ 2: 0.1, 2",
+            "train": "✗ ",
+        }
+        await pilot.press("f3")
+        await pilot.settle()
+        assert form.query_one(Grid).cursor == "sparsifier.rate"
+        assert "✗ 5:31 must be below 1, found 2" in screen(pilot.app)
+        await pilot.press("f3")
+        await pilot.settle()
+        assert "unknown field 'momentum'; did you mean train.optimizer" in screen(pilot.app)
+        await pilot.press("f3")
+        await pilot.settle()
+        assert form.query_one(Grid).cursor == "train.epochs" and form.has_focus_within
+        await pilot.press("enter", "3", "enter")
+        await pilot.settle(lambda: checked(pilot))
+        assert "✗" not in fields(pilot)["train.epochs"].cells[1].text
+
+
+async def test_what_cannot_be_read_is_said_in_its_place_and_nothing_else_is_queued(opened, specs):
+    (specs / "odd.yaml").write_bytes(b"name: gr\xfcn\n")
+    async with opened(size=(200, 60)) as pilot:
+        good = text(pilot)
+        await pilot.press("down")
+        await pilot.settle(
+            lambda: "odd.yaml:1: not UTF-8 text; save it as UTF-8" in screen(pilot.app)
+        )
+        assert text(pilot) == "" and not fields(pilot)
+        await pilot.press("f5")
+        await pilot.settle(lambda: toasts(pilot))
+        assert "cannot be queued: specs/odd.yaml:1: not UTF-8" in toasts(pilot)[-1]
+        await pilot.press("enter", "x", "escape", "up")
+        await pilot.settle(lambda: checked(pilot))
+        assert text(pilot) == good
+
+
+async def test_the_fields_of_another_file_are_not_shown_for_one_without_any(opened, specs):
+    async with opened() as pilot:
+        assert "data" in fields(pilot)
+        add(pilot, "'")
+        await pilot.settle(lambda: checked(pilot))
+        assert "data" in fields(pilot) and pilot.app.screen.query_one(FormView).has_class("-stale")
+        (specs / "wrong.yaml").write_text("- a\n")
+        await pilot.press("escape", "down")
+        await pilot.settle(lambda: checked(pilot))
+        assert not fields(pilot)

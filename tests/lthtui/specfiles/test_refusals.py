@@ -18,13 +18,26 @@ BROKEN = {
     "syntax: an open bracket": (HEAD + "keep: ¦[best\ntags: {}\n", "[ is never closed"),
     "syntax: a tab": (HEAD + "train:\n¦\tepochs: 3\n", "tab"),
     "syntax: two documents": (HEAD + "¦---\n" + HEAD, "second document"),
+    "syntax: no colon": (HEAD + "train:\n  ¦epochs 3\n  batch_size: 9\n", "expected ':' after"),
+    "syntax: no colon before a block": (HEAD + "¦train\n  epochs: 3\n", "expected ':' after"),
+    "syntax: no space": (
+        HEAD + "train:\n  ¦epochs:3\n  batch_size: 9\n",
+        "expected a space after the ':'",
+    ),
+    "syntax: no colon between braces": (
+        HEAD + "sparsifier: {name: imp, ¦rate 0.1}\n",
+        "expected ': ' between rate and its value",
+    ),
+    "syntax: a decimal comma between braces": (
+        HEAD + "sparsifier: {name: imp, rate: 0,¦5}\n",
+        "put '5' in quotes, or write a number with '.' and not ','",
+    ),
     "a duplicate field": (HEAD + "¦model: resnet32\n", "'model' is given twice; first in line 2"),
     "an alias": (HEAD + "tags: ¦*x\n", "aliases"),
     "a python tag": (HEAD + "tags: ¦!!python/name:os.system {}\n", "tags (!name)"),
     "infinity": (TRAIN + "optimizer: {name: sgd, lr: ¦.inf}\n", ".inf is not a finite number"),
     "a list as spec": ("¦- data\n- model\n", "expected fields"),
     "text as spec": ("¦data\n", "expected fields"),
-    "an empty file": ("¦", "the file is empty"),
     "only comments": ("¦# nothing\n", "the file is empty"),
     "no model": ("¦data: digits\n", "field 'model' is missing (the network)"),
     "no name of a choice": (HEAD + "¦sparsifier: {rate: 0.1}\n", "name is missing; one of "),
@@ -46,6 +59,9 @@ BROKEN = {
     "seed for seeds": (HEAD + "¦sedes: [1]\n", "did you mean seeds?"),
     "both seed and seeds": (HEAD + "seeds: [1]\n¦seed: 1\n", "seed or seeds, not both"),
     "a nonsense field": (HEAD + "¦zzzzqqq: 1\n", "unknown field 'zzzzqqq'; known: "),
+    "a field of another place": (HEAD + "¦epochs: 9\n", "did you mean train.epochs?"),
+    "a field of a block below": (TRAIN + "¦momentum: 0.9\n", "mean train.optimizer.momentum?"),
+    "nearly a field of another place": (HEAD + "¦levls: 9\n", "did you mean sparsifier.levels?"),
     "an unknown sparsifier": (
         HEAD + "sparsifier: ¦ipm\n",
         "unknown sparsifier 'ipm'; did you mean imp?",
@@ -72,10 +88,16 @@ BROKEN = {
     "an empty block": (HEAD + "train:¦\n", "expected a mapping of fields, found nothing"),
     "a list for a block": (HEAD + "train: ¦[1]\n", "expected a mapping of fields, found a list"),
     "text for a whole number": (TRAIN + "batch_size: ¦twelve\n", "a whole number, found 'twelve'"),
-    "quotes around a number": (TRAIN + "batch_size: ¦'12'\n", "a whole number, found '12'"),
+    "quotes around a number": (TRAIN + "batch_size: ¦'12'\n", "found '12'; leave out the quotes"),
     "a fraction for a whole number": (TRAIN + "batch_size: ¦2.5\n", "a whole number, found 2.5"),
     "a truth for a whole number": (TRAIN + "batch_size: ¦true\n", "a whole number, found true"),
     "text for a number": (IMP + "rate: ¦high\n", "expected a number, found 'high'"),
+    "percent for a fraction": (IMP + "rate: ¦20%\n", "found '20%'; write 0.2"),
+    "a decimal comma": (IMP + "rate: ¦0,25\n", "found '0,25'; write 0.25"),
+    "a list for a number": (
+        TRAIN + "optimizer: {name: sgd, lr: ¦[0.1, 0.2]}\n",
+        "found a list; vary: {train.optimizer.lr: [...]} takes several in turn",
+    ),
     "off for a truth": (
         TRAIN + "optimizer: {name: sgd, nesterov: ¦off}\n",
         "expected true or false, found 'off'",
@@ -256,6 +278,10 @@ BROKEN = {
     "vary an unknown field": (
         HEAD + "vary:\n  ¦sparsifier.rte: [0.1]\n",
         "unknown field 'rte'; did you mean rate?",
+    ),
+    "vary a field without its block": (
+        HEAD + "vary: {¦rate: [0.1]}\n",
+        "unknown field 'rate'; did you mean sparsifier.rate?",
     ),
     "vary out of bounds": (
         HEAD + "vary:\n  sparsifier.rate: [0.1, ¦1.5]\n",
