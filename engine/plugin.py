@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -78,6 +78,19 @@ class Frozen(BaseModel):
 
 class Settings(Frozen):
     """The knobs of one choice. Its name is the name of the file it stands in."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_as_a_list(cls, data: Any) -> Any:
+        """Where a list of any length is wanted, one word or number is a list of it."""
+        if not isinstance(data, dict):
+            return data
+        fields = cls.model_fields.items()
+        lists = {name for name, field in fields if _any_length(field.annotation)}
+        return {
+            k: (v,) if k in lists and isinstance(v, str | int | float) else v
+            for k, v in data.items()
+        }
 
     @property
     def name(self) -> str:
@@ -238,6 +251,11 @@ class RewindSettings(ReturnSettings):
     scope: Literal["global", "layer"] = Field(
         "global", description="rank weights over the whole network, or within each layer"
     )
+
+
+def _any_length(annotation: Any) -> bool:
+    """Whether a type is that of lists of any length."""
+    return get_origin(annotation) is tuple and get_args(annotation)[-1] is ...
 
 
 def _one_of_or_regex(value: str, presets: tuple[str, ...]) -> str:

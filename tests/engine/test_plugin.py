@@ -77,3 +77,24 @@ def test_what_an_augmentation_says_of_the_crop_that_is_not_used_is_refused(
     (error,) = e.value.errors()
     assert error["ctx"]["at"] == f"augmentation.{field}"
     assert spec(**{**given, **cure}).augmentation
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "field", "one"),
+    [
+        ("evaluations", "corruptions", "severities", 4),
+        ("evaluations", "layer_density", "levels", "last"),
+        ("models", "mlp", "hidden", 64),
+        ("datasets", "eurosat", "flips", "horizontal"),
+    ],
+)
+def test_one_word_or_number_is_a_list_of_it(kind, name, field, one):
+    settings = registry.load(kind, name).Settings
+    assert settings(**{field: one}) == settings(**{field: [one]})
+    with pytest.raises(ValidationError):
+        settings(**{field: None})
+
+
+def test_a_pair_is_no_list_of_any_length():
+    with pytest.raises(ValidationError):
+        registry.load("augmentations", "basic").Settings(crop="resized", scale=0.5)
