@@ -1,6 +1,7 @@
 """The errors a user can meet, each with the exit code it ends a program with.
 
 LthError               1   a run started and failed
+├── Inapplicable       0   an evaluation means nothing for a ticket; nothing has failed
 ├── SpecError          2   the spec asks for something impossible; nothing was started
 ├── DataError          2   images are missing, broken or inconsistent
 │   └── NoSet          2   nothing of a data set is where it was looked for
@@ -30,6 +31,12 @@ class LthError(Exception):
     """Something that went wrong in a way the user can act on."""
 
     exit_code = FAILED
+
+
+class Inapplicable(LthError):
+    """An evaluation means nothing for a ticket, whatever it is told; nothing has failed."""
+
+    exit_code = OK
 
 
 class SpecError(LthError):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from engine import outstanding, surroundings
 from engine.context import Result, Surroundings
-from engine.errors import LthError, Stopped
+from engine.errors import Inapplicable, LthError, Stopped
 from engine.events import Evaluated, EvaluationFailed, LevelEnded
 from engine.outstanding import Task, Told
 from engine.registry import load
@@ -50,11 +50,8 @@ class Evaluations:
         return outstanding.tasks(self._setup.directory, self._setup.spec, done, over=over)
 
     def _outcome(self, task: Task, around: Surroundings) -> Evaluated | EvaluationFailed:
-        settings = task.settings
         try:
-            context = surroundings.context(around, task.level, self._setup.spec.seed)
-            result: Result = load("evaluations", settings.name).evaluate(settings, context)
-            made = keep(self._setup.directory, task.level, settings.label, result)
+            made = self._evaluated(task, around)
         except Stopped:
             raise
         except LthError as error:
@@ -65,7 +62,18 @@ class Evaluations:
             self._made |= {task.key}
             return made
         self.failed |= {task.key}
-        return EvaluationFailed(level=task.level, name=settings.label, error=why)
+        return EvaluationFailed(level=task.level, name=task.settings.label, error=why)
+
+    def _evaluated(self, task: Task, around: Surroundings) -> Evaluated:
+        settings = task.settings
+        context = surroundings.context(around, task.level, self._setup.spec.seed)
+        try:
+            result: Result = load("evaluations", settings.name).evaluate(settings, context)
+        except Inapplicable as error:
+            return Evaluated(
+                level=task.level, name=settings.label, metrics={}, inapplicable=str(error)
+            )
+        return keep(self._setup.directory, task.level, settings.label, result)
 
 
 def keep(directory: RunDirectory, level: int, label: str, result: Result) -> Evaluated:

@@ -156,7 +156,7 @@ class Evaluated(Event):
     """An evaluation of a level's ticket.
 
     `name` is its name with the settings that are not at their defaults; `files` are paths within
-    the run's folder.
+    the run's folder; `inapplicable` is why it means nothing for this ticket, if it does not.
     """
 
     kind: Literal["evaluated"] = "evaluated"
@@ -164,6 +164,7 @@ class Evaluated(Event):
     name: str
     metrics: dict[str, float]
     files: tuple[str, ...] = ()
+    inapplicable: str | None = None
 
 
 class EvaluationFailed(Event):

@@ -215,7 +215,9 @@ def narrate(event: Event) -> None:
         )
     elif isinstance(event, Evaluated):
         found = "  ".join(f"{name} {value:.4g}" for name, value in event.metrics.items())
-        say(f"level {event.level}  {event.name}: {found or 'done'}")
+        why = event.inapplicable
+        told = f" does not apply: {why}" if why else f": {found or 'done'}"
+        say(f"level {event.level}  {event.name}{told}")
     elif isinstance(event, EvaluationFailed):
         say(f"level {event.level}  {event.name} failed: {event.error}")
     elif isinstance(event, Warned):

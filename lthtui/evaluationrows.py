@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lthtui.board import GLYPHS
-from lthtui.evaluationtable import Figures, called, figures, heads
+from lthtui.evaluationtable import Figures, called, figures, heads, inapplicable
 from lthtui.heat import Line, wrapped
 from lthtui.table import NOTHING, Cell, Column, Row
 from lthtui.text import clean_line
@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 
 FEW = 3  # metrics that are shown at once; more unfold
 SEPARATOR = "\0"  # between an evaluation and its metric in the key of a row
-STATES = ("running", "queued", "failed", "stopped")  # the first that holds is shown
-SAID = {"running": "being made", "queued": "waits", "failed": "failed", "stopped": "not made"}
+STATES = ("running", "queued", "failed", "stopped", "dim")  # the first that holds is shown
+SAID = {
+    "running": f"{GLYPHS['running']} being made",
+    "queued": f"{GLYPHS['queued']} waits",
+    "failed": f"{GLYPHS['failed']} failed",
+    "stopped": f"{GLYPHS['stopped']} not made",
+    "dim": "does not apply",
+}
 Left = Mapping[str, Sequence[tuple[int, str]]]  # by run: levels and names of what it has to make
 
 
@@ -39,7 +45,7 @@ def table(
         folded = bool(metrics) and (len(metrics) > FEW) != (name in turned)
         first = f"  {clean_line(metrics[0])}" if folded else ""
         beside = _cells(cells, name, metrics[0], tickets) if folded else [Cell("")] * len(tickets)
-        told = [Cell(f"{GLYPHS[state]} {SAID[state]}" if state else "", state)] if wanted else []
+        told = [Cell(SAID.get(state, ""), state)] if wanted else []
         fold = "" if not metrics else "▸" if folded else "▾"
         found.append(Row(name, (Cell(clean_line(name) + first), *told, *beside), fold=fold))
         for metric in () if folded else metrics:
@@ -57,13 +63,16 @@ def names(runs: Sequence[RunView], left: Left) -> list[str]:
 
 
 def state_of(runs: Sequence[RunView], left: Left, name: str) -> str:
-    """How far an evaluation is, as a status; empty where all that was asked for is made."""
+    """How far an evaluation is, as a tone; empty where all that was asked for is made."""
     found = {_state(run, left.get(run.run_id, ()), name) for run in runs}
+    found |= {"dim"} if name in inapplicable(runs) else set()
     return next((state for state in STATES if state in found), "")
 
 
 def troubles(runs: Sequence[RunView], name: str, width: int) -> Iterator[Line]:
-    """Why an evaluation could not be made of some tickets, and what to do about it."""
+    """Why an evaluation could not be made of some tickets, and what to do about it, if anything."""
+    if why := inapplicable(runs).get(name):
+        yield from wrapped(f"does not apply: {clean_line(why, 1000)}", width)
     several = len(runs) > 1
     failed = [
         (run, one) for run in runs for one in run.measured if one.name == name and one.failure

@@ -59,7 +59,7 @@ def figures(runs: Sequence[RunView]) -> Figures:
 
 
 def lines(runs: Sequence[RunView]) -> Iterator[str]:
-    """The table as plain lines; none where nothing was measured."""
+    """The table as plain lines, and what does not apply; none where nothing was measured."""
     columns, cells = heads(runs), figures(runs)
     rows = [
         [clean_line(name), clean_line(metric), *(by.get(head, NONE) for head in columns)]
@@ -67,6 +67,15 @@ def lines(runs: Sequence[RunView]) -> Iterator[str]:
     ]
     if rows:
         yield from aligned(["evaluation", "metric", *columns], rows)
+    for name, why in inapplicable(runs).items():
+        yield f"{clean_line(name)} does not apply: {clean_line(why, 1000)}"
+
+
+def inapplicable(runs: Sequence[RunView]) -> dict[str, str]:
+    """The evaluations that mean nothing for any ticket they were asked of, and why."""
+    found = {one.name: one.inapplicable for run in runs for one in run.measured}
+    applied = {one.name for run in runs for one in run.measured if not one.inapplicable}
+    return {name: why for name, why in found.items() if name not in applied}
 
 
 def shown(name: str, metric: str, value: float) -> str:

@@ -19,6 +19,7 @@ class Measured(NamedTuple):
         metrics: numbers by name, in its own order.
         files: where its documents are within the run's folder.
         failure: why it could not be made; empty if it was.
+        inapplicable: why it means nothing for this ticket; empty if it does.
     """
 
     level: int
@@ -26,6 +27,7 @@ class Measured(NamedTuple):
     metrics: Mapping[str, float] = {}
     files: tuple[str, ...] = ()
     failure: str = ""
+    inapplicable: str = ""
 
     @property
     def kind(self) -> str:
@@ -41,7 +43,9 @@ def kind(name: str) -> str:
 def told(progress: RunProgress) -> tuple[Measured, ...]:
     """What a run's journal tells, by name and level."""
     made = [
-        Measured(level, name, one.metrics, one.files)
+        Measured(
+            level, name, one.metrics, one.files, inapplicable=(one.inapplicable or "")[:MOST_WHY]
+        )
         for (level, name), one in progress.evaluations.items()
     ]
     failed = [
@@ -54,6 +58,6 @@ def told(progress: RunProgress) -> tuple[Measured, ...]:
 def kept(listed: Iterable[Any]) -> tuple[Measured, ...]:
     """The same, from JSON."""
     return tuple(
-        Measured(level, name, metrics, tuple(files), failure)
-        for level, name, metrics, files, failure in listed
+        Measured(level, name, metrics, tuple(files), *why)
+        for level, name, metrics, files, *why in listed
     )

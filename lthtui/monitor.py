@@ -22,6 +22,7 @@ from lthtui.text import clean_line
 TOLD = frozenset(
     ("events.jsonl", "launch.json", "exit.json", "request.json", "mlflow.json", noted.FILE)
 )
+_EVALUATED = {"level", "name", "metrics", "files", "inapplicable"}
 TICK = 100_000_000  # nanoseconds; file systems' clocks tick at least this often
 
 
@@ -171,7 +172,7 @@ class Watched:
             "flops": progress.flops,
             "levels": [self._level(level) for level in progress.finished_levels],
             "evaluations": [
-                one.model_dump(mode="json", include={"level", "name", "metrics", "files"})
+                one.model_dump(mode="json", include=_EVALUATED)
                 for _, one in sorted(progress.evaluations.items())
             ],
             "winning": {**won.model_dump(), "ticket": self._path(won.ticket)} if won else None,

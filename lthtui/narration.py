@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
-from engine.events import Tail
+from engine.events import Evaluated, Tail
 from engine.rundir import Launch, Status
 from lthtui.board import duration
 from lthtui.launch import entries
@@ -172,7 +172,7 @@ class Lines:
         told.levels = len(ended)
         for key in progress.evaluations.keys() - told.evaluated:
             told.evaluated.add(key)
-            yield f"{name}  level {key[0]} evaluated: {clean_line(key[1])}"
+            yield f"{name}  level {key[0]} {_evaluated(progress.evaluations[key])}"
         for key, why in progress.unevaluated.items() - told.unevaluated:
             told.unevaluated.add((key, why))
             yield f"{name}  level {key[0]} not evaluated: {clean_line(f'{key[1]}: {why}', 1000)}"
@@ -188,6 +188,12 @@ class Lines:
         elif told.status != watched.status and watched.over:
             told.status = watched.status
             yield f"{name}  {_end(watched)}"
+
+
+def _evaluated(event: Evaluated) -> str:
+    if event.inapplicable:
+        return clean_line(f"{event.name} does not apply: {event.inapplicable}", 1000)
+    return f"evaluated: {clean_line(event.name)}"
 
 
 @dataclass

@@ -22,7 +22,7 @@ from lthtui.runview import LevelView, RunView
 if TYPE_CHECKING:
     from lthtui.identity import Control
 
-VERSION = 1  # of what the fields of views mean
+VERSION = 2  # of what the fields of views mean
 FEW = 20  # ended runs, which are read as soon as a file about them
 QUIET = 2.0  # seconds without a change after which a later one has another time
 _PEOPLES = {"note", "display_name", "archived", "tags"}  # are looked up anew

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from engine.context import Context, Result
-from engine.errors import DataError
+from engine.errors import Inapplicable
 from engine.evaluationspec import EvaluationSettings
 from engine.lazy import torch
 
@@ -30,13 +30,12 @@ def evaluate(settings: Settings, context: Context) -> Result:
     """Accuracy on its training and test images together, and on the run's own test images.
 
     Raises:
-        DataError: the run is on another data set, or the images are missing or broken.
+        Inapplicable: the run is on another data set.
+        DataError: the images are missing or broken.
     """
     data = context.subject.spec.data
     if data.name != "cifar10":
-        raise DataError(
-            f"CIFAR-10.2 has CIFAR-10's classes; this run is on {data.name}, so leave it out"
-        )
+        raise Inapplicable(f"CIFAR-10.2 has CIFAR-10's classes; this run is on {data.name}")
     images = context.around.shifted("cifar10_2", settings.root or data.root)
     images, own = images.to(context.around.device), context.splits.test
     net = context.net()

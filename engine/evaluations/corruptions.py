@@ -15,7 +15,7 @@ from pydantic import Field, field_validator
 
 from engine.context import Context, Result
 from engine.corruptions import GROUPS, NAMES, SEVERITIES
-from engine.errors import DataError, did_you_mean
+from engine.errors import Inapplicable, did_you_mean
 from engine.evaluations import _samples, _shown
 from engine.evaluationspec import EvaluationSettings
 from engine.lazy import torch
@@ -65,7 +65,8 @@ def evaluate(settings: Settings, context: Context) -> Result:
     """Accuracies, and errors relative to those of the run's dense ticket where it is kept.
 
     Raises:
-        DataError: the images are neither grey nor in colour, or CIFAR-10-C was asked for in vain.
+        Inapplicable: images like these cannot have any of the corruptions.
+        DataError: CIFAR-10-C was asked for in vain.
     """
     names = _possible(settings.corruptions, context.splits.test.x.shape[1])
     images = context.splits.test
@@ -98,12 +99,12 @@ def evaluate(settings: Settings, context: Context) -> Result:
 def _possible(names: Sequence[str], channels: int) -> list[str]:
     """The corruptions that images with so many channels can have."""
     if channels not in (1, 3):
-        raise DataError(
+        raise Inapplicable(
             f"corruptions are of grey images and of colour ones; these have {channels} channels"
         )
     possible = [name for name in names if channels == 3 or name != "saturate"]
     if not possible:
-        raise DataError("saturate changes colours, and these images are grey; name others too")
+        raise Inapplicable("saturate changes colours, and these images are grey; name others too")
     return possible
 
 

@@ -15,7 +15,7 @@ from engine import registry
 from engine.choice import Choice
 from engine.context import Context, Result
 from engine.dataspec import DataSettings
-from engine.errors import SpecError
+from engine.errors import Inapplicable, SpecError
 from engine.evaluationspec import EvaluationSettings
 from engine.images import Images
 from engine.plan import Level
@@ -50,8 +50,8 @@ def evaluate(settings: Settings, context: Context) -> Result:
     """Accuracies on test and validation images after the last epoch.
 
     Raises:
-        SpecError: the images have other channels than the network takes, or the run's loss has no
-            use for classes.
+        SpecError: the images have other channels than the network takes.
+        Inapplicable: the run's loss has no use for classes.
     """
     spec, ticket = context.subject.spec, context.subject.ticket
     chosen = settings.data or spec.data
@@ -62,8 +62,8 @@ def evaluate(settings: Settings, context: Context) -> Result:
             f"fine_tune.data: these images have {here} channel(s), the network takes {there}"
         )
     if hasattr(registry.load("losses", spec.loss.name), "VIEWS"):
-        raise SpecError(
-            f"fine_tune: {spec.loss.name} trains without classes; evaluate with linear_probe, or"
+        raise Inapplicable(
+            f"{spec.loss.name} trains without classes; evaluate with linear_probe, or"
             " begin a run with labels from this one (start: RUN)"
         )
     optimizer = spec.train.optimizer

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine.context import Context, Result
-from engine.errors import SpecError
+from engine.errors import Inapplicable
 from engine.evaluations import _samples
 from engine.evaluationspec import EvaluationSettings
 from engine.lazy import torch
@@ -33,12 +33,12 @@ def evaluate(settings: Settings, context: Context) -> Result:
     """The ratio of every branch, and the mean, lowest and highest as metrics.
 
     Raises:
-        SpecError: the network has no such blocks.
+        Inapplicable: the network has no such blocks.
     """
     net, model = context.net(), context.subject.spec.model.name
     found = list(branches(net))
     if not found:
-        raise SpecError(
+        raise Inapplicable(
             f"{model} adds no branches to shortcuts, which residual_ratio compares; it is for"
             " residual networks: ResNets, wide ResNets, MobileNetV2 and vision transformers"
         )

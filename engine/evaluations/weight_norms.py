@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.context import Context, Result
-from engine.errors import SpecError
+from engine.errors import Inapplicable
 from engine.evaluationspec import CheapSettings
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ def evaluate(settings: Settings, context: Context) -> Result:
     A layer without living weights, or whose dense weights are zero there, has no ratio.
 
     Raises:
-        SpecError: the run has no dense level, or has not kept its weights.
+        Inapplicable: the run has no dense level, or has not kept its weights.
     """
     around, mine = context.around, context.subject.ticket
     dense = around.at(0).ticket if 0 in around.kept else None
     if dense is None or dense.mask.kept < dense.mask.total:
-        raise SpecError(
+        raise Inapplicable(
             "weight_norms compares with the dense level of the same run, and this run has kept"
             " none; begin with a dense level, keep it (keep: [dense, best]) and run it again"
         )

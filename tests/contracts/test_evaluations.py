@@ -12,6 +12,7 @@ import pytest
 from inprocess import run
 
 from engine import levels, outstanding, registry
+from engine.errors import Inapplicable
 from engine.evaluations import layer_density
 from engine.evaluationspec import EvaluationSettings
 from engine.events import Evaluated, EvaluationFailed, LevelEnded, RunEnded
@@ -96,6 +97,23 @@ def test_one_that_fails_costs_only_itself(
     assert failed == [(n, "layer_density", "RuntimeError: no such thing") for n in range(3)]
     assert not any(isinstance(e, RunEnded) and e.status == "failed" for e in events)
     assert levels.ticket_path(directory, 2) is not None
+
+
+def test_one_that_does_not_apply_has_not_failed_and_is_not_tried_again(
+    tiny: Callable[..., RunSpec],
+    run_folder: Callable[..., RunDirectory],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none(settings: Any, context: Any) -> Any:
+        raise Inapplicable("these images have no layers")
+
+    monkeypatch.setattr(layer_density, "evaluate", none)
+    directory = run_folder(tiny(evaluate=["layer_density"], keep=["all"]))
+    events = run(directory)
+    found = [(e.level, e.metrics, e.inapplicable) for e in events if isinstance(e, Evaluated)]
+    assert found == [(n, {}, "these images have no layers") for n in range(3)]
+    assert not [e for e in events if isinstance(e, EvaluationFailed)]
+    assert outstanding.left(directory, directory.spec()) == []
 
 
 def test_the_picked_ticket_is_evaluated_once_it_is_known(

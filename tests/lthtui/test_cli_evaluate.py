@@ -109,6 +109,37 @@ def test_one_that_fails_says_so_and_costs_the_run_nothing(here, command):
     assert evaluated(first) == [(2, "layer_density")]
 
 
+def test_one_that_does_not_apply_is_no_failure_and_says_why(here, command):
+    why = "CIFAR-10.2 has CIFAR-10's classes; this run is on digits"
+    first, _ = runs(here)
+    code, out, err = command("evaluate", first.run_id, "--with", "cifar10_2")
+    assert code == 0 and f"level 2 cifar10_2 does not apply: {why}" in err
+    assert out.splitlines()[1:] == [f"cifar10_2 does not apply: {why}"]
+    assert "give the command again" not in err and "not evaluated" not in err
+    (made,) = json.loads(command("show", first.run_id, "--json")[1])["evaluations"]
+    assert (made["metrics"], made["inapplicable"]) == ({}, why)
+    assert "is finished already" in command("evaluate", first.run_id, "--with", "cifar10_2")[2]
+    assert evaluated(first) == [(2, "cifar10_2")]
+
+
+def test_one_number_is_a_list_of_it(here, command):
+    first, _ = runs(here)
+    code, _, err = command("evaluate", first.run_id, "--with", "fgsm", "fgsm.epsilon=4")
+    assert code == 0, err
+    assert evaluated(first) == [(2, "fgsm epsilon:4.0")]
+
+
+def test_what_keeps_all_of_a_run_from_being_evaluated_is_said_of_each(here, command):
+    first, _ = runs(here)
+    drawn = json.loads(first.subset_file.read_text())
+    first.subset_file.write_text(json.dumps({**drawn, "sha256": "of other images"}))
+    code, _, err = command("evaluate", first.run_id, "--with", "layer_density", "--level", "0,2")
+    assert code == 1 and status(first) == Status.FINISHED
+    told = [line for line in err.splitlines() if " not evaluated: " in line]
+    assert [line.split()[2] for line in told] == ["0", "2"]
+    assert all("now gives other training or validation images" in line for line in told)
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

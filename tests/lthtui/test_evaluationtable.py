@@ -62,6 +62,19 @@ def test_every_share_is_one_of_its_evaluation_and_no_other_is():
                 assert found is expected, (name, metric)
 
 
+def test_what_applies_to_no_ticket_is_told_below_the_table():
+    one = evaluated(
+        calibration(0, nll=1.0),
+        Measured(0, "cifar10_2", inapplicable="it has\nother classes"),
+        Measured(2, "cifar10_2", inapplicable="it has\nother classes"),
+        Measured(0, "weight_norms", {"norm ratio": 1.1}),
+        Measured(2, "weight_norms", inapplicable="no dense level"),
+    )
+    told = [line for line in lines([one]) if "apply" in line]
+    assert told == [r"cifar10_2 does not apply: it has\nother classes"]
+    assert [*lines([one])][-1:] == told
+
+
 def test_repetitions_are_one_column_wherever_each_has_its_ticket():
     runs = [
         evaluated(calibration(2, ece=0.10, nll=1.0), winner=2, seed=0),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.context import Context
-from engine.errors import DataError
+from engine.errors import Inapplicable
 from engine.evaluations import cifar10_2
 from engine.images import Images
 
@@ -71,5 +71,5 @@ def test_both_parts_are_counted(context: Make) -> None:
 
 def test_other_data_sets_are_refused(context: Make) -> None:
     own = dots([1, 2], [0, 1], ["a", "b"])
-    with pytest.raises(DataError, match="this run is on cifar100"):
+    with pytest.raises(Inapplicable, match="this run is on cifar100"):
         cifar10_2.evaluate(cifar10_2.Settings(), on(context(Repeats, own), "cifar100"))

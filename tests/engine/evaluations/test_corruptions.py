@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from engine import seeds
 from engine.context import Context
 from engine.corruptions import NAMES
-from engine.errors import DataError
+from engine.errors import DataError, Inapplicable
 from engine.evaluations import _corrupting, corruptions
 from engine.images import Images
 
@@ -168,12 +168,12 @@ def test_grey_images_have_no_colours_and_others_no_corruptions(context: Make) ->
     settings = corruptions.Settings(severities=(1,))
     found = corruptions.evaluate(settings, context(grey, pictures(1, 3)))
     assert {*NAMES} - {*found.metrics} == {"saturate"}
-    with pytest.raises(DataError, match="grey"):
+    with pytest.raises(Inapplicable, match="grey"):
         corruptions.evaluate(
             settings.model_copy(update={"corruptions": ("saturate",)}),
             context(grey, pictures(1, 3)),
         )
-    with pytest.raises(DataError, match="13 channels"):
+    with pytest.raises(Inapplicable, match="13 channels"):
         corruptions.evaluate(settings, context(lambda: nn.Linear(1, 1), pictures(13, 3)))
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from engine import registry
-from engine.errors import SpecError
+from engine.errors import Inapplicable
 from engine.evaluations import residual_ratio
 from engine.images import Images
 
@@ -115,5 +115,5 @@ def test_a_branch_of_zeros_has_no_ratio(context):
 
 def test_networks_without_shortcuts_are_refused(context):
     made = context(lambda: nn.Sequential(nn.Flatten(), nn.Linear(128, 2)), IMAGES)
-    with pytest.raises(SpecError, match="for residual networks"):
+    with pytest.raises(Inapplicable, match="for residual networks"):
         residual_ratio.evaluate(residual_ratio.Settings(), made)

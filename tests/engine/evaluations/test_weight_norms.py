@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from engine import masks
-from engine.errors import SpecError
+from engine.errors import Inapplicable
 from engine.evaluations import weight_norms
 from engine.images import Images
 from engine.tickets import Ticket
@@ -74,5 +74,5 @@ def test_no_ratio_to_zero(made):
 
 @pytest.mark.parametrize("case", [{"levels": (1, 2)}, {"whole": False}])
 def test_a_run_without_a_dense_level_is_refused(made, case):
-    with pytest.raises(SpecError, match="dense level of the same run"):
+    with pytest.raises(Inapplicable, match="dense level of the same run"):
         weight_norms.evaluate(weight_norms.Settings(), made(KEPT, DENSE, **case))
