@@ -92,7 +92,8 @@ class Watched:
     """A network of which every layer's output is seen.
 
     Attributes:
-        maps: its layers, by name: every module with a weight of two dimensions or more.
+        maps: its layers, by name: every module with a weight of two dimensions or more that a test
+            goes through, which a head for training alone is not.
     """
 
     def __init__(self, context: Context, net: nn.Module, layers: str) -> None:
@@ -104,11 +105,18 @@ class Watched:
             if isinstance(weight, torch.nn.Parameter) and weight.ndim > 1
             if re.search(layers, name)
         }
+        one = context.splits.test.batch(torch.arange(1), context.splits.geometry).x
+        seen = self._seen(one)
+        self.maps = {name: module for name, module in self.maps.items() if name in seen}
         if not self.maps:
             raise SpecError(f"cka.layers: '{layers}' matches no convolution or linear map")
 
     def products(self, x: Tensor) -> Tensor:
         """Products of what layers give for images [B, C, H, W]: float64 [layers, B, B]."""
+        found = self._seen(x)
+        return torch.stack([found[name] for name in self.maps])
+
+    def _seen(self, x: Tensor) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
 
         def seen(name: str) -> Callable[..., None]:
@@ -119,7 +127,7 @@ class Watched:
             for name, module in self.maps.items():
                 stack.enter_context(module.register_forward_hook(seen(name)))
             self._says(x)
-        return torch.stack([found[name] for name in self.maps])
+        return found
 
 
 def products(features: Tensor) -> Tensor:
@@ -165,15 +173,13 @@ def _watched(settings: Settings, context: Context, other: Subject) -> Watched:
     """The other network, which must take the images of this run."""
     test, geometry = context.splits.test, context.splits.geometry
     try:
-        found = Watched(context, other.net(), settings.layers)
-        found.products(test.batch(torch.arange(1), geometry).x)
+        return Watched(context, other.net(), settings.layers)
     except RuntimeError:
         raise SpecError(
             f"cka.other: the network of {_others.called(settings.other, other)} takes no images of"
             f" {test.x.shape[1]} channels and {geometry.size} pixels, as this run's are; compare"
             " networks for images of one size"
         ) from None
-    return found
 
 
 def _totals(

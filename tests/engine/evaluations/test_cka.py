@@ -133,6 +133,19 @@ def test_a_layer_that_says_nothing_is_like_none(made):
     assert across == [[None, None], [None, None]] and [*found.metrics] == ["within"]
 
 
+def test_layers_that_no_test_goes_through_are_left_out(made):
+    class Trained(nn.Sequential):
+        """As of a loss whose projection is for training alone."""
+
+        def forward(self, x):
+            return x if self is projection else super().forward(x)
+
+    projection, test = Trained(nn.Linear(2, 4), nn.Linear(4, 2)), images(8)
+    with_head = made(test, other=lambda: nn.Sequential(*other_net(), projection))
+    found = cka.evaluate(cka.Settings(), with_head).files["cka.json"]
+    assert found == cka.evaluate(cka.Settings(), made(test)).files["cka.json"]
+
+
 def test_what_cannot_be_compared_is_refused(made):
     with pytest.raises(DataError, match="4 test images or more, not 3"):
         cka.evaluate(cka.Settings(), made(images(3)))
