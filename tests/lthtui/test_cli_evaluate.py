@@ -129,17 +129,6 @@ def test_one_number_is_a_list_of_it(here, command):
     assert evaluated(first) == [(2, "fgsm epsilon:4.0")]
 
 
-def test_what_keeps_all_of_a_run_from_being_evaluated_is_said_of_each(here, command):
-    first, _ = runs(here)
-    drawn = json.loads(first.subset_file.read_text())
-    first.subset_file.write_text(json.dumps({**drawn, "sha256": "of other images"}))
-    code, _, err = command("evaluate", first.run_id, "--with", "layer_density", "--level", "0,2")
-    assert code == 1 and status(first) == Status.FINISHED
-    told = [line for line in err.splitlines() if " not evaluated: " in line]
-    assert [line.split()[2] for line in told] == ["0", "2"]
-    assert all("now gives other training or validation images" in line for line in told)
-
-
 @pytest.mark.parametrize(
     ("words", "why"),
     [
