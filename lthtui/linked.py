@@ -23,7 +23,8 @@ class Linked:
     """What charts share: how they are drawn, and by the value of x its range and the cross-hair.
 
     Charts over different kinds of x, told apart by name, do not disturb each other. Those over one
-    kind of it go from the first to the last x of any: what is above one another is at one x.
+    kind of it go from the first to the last x of any, and labels of y take as many cells in all:
+    what is above one another is at one x.
 
     Attributes:
         how: how they are drawn; None before the first of them is.
@@ -33,6 +34,7 @@ class Linked:
         self.how: How | None = None
         self._shared: dict[str, Shared] = {}
         self._spans: dict[object, tuple[str, Span]] = {}
+        self._margins: dict[object, int] = {}
         self._changed: list[Callable[[], object]] = []
 
     def join(self, changed: Callable[[], object]) -> None:
@@ -68,6 +70,19 @@ class Linked:
         if span is not None:
             self._spans[chart] = x, span
         if before != [self.reach(kind) for kind in kinds]:
+            self._tell()
+
+    @property
+    def margin(self) -> int:
+        """How many cells the labels of y get in each chart."""
+        return max(self._margins.values(), default=0)
+
+    def label(self, chart: object, margin: int) -> None:
+        """Note how many cells one chart's labels of y have to have; 0 once it is drawn no more."""
+        before, self._margins[chart] = self.margin, margin
+        if not margin:
+            del self._margins[chart]
+        if before != self.margin:
             self._tell()
 
     def draw(self, how: How) -> None:

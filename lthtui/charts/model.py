@@ -130,6 +130,7 @@ class View:
         reference: label of the series that the cross-hair tells differences to; empty for the
             chart's baseline.
         reach: from where to where x goes at least, as it does in charts beside this one.
+        margin: cells that the labels of y get at least, as they do in those charts.
         box: two corners, (x, y) each, of what the mouse is about to enlarge.
     """
 
@@ -141,6 +142,7 @@ class View:
     focus: str = ""
     reference: str = ""
     reach: Span | None = None
+    margin: int = 0
     box: tuple[Span, Span] | None = None
 
 

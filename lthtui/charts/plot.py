@@ -22,6 +22,7 @@ class Plot:
         x, y: the shown ranges.
         whole: all of x.
         left, top: cells beside and above it.
+        margin: how many of those beside it the labels of y have to have.
         ticks: row and label of each tick of y, no row twice.
     """
 
@@ -32,6 +33,7 @@ class Plot:
     top: int
     width: int
     height: int
+    margin: int = 0
     ticks: Sequence[tuple[int, str]] = ()
 
     @classmethod
@@ -53,9 +55,10 @@ class Plot:
         labels: dict[int, str] = {}
         for tick, label in y.ticks(max(3, height // 3)):
             labels.setdefault(_row(y, tick, height), label)
-        margin = min(max((len(label) for label in labels.values()), default=1) + 1, width // 3)
+        margin = max((len(label) for label in labels.values()), default=1) + 1
+        left = min(max(margin, view.margin), width // 3) + 1
         rows = list(labels.items())
-        return cls(x, y, whole, margin + 1, top, width - margin - 1, height, rows)
+        return cls(x, y, whole, left, top, width - left, height, margin, rows)
 
     def row(self, y: float) -> int:
         """The row that shows a value of y; -1 outside of the plot."""

@@ -65,9 +65,13 @@ class Viewer:
     def view(self) -> View:
         """What is shown of the chart."""
         shared = self._linked.of(self._x)
-        reach = self._linked.reach(self._x)
         return replace(
-            self._own, x=shared.x, follow=shared.follow, cursor=shared.cursor, reach=reach
+            self._own,
+            x=shared.x,
+            follow=shared.follow,
+            cursor=shared.cursor,
+            reach=self._linked.reach(self._x),
+            margin=self._linked.margin,
         )
 
     @view.setter
@@ -83,11 +87,13 @@ class Viewer:
         if state != self._drawn:
             drawing = draw(chart, width, height, look, self.view)
             self._drawn, self._rows, self.plot = state, drawing.rows, drawing.plot
+            self._linked.label(self, drawing.plot.margin if drawing.plot else 0)
         return self._rows
 
     def leave(self) -> None:
         """Be drawn no more: the charts that it is linked with go on without it."""
         self._linked.span(self, self._x, None)
+        self._linked.label(self, 0)
 
     # ---- keys
 

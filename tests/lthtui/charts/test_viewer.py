@@ -163,16 +163,17 @@ class TestLinked:
         linked.join(lambda: told.append(1))
         one.view = View(x=(10.0, 30.0), y=(0.0, 1.0), cursor=20.0)
         assert told == [1]
-        assert replace(other.view, reach=None) == View(x=(10.0, 30.0), cursor=20.0)
+        assert replace(other.view, reach=None, margin=0) == View(x=(10.0, 30.0), cursor=20.0)
         assert "a 400" in seen(other) and ends(other) == (10, 30)
+        told.clear()
         one.view = one.view
-        assert told == [1]
+        assert not told
 
     def test_other_kinds_of_x_are_left_alone(self):
         linked = Linked()
         one, other = looking(over_steps(range(9)), linked), looking(over_density(), linked)
         one.view = View(x=(2.0, 5.0), cursor=3.0)
-        assert replace(other.view, reach=None) == View()
+        assert replace(other.view, reach=None, margin=0) == View()
         assert ends(other) == (0.05, 1)
 
     def test_charts_above_one_another_begin_and_end_at_the_same_x(self):
@@ -189,6 +190,21 @@ class TestLinked:
         assert ends(other) == (30, 60)
         other.leave()
         assert linked.reach("step") is None
+
+    def test_charts_above_one_another_show_an_x_in_one_column(self):
+        linked, told = Linked(), []
+        narrow = looking(over_steps([1.0, 2.0, 3.0]), linked)
+        alone = narrow.plot.left
+        linked.join(lambda: told.append(1))
+        wide = looking(over_steps([0.00001, 0.00002, 0.00003]), linked)
+        assert told and wide.plot.left > alone
+        seen(narrow)
+        assert narrow.plot.left == wide.plot.left and narrow.plot.width == wide.plot.width
+        told.clear()
+        wide.leave()
+        assert told
+        seen(narrow)
+        assert narrow.plot.left == alone
 
     def test_who_left_is_told_nothing(self):
         linked, told = Linked(), []
