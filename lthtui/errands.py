@@ -133,9 +133,12 @@ class Errands:
 
     async def _act(self, acted: Future[str], wanted: Act) -> None:
         """Wait for an action, which is done even if nobody waits any more."""
-        done = asyncio.wrap_future(acted)
+        done, said = asyncio.wrap_future(acted), ""
         done.add_done_callback(_take)
-        self._app.post_message(Done(await asyncio.shield(done), wanted.then))
+        try:
+            said = await asyncio.shield(done)
+        finally:
+            self._app.post_message(Done(said, wanted.then))
 
     async def _answer(self, asked: Ask) -> None:
         """Have a question answered; one that is superseded before it begins is not asked."""

@@ -54,12 +54,12 @@ def wrapped(text: str, width: int, tone: str = "dim") -> list[Line]:
     ]
 
 
-def fact(label: str, text: str, width: int) -> list[Line]:
+def fact(label: str, text: str, width: int, tone: str = "") -> list[Line]:
     """A label and what stands behind it, cleaned before, on as many lines as it needs."""
     parts = textwrap.wrap(text, max(width - LABEL, 10), break_on_hyphens=False) or [""]
     heads = [label, *[""] * (len(parts) - 1)]
     return [
-        (Span(f"{head:<{LABEL}}", "dim"), Span(part))
+        (Span(f"{head:<{LABEL}}", "dim"), Span(part, tone))
         for head, part in zip(heads, parts, strict=True)
     ]
 

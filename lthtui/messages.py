@@ -96,7 +96,7 @@ class Act(Message):
 
     Args:
         lasting: it may take long, and others need not wait for it; else they are done in order.
-        then: is called once it is done, to show what boards don't tell.
+        then: is called once it ended, well or not, to show what boards don't tell.
     """
 
     def __init__(
@@ -206,7 +206,7 @@ class Answer(Message, bubble=False):
 
 
 class Done(Message, bubble=False):
-    """An action ended well; the text says what it did, and `then` is as in `Act`."""
+    """An action ended; the text says what it did if all went well, `then` is as in `Act`."""
 
     def __init__(self, text: str, then: Callable[[], object] | None = None) -> None:
         super().__init__()

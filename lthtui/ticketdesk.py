@@ -22,6 +22,7 @@ from engine.packed import Packed
 from engine.rundir import RunDirectory
 from engine.sources import TICKET, verified_card
 from lthtui import densitymap, overlap, placing
+from lthtui.checked import Checked, Stamp
 from lthtui.densitymap import DensityMap, Kept
 from lthtui.filedesk import FileDesk
 from lthtui.runview import RunView
@@ -43,6 +44,7 @@ class TicketDesk:
     def __init__(self, root: Path, files: FileDesk | None = None) -> None:
         self._root, self._files = root, files or FileDesk(root)
         self._counted = lru_cache(COUNTED)(_counted)
+        self._checked = Checked()
 
     def look(self, ticket: Ticket) -> Look:
         """What there is to show of a ticket; what cannot be read of it is said."""
@@ -64,6 +66,7 @@ class TicketDesk:
             totals=_totals(mask) if mask else {},
             card=_card(folder) if folder else {},
             before=before,
+            check=self._checked.of(ticket.key, self._stamp(ticket)),
             trouble=trouble,
         )
 
@@ -83,19 +86,12 @@ class TicketDesk:
     def verify(self, ticket: Ticket) -> str:
         """Load a ticket into a fresh network and score it again; say what came of it.
 
+        A look at the ticket says so, too, from then on.
+
         Raises:
             LthError: it is not what its card says, or cannot be loaded.
         """
-        with self._weights(ticket) as file:
-            report = ask(["verify", str(file)])
-        scores = ", ".join(
-            f"{split} {found['correct']:,}/{found['total']:,}"
-            for split, found in report["splits"].items()
-        )
-        if report["verified"]:
-            return clean_line(f"{ticket.label} is verified: {scores} as on its card", 500)
-        why = "" if report["same_images"] else "; the images are not those of the card"
-        raise LthError(f"{ticket.label} is NOT what its card says: {scores}{why}")
+        return self._checked.note(ticket.key, self._stamp(ticket), lambda: self._scored(ticket))
 
     def export(self, ticket: Ticket, output: Path, replace: bool = False) -> str:
         """Write a ticket to a file, its card beside it; `.pt` for a plain masked state dict.
@@ -120,6 +116,18 @@ class TicketDesk:
         except OSError as error:
             raise LthError(f"{clean_line(str(output))}: {error.strerror or error}") from None
         return clean_line(f"wrote {output}, sha256 {str(card['sha256'])[:16]}", 1000)
+
+    def _scored(self, ticket: Ticket) -> str:
+        with self._weights(ticket) as file:
+            report = ask(["verify", str(file)])
+        scores = ", ".join(
+            f"{split} {found['correct']:,}/{found['total']:,}"
+            for split, found in report["splits"].items()
+        )
+        if report["verified"]:
+            return clean_line(f"{ticket.label} is verified: {scores} as on its card", 500)
+        why = "" if report["same_images"] else "; the images are not those of the card"
+        raise LthError(f"{ticket.label} is NOT what its card says: {scores}{why}")
 
     def _written(self, ticket: Ticket, file: Path, output: Path) -> dict[str, Any]:
         """Write a ticket whose weights are in a file to another, and its card; the card."""
@@ -200,6 +208,12 @@ class TicketDesk:
         if not run.stored.isalnum():
             return None
         return next(iter(sorted(self._root.glob(within))), None)
+
+    def _stamp(self, ticket: Ticket) -> Stamp:
+        """What tells whether a ticket's file is as it was; None where MLflow keeps it."""
+        file = Path(ticket.run.directory, ticket.level.ticket or "")
+        seen = file.stat() if ticket.run.directory and file.is_file() else None
+        return (seen.st_mtime_ns, seen.st_size) if seen else None
 
     def _counts(self, folder: Path) -> tuple[Packed, Kept]:
         """The mask in a folder, and how many weights of each layer live."""

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from engine.overlap import Overlap
 from lthtui import heat, overlap, ticketindex, verdict
 from lthtui.board import accuracy, percent
+from lthtui.checked import Check
 from lthtui.densitymap import FLOOR, Kept, figures, short
 from lthtui.fields import Field
 from lthtui.heat import Line, Span
@@ -33,6 +34,7 @@ class Look:
         kept: weights that live, by layer; `totals` all of them.
         card: as it lies beside the ticket; not cleaned.
         before: the level before, and what the two masks share; None where that is not known.
+        check: what came of scoring it again; None if nobody asked for that.
         trouble: what cannot be read of it, in one line.
     """
 
@@ -41,6 +43,7 @@ class Look:
     totals: Mapping[str, int] = field(default_factory=dict)
     card: Mapping[str, Any] = field(default_factory=dict)
     before: tuple[int, Overlap] | None = None
+    check: Check | None = None
     trouble: str = ""
 
 
@@ -50,7 +53,15 @@ def lines(look: Look, width: int) -> list[Line]:
         [line for label, text in facts if text for line in heat.fact(label, text, width)]
         for facts in (_head(look), _card(look))
     )
-    return [*_title(look, width), *head, (), *_layers(look, width), (), *rest]
+    return [
+        *_title(look, width),
+        *head,
+        *_checked(look, width),
+        (),
+        *_layers(look, width),
+        (),
+        *rest,
+    ]
 
 
 def worth(ticket: Ticket) -> str:
@@ -88,6 +99,13 @@ def _head(look: Look) -> list[Fact]:
         ("weights", _weights(look)),
         ("before", _before(*look.before) if look.before else ""),
     ]
+
+
+def _checked(look: Look, width: int) -> list[Line]:
+    """What came of scoring it again."""
+    if look.check is None:
+        return []
+    return heat.fact("checked", look.check.said, width, "failed" if look.check.failed else "")
 
 
 def _weights(look: Look) -> str:

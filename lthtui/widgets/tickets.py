@@ -172,8 +172,9 @@ class TicketTable(Horizontal):
     def action_verify(self) -> None:
         """Score the ticket under the cursor again."""
         if ticket := self.ticket:
-            self.notify(f"verifying {ticket.label}…", markup=False)
-            self.screen.post_message(Act(lambda desk: desk.tickets.verify(ticket), lasting=True))
+            verify = Act(lambda desk: desk.tickets.verify(ticket), True, self._look_again)
+            self.screen.post_message(verify)
+            self._look_again()
 
     def action_export(self) -> None:
         """Write the ticket under the cursor to a file that is asked for."""
@@ -222,6 +223,12 @@ class TicketTable(Horizontal):
                     failed=partial(self._fail, ticket),
                 )
             )
+
+    def _look_again(self) -> None:
+        """Have the ticket under the cursor looked at although it is the same, if still in view."""
+        if self.is_attached:
+            self._asked = None
+            self._look()
 
     def _fail(self, ticket: Ticket, why: str) -> None:
         """Say so; have the ticket looked at again when the table is shown the next time."""

@@ -53,6 +53,8 @@ class Bare(App):
 
     def on_done(self, message):
         self.done.append(message.text)
+        if message.then:
+            message.then()
 
     def on_answer(self, message):
         message.reply(message.value)
@@ -78,8 +80,8 @@ async def bare():
         yield pilot
 
 
-def act(pilot, action, lasting=False):
-    pilot.app.errands.act(Act(lambda desk: action() or "", lasting))
+def act(pilot, action, lasting=False, then=None):
+    pilot.app.errands.act(Act(lambda desk: action() or "", lasting, then))
 
 
 def ask(pilot, about, question, reply=lambda answer: None, **options):
@@ -214,11 +216,13 @@ async def test_an_action_that_fails_is_told_and_holds_up_no_other():
     def fail():
         raise OSError("no room")
 
+    shown = []
     async with bare() as pilot:
-        act(pilot, fail)
+        act(pilot, fail, then=lambda: shown.append("how it ended"))
         act(pilot, lambda: "second")
-        await pilot.until(lambda: pilot.app.done and pilot.app.wrong)
-        assert (pilot.app.done, pilot.app.wrong) == (["second"], ["no room"])
+        await pilot.until(lambda: "second" in pilot.app.done and pilot.app.wrong)
+        assert (pilot.app.done, pilot.app.wrong) == (["", "second"], ["no room"])
+        assert shown == ["how it ended"]
 
 
 async def test_only_the_newest_of_some_questions_is_answered():

@@ -221,6 +221,31 @@ def test_verify_says_what_came_of_it(tmp_path, finished, monkeypatch):
         desk.verify(ticket)
 
 
+def test_what_came_of_a_check_is_told_until_the_file_changes(tmp_path, finished, monkeypatch):
+    desk, ticket = TicketDesk(tmp_path), tickets(tmp_path)["3"]
+    meanwhile = []
+
+    def ask(arguments):
+        meanwhile.append(shown(desk.look(ticket)))
+        return {"splits": {}, "verified": verified, "same_images": True}
+
+    monkeypatch.setattr(ticketdesk, "ask", ask)
+    assert "checked" not in shown(desk.look(ticket))
+    verified = True
+    desk.verify(ticket)
+    assert "checked   under way since" in meanwhile[0]
+    assert "one s0:3 is verified" in shown(desk.look(ticket))
+    assert "checked" not in shown(desk.look(tickets(tmp_path)["4"]))
+    verified = False
+    with pytest.raises(LthError):
+        desk.verify(ticket)
+    spans = [span for line in lines(desk.look(ticket), 100) for span in line]
+    assert [span.tone for span in spans if "is NOT what" in span.text] == ["failed"]
+    with (finished.directory.level(3) / "ticket.safetensors").open("ab") as file:
+        file.write(b"more")
+    assert "checked" not in shown(desk.look(ticket))
+
+
 def test_export_asks_the_worker_and_overwrites_nothing(tmp_path, finished, monkeypatch):
     asked, meanwhile = [], []
 

@@ -238,8 +238,20 @@ async def test_a_ticket_is_exported_and_verified(opened, two, root, worker):
         await pilot.settle(lambda: "wrote" in said(pilot))
         await pilot.press("v")
         await pilot.settle(lambda: "good s0:2 is verified" in said(pilot))
+        await pilot.settle(lambda: "checked" in screen(pilot.app))
     assert file.read_text() == "ours" and file.with_suffix(".json").exists()
     assert [words[0] for words in worker] == ["export", "verify"]
+
+
+async def test_that_a_ticket_is_not_what_it_says_stays_in_view(opened, two, monkeypatch):
+    from lthtui import ticketdesk
+
+    wrong = {"splits": {}, "verified": False, "same_images": True}
+    monkeypatch.setattr(ticketdesk, "ask", lambda words: wrong)
+    async with opened() as pilot:
+        await pilot.press("end", "v")
+        await pilot.settle(lambda: "is NOT what" in said(pilot))
+        await pilot.settle(lambda: " NOT " in screen(pilot.app).partition("checked")[2])
 
 
 async def test_a_file_that_appears_meanwhile_is_not_written_over(
