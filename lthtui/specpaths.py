@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from pathlib import Path
 
-from engine.errors import UsageError, did_you_mean
+from engine.errors import UsageError, some
+from engine.spec import RunSpec
 from lthtui import yamlfile
 from lthtui.text import clean_line
 from lthtui.yamlfile import Document, FileError
 
 FOLDER = Path("specs")
+SUFFIXES = (".yaml", ".yml")
 
 
 def read(path: str | Path) -> tuple[Document, str]:
@@ -51,16 +54,25 @@ def find(name: str) -> Path:
     files = within(FOLDER)
     if bare := [one for one in files if one.stem == name]:
         return bare[0]
+    raise UsageError(f"{clean_line(name)}: {_unknown(path, files)}")
+
+
+def _unknown(path: Path, files: list[Path]) -> str:
+    """What is wrong with a path that is no spec, and what may have been meant."""
+    if path.is_dir():
+        return "a folder; name a spec in it"
+    if path.name.partition(".")[0] in RunSpec.model_fields and path.suffix not in SUFFIXES:
+        return f"no such spec; to change a field, write {clean_line(path.name)}=VALUE"
     known = {one.stem: str(one) for one in reversed(files)}
-    hint = did_you_mean(path.stem, list(known))
-    for stem in known:
-        hint = hint.replace(f"did you mean {stem}?", f"did you mean {known[stem]}?")
-    raise UsageError(f"{clean_line(name)}: no such spec{clean_line(hint)}")
+    if near := get_close_matches(path.stem, known, 1, 0.5):
+        return f"no such spec; did you mean {clean_line(known[near[0]])}?"
+    names = clean_line(some(sorted(known), 5))
+    return f"no such spec; there are {names}" if known else "no such spec"
 
 
 def within(folder: Path) -> list[Path]:
     """The spec files of a folder, and then those of the folders in it."""
-    found = (path for path in folder.rglob("*.y*ml") if path.suffix in (".yaml", ".yml"))
+    found = (path for path in folder.rglob("*.y*ml") if path.suffix in SUFFIXES)
     return sorted(found, key=lambda path: (len(path.parts), path))
 
 

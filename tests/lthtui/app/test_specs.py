@@ -8,6 +8,8 @@ import pytest
 from rundirs import FakeRun, populate
 from textual.widgets import Static
 
+import engine.sparsifiers
+from engine import registry
 from engine.errors import UsageError
 from lthtui import yamlfile
 from lthtui.app import READ
@@ -55,6 +57,11 @@ def text(pilot):
 
 def toasts(pilot):
     return [one.message for one in pilot.app._notifications]
+
+
+def words(pilot):
+    """What the form says of the field that its cursor is on."""
+    return str(pilot.app.screen.query_one("#about", Static).content)
 
 
 def fields(pilot):
@@ -603,3 +610,41 @@ async def test_the_fields_of_another_file_are_not_shown_for_one_without_any(open
         await pilot.press("escape", "down")
         await pilot.settle(lambda: checked(pilot))
         assert not fields(pilot)
+
+
+PLUGIN = """
+'''Prunes by throwing dice.'''
+
+from pydantic import Field
+
+from engine.sparsifiers import random
+
+
+class Settings(random.Settings):
+    sides: int = Field(6, ge=2, le=20, description="of the dice")
+
+
+class Sparsifier(random.Sparsifier):
+    pass
+"""
+
+
+async def test_a_setting_that_the_app_has_never_heard_of_is_in_the_form(
+    opened, specs, tmp_path, monkeypatch
+):
+    (tmp_path / "dice.py").write_text(PLUGIN)
+    found = [*engine.sparsifiers.__path__, str(tmp_path)]
+    monkeypatch.setattr(engine.sparsifiers, "__path__", found)
+    registry.names.cache_clear()
+    try:
+        (specs / "good.yaml").write_text(SPEC + "sparsifier: {name: dice, density: 0.5}\n")
+        async with opened() as pilot:
+            await to_field(pilot, "sparsifier.sides")
+            assert "sparsifier.sides: of the dice [at least 2, at most 20]" in words(pilot)
+            await pilot.press("enter", *"21", "enter")
+            await pilot.settle(lambda: checked(pilot) and "✗" in screen(pilot.app))
+            assert "sparsifier: {name: dice, density: 0.5, sides: 21}" in text(pilot)
+            assert fields(pilot)["sparsifier.sides"].cells[1].text == "✗ 21"
+            assert "must be at most 20, found 21" in words(pilot)
+    finally:
+        registry.names.cache_clear()

@@ -21,6 +21,18 @@ def test_specs_are_found_by_their_bare_names(folder):
             find(wrong)
 
 
+def test_what_is_no_spec_is_told_from_what_was_not_found(folder):
+    for name, words in {
+        "specs": "specs: a folder; name a spec in it",
+        "train.epochs": "no such spec; to change a field, write train.epochs=VALUE",
+        "zzz": "zzz: no such spec; there are a, b, c, d, e and 2 more",
+    }.items():
+        for other in "abcdef":
+            (folder / "specs" / f"{other}.yaml").touch()
+        with pytest.raises(UsageError, match=words):
+            find(name)
+
+
 def test_a_missing_spec_with_escapes_in_its_name_is_shown_harmless(folder):
     with pytest.raises(UsageError) as caught:
         find("\x1b]52;c;x\x07")
