@@ -295,10 +295,10 @@ class Desk:
 
     def _rouse(self) -> None:
         """Now and then make sure that what waits is looked after, also after a restart."""
-        from lthtui.launch import queue
-
         now = time.monotonic()
         if now >= self._rouse_at:
+            from lthtui.launch import queue  # its import, too, would keep charts waiting
+
             self._rouse_at = now + ROUSE
             queue.rouse(self.root)
 

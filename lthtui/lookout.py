@@ -103,6 +103,8 @@ class Lookout:
     def _look_at_folders(self) -> None:
         if self._told is None and self._cache and self._remember(self._cache):
             return
+        if not (self._folders or self._unreadable or os.path.isdir(self._root / "runs")):
+            return  # a store alone waits for nothing that only watches folders
         for watched in self._monitor.poll():
             if self._cache and self._told is None and not watched.active:
                 watched.read_epochs(False)

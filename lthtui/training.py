@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lthtui.charts import Line, Panel, Trace
-from lthtui.charts.axes import Scale
+from lthtui.charts.axes import Floats, Scale
 from lthtui.charts.panel import XName
 from lthtui.charts.ticks import Unit
 from lthtui.runview import LevelView, RunView
@@ -102,6 +105,18 @@ def trace(points: Sequence[tuple[int, float]]) -> Trace:
     """Values over epochs."""
     places, values = zip(*points, strict=True)
     return Trace(values, {"epoch": places})
+
+
+def split(levels: NDArray[np.int64], values: Floats, at: Mapping[XName, Floats]) -> Traces:
+    """Points by level, over those of the places that each of them has."""
+    known = {name: place for name, place in at.items() if np.isfinite(place).all()}
+    if not len(levels) or (levels == levels[0]).all():
+        return {int(level): Trace(values, known) for level in levels[:1]}
+    traces = {}
+    for level in np.unique(levels).tolist():
+        mine = levels == level
+        traces[level] = Trace(values[mine], {name: place[mine] for name, place in known.items()})
+    return traces
 
 
 def chosen(indices: Iterable[int], level: int | None) -> int:

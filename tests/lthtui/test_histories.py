@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from dataclasses import replace
 
@@ -12,11 +13,13 @@ from rundirs import BEGAN, FakeRun
 
 from engine.events import Sampled
 from lthtui import sqlstore
-from lthtui.histories import KEPT, WHOLE, Histories, JournaledRun
+from lthtui.histories import KEPT, Histories
+from lthtui.journaled import JournaledRun
 from lthtui.monitor import Watched
 from lthtui.records import curve
 from lthtui.runview import LevelView, RunView, view
 from lthtui.store import Store
+from lthtui.training import WHOLE
 
 
 class FakeStore:
@@ -203,10 +206,41 @@ def test_very_many_points_are_sketched_by_some_of_them(tmp_path, template, monke
     with closing(Histories(Store(tmp_path))) as histories:
         sketch = histories.sketch([run], ["loss", few, "none"])[run.run_id]
         whole = histories.read([run], ["loss"])[run.run_id]["loss"][WHOLE]
-        steps = [10, *range(99, 1009, 99), 1009]
+        steps = [*range(10, 1001, 99), 1009]
         assert sketch.keys() == {"loss"}
         for place in ("step", "wall", "relative"):
             known = dict(zip(whole.at["step"], points(whole, place), strict=True))
             assert points(sketch["loss"][WHOLE], place) == [known[step] for step in steps]
         assert histories.sketch([run], [few, "none"]) is None
         assert histories.sketch([replace(run, levels=(level(0, 1.0),))], ["loss"]) is None
+
+
+def test_a_sketch_goes_over_gaps_and_keeps_all_points_of_a_step(tmp_path, template, monkeypatch):
+    monkeypatch.setattr(sqlstore, "SKETCH", 10)
+    manyruns.store(template, tmp_path, 1)
+    file, run = tmp_path / "mlflow.db", f"{0:032x}"
+    steps = [0, 1, 2, 500, 501, 501, 502, 503, 1000]  # from 0 on, each at least 100 further
+    with closing(sqlite3.connect(file)) as opened:
+        query = "INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid)"
+        query += " VALUES ('loss', ?, 0, ?, 0, ?)"
+        opened.executemany(query, [(at, step, run) for at, step in enumerate(steps)])
+        opened.commit()
+    reader = sqlstore.SqlReader(file)
+    assert reader.sketch(run, "loss").steps.tolist() == [0, 500, 1000]
+    monkeypatch.setattr(sqlstore, "SKETCH", 2)
+    with closing(sqlite3.connect(file)) as opened:
+        opened.execute("DELETE FROM metrics WHERE step = 500")
+        opened.commit()
+    assert reader.sketch(run, "loss").values.tolist() == [0, 4, 5, 8]
+
+
+def test_stores_without_an_index_of_steps_are_not_sketched(tmp_path, template, monkeypatch):
+    monkeypatch.setattr(sqlstore, "SKETCH", 10)
+    manyruns.store(template, tmp_path, 1)
+    file, run = tmp_path / "mlflow.db", f"{0:032x}"
+    manyruns.grow(file, run, "loss", 1000)
+    reader = sqlstore.SqlReader(file)
+    assert reader.sketch(run, "loss") is not None
+    with closing(sqlite3.connect(file)) as opened:
+        opened.execute("DROP INDEX index_metrics_run_uuid_key_step")
+    assert reader.sketch(run, "loss") is None

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import manyruns
 from rundirs import FakeRun
 from textual.binding import Binding
 from textual.dom import DOMNode
@@ -80,6 +81,15 @@ def test_the_first_board_waits_for_neither_charts_nor_the_queue(tmp_path):
     code = "from pathlib import Path; from lthtui.desk import Desk;"
     code += f" assert Desk(Path({str(tmp_path)!r}), Path('specs')).poll().runs"
     assert imported(code) == ["pydantic"]
+
+
+def test_the_first_curve_of_a_store_waits_for_nothing_that_reads_folders(tmp_path, template):
+    manyruns.store(template, tmp_path, 1)
+    code = "from pathlib import Path; from lthtui.desk import Desk;"
+    code += f" desk = Desk(Path({str(tmp_path)!r}), Path('specs')); runs = desk.poll().runs;"
+    code += " assert any(desk.histories.read([*runs.values()], ['epoch/val_loss']).values());"
+    code += " desk.poll()"
+    assert imported(code) == ["numpy"]
 
 
 def test_looking_at_runs_imports_neither_torch_nor_mlflow(tmp_path):
