@@ -16,6 +16,7 @@ from lthtui.charts.points import Points
 
 BAND, DIM_BAND = 0.22, 0.09  # share of a series' colour in its band, and if out of focus
 CROSS = 0.14  # share of the text's colour in the paper under the cross-hair
+SPARSE = 4  # cells from point to point of a guide that lines of points are drawn over
 DASHES = (1, 1, 1, 1), (1, 1, 1, 0), (1, 0, 1, 0)  # over cells; see `model.SWATCHES`
 
 
@@ -45,9 +46,10 @@ def paint(chart: Chart, drawn: Sequence[Pen], plot: Plot, view: View, look: Look
     if not any(len(pen.series.points.x) for pen in drawn):
         _say_empty(canvas, chart, look)
     elif chart.guides:
-        rows = np.zeros((plot.height, 1), bool)
-        rows[[row for row, _ in plot.ticks]] = True
-        canvas.behind(rows & ~canvas.shaded, "┈", packed(look.line))
+        guides = np.zeros((plot.height, plot.width), bool)
+        every = 1 if look.braille else SPARSE
+        guides[[row for row, _ in plot.ticks], ::every] = True
+        canvas.behind(guides & ~canvas.shaded, "┈", packed(look.line))
     return canvas
 
 

@@ -18,7 +18,7 @@ from lthtui.legible import legible
 from lthtui.linked import Linked
 from lthtui.messages import Act
 from lthtui.screens.base import Asking
-from lthtui.widgets.plain import Plain
+from lthtui.widgets import plain
 from lthtui.widgets.tones import ground
 
 if TYPE_CHECKING:
@@ -236,6 +236,6 @@ class ChartView(Widget, can_focus=True):
         paper, ink = ground(self)
         under = paper.hex6.lower()
         text, label, line = (paper.blend(ink, share).hex6.lower() for share in (1.0, 0.6, 0.3))
-        braille = not any(isinstance(one, Plain) for one in self.app.get_line_filters())
+        braille = not plain.asked(self.app)
         colour = not self.app.no_color
         return Look(colour, braille, under, legible(text, under), legible(label, under), line)

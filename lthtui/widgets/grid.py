@@ -16,7 +16,9 @@ from textual.strip import Strip
 
 from lthtui.fitting import apart, fitted, shortened, told_apart
 from lthtui.messages import Folded, HeadClicked, Highlighted, Marked, Opened
+from lthtui.signs import wider
 from lthtui.table import NOTHING, Cell, Column, Row
+from lthtui.widgets import plain
 from lthtui.widgets.tones import laid, tone
 
 GAPS = (2, 1)  # cells between columns, the second where the first would cut the first column
@@ -82,7 +84,7 @@ class Grid(ScrollView, can_focus=True):
     def show(self, rows: Sequence[Row]) -> None:
         """Show these rows; the cursor stays on its row, or near where that was."""
         before, at = self.rows, self.cursor_index
-        self.rows = rows
+        self.rows = rows = [*map(_wider, rows)] if plain.asked(self.app) else rows
         self._index = {row.key: index for index, row in enumerate(rows)}
         self.virtual_size = Size(0, len(rows) + 1)
         widths = self._fit()
@@ -371,6 +373,11 @@ class Grid(ScrollView, can_focus=True):
         for index, one in enumerate(changed):
             if one:
                 self.refresh(Region(0, index + 1 - self.scroll_offset.y, self.size.width, 1))
+
+
+def _wider(row: Row) -> Row:
+    """A row with room for the signs of ASCII."""
+    return row._replace(cells=tuple(one._replace(text=wider(one.text)) for one in row.cells))
 
 
 def _lead(row: Row, marked: bool = False) -> str:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from rich.segment import Segment
+from textual.app import App
 from textual.color import Color
 from textual.filter import LineFilter
 from textual.keys import KEY_DISPLAY_ALIASES
 
-from lthtui.signs import plain
+from lthtui import signs
 
 
 class Plain(LineFilter):
-    """Replaces every sign by an ASCII one of the same width."""
+    """Writes lines in ASCII, in as many cells."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Replace what is not ASCII in a line."""
+        if all(one.text.isascii() for one in segments):
+            return segments
+        texts = signs.line([one.text for one in segments])
         return [
-            one if one.text.isascii() else Segment(plain(one.text), one.style, one.control)
-            for one in segments
+            Segment(text, one.style, one.control) for text, one in zip(texts, segments, strict=True)
         ]
+
+
+def asked(app: App[object]) -> bool:
+    """Whether everything is to be in ASCII."""
+    return any(isinstance(one, Plain) for one in app.get_line_filters())
 
 
 def named(key: str) -> str:

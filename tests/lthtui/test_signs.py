@@ -13,7 +13,7 @@ from textual.keys import KEY_DISPLAY_ALIASES
 import lthtui
 from lthtui import board, heat, verdict
 from lthtui.charts.model import LETTERS
-from lthtui.signs import plain, spelled
+from lthtui.signs import line, plain, spelled
 from lthtui.widgets.plain import named
 
 UNSHOWN = {"text.py", "yamlfile.py", "exports.py", "signs.py"}  # signs to look for in texts
@@ -30,6 +30,7 @@ TOGETHER = {  # signs that can stand in the same place and mean different things
     "arrows of a slider": ["◀", "▶"],
     "orders": ["↑", "↓"],
     "columns beyond": ["←", "→"],
+    "below tabs": ["━", "╸"],
     "in a chart": [*LETTERS, verdict.MARK, verdict.PICKED, "✗", "▲", "▼", "┈", "░"],
 }
 
@@ -69,6 +70,20 @@ def test_signs_become_ascii_of_the_same_width(text, same):
 
 def test_with_room_a_sign_may_take_two_cells():
     assert spelled("3 ± 1…") == "3 +- 1~"
+
+
+@pytest.mark.parametrize(
+    ("texts", "same"),
+    [
+        (["val 3±1  test ", "2±1   ▸"], ["val 3+-1 test ", "2+-1  >"]),
+        (["3±1…", " "], ["3+-1~", ""]),
+        (["3±1 2±1  ", "█"], ["3+-1 2+1 ", "#"]),  # one of them finds no room
+        (["3±1│"], ["3+1|"]),
+    ],
+)
+def test_in_a_line_a_sign_takes_a_blank_that_is_behind_it(texts, same):
+    assert line(texts) == same
+    assert len("".join(same)) == len("".join(texts))
 
 
 def test_keys_are_named_where_they_have_no_sign():

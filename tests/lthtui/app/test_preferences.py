@@ -66,6 +66,7 @@ async def test_all_of_it_is_ascii_where_that_is_wanted(running, root, size):
     populate(root)
     async with running(size=size, preferences=Preferences(ascii=True)) as pilot:
         assert "enter Open" in screen(pilot.app)
+        assert "94.1+-0.7" in screen(pilot.app)
         for keys in ("end", "2", "1", "question_mark"):
             await pilot.press(keys)
             await pilot.settle()
