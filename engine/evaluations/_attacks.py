@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from engine.context import Context, Result
-from engine.evaluations import _samples
+from engine.evaluations import _outputs, _samples
 from engine.evaluationspec import EvaluationSettings
 from engine.lazy import functional, torch
 
@@ -36,7 +36,7 @@ class AttackSettings(EvaluationSettings):
 
 
 def accuracies(settings: AttackSettings, context: Context, attack: Attack) -> Result:
-    """Accuracy on test images as they are, and on what an attack on each finds.
+    """Accuracies on test images as they are, and on what an attack on each finds.
 
     Args:
         attack: of images [B, C, H, W] in 0..255, their summed objective, their ids and an epsilon,
@@ -57,8 +57,12 @@ def accuracies(settings: AttackSettings, context: Context, attack: Attack) -> Re
             with torch.no_grad():
                 said.append(says(shown).argmax(1).cpu())
     right = {epsilon: torch.cat(said) == images.y.cpu() for epsilon, said in found.items()}
-    rows = [_row(epsilon, right[epsilon], right[0.0]) for epsilon in bounds]
-    metrics = {_named(row["epsilon"]): row["accuracy"] for row in rows}
+    rows = [_row(epsilon, right[epsilon], right[0.0], images.y.cpu()) for epsilon in bounds]
+    metrics = {
+        _named(measure, row["epsilon"]): row[measure]
+        for measure in ("accuracy", "balanced")
+        for row in rows
+    }
     return Result(metrics, {f"{settings.name}.json": {"images": len(images), "results": rows}})
 
 
@@ -67,15 +71,16 @@ def _objective(says: Objective, y: Tensor) -> Objective:
     return lambda x: functional.cross_entropy(says(x), y, reduction="sum")
 
 
-def _row(epsilon: float, right: Tensor, clean: Tensor) -> dict[str, Any]:
+def _row(epsilon: float, right: Tensor, clean: Tensor, y: Tensor) -> dict[str, Any]:
     """What is right at one epsilon, and how many images that were right are no longer."""
     return {
         "epsilon": epsilon,
         "accuracy": right.double().mean().item(),
+        "balanced": _outputs.balanced(right, y),
         "correct": int(right.sum()),
         "turned": int((clean & ~right).sum()),
     }
 
 
-def _named(epsilon: float) -> str:
-    return f"accuracy at {epsilon:g}" if epsilon else "clean accuracy"
+def _named(measure: str, epsilon: float) -> str:
+    return f"{measure} at {epsilon:g}" if epsilon else f"clean {measure}"

@@ -1,4 +1,4 @@
-"""What a network says of images, for evaluations that take it for probabilities."""
+"""What a network says of images, as evaluations take it: probabilities, and what is right."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from engine.context import Context
 from engine.errors import Diverged
 from engine.images import Images
+from engine.lazy import torch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,3 +39,14 @@ def confidence(logits: Tensor) -> Tensor:
 def right(logits: Tensor, y: Tensor) -> Tensor:
     """Whether each image's class is predicted, bool [N]; of equal logits the first counts."""
     return logits.argmax(1) == y
+
+
+def balanced(right: Tensor, y: Tensor) -> float:
+    """The mean accuracy of the classes that there are.
+
+    Args:
+        right: bool [N], whether each image's class is predicted.
+        y: int64 [N], its class.
+    """
+    shares = torch.bincount(y, right.double()) / torch.bincount(y)
+    return shares.nanmean().item()

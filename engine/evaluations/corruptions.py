@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 from engine.context import Context, Result
 from engine.corruptions import GROUPS, NAMES, SEVERITIES
 from engine.errors import Inapplicable, did_you_mean
-from engine.evaluations import _samples, _shown
+from engine.evaluations import _outputs, _samples, _shown
 from engine.evaluationspec import EvaluationSettings
 from engine.lazy import torch
 
@@ -75,12 +75,14 @@ def evaluate(settings: Settings, context: Context) -> Result:
     says = {"ticket": context.around.says(context.net())}
     if context.level and 0 in context.around.kept:
         says["dense"] = context.around.says(context.around.at(0).net())
-    clean = _errors(says, _shown.plain(context, images))
+    clean, y, balanced = _wrong(says, _shown.plain(context, images)), images.y.cpu(), list[float]()
     errors: dict[str, Errors] = {which: {name: [] for name in names} for which in says}
     for name in names:
         for severity in settings.severities:
-            for which, error in _errors(says, shown.batches(name, severity)).items():
-                errors[which][name].append(error)
+            wrong = _wrong(says, shown.batches(name, severity))
+            balanced.append(_outputs.balanced(~wrong["ticket"], y))
+            for which, found in wrong.items():
+                errors[which][name].append(_share(found))
     ticket = errors["ticket"]
     relative = _relative(ticket, errors.get("dense" if context.level else "ticket"))
     document = {
@@ -88,11 +90,17 @@ def evaluate(settings: Settings, context: Context) -> Result:
         "published": shown.published,
         "made because": shown.why,
         "severities": list(settings.severities),
-        "clean error": clean,
+        "clean error": {which: _share(found) for which, found in clean.items()},
         "errors": errors,
         "relative to dense": relative,
     }
-    metrics = {"clean": 1 - clean["ticket"], **_accuracies(ticket), **_mean_error(relative)}
+    metrics = {
+        "clean": 1 - _share(clean["ticket"]),
+        "clean balanced": _outputs.balanced(~clean["ticket"], y),
+        **_accuracies(ticket),
+        "mean balanced": fmean(balanced),
+        **_mean_error(relative),
+    }
     return Result(metrics, {"corruptions.json": document})
 
 
@@ -108,15 +116,18 @@ def _possible(names: Sequence[str], channels: int) -> list[str]:
     return possible
 
 
-def _errors(says: Says, batches: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
-    """The share of images that each network gets wrong."""
-    wrong, count = dict.fromkeys(says, 0), 0
+def _wrong(says: Says, batches: Iterable[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+    """Which images each network gets wrong: bool [N] on the CPU."""
+    found: dict[str, list[Tensor]] = {which: [] for which in says}
     for x, y in batches:
-        count += len(y)
         with torch.no_grad():
             for which, said in says.items():
-                wrong[which] += int((said(x).argmax(1) != y).sum())
-    return {which: number / count for which, number in wrong.items()}
+                found[which].append((said(x).argmax(1) != y).cpu())
+    return {which: torch.cat(wrong) for which, wrong in found.items()}
+
+
+def _share(wrong: Tensor) -> float:
+    return wrong.double().mean().item()
 
 
 def _accuracies(errors: Errors) -> dict[str, float]:

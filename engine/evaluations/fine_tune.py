@@ -16,6 +16,7 @@ from engine.choice import Choice
 from engine.context import Context, Result
 from engine.dataspec import DataSettings
 from engine.errors import Inapplicable, SpecError
+from engine.evaluations import _outputs
 from engine.evaluationspec import EvaluationSettings
 from engine.images import Images
 from engine.plan import Level
@@ -79,11 +80,11 @@ def evaluate(settings: Settings, context: Context) -> Result:
     tuned = spec.model_copy(update={"data": chosen, "train": train})
     net = context.around.train(tuned, Level(0, None), data, state, context.mask)
 
-    def accuracy(images: Images) -> float:
-        said = context.around.logits(net, images, data.geometry)
-        return (said.argmax(1) == images.y.cpu()).double().mean().item()
+    def accuracies(split: str, images: Images) -> dict[str, float]:
+        y = images.y.cpu()
+        right = _outputs.right(context.around.logits(net, images, data.geometry), y)
+        plain = right.double().mean().item()
+        return {f"{split} accuracy": plain, f"{split} balanced": _outputs.balanced(right, y)}
 
-    metrics = {"test accuracy": accuracy(data.test)}
-    if data.val is not None:
-        metrics["val accuracy"] = accuracy(data.val)
-    return Result(metrics, {})
+    val = {} if data.val is None else accuracies("val", data.val)
+    return Result(accuracies("test", data.test) | val, {})

@@ -54,6 +54,10 @@ def test_a_linear_network_is_turned_where_its_margin_is_below_two_epsilons(
         "accuracy at 1": 0.8,
         "accuracy at 2.5": 0.6,
         "accuracy at 8": 0.4,
+        "clean balanced": (3 / 4 + 1) / 2,
+        "balanced at 1": (3 / 4 + 1) / 2,
+        "balanced at 2.5": (2 / 4 + 1) / 2,
+        "balanced at 8": (1 / 4 + 1) / 2,
     }
     rows = found.files[f"{attack.__name__.rpartition('.')[2]}.json"]["results"]
     assert [(row["correct"], row["turned"]) for row in rows] == [(4, 0), (4, 0), (3, 1), (2, 2)]
@@ -152,7 +156,7 @@ class Constant(nn.Module):
 def test_without_a_gradient_nothing_moves(context: Make) -> None:
     ticket = context(Constant, split(pair((9, 3), (4, 5)), torch.tensor([0, 1]), 2))
     found = fgsm.evaluate(fgsm.Settings(), ticket)
-    assert found.metrics == {"clean accuracy": 0.5, "accuracy at 8": 0.5}
+    assert {*found.metrics.values()} == {0.5}
 
 
 def test_many_steps_are_no_weaker_than_one_on_a_trained_network(context: Make) -> None:

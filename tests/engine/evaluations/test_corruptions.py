@@ -60,10 +60,22 @@ def test_errors_are_counted_and_compared_with_those_of_the_dense_ticket(context:
     each = {name: 1 - fmean(errors) for name, errors in ours.items()}
     ratios = {name: sum(ours[name]) / sum(theirs[name]) for name in ours}
     main = ("gaussian_noise", "contrast", "jpeg_compression")
+
+    def balanced(x: Tensor) -> float:  # wrong of each class, one by one
+        parts = [images.y == label for label in range(4)]
+        return 1 - fmean(wrong(net, x[part], images.y[part]) for part in parts)
+
+    made = (
+        _corrupting.corrupted(images.x, name, severity, images.ids)
+        for name in FEW["corruptions"]
+        for severity in (1, 5)
+    )
     assert found.metrics == pytest.approx(
         {
             **each,
             "clean": 1 - wrong(net, images.x, images.y),
+            "clean balanced": balanced(images.x),
+            "mean balanced": fmean(map(balanced, made)),
             "mean": fmean(each.values()),
             "mean of noise": each["gaussian_noise"],
             "mean of digital": (each["contrast"] + each["jpeg_compression"]) / 2,

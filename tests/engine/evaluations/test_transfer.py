@@ -102,6 +102,7 @@ def test_features_are_what_the_classifier_is_given_and_a_ticket_learns_on(
         torch.testing.assert_close(head(features), made.logits(net, made.splits.test))
     assert not head._forward_pre_hooks
     tuned = fine_tune.evaluate(fine_tune.Settings(epochs=2, lr=0.05), made)
-    assert tuned.metrics.keys() == {"test accuracy", "val accuracy"}
+    measures = {f"{split} {name}" for split in ("test", "val") for name in ("accuracy", "balanced")}
+    assert tuned.metrics.keys() == measures
     right = made.logits(net, made.splits.test).argmax(1) == made.splits.test.y
     assert tuned.metrics["test accuracy"] > right.double().mean().item()
