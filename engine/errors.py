@@ -34,7 +34,7 @@ class LthError(Exception):
 
 
 class Inapplicable(LthError):
-    """An evaluation means nothing for a ticket, whatever it is told; nothing has failed."""
+    """An evaluation, as it is set, means nothing for a ticket; nothing has failed."""
 
     exit_code = OK
 

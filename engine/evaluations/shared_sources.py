@@ -2,6 +2,7 @@
 
 CIFAR's test images have near-duplicates among its training images, and several photographs of one
 skin lesion are on both sides of ISIC's split; such images are easier, and are reported apart.
+Smooth images, as of skin or of fields, look alike without being of one source.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from engine.context import Context, Result
-from engine.errors import DataError
-from engine.evaluations import _alike
+from engine.errors import DataError, Inapplicable
+from engine.evaluations import _alike, _outputs
 from engine.evaluationspec import EvaluationSettings
 from engine.lazy import torch
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 IMAGE, SOURCE = ("image_id", "image"), ("lesion_id", "source")
 LESIONS = "HAM10000_metadata.csv"
+ON_CIFAR = 0.94
 
 
 class Settings(EvaluationSettings):
@@ -32,12 +34,13 @@ class Settings(EvaluationSettings):
 
     shares: ClassVar[str] = ".*"
 
-    likeness: float = Field(
-        0.94,
+    likeness: float | None = Field(
+        None,
         gt=0,
         le=1,
         description="correlation with a training image or its mirror image, both reduced to 16 by"
-        " 16 pixels, from which on they count as one scene",
+        f" 16 pixels, from which on they count as one scene; if unset, {ON_CIFAR} on CIFAR's"
+        " images, and on others none does",
     )
     sources: str | None = Field(
         None,
@@ -53,28 +56,42 @@ def evaluate(settings: Settings, context: Context) -> Result:
 
     Raises:
         DataError: the file of sources cannot be read.
+        Inapplicable: nothing says which images share a source.
     """
     test, train = context.splits.test, context.splits.train
-    right = context.logits(context.net(), test).argmax(1) == test.y.cpu()
-    kinds: dict[str, Pairs] = {"alike": _pairs_alike(context, settings.likeness)}
+    name = context.subject.spec.data.name
+    kinds: dict[str, Pairs] = {}
+    likeness = settings.likeness or (ON_CIFAR if name.startswith("cifar") else None)
+    if likeness is not None:
+        kinds["alike"] = _pairs_alike(context, likeness)
     if (path := _sources_file(settings, context)) is not None:
         kinds["same source"] = _pairs_of_source(_read(path), test.ids, train.ids)
-    metrics = {"accuracy": right.double().mean().item()}
+    if not kinds:
+        raise Inapplicable(
+            f"nothing says which images of {name} share a source; set sources, a CSV file that"
+            f" does, or likeness, if those that look alike do ({ON_CIFAR} fits CIFAR's)"
+        )
+    y = test.y.cpu()
+    right = _outputs.right(context.logits(context.net(), test), y)
+    metrics = _accuracies("", "", right, y)
     document: dict[str, Any] = {"images": len(test), "correct": int(right.sum())}
     for kind, pairs in kinds.items():
         shared = torch.zeros(len(test), dtype=torch.bool)
         shared[list(pairs)] = True
         metrics[f"{kind} - share"] = len(pairs) / len(test)
-        metrics |= _accuracy(f"{kind} - accuracy without", right[~shared])
-        metrics |= _accuracy(f"{kind} - accuracy of these", right[shared])
+        metrics |= _accuracies(f"{kind} - ", " without", right[~shared], y[~shared])
+        metrics |= _accuracies(f"{kind} - ", " of these", right[shared], y[shared])
         document[kind] = [
             {"test": test.ids[at], **pair, "right": bool(right[at])} for at, pair in pairs.items()
         ]
     return Result(metrics, {"shared_sources.json": document})
 
 
-def _accuracy(name: str, right: Tensor) -> dict[str, float]:
-    return {name: right.double().mean().item()} if len(right) else {}
+def _accuracies(before: str, after: str, right: Tensor, y: Tensor) -> dict[str, float]:
+    if not len(y):
+        return {}
+    found = {"accuracy": right.double().mean().item(), "balanced": _outputs.balanced(right, y)}
+    return {f"{before}{name}{after}": value for name, value in found.items()}
 
 
 def _pairs_alike(context: Context, likeness: float) -> Pairs:

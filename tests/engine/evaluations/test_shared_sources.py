@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from engine import seeds
 from engine.context import Context
-from engine.errors import DataError
+from engine.errors import DataError, Inapplicable
 from engine.evaluations import _alike, shared_sources
 from engine.images import Geometry, Images
 
@@ -55,7 +55,8 @@ class First(nn.Module):
 
 def test_copies_are_found_however_bright_and_mirrored(context: Make) -> None:
     test, train = related()
-    found = shared_sources.evaluate(shared_sources.Settings(), context(First, test, train=train))
+    settings = shared_sources.Settings(likeness=0.94)
+    found = shared_sources.evaluate(settings, context(First, test, train=train))
     alike = found.files["shared_sources.json"]["alike"]
     assert [(one["test"], one["train"]) for one in alike] == [
         ("test/0", "train/4"),
@@ -66,20 +67,25 @@ def test_copies_are_found_however_bright_and_mirrored(context: Make) -> None:
     assert found.metrics == pytest.approx(
         {
             "accuracy": 3 / 5,
+            "balanced": 1 / 2,
             "alike - share": 3 / 5,
             "alike - accuracy without": 1 / 2,
+            "alike - balanced without": 1 / 2,
             "alike - accuracy of these": 2 / 3,
+            "alike - balanced of these": 1 / 2,
         }
     )
 
 
 def test_with_no_copies_or_nothing_else_there_is_no_accuracy_of_them(context: Make) -> None:
     test, train = related()
-    settings = shared_sources.Settings()
+    settings, perfect = shared_sources.Settings(likeness=0.94), {"accuracy": 1.0, "balanced": 1.0}
     none = shared_sources.evaluate(settings, context(First, test.subset([3]), train=train)).metrics
-    assert none == {"accuracy": 1.0, "alike - share": 0.0, "alike - accuracy without": 1.0}
+    without = {"alike - accuracy without": 1.0, "alike - balanced without": 1.0}
+    assert none == {**perfect, "alike - share": 0.0, **without}
     all_ = shared_sources.evaluate(settings, context(First, test.subset([0]), train=train)).metrics
-    assert all_ == {"accuracy": 1.0, "alike - share": 1.0, "alike - accuracy of these": 1.0}
+    these = {"alike - accuracy of these": 1.0, "alike - balanced of these": 1.0}
+    assert all_ == {**perfect, "alike - share": 1.0, **these}
 
 
 def test_likeness_is_the_correlation_of_small_images(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,12 +122,19 @@ def quiet() -> None:
     """Nobody asks it to stop."""
 
 
-def lesions(ticket: Context, root: Path, sources: str | None = None) -> Context:
+def test_only_on_cifar_do_images_that_look_alike_share_a_source_unless_told(context: Make) -> None:
+    test, train = related()
+    ticket, settings = context(First, test, train=train), shared_sources.Settings()
+    found = shared_sources.evaluate(settings, of(ticket, "cifar100", Path("data")))
+    assert found.metrics["alike - share"] == 3 / 5
+    with pytest.raises(Inapplicable, match="which images of eurosat share a source; set sources"):
+        shared_sources.evaluate(settings, of(ticket, "eurosat", Path("data")))
+
+
+def of(ticket: Context, name: str, root: Path) -> Context:
+    """The same of a run on another data set."""
     spec = type(ticket.subject.spec).model_validate(
-        {
-            **ticket.subject.spec.model_dump(mode="json"),
-            "data": {"name": "isic2018", "root": str(root)},
-        }
+        {**ticket.subject.spec.model_dump(mode="json"), "data": {"name": name, "root": str(root)}}
     )
     return replace(ticket, subject=replace(ticket.subject, spec=spec))
 
@@ -134,15 +147,14 @@ def test_images_of_one_lesion_are_named(context: Make, tmp_path: Path) -> None:
     test = replace(test, ids=("imgs/3", "imgs/9"))
     train = replace(train, ids=("imgs/0", "imgs/1", "imgs/5", "imgs/7"))
     ticket = context(First, test, train=train)
-    found = shared_sources.evaluate(shared_sources.Settings(), lesions(ticket, tmp_path))
+    found = shared_sources.evaluate(shared_sources.Settings(), of(ticket, "isic2018", tmp_path))
+    assert "alike" not in found.files["shared_sources.json"]
     assert found.files["shared_sources.json"]["same source"] == [
         {"test": "imgs/3", "train": "imgs/5", "source": "L1", "right": True}
     ]
     assert found.metrics["same source - share"] == 0.5
-    assert (
-        "same source - share"
-        not in shared_sources.evaluate(shared_sources.Settings(), ticket).metrics
-    )
+    with pytest.raises(Inapplicable, match="of isic2018 share a source"):
+        shared_sources.evaluate(shared_sources.Settings(), of(ticket, "isic2018", Path("none")))
 
 
 def test_a_file_that_says_nothing_of_sources_is_refused(context: Make, tmp_path: Path) -> None:
