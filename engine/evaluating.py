@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 
-from engine import outstanding, surroundings
+from engine import causes, outstanding, surroundings
+from engine.causes import Cause
 from engine.context import Result, Surroundings
 from engine.errors import Inapplicable, LthError, Stopped
-from engine.events import Evaluated, EvaluationFailed, LevelEnded
+from engine.events import Evaluated, EvaluationFailed, EvaluationStarted, LevelEnded
 from engine.outstanding import Task, Told
 from engine.registry import load
-from engine.rundir import RunDirectory
+from engine.rundir import RunDirectory, begun, write_json
 from engine.setup import Setup
 
 
@@ -20,13 +20,15 @@ class Evaluations:
     """What is evaluated of a run, in this process.
 
     Attributes:
-        failed: what could not be made; it is not tried again here.
+        failed: what could not be made; it is not tried again here, nor where the queue started
+            this process by itself, as the one before was killed.
     """
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self._made = outstanding.told(setup.directory).made
-        self.failed: frozenset[tuple[int, str]] = frozenset()
+        told = outstanding.told(setup.directory)
+        self._made, self._cut = told.made, told.cut
+        self.failed = told.failed if _by_itself(setup.directory) else frozenset()
 
     def make(self, history: Sequence[LevelEnded], *, over: bool) -> None:
         """Make all that is asked for and can be made now, and report it.
@@ -35,19 +37,24 @@ class Evaluations:
             history: what every level ended with, in order.
             over: whether training is over.
 
+        What was cut short before comes last: should it be what killed a worker, the others stand.
+
         Raises:
             Stopped: the run was asked to stop between two of them, or within one.
+            OSError: the disk is full; what was made is kept.
         """
         while tasks := self._tasks(history, over):  # more may be asked for meanwhile
             around = surroundings.surroundings(self._setup, history)
             for task in tasks:
                 if self._setup.stopping():
                     raise Stopped(f"stopped before {task}; the run goes on from there")
+                self._setup.emit(EvaluationStarted(level=task.level, name=task.settings.label))
                 self._setup.emit(self._outcome(task, around))
 
     def _tasks(self, history: Sequence[LevelEnded], over: bool) -> list[Task]:
         done = Told(history, self._made | self.failed)
-        return outstanding.tasks(self._setup.directory, self._setup.spec, done, over=over)
+        tasks = outstanding.tasks(self._setup.directory, self._setup.spec, done, over=over)
+        return sorted(tasks, key=lambda task: task.key in self._cut)
 
     def _outcome(self, task: Task, around: Surroundings) -> Evaluated | EvaluationFailed:
         try:
@@ -57,6 +64,8 @@ class Evaluations:
         except LthError as error:
             why = str(error)
         except Exception as error:  # an evaluation must never cost the run its result
+            if causes.of(error) == Cause.DISK:  # nor is it to blame for this: it is tried again
+                raise
             why = f"{type(error).__name__}: {error}"
         else:
             self._made |= {task.key}
@@ -87,6 +96,12 @@ def keep(directory: RunDirectory, level: int, label: str, result: Result) -> Eva
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for file, document in result.files.items():
-        (folder / file).write_text(json.dumps(document, indent=1))
+        write_json(folder / file, document, indent=1)
         paths.append(str((folder / file).relative_to(directory.path)))
     return Evaluated(level=level, name=label, metrics=result.metrics, files=tuple(paths))
+
+
+def _by_itself(directory: RunDirectory) -> bool:
+    """Whether the queue started this attempt by itself."""
+    launch = directory.launch()
+    return launch is not None and launch.retries > 0 and launch.attempt >= begun(directory)

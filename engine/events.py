@@ -152,6 +152,16 @@ class TicketSaved(Event):
     search: bool = False
 
 
+class EvaluationStarted(Event):
+    """A worker begins an evaluation of a level's ticket, named as in `Evaluated`.
+
+    One that neither was made nor failed since was cut short together with its worker.
+    """
+
+    kind: Literal["evaluation_started"] = "evaluation_started"
+    name: str
+
+
 class Evaluated(Event):
     """An evaluation of a level's ticket.
 
@@ -219,6 +229,7 @@ KINDS: dict[str, type[Event]] = {
     "mask_changed": MaskChanged,
     "level_ended": LevelEnded,
     "ticket_saved": TicketSaved,
+    "evaluation_started": EvaluationStarted,
     "evaluated": Evaluated,
     "evaluation_failed": EvaluationFailed,
     "sampled": Sampled,

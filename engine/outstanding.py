@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from engine import retention
 from engine.choice import Choice
 from engine.evaluationspec import EvaluationSettings
-from engine.events import Evaluated, LevelEnded, Tail
+from engine.events import Evaluated, EvaluationFailed, EvaluationStarted, Event, LevelEnded, Tail
 from engine.rundir import RunDirectory, write_json
 from engine.sources import TICKET
 from engine.spec import RunSpec
@@ -40,10 +40,19 @@ class Task:
 
 @dataclass(frozen=True)
 class Told:
-    """What a run's journal tells: what every level ended with, in order, and what was evaluated."""
+    """What a run's journal tells.
+
+    Attributes:
+        history: what every level ended with, in order.
+        made: what was evaluated.
+        failed: what could not be, and has not been since.
+        cut: what was begun by a worker that was gone before it was made or had failed.
+    """
 
     history: Sequence[LevelEnded]
     made: frozenset[tuple[int, str]]
+    failed: frozenset[tuple[int, str]] = frozenset()
+    cut: frozenset[tuple[int, str]] = frozenset()
 
 
 def tasks(
@@ -84,6 +93,13 @@ def left(
     return tasks(directory, spec, told(directory), more=more)
 
 
+def unreached(directory: RunDirectory, spec: RunSpec) -> list[Task]:
+    """What a finished run has yet to make, and nobody has tried in vain."""
+    tasks = left(directory, spec)
+    failed = told(directory).failed if tasks else ()
+    return [task for task in tasks if task.key not in failed]
+
+
 def asked(directory: RunDirectory) -> tuple[EvaluationSettings, ...]:
     """What was asked for later; what another version of lthtui asked for is left to that."""
     found = list[EvaluationSettings]()
@@ -112,16 +128,19 @@ def ask(directory: RunDirectory, settings: Iterable[EvaluationSettings]) -> None
 def told(directory: RunDirectory) -> Told:
     """Read a run's journal."""
     tail = Tail(directory.events_file)
-    ended, made = dict[int, LevelEnded](), set[tuple[int, str]]()
+    ended = dict[int, LevelEnded]()
+    outcomes = dict[tuple[int, str], type[Event]]()  # of each evaluation the last
     for line in tail.lines():
-        if b'"level_ended"' not in line and b'"evaluated"' not in line:
+        if b'"level_ended"' not in line and b'"evaluat' not in line:
             continue
-        event = tail.event(line)
-        if isinstance(event, LevelEnded):
-            ended[event.level or 0] = event
-        elif isinstance(event, Evaluated):
-            made.add((event.level or 0, event.name))
-    return Told([ended[level] for level in sorted(ended)], frozenset(made))
+        match event := tail.event(line):
+            case LevelEnded():
+                ended[event.level or 0] = event
+            case Evaluated() | EvaluationFailed() | EvaluationStarted():
+                outcomes[event.level or 0, event.name] = type(event)
+    kinds = Evaluated, EvaluationFailed, EvaluationStarted
+    made, failed, cut = (frozenset(k for k, v in outcomes.items() if v is one) for one in kinds)
+    return Told([ended[level] for level in sorted(ended)], made, failed, cut)
 
 
 def _listed(directory: RunDirectory) -> list[object]:

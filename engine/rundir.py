@@ -331,12 +331,12 @@ def events(directory: RunDirectory) -> Tail:
     return Tail(directory.events_file)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, indent: int | None = None) -> None:
     """Write a small file whole or not at all: temporary file, fsync, rename."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w") as file:
-            json.dump(value, file)
+            json.dump(value, file, indent=indent)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -17,7 +17,7 @@ import traceback
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from engine import causes, checkpoints
+from engine import causes, checkpoints, outstanding
 from engine.attempts import Attempt
 from engine.causes import Cause
 from engine.errors import FAILED, NO_ROOM, OK, RESUMABLE, Fenced, LthError, Stopped
@@ -73,13 +73,9 @@ class Worker:
             return error.exit_code
         except Stopped as error:
             return self._end(RunEnded(status="stopped", error=str(error)), error.exit_code)
-        except LthError as error:
-            return self._fail(error, str(error), error.exit_code)
-        except OSError as error:
-            return self._fail(error, _io_message(error))
         except Exception as error:
-            traceback.print_exc()
-            return self._fail(error, _message(error))
+            ended = RunEnded(status="failed", error=_message(error), cause=causes.of(error))
+            return self._end(ended, error.exit_code if isinstance(error, LthError) else FAILED)
         return self._end(RunEnded(status="finished", winning=winning), OK)
 
     def evaluate(self) -> int:
@@ -91,16 +87,11 @@ class Worker:
             with self._experiment() as experiment:
                 code = OK if experiment.evaluate() else FAILED
             self.journal.sync()
-        except LthError as error:
+        except (Fenced, Stopped) as error:
             say(str(error))
             code = error.exit_code
-        except OSError as error:
-            say(_io_message(error))
-            code = NO_ROOM if causes.of(error) == Cause.DISK else FAILED
         except Exception as error:
-            traceback.print_exc()
-            say(_message(error))
-            code = FAILED
+            code = self._give_up(error)
         self._leave(STOPPING_SECONDS if code == RESUMABLE else ENDING_SECONDS)
         return code
 
@@ -153,8 +144,23 @@ class Worker:
         sink.start()
         return sink
 
-    def _fail(self, error: Exception, message: str, code: int = FAILED) -> int:
-        return self._end(RunEnded(status="failed", error=message, cause=causes.of(error)), code)
+    def _give_up(self, error: Exception) -> int:
+        """Report of each evaluation that a finished run lacks what kept it from being made.
+
+        Nothing but the exit code tells of a full disk: once there is room, they are tried again.
+        """
+        message = _message(error)
+        say(message)
+        try:
+            if causes.of(error) == Cause.DISK:
+                return NO_ROOM
+            for task in outstanding.unreached(self.directory, self.spec):
+                name = task.settings.label
+                self.emit(EvaluationFailed(level=task.level, name=name, error=message))
+        except (OSError, Fenced) as problem:
+            say(f"that could not be written to the journal: {problem}")
+            return NO_ROOM if causes.of(problem) == Cause.DISK else FAILED
+        return error.exit_code if isinstance(error, LthError) else FAILED
 
     def _end(self, ended: RunEnded, code: int) -> int:
         """Report how it ended, as far as the disk and the store allow."""
@@ -248,6 +254,12 @@ def _io_message(error: OSError) -> str:
 
 
 def _message(error: Exception) -> str:
+    """What went wrong, in a line for people; what nobody foresaw has its traceback in the log."""
+    if isinstance(error, LthError):
+        return str(error)
+    if isinstance(error, OSError):
+        return _io_message(error)
+    traceback.print_exception(error)
     text = f"{type(error).__name__}: {error}".splitlines()[0]
     if "out of memory" in text.lower():
         return f"{text}; lower train.batch_size or launch.per_device"

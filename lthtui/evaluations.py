@@ -129,14 +129,16 @@ def left(run: Watched) -> list[outstanding.Task]:
     """What a finished run has yet to make, and nobody has tried in vain."""
     if not run.progress.winning:
         return []
-    tasks = outstanding.left(run.directory, run.directory.spec())
-    return [task for task in tasks if task.key not in run.progress.unevaluated]
+    return outstanding.unreached(run.directory, run.directory.spec())
 
 
 def _check_kept(
     run: RunDirectory, settings: EvaluationSettings, told: outstanding.Told, spec: RunSpec
 ) -> None:
-    """Refuse levels of a finished run whose tickets are not there."""
+    """Refuse levels of a finished run whose tickets are not there, and were asked for by number.
+
+    Words, such as all, mean those that are there.
+    """
     levels = {
         level
         for word in settings.levels
@@ -147,9 +149,10 @@ def _check_kept(
     beyond = [w for w in settings.levels if isinstance(w, int) and w not in ended]
     if beyond and told.history:
         raise UsageError(f"{run.run_id} has no level {beyond[0]}, only 0 to {len(ended) - 1}")
-    if told.history and levels and not levels & {*kept}:
+    named = {level for level in levels if level in settings.levels}
+    if told.history and levels and (named - {*kept} or not levels & {*kept}):
         raise UsageError(
-            f"{run.run_id} has not kept the weights of level {min(levels)}; kept:"
+            f"{run.run_id} has not kept the weights of level {min(levels - {*kept})}; kept:"
             f" {', '.join(map(str, kept)) or 'none'}; name one of these with --level, or run it"
             " again with keep: [all] and --again"
         )

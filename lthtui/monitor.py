@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import link, noted
+from engine.errors import NO_ROOM
 from engine.events import Tail
 from engine.rundir import RunDirectory, Status, stalled, status
 from lthtui import identity, notes, people
@@ -293,6 +294,8 @@ def describe(directory: RunDirectory) -> dict[str, Any]:
 
 
 def _reason(code: int) -> str:
+    if code == NO_ROOM:
+        return "the disk is full; `lthtui gc` says what can go"
     if code == -9:
         return "the worker was killed (signal 9); often the machine ran out of memory"
     if code < 0:

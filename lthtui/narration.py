@@ -282,9 +282,10 @@ def _end(watched: Watched) -> str:
 
 
 def _again(watched: Watched, entry: Entry) -> str:
-    """That a run failed, but is not at its end."""
+    """That a run failed, or is evaluated no more, but is not at its end."""
     wait = max(0.0, entry.not_before - time.time())
-    return f"failed: {watched.trouble()}; tried again in {wait:.0f} s"
+    what = "failed" if watched.progress.winning is None else "not evaluated"
+    return f"{what}: {watched.trouble()}; tried again in {wait:.0f} s"
 
 
 def _counts(runs: Mapping[str, Watched]) -> str:

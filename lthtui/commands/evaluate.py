@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.errors import FAILED, OK, UsageError
+from engine.errors import FAILED, OK, RESUMABLE, UsageError
 from lthtui import completion, overrides, runnames, settings
 from lthtui.commands import Json, Root
 from lthtui.commands.runs import After, Detach, Hold, Priority, follow, print_json, turn
@@ -70,6 +70,7 @@ def evaluate(
     that still goes on makes them when it is over.
     """
     from lthtui import evaluations
+    from lthtui.commands import awaiting
     from lthtui.launch import queue
 
     words, changes = overrides.separate(arguments)
@@ -87,16 +88,12 @@ def evaluate(
             typer.echo(one.directory.run_id)
         return
     watched, code = follow(folder, submitted, as_json)
-    failed = [one for one in watched if one.progress.unevaluated or evaluations.left(one)]
     if as_json:
         print_json("summary", [one.describe() for one in watched])
     else:
         _show(watched)
-    for run in failed:
-        cut = evaluations.left(run)
-        what = f"make {cut[0]}, which its worker did not get to" if cut else "try what failed"
-        say(f"{run.run_id}: give the command again to {what}; lthtui logs {run.run_id}")
-    raise typer.Exit(code or (FAILED if failed else OK))
+    missing = [_missing(run) for run in watched if not run.active]
+    raise typer.Exit(code or awaiting.worst(OK, *missing))
 
 
 def _meant(root: Path, word: str) -> list[RunDirectory]:
@@ -117,6 +114,23 @@ def _meant(root: Path, word: str) -> list[RunDirectory]:
         except UsageError as error:
             say(f"left out: {error}")
     return found
+
+
+def _missing(run: Watched) -> int:
+    """Say what a run still lacks of what was asked of it, and why; the exit code for that."""
+    from engine.rundir import wish
+    from lthtui import evaluations
+    from lthtui.launch import retrying
+
+    if cut := evaluations.left(run):
+        why = f" ({run.trouble()})" if retrying.cause(run.directory) else ""
+        what = f"make {cut[0]}, which its worker did not get to{why}"
+    elif run.progress.unevaluated:
+        what = "try what failed"
+    else:
+        return OK
+    say(f"{run.run_id}: give the command again to {what}; lthtui logs {run.run_id}")
+    return RESUMABLE if cut and wish(run.directory) else FAILED
 
 
 def _show(watched: Sequence[Watched]) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from engine import outstanding
 from engine.causes import Cause
 from engine.errors import NO_ROOM
-from engine.events import LevelEnded, Tail
-from engine.rundir import RunDirectory, Status, last_end, status, wish
+from engine.events import Evaluated, LevelEnded, Tail
+from engine.rundir import LEFT, RunDirectory, Status, last_end, launched, status, wish
 from lthtui.launch import lease
 from lthtui.launch.slots import Ledger
 
 ACTIVE = (Status.QUEUED, Status.RUNNING)
+ENDED = (Status.FINISHED, Status.FAILED, Status.LOST)  # by themselves
 BACK_OFF = (5.0, 600.0)  # seconds before the first retry in a row, and at most; each waits 4 times
 SEEN_TO = 90.0  # seconds in which the end of a job on a cluster is seen to, unless that was missed
 REASONS = {
@@ -37,33 +39,33 @@ class Retry:
 
 
 def cause(directory: RunDirectory) -> Cause | None:
-    """Why a run failed; None if it did not."""
-    state = status(directory)
+    """Why a run failed, or what cut the worker short that evaluated it last; None if neither."""
+    state, ended = status(directory), last_end(directory)
     if state == Status.LOST:
         return Cause.KILLED
-    if state != Status.FAILED:
+    if state not in (Status.FAILED, Status.FINISHED):
         return None
-    launch, ended, left = directory.launch(), last_end(directory), directory.exit()
-    attempt = launch.attempt if launch else 0
-    if ended and ended.attempt >= attempt:
-        return _named(ended.cause)
-    if left and left.code == NO_ROOM:
-        return Cause.DISK
-    return Cause.KILLED if left and left.code < 0 else Cause.ERROR
+    if ended and ended.attempt >= launched(directory):
+        return _named(ended.cause) if state == Status.FAILED else None
+    found = _inferred(directory)
+    return found if state == Status.FAILED or (found and found.passes) else None
 
 
 def due(directory: RunDirectory) -> Retry | None:
     """Whether and how a run that has ended is started again by itself; None if it is not.
 
-    Retries in a row are bounded by its spec's `launch.retries`; a level that an attempt finished
-    begins a new row. What somebody asked to stop stays as it ended. Raises OSError or ValueError
-    where its spec can't be read.
+    Retries in a row are bounded by its spec's `launch.retries`; a level that an attempt finished,
+    or an evaluation that it made, begins a new row. A finished run is started again as long as it
+    lacks evaluations that nobody has tried in vain. What somebody asked to stop stays as it ended.
+    Raises OSError or ValueError where its spec can't be read.
     """
     why, launch = cause(directory), directory.launch()
     if why is None or not why.passes or launch is None or wish(directory):
         return None
-    before = 0 if _progressed(directory, launch.attempt) else launch.retries
-    if before >= directory.spec().launch.retries:
+    before, spec = 0 if _progressed(directory, launch.attempt) else launch.retries, directory.spec()
+    if before >= spec.launch.retries:
+        return None
+    if status(directory) == Status.FINISHED and not outstanding.unreached(directory, spec):
         return None
     first, most = BACK_OFF
     return Retry(min(first * 4**before, most), before + 1, why == Cause.MEMORY)
@@ -71,7 +73,7 @@ def due(directory: RunDirectory) -> Retry | None:
 
 def goes_on(directory: RunDirectory) -> bool:
     """Whether a run waits or runs, or has just ended and is about to be queued again by itself."""
-    if status(directory) in (Status.FAILED, Status.LOST) and _looked_after(directory):
+    if status(directory) in ENDED and _looked_after(directory):
         try:
             if due(directory):
                 return True
@@ -84,6 +86,18 @@ def in_vain(directory: RunDirectory) -> str | None:
     """Why starting a run again as it is would fail again; None if it may go well."""
     why = cause(directory)
     return REASONS.get(why) if why else None
+
+
+def _inferred(directory: RunDirectory) -> Cause | None:
+    """What ended the newest attempt, which could not say so; None if somebody asked for it."""
+    left = directory.exit()
+    if left is None or left.attempt < launched(directory):  # its shim is gone, too
+        return Cause.KILLED
+    if left.code in LEFT:
+        return None
+    if left.code == NO_ROOM:
+        return Cause.DISK
+    return Cause.KILLED if left.code < 0 else Cause.ERROR
 
 
 def _named(word: str | None) -> Cause:
@@ -111,6 +125,6 @@ def _last_sign(directory: RunDirectory) -> float:
 
 
 def _progressed(directory: RunDirectory, attempt: int) -> bool:
-    """Whether an attempt finished a level."""
+    """Whether an attempt finished a level, or an evaluation."""
     events = Tail(directory.events_file).read()
-    return any(isinstance(one, LevelEnded) and one.attempt >= attempt for one in events)
+    return any(isinstance(one, LevelEnded | Evaluated) and one.attempt >= attempt for one in events)

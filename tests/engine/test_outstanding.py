@@ -12,7 +12,7 @@ from engine import outstanding
 from engine.choice import Choice
 from engine.evaluations import layer_density
 from engine.evaluationspec import EvaluationSettings
-from engine.events import LevelEnded
+from engine.events import Evaluated, EvaluationFailed, EvaluationStarted, Journal, LevelEnded
 from engine.outstanding import Told
 from engine.rundir import RunDirectory
 from engine.spec import RunSpec
@@ -92,6 +92,27 @@ def test_the_same_is_asked_for_once_and_what_cannot_be_read_is_left_alone(
     assert outstanding.asked(directory) == (asked,)
     outstanding.ask(directory, [layer_density.Settings()])
     assert len(json.loads(file.read_text())) == 4
+
+
+def test_a_journal_tells_what_failed_and_what_was_cut_short(
+    run: Callable[..., RunDirectory],
+) -> None:
+    directory = run([0, 1, 2], evaluate=[{"name": "layer_density", "levels": ["all"]}])
+    journal = Journal(directory.events_file, directory.run_id, 1)
+    for event in HISTORY[:3]:
+        journal.append(event)
+    for level in range(3):
+        journal.append(EvaluationStarted(level=level, name="layer_density"))
+        if level < 2:
+            journal.append(EvaluationFailed(level=level, name="layer_density", error="no"))
+    journal.append(EvaluationStarted(level=0, name="layer_density"))
+    journal.append(Evaluated(level=0, name="layer_density", metrics={}))
+    found = outstanding.told(directory)
+    outcomes = [[level for level, _ in kind] for kind in (found.made, found.failed, found.cut)]
+    assert outcomes == [[0], [1], [2]]
+    spec = directory.spec()
+    assert [task.level for task in outstanding.left(directory, spec)] == [1, 2]
+    assert [task.level for task in outstanding.unreached(directory, spec)] == [2]
 
 
 def test_weights_that_are_not_kept_cannot_be_evaluated_at_the_end(tiny: Specs) -> None:

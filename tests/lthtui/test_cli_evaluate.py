@@ -11,7 +11,6 @@ from inprocess import IMP, project
 from engine import outstanding
 from engine.events import Evaluated, Tail
 from engine.rundir import RunDirectory, Status, status
-from lthtui.monitor import Watched
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +92,11 @@ def test_a_spec_that_lists_more_than_it_did_is_evaluated_and_not_trained_again(h
     first, second = runs(here)
     assert evaluated(first) == [(2, "layer_density")] and evaluated(second) == []
     new = first.events_file.read_bytes()[before[0] :].splitlines()
-    assert {json.loads(line)["kind"] for line in new} <= {"evaluated", "sampled"}
+    assert {json.loads(line)["kind"] for line in new} <= {
+        "evaluation_started",
+        "evaluated",
+        "sampled",
+    }
 
 
 def test_one_that_fails_says_so_and_costs_the_run_nothing(here, command):
@@ -129,6 +132,17 @@ def test_one_number_is_a_list_of_it(here, command):
     assert evaluated(first) == [(2, "fgsm epsilon:4.0")]
 
 
+def test_what_keeps_all_of_a_run_from_being_evaluated_is_said_of_each(here, command):
+    first, _ = runs(here)
+    drawn = json.loads(first.subset_file.read_text())
+    first.subset_file.write_text(json.dumps({**drawn, "sha256": "of other images"}))
+    code, _, err = command("evaluate", first.run_id, "--with", "layer_density,overlap")
+    assert code == 1 and status(first) == Status.FINISHED
+    told = [line for line in err.splitlines() if " not evaluated: " in line]
+    assert [line.split()[5] for line in told] == ["layer_density:", "overlap:"]
+    assert all("now gives other training or validation images" in line for line in told)
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
@@ -136,6 +150,10 @@ def test_one_number_is_a_list_of_it(here, command):
         (["--with", "layer_density", "layer_density.x=1"], "layer_density.x: unknown"),
         (["--with", "layer_density", "fgsm.epsilon=1"], "fgsm.epsilon: not one of --with"),
         (["--with", "layer_density", "--level", "1"], "has not kept the weights of level 1; kept:"),
+        (
+            ["--with", "layer_density", "--level", "0,2"],
+            "has not kept the weights of level 0; kept: 2",
+        ),
         (["--with", "layer_density", "--level", "9"], "has no level 9, only 0 to 2"),
         (["--with", "layer_density", "--level", "beast"], "did you mean best?"),
         (["--level", "best"], "--level says nothing without --with"),
@@ -155,16 +173,11 @@ def test_tickets_of_a_run_that_was_stopped_are_not_final(here, command):
     assert code == 2 and f"lthtui resume {first.run_id}" in err
 
 
-def test_what_a_worker_that_was_killed_did_not_get_to_is_said(here, command, monkeypatch):
-    def killed(root, submitted, as_json):
-        found = [Watched(one.directory) for one in submitted]
-        return found, 0  # as it ends when a worker is gone: the runs are finished as before
-
-    monkeypatch.setattr("lthtui.commands.evaluate.follow", killed)
+def test_what_waits_for_a_person_is_not_said_to_have_been_missed(here, command):
     first, _ = runs(here)
     code, _, err = command("evaluate", first.run_id, "--with", "layer_density", "--hold")
-    assert code == 1
-    assert "give the command again to make layer_density of level 2, which its worker" in err
+    assert code == 75 and status(first) == Status.QUEUED
+    assert f"{first.run_id} waits: held" in err and "give the command again" not in err
 
 
 def test_an_experiment_means_all_its_groups_but_controls_and_what_is_not_final(here, command):

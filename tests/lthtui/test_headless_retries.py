@@ -7,9 +7,10 @@ import re
 import threading
 
 import pytest
-from staging import FINISH, PLAY
+from staging import FINISH, PLAY, whole
 
 from engine.rundir import Status, status
+from engine.sources import TICKET
 from lthtui.cli import main
 from lthtui.launch import devices, entries, lease, limiting, limits, queue, retrying, stopping
 from lthtui.launch.dispatcher import Dispatcher
@@ -45,6 +46,12 @@ def here(here, monkeypatch):
         thread.join()
 
 
+def saved(level):
+    """The step of a worker that keeps the ticket of a level."""
+    ticket = {"kept": 4, "total": 8, "sha256": "x", "path": f"levels/{level:02d}/{TICKET}"}
+    return {"emit": {"kind": "ticket_saved", "level": level, "density": 0.5, "bytes": 9, **ticket}}
+
+
 def lines(text):
     """Lines about a run, without what differs from run to run."""
     return [re.sub(r"\d{8}-play-[0-9a-f]{6}", "ID", one) for one in text.splitlines()]
@@ -70,6 +77,46 @@ def test_the_last_failure_counts_when_all_tries_failed(here, capsys):
     assert (status(run), run.launch().attempt) == (Status.FAILED, 3)
     told = [line for line in lines(capsys.readouterr().err) if line.startswith("play-s0  failed")]
     assert [line.endswith("; tried again in 0 s") for line in told] == [True, True, False]
+
+
+def test_evaluations_that_were_cut_short_are_tried_again_within_bounds(here, capsys):
+    *trained, ended = whole()
+    here.play(*trained, saved(1), ended)
+    assert main(["run", "play.yaml"]) == 0
+    (run,) = here.runs()
+    made = {"emit": {"kind": "evaluated", "level": 1, "name": "layer_density", "metrics": {}}}
+    here.play(DIE)
+    capsys.readouterr()
+    assert main(["evaluate", "play", "--with", "layer_density"]) == 1
+    assert (status(run), run.launch().attempt) == (Status.FINISHED, 4)
+    told = lines(capsys.readouterr().err)
+    killed = "the worker was killed (signal 9); often the machine ran out of memory"
+    again = [line for line in told if line.startswith("play-s0  not evaluated: ")]
+    assert again == [f"play-s0  not evaluated: {killed}; tried again in 0 s"] * 2
+    missed = "give the command again to make layer_density of level 1, which its worker did not"
+    assert told[-1] == f"ID-s0: {missed} get to ({killed}); lthtui logs ID-s0"
+    here.play(made)
+    assert main(["evaluate", "play"]) == 0
+    assert run.launch().attempt == 5
+
+
+def test_evaluations_that_somebody_stopped_can_be_gone_on_with(here, capsys):
+    *trained, ended = whole()
+    here.play(*trained, saved(1), ended)
+    assert main(["run", "play.yaml"]) == 0
+    here.play({"wait": "never"})
+
+    def somebody():
+        here.wait(lambda: status(here.runs()[0]) == Status.RUNNING and here.runs()[0].heartbeat())
+        stopping.cancel(here.runs())
+
+    thread = threading.Thread(target=somebody)
+    thread.start()
+    assert main(["evaluate", "play", "--with", "layer_density"]) == 75
+    thread.join()
+    (run,) = here.runs()
+    assert retrying.due(run) is None
+    assert "did not get to; lthtui logs" in capsys.readouterr().err
 
 
 def test_the_log_is_followed_across_tries(here, capsys):

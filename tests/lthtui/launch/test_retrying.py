@@ -4,8 +4,10 @@ import time
 
 import pytest
 
+from engine import outstanding
 from engine.causes import Cause
 from engine.errors import NO_ROOM
+from engine.evaluations import layer_density
 from engine.processes import Process
 from engine.rundir import Launch, Status, status, write_json
 from lthtui.launch import entries, lease, queue, retrying, stopping
@@ -38,7 +40,7 @@ def launch(run, attempt, before):
 def say(run, cause=None, attempt=1, kind="run_ended", **more):
     event = {"kind": kind, "attempt": attempt, "time": time.time(), **more}
     if kind == "run_ended":
-        event |= {"status": "failed", "cause": cause}
+        event = {"status": "failed", "cause": cause} | event
     with run.events_file.open("a") as file:
         file.write(json.dumps(event) + "\n")
 
@@ -135,6 +137,73 @@ def test_what_somebody_stopped_stays_as_it_ended(make, verb):
     launch(run, 2, 0)  # a newer attempt was not asked
     leave(run, -9, attempt=2)
     assert retrying.due(run)
+
+
+@pytest.fixture
+def evaluated(make):
+    """Make a finished run of which one evaluation is to be made, and a second attempt has ended."""
+
+    def evaluated(code, attempt=2, before=0):
+        run = make()
+        ticket = run.level(0) / "ticket.safetensors"
+        ticket.parent.mkdir(parents=True)
+        ticket.touch()
+        counts = {"density": 1.0, "kept": 8, "total": 8, "epochs": 1, "seconds": 1.0}
+        say(run, kind="level_ended", level=0, **counts)
+        say(run, kind="run_ended", status="finished")
+        outstanding.ask(run, [layer_density.Settings(levels=(0,))])
+        leave(run, 0)
+        launch(run, attempt, before)
+        leave(run, code, attempt)
+        return run
+
+    return evaluated
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [(-9, Cause.KILLED), (NO_ROOM, Cause.DISK), (1, None), (2, None), (75, None), (-15, None)],
+)
+def test_what_cut_an_evaluation_of_a_finished_run_short(evaluated, code, cause):
+    run = evaluated(code)
+    assert status(run) == Status.FINISHED and retrying.cause(run) == cause
+    assert retrying.due(run) == (retrying.Retry(5, 1, False) if cause else None)
+
+
+def test_a_worker_that_vanished_as_it_evaluated_is_followed_by_another(evaluated):
+    run = evaluated(0)
+    run.exit_file.unlink()
+    assert retrying.due(run) == retrying.Retry(5, 1, False)
+    run.ask("stop")
+    assert retrying.due(run) is None
+
+
+def test_evaluations_are_tried_again_as_often_as_training(evaluated):
+    run = evaluated(-9, attempt=4, before=2)
+    assert retrying.due(run) is None
+    say(run, kind="evaluated", level=0, name="fgsm", metrics={}, attempt=4)
+    assert retrying.due(run) == retrying.Retry(5, 1, False)  # it made one, so a new row begins
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"), [("evaluated", {"metrics": {}}), ("evaluation_failed", {"error": "no"})]
+)
+def test_a_finished_run_that_lacks_no_evaluation_is_left_alone(evaluated, kind, more):
+    run = evaluated(-9)
+    say(run, kind=kind, level=0, name="layer_density", attempt=2, **more)
+    assert retrying.due(run) is None
+
+
+def test_a_finished_run_goes_on_until_what_cut_its_evaluation_short_is_seen_to(evaluated, stage):
+    run = evaluated(-9)
+    assert not retrying.goes_on(run)
+    place = stage.root / "queue" / "slots" / "cpu.0"
+    place.parent.mkdir()
+    place.write_text(Holder(run_id=run.run_id, threads=1, per_device=1).model_dump_json())
+    assert retrying.goes_on(run)
+    see_to(run)
+    place.unlink()
+    assert entries.find(run).retries == 1
 
 
 def test_a_person_is_told_what_would_be_in_vain(make):

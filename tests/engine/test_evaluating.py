@@ -1,0 +1,109 @@
+"""What a worker evaluates of a run: in which order, what it tries again, and what stops it."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from engine import evaluating, outstanding, surroundings
+from engine.context import Result
+from engine.evaluations import layer_density
+from engine.events import (
+    Evaluated,
+    EvaluationFailed,
+    EvaluationStarted,
+    Event,
+    Journal,
+    LevelEnded,
+)
+from engine.processes import Process
+from engine.rundir import Launch, RunDirectory, write_json
+from engine.sources import TICKET
+from engine.spec import RunSpec
+
+LAYERS = "layer_density"
+ALL = {"evaluate": [{"name": LAYERS, "levels": ["all"]}]}
+
+
+@pytest.fixture
+def run(tiny: Callable[..., RunSpec], run_folder: Callable[..., RunDirectory]) -> RunDirectory:
+    """A run of three levels, whose tickets are empty files, and a spec that has all evaluated."""
+    directory = run_folder(tiny(**ALL, keep=["all"]))
+    journal = Journal(directory.events_file, directory.run_id, 1)
+    for level in range(3):
+        directory.level(level).mkdir(parents=True)
+        (directory.level(level) / TICKET).touch()
+        journal.append(LevelEnded(level=level, density=1, kept=8, total=8, epochs=1, seconds=1.0))
+    journal.append(EvaluationStarted(level=0, name=LAYERS))
+    journal.append(EvaluationFailed(level=1, name=LAYERS, error="no"))
+    return directory
+
+
+@pytest.fixture
+def make(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Event]]:
+    """Evaluate the run by a function of the level, and give the events that tell of it."""
+
+    def make(evaluate: Callable[[int], Result]) -> list[Event]:
+        events = list[Event]()
+        setup: Any = SimpleNamespace(
+            directory=run, spec=run.spec(), emit=events.append, stopping=lambda: False
+        )
+        monkeypatch.setattr(surroundings, "surroundings", lambda *_: None)
+        monkeypatch.setattr(surroundings, "context", lambda around, level, seed: level)
+        monkeypatch.setattr(layer_density, "evaluate", lambda settings, level: evaluate(level))
+        evaluating.Evaluations(setup).make(outstanding.told(run).history, over=True)
+        return events
+
+    return make
+
+
+def _launched(run: RunDirectory, retries: int) -> None:
+    """As if the queue had started this attempt, so often in a row by itself."""
+    process = Process(host=socket.gethostname(), boot="x", pid=1, start=1)
+    places: dict[str, Any] = {"backend": "local", "device": "cpu", "threads": 1, "time": 0.0}
+    launch = Launch(attempt=2, process=process, retries=retries, **places)
+    write_json(run.attempt_file, 2)
+    write_json(run.launch_file, launch.model_dump())
+
+
+def _made(events: list[Event]) -> list[int | None]:
+    return [event.level for event in events if isinstance(event, Evaluated)]
+
+
+def test_what_was_cut_short_comes_last(run: RunDirectory, make: Callable[..., list[Event]]) -> None:
+    found = make(lambda level: Result({"lowest": 0.5}, {}))
+    assert [f"{event.kind} {event.level}" for event in found] == [
+        f"{kind} {level}" for level in (1, 2, 0) for kind in ("evaluation_started", "evaluated")
+    ]
+
+
+def test_what_failed_is_tried_again_when_somebody_asks_and_not_by_itself(
+    run: RunDirectory, make: Callable[..., list[Event]]
+) -> None:
+    whole = Result({"lowest": 0.5}, {})
+    _launched(run, retries=1)
+    assert _made(make(lambda level: whole)) == [2, 0]
+    _launched(run, retries=0)
+    assert _made(make(lambda level: whole)) == [1, 2, 0]
+    _launched(run, retries=1)
+    write_json(run.attempt_file, 3)  # by hand, after that
+    assert _made(make(lambda level: whole)) == [1, 2, 0]
+
+
+def test_a_full_disk_fails_no_evaluation(
+    run: RunDirectory, make: Callable[..., list[Event]]
+) -> None:
+    told = list[int]()
+
+    def evaluate(level: int) -> Result:
+        told.append(level)
+        raise OSError(errno.ENOSPC if level == 2 else errno.EIO, "as it happens")
+
+    with pytest.raises(OSError, match="as it happens"):
+        make(evaluate)
+    assert told == [1, 2]
