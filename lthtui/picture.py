@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lthtui.heat import Line, Span
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 PIXELS = 8_000_000  # of a picture that is decoded
 SIDE = 240  # pixels that are kept along each side
@@ -47,13 +51,20 @@ def read(data: bytes) -> Picture:
             assert isinstance(found, ImageFile.ImageFile)
             found.load()
             ground = Image.new("RGBA", found.size, "white")
-            whole = Image.alpha_composite(ground, found.convert("RGBA")).convert("RGB")
+            whole = Image.alpha_composite(ground, _shallow(found).convert("RGBA")).convert("RGB")
     except ValueError:
         raise
     except Exception:  # whatever a broken picture makes of the decoder
         raise ValueError("a broken picture, or none") from None
     whole.thumbnail((SIDE, SIDE))
     return Picture(width, height, whole.size, whole.tobytes())
+
+
+def _shallow(image: Image) -> Image:
+    """Greys of 16 bits as those of 8, where a conversion would make nearly all of them white."""
+    if not image.mode.startswith("I"):
+        return image
+    return image.point(lambda value: value * (1 / 256)).convert("L")
 
 
 def drawn(picture: Picture, width: int) -> list[Line]:

@@ -30,6 +30,11 @@ LIMIT, PICTURE = 256 * 1024, 4 * 1024 * 1024  # bytes that are read of a file, a
 LINES, COLUMNS, CELL = 2000, 30, 40  # what is shown of a text, and of a table
 NAME = 10  # cells that the first column of a table keeps
 HEX = 512  # bytes shown of what is no text
+DAMAGE = 0.25  # of a text's signs that may be none of UTF-8, as in other alphabets' old encodings
+
+
+class _NoText(Exception):
+    """A file's bytes are no text."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +73,14 @@ def look(place: Place, within: str) -> Preview:
     except (Unshown, StoreError) as error:
         return Preview(name, clean_line(str(error), 500))
     title = f"{name}  {size(whole)}"
+    if not whole:
+        return Preview(title, "empty")
     try:
         return make(title, data, whole)
     except Unshown as error:
         return Preview(title, str(error))
+    except _NoText:
+        return _dump(title, data)
 
 
 def lines(shown: Preview, width: int) -> list[Line]:
@@ -101,32 +110,28 @@ def _fitted(table: Sequence[tuple[str, ...]], width: int) -> tuple[Sequence[str]
 
 
 def _text(data: bytes, whole: int) -> str:
-    """Bytes as text; what a cut at the limit left of its last sign is dropped.
+    """Bytes as text, without what a cut at the limit left of the last sign.
 
     Raises:
-        Unshown: they are no text.
+        _NoText: they are none.
     """
-    cut = len(data) < whole
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if not cut or error.start < len(data) - 4:
-            raise Unshown("binary") from None
-        text = data[: error.start].decode("utf-8")
-    if "\0" in text:
-        raise Unshown("binary")
+    text = data.decode("utf-8-sig", "replace")
+    if len(data) < whole:
+        text = text.rstrip("\ufffd")
+    if "\0" in text or text.count("\ufffd") > DAMAGE * len(text):
+        raise _NoText
     return text
 
 
+def _dump(title: str, data: bytes) -> Preview:
+    """The first bytes of what is no text."""
+    rows = (data[at : at + 16] for at in range(0, min(len(data), HEX), 16))
+    said = tuple(f"{16 * row:08x}  {_hex(one)}" for row, one in enumerate(rows))
+    return Preview(title, "binary", said)
+
+
 def _plain(title: str, data: bytes, whole: int) -> Preview:
-    """Text, or the first bytes of anything else."""
-    try:
-        text = _text(data, whole)
-    except Unshown:
-        dump = (data[at : at + 16] for at in range(0, min(len(data), HEX), 16))
-        said = tuple(f"{16 * row:08x}  {_hex(one)}" for row, one in enumerate(dump))
-        return Preview(title, "binary", said)
-    return _lines(title, text, whole - len(data))
+    return _lines(title, _text(data, whole), whole - len(data))
 
 
 def _lines(title: str, text: str, left: int = 0) -> Preview:
@@ -135,7 +140,7 @@ def _lines(title: str, text: str, left: int = 0) -> Preview:
     if len(found) > LINES:
         note = f"the first {LINES:,} lines"
     shown = tuple(clean(line.expandtabs(4)) for line in found[:LINES])
-    return Preview(title, note or ("" if text else "empty"), shown)
+    return Preview(title, note, shown)
 
 
 def _hex(data: bytes) -> str:
@@ -149,8 +154,10 @@ def _json(title: str, data: bytes, whole: int) -> Preview:
         document, maps = parted(json.loads(text))
         shown = _lines(title, json.dumps(document, indent=2, ensure_ascii=False))
         return replace(shown, maps=tuple((clean_line(at), one) for at, one in maps.items()))
-    except (ValueError, RecursionError):
-        return _lines(title, text, whole - len(data))
+    except (ValueError, RecursionError) as error:
+        shown = _lines(title, text, whole - len(data))
+        broken = "" if whole > len(data) else f"JSON that cannot be read: {error}"
+        return replace(shown, note=clean_line(shown.note or broken))
 
 
 def _csv(title: str, data: bytes, whole: int, sign: str = ",") -> Preview:
@@ -158,15 +165,21 @@ def _csv(title: str, data: bytes, whole: int, sign: str = ",") -> Preview:
     cut = whole > len(data)
     if cut:
         text = text[: text.rfind("\n") + 1]
+    head = text.partition("\n")[0]
+    if sign not in head and ";" in head:  # as where the comma is that of numbers
+        sign = ";"
     try:
         found = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=sign) if row]
     except csv.Error:
         return _plain(title, data, whole)
-    wide = min(max((len(row) for row in found), default=0), COLUMNS)
+    columns = max((len(row) for row in found), default=0)
+    wide = min(columns, COLUMNS)
     cells = [[*row, *[""] * wide][:wide] for row in found[: LINES + 1]]
     table = tuple(tuple(_cell(cell) for cell in row) for row in cells)
     first = "the first " if cut or len(found) > LINES else ""
     note = first + counted(max(len(table) - 1, 0), "row")
+    if columns > wide:
+        note += f", the first {wide} of {columns:,} columns"
     return Preview(title, note if table else "empty", table=table)
 
 

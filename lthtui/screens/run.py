@@ -19,7 +19,6 @@ from lthtui.widgets.about import About
 from lthtui.widgets.chart import ChartView
 from lthtui.widgets.evaluations import Evaluations
 from lthtui.widgets.files import Files
-from lthtui.widgets.grid import Grid
 from lthtui.widgets.keybar import KeyBar
 from lthtui.widgets.layers import Layers
 from lthtui.widgets.levels import Levels
@@ -124,9 +123,7 @@ class RunScreen(EvaluatingScreen):
     def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
         """Give the focus to what the tab shows, unless another was chosen since: focus chooses."""
         if event.pane.id == event.tabbed_content.active:
-            shown = self.query_one(f"#{event.pane.id.removeprefix('tab-')}")
-            tables = Evaluations | Files | Levels
-            (shown.query_one(Grid) if isinstance(shown, tables) else shown).focus()
+            self.query_one(f"#{event.pane.id.removeprefix('tab-')}").focus()
             self._look_closer()
 
     def _leave_where_gone(self) -> None:

@@ -54,6 +54,11 @@ class Evaluations(Horizontal):
             yield ChartView()
             yield Sheet()
 
+    def focus(self, scroll_visible: bool = True) -> Evaluations:
+        """Give the focus to the table."""
+        self.query_one(Grid).focus(scroll_visible)
+        return self
+
     def on_mount(self) -> None:
         """Begin without a chart."""
         self.query_one(ChartView).display = False

@@ -33,6 +33,7 @@ class Files(Horizontal):
     """Folders unfold by the keys of the table; the screen it is on asks the desk."""
 
     BINDINGS = [
+        Binding("escape", "shrink", "Files", id="files.back"),
         Binding("o", "page", "Open in pager", id="files.page"),
         Binding("E", "copy", "Copy file to", id="files.copy"),
         Binding("y", "copy_path", "Copy path", show=False, id="files.copy_path"),
@@ -48,6 +49,11 @@ class Files(Horizontal):
         """A tree and a sheet."""
         yield Grid((Column("file", 0), Column("size", 1, right=True)), ASKED, id="tree")
         yield Sheet(id="preview")
+
+    def focus(self, scroll_visible: bool = True) -> Files:
+        """Give the focus to what has the room."""
+        self.query_one(Sheet if self.has_class("-full") else Grid).focus(scroll_visible)
+        return self
 
     def about(self, runs: tuple[RunView, ...]) -> None:
         """Show the files of these runs as they are now."""
@@ -72,19 +78,29 @@ class Files(Horizontal):
         self._fold(message.key, message.unfold)
 
     def on_opened(self, message: Opened) -> None:
-        """Unfold or fold a folder; go into what is shown of a file."""
+        """Unfold or fold a folder; give what is shown of a file all the room."""
         message.stop()
         if any(row.key == message.key and row.fold for row in self.query_one(Grid).rows):
             self._fold(message.key, None)
         else:
-            self.query_one(Sheet).focus()
+            self.add_class("-full")
+            self.focus()
+            self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only files are opened and copied."""
+        if action == "shrink":
+            return self.has_class("-full")
         file = self._seen is not None and not any(
             row.key == self._seen and row.fold for row in self.query_one(Grid).rows
         )
         return True if file or action not in ("page", "copy", "copy_path") else None
+
+    def action_shrink(self) -> None:
+        """Go back to the tree."""
+        self.remove_class("-full")
+        self.focus()
+        self.refresh_bindings()
 
     def action_copy_path(self) -> None:
         """Copy the path of the file under the cursor."""

@@ -71,6 +71,11 @@ class TicketTable(Horizontal):
             yield from self._below
         yield Sheet(classes="look")
 
+    def focus(self, scroll_visible: bool = True) -> TicketTable:
+        """Give the focus to what has the room."""
+        self.query_one(Sheet if self.has_class("-full") else Grid).focus(scroll_visible)
+        return self
+
     @property
     def grid(self) -> Grid:
         """The table."""
@@ -123,7 +128,7 @@ class TicketTable(Horizontal):
             self.action_open_run()
             return
         self.add_class("-full")
-        sheet.focus()
+        self.focus()
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -146,7 +151,7 @@ class TicketTable(Horizontal):
     def action_shrink(self) -> None:
         """Go back to the table."""
         self.remove_class("-full")
-        self.grid.focus()
+        self.focus()
         self.refresh_bindings()
 
     def action_open_run(self) -> None:
@@ -166,8 +171,10 @@ class TicketTable(Horizontal):
         self.mark([*before, *sorted(message.keys.difference(before))])
 
     def action_overlap(self) -> None:
-        """Compare the masks of tickets."""
-        self.app.push_screen(OverlapScreen(self.compared()))
+        """Compare the masks of tickets; if few are marked, of the network under the cursor."""
+        tickets = self.compared()
+        like = None if self.marked[1:] or self.ticket not in tickets else self.ticket
+        self.app.push_screen(OverlapScreen(tickets, like))
 
     def action_verify(self) -> None:
         """Score the ticket under the cursor again."""

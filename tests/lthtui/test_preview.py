@@ -50,8 +50,10 @@ def test_json_is_indented_and_broken_json_shown_as_it_is(seen):
     assert seen("card.json", '{"b":[1,"\\u001b[2J"],"a":null}')[1:] == [
         *("{", '  "b": [', "    1,", '    "\\u001b[2J"', "  ],", '  "a": null', "}")
     ]
-    assert seen("half.json", '{"b":')[1:] == ['{"b":']
-    assert seen("deep.json", "[" * 100_000)[1].startswith("[[[[")
+    why = "JSON that cannot be read: Expecting value: line 1 column 6 (char 5)"
+    assert seen("half.json", '{"b":')[1:] == [why, "", '{"b":']
+    assert seen("deep.json", "[" * 100_000)[-1].startswith("[[[[")
+    assert seen("cut.json", "[" + "1," * LIMIT)[1] == "the first 262 kB"
 
 
 def test_matrices_in_json_are_drawn(tmp_path):
@@ -77,7 +79,9 @@ def test_matrices_in_json_are_drawn(tmp_path):
 def test_csv_is_a_table(seen):
     shown = seen("t.csv", 'name,value\n"a, b",1\nlong,2,3\n')
     assert shown[1:] == ["2 rows", "", "name  value", "a, b  1", "long  2      3"]
-    assert len(seen("wide.csv", ",".join(["x" * 100] * 100))[3]) == 30 * 42 - 2
+    wide = seen("wide.csv", ",".join(["x" * 100] * 100))
+    assert wide[1] == "0 rows, the first 30 of 100 columns" and len(wide[3]) == 30 * 42 - 2
+    assert seen("excel.csv", "\ufeffa;b\n1,5;2\n")[3:] == ["a    b", "1,5  2"]
     assert seen("bad.csv", 'a\n"' + "x" * 200_000)[1].startswith("a")
 
 
@@ -163,7 +167,6 @@ def header(text):
 @pytest.mark.parametrize(
     "data",
     [
-        b"",
         b"\x01",
         header(b"{")[:8],
         header(b"[" * 100_000),
@@ -186,7 +189,14 @@ def test_anything_else_is_bytes(seen):
     assert shown[1:3] == ["binary", ""]
     assert shown[3] == "00000000  504b 0304 0001 0203 0405 0607 0809 0a0b  PK.............."
     assert len(shown) == 3 + 17
-    assert seen("latin.txt", "é".encode("latin-1"))[1] == "binary"
+    for ending in ("txt", "json", "csv", "md"):
+        shown = seen(f"latin.{ending}", "é".encode("latin-1"))
+        assert shown[1] == "binary" and shown[3].startswith("00000000  e9 ")
+        assert seen(f"none.{ending}", "")[1:] == ["empty", ""]
+
+
+def test_a_text_with_some_signs_that_cannot_be_decoded_is_a_text(seen):
+    assert seen("log.txt", b"loss 0.5\n\xff caf\xe9\n")[1:] == ["loss 0.5", "� caf�"]
 
 
 def test_escapes_in_names_and_contents_are_text(seen):
@@ -237,6 +247,14 @@ def test_links_are_followed_only_within_the_folder(tmp_path):
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.txt")
     assert look(Folder(tmp_path), "pipe.txt").note == "not a file"
+
+
+def test_greys_of_16_bits_keep_their_steps():
+    file = io.BytesIO()
+    Image.fromarray(np.array([[0, 0x4000, 0x8000, 0xFFFF]], np.uint16)).save(file, "PNG")
+    found = picture.read(file.getvalue())
+    shades = [found.at(column, 0) for column in range(4)]
+    assert shades == ["#000000", "#404040", "#808080", "#ffffff"]
 
 
 def test_pixels_are_kept_in_bounds():

@@ -105,6 +105,24 @@ async def test_files_are_looked_into(running, root):
         assert isinstance(pilot.app.focused, Sheet)
 
 
+async def test_what_is_shown_of_a_file_takes_all_the_room(running, root):
+    FakeRun(root, "one", levels=1).start().train(2).end()
+    async with running(size=(80, 24)) as pilot:
+        await go(pilot, "files")
+        await pilot.press("right", "end")
+        await pilot.settle(lambda: "version: 1" in screen(pilot.app))
+        assert "spec.yaml  " in screen(pilot.app) and "events.jsonl" in screen(pilot.app)
+        await pilot.press("enter")
+        await pilot.settle(lambda: "events.jsonl" not in screen(pilot.app))
+        assert " spec.yaml  " in screen(pilot.app)  # its title
+        await pilot.press("right_square_bracket", "left_square_bracket")
+        await pilot.settle(lambda: "version: 1" in screen(pilot.app))
+        assert isinstance(pilot.app.focused, Sheet)  # and not the tree that is out of view
+        await pilot.press("escape")
+        await pilot.settle(lambda: "events.jsonl" in screen(pilot.app))
+        assert isinstance(pilot.app.focused, Grid)
+
+
 async def test_a_file_is_opened_copied_and_its_path_kept(running, root, tmp_path, monkeypatch):
     run = FakeRun(root, "one", levels=1).start().train(2).end()
     seen = tmp_path / "seen"
