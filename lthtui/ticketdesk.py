@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine import packed
 from engine.errors import LthError, UsageError
@@ -36,6 +36,13 @@ FORMS = {".safetensors": "ticket", ".pt": "state_dict"}  # by how a file's name 
 BESIDE = ".json"  # how the name of a card beside a ticket ends
 CARD_BYTES = 1_000_000  # of a card at most
 COUNTED = 1000  # files of which what was counted is kept, some kB each
+
+
+class Alike(NamedTuple):
+    """Tickets of one network; `left` says how many others were left out, and why."""
+
+    tickets: list[Ticket]
+    left: str
 
 
 class TicketDesk:
@@ -82,6 +89,31 @@ class TicketDesk:
             )
         except (LthError, OSError) as error:
             return clean_line(str(error), 1000)
+
+    def alike(self, one: Ticket, tickets: Sequence[Ticket]) -> Alike:
+        """Those of some tickets whose masks are of one's network, and so can be compared with it.
+
+        Of too many they are those around it.
+        """
+        shapes, found, left = self._shapes(one), list[Ticket](), Counter[str]()
+        for ticket in tickets:
+            theirs = self._shapes(ticket)
+            if ticket == one or (theirs and theirs == shapes):
+                found.append(ticket)
+            else:
+                left["of other networks" if theirs and shapes else "without a mask here"] += 1
+        first = max(min(found.index(one) - packed.MOST // 2, len(found) - packed.MOST), 0)
+        shown = found[first : first + packed.MOST]
+        if len(found) > len(shown):
+            left[f"more than {packed.MOST}"] = len(found) - len(shown)
+        return Alike(shown, ", ".join(f"{count} {why}" for why, count in left.items()))
+
+    def _shapes(self, ticket: Ticket) -> dict[str, tuple[int, ...]]:
+        """The shapes of a ticket's layers; none where its mask cannot be read."""
+        try:
+            return {name: layer.shape for name, layer in self._mask(ticket).layers.items()}
+        except (LthError, OSError):
+            return {}
 
     def verify(self, ticket: Ticket) -> str:
         """Load a ticket into a fresh network and score it again; say what came of it.

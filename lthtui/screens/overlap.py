@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 
+from lthtui.counting import counted
 from lthtui.heat import wrapped
 from lthtui.messages import Ask, Highlighted
 from lthtui.overlapmap import pair
@@ -19,18 +21,23 @@ from lthtui.widgets.sheet import Sheet
 
 if TYPE_CHECKING:
     from engine.overlap import Overlap
+    from lthtui.desk import Desk
     from lthtui.ticketindex import Ticket
 
 
 class OverlapScreen(Asking):
-    """Compares tickets of one network."""
+    """Compares tickets of one network.
+
+    Args:
+        like: only those of its network are compared, and the others counted; None for all.
+    """
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
     BINDINGS = [Binding("escape,backspace", "app.pop_screen", "Back", id="overlap.back")]
 
-    def __init__(self, tickets: Sequence[Ticket]) -> None:
+    def __init__(self, tickets: Sequence[Ticket], like: Ticket | None = None) -> None:
         super().__init__()
-        self._tickets = tickets
+        self._tickets, self._like = tickets, like
         self._overlap: Overlap | None = None
 
     def compose(self) -> ComposeResult:
@@ -45,13 +52,10 @@ class OverlapScreen(Asking):
 
     def on_mount(self) -> None:
         """Have the masks compared."""
-        tickets = self._tickets
         self.query_one(Matrix).show(lambda width: wrapped("comparing masks…", width))
         self.query_one(Matrix).focus()
         self.query_one("#pair").border_title = "by layer"
-        self.post_message(
-            Ask(self, "overlap", lambda desk: desk.tickets.compared(tickets), self._take)
-        )
+        self.post_message(Ask(self, "overlap", self._compared, self._take))
 
     def on_highlighted(self, message: Highlighted) -> None:
         """Tell of another two."""
@@ -60,10 +64,23 @@ class OverlapScreen(Asking):
             row, column = self.query_one(Matrix).at
             self.query_one("#pair", Sheet).show(lambda width: pair(found, row, column, width))
 
-    def _take(self, found: Overlap | str) -> None:
+    def _compared(self, desk: Desk) -> tuple[Overlap | str, str, int]:
+        """The overlaps, what was left out of them, and at which ticket to begin."""
+        tickets, left, at = self._tickets, "", 1
+        if self._like is not None:
+            tickets, left = desk.tickets.alike(self._like, tickets)
+            at = tickets.index(self._like)
+        return desk.tickets.compared(tickets), left, at
+
+    def _take(self, answer: tuple[Overlap | str, str, int]) -> None:
         """Show the overlaps, or why there are none."""
+        found, left, at = answer
         if isinstance(found, str):
             self.query_one(Matrix).show(lambda width: wrapped(found, width, "failed"))
             return
         self._overlap = found
-        self.query_one(Matrix).compare(found)
+        self.query_one(Matrix).compare(found, at)
+        if self._like is not None:
+            box, count = self.query_one("#runs"), counted(len(found.names), "ticket")
+            box.border_title = Content(f"overlap of masks  {count} of one network")
+            box.border_subtitle = Content(f"left out: {left}" if left else "")

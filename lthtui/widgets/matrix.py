@@ -23,12 +23,12 @@ class Matrix(Sheet):
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.at = (1, 0)
+        self.at = (0, 0)
         self._overlap: Overlap | None = None
 
-    def compare(self, found: Overlap) -> None:
-        """Show these overlaps."""
-        self._overlap = found
+    def compare(self, found: Overlap, row: int) -> None:
+        """Show these overlaps, with the cursor on a ticket's with its neighbour."""
+        self._overlap, self.at = found, (row, row - 1 if row else 1)
         self.action_cell(0, 0)
 
     def action_cell(self, down: int, right: int) -> None:

@@ -150,6 +150,30 @@ def test_why_tickets_cannot_be_compared_is_an_answer(tmp_path, finished):
     assert "is not on this machine" in TicketDesk(tmp_path).compared([gone])
 
 
+def test_tickets_of_one_network_are_those_that_can_be_compared(tmp_path, finished):
+    write_mask(finished.directory.level(1), draw({"conv1.weight": (5, 5, 3, 3)}, 0.5))
+    found = tickets(tmp_path)
+    gone = replace(found["2"], run=replace(found["2"].run, directory="", stored="../x"))
+    every = [found["1"], found["2"], gone, found["3"], found["4"]]
+    desk = TicketDesk(tmp_path)
+    alike = desk.alike(found["3"], every)
+    assert alike.tickets == [found["2"], found["3"], found["4"]]
+    assert alike.left == "1 of other networks, 1 without a mask here"
+    assert desk.compared(desk.alike(found["1"], every).tickets).names == ("one s0:1",)
+    assert "is not on this machine" in desk.compared(desk.alike(gone, every).tickets)
+
+
+def test_of_too_many_tickets_those_around_one_are_compared(tmp_path, finished, monkeypatch):
+    monkeypatch.setattr(ticketdesk.packed, "MOST", 2)
+    found = tickets(tmp_path)
+    every = [found[level] for level in "1234"]
+    picked = [TicketDesk(tmp_path).alike(one, every) for one in every]
+    assert [[found[name] for name in pair] for pair in ("12", "12", "23", "34")] == [
+        one.tickets for one in picked
+    ]
+    assert {one.left for one in picked} == {"2 more than 2"}
+
+
 def test_a_run_that_only_the_store_knows_has_what_mlflow_keeps(tmp_path, finished):
     ticket = tickets(tmp_path)["3"]
     stored = replace(ticket, run=replace(ticket.run, directory="", stored="f" * 32))

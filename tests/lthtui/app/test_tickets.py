@@ -173,10 +173,24 @@ async def test_why_tickets_are_not_compared(opened, two):
     good, _ = two
     write_mask(good.directory.level(2), draw({"conv1.weight": (5, 5, 3, 3)}, 0.5))
     async with opened() as pilot:
-        await pilot.press("o")
+        await pilot.press("space", "space", "o")
         await pilot.settle(lambda: "masks of different networks" in screen(pilot.app))
         await pilot.press("down", "escape")
         await pilot.settle(lambda: isinstance(pilot.app.screen, TicketsScreen))
+
+
+async def test_without_marks_tickets_of_the_network_under_the_cursor_are_compared(opened, two):
+    good, _ = two
+    write_mask(good.directory.level(2), draw({"conv1.weight": (5, 5, 3, 3)}, 0.5))
+    async with opened(size=(120, 40)) as pilot:
+        await pilot.press("a")
+        await pilot.settle(lambda: "6 all" in screen(pilot.app))
+        await pilot.press("end", "o")  # good s0:3, below the one of another network
+        await pilot.settle(lambda: "5 tickets of one network" in screen(pilot.app))
+        assert "left out: 1 of other networks" in screen(pilot.app)
+        assert "good s0:2" not in screen(pilot.app)
+        # the cursor is on the ticket that was under it, and on the one above: 0.64 of its weights
+        await pilot.settle(lambda: "[ .64]" in screen(pilot.app))
 
 
 class Noting(StubDesk):
