@@ -30,10 +30,11 @@ _LATEX = str.maketrans(
         **{sign: f"\\{sign}" for sign in "&%$#_{}"},
         **{"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"},
         **{"±": r"$\pm$", "×": r"$\times$", "<": "$<$", ">": "$>$", "|": r"\textbar{}"},
+        **{"[": "{[}", "]": "{]}", "*": "{*}", "\n": " "},  # ends of rows take brackets and stars
         **{"–": "--", "−": "$-$", "·": r"\textperiodcentered{}", "…": r"\ldots{}"},
     }
 )
-_MARKDOWN = re.compile(r"([\\`*_|<>\[\]])")
+_MARKDOWN = re.compile(r"([\\`*_|<>\[\]$&~])")
 
 
 @dataclass(frozen=True)
@@ -174,8 +175,8 @@ def _markdown_table(contrast: Contrast, rows: Iterator[list[str]]) -> Iterator[s
 
 
 def markdown_text(text: str) -> str:
-    """Text that Markdown takes as it is."""
-    return _MARKDOWN.sub(r"\\\1", text)
+    """Text that Markdown takes as it is, on one line."""
+    return _MARKDOWN.sub(r"\\\1", text).replace("\n", " ")
 
 
 def _latex_cells(contrast: Contrast) -> Iterator[list[str]]:

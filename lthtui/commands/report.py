@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,8 @@ from lthtui.commands.compare import Arguments, known_runs
 from lthtui.commands.saying import say
 from lthtui.runview import RunView
 from lthtui.text import clean_line
+
+MOST = 4  # names in a title
 
 
 def register(app: typer.Typer) -> None:
@@ -55,7 +58,7 @@ def report_on(
     chosen = choosing.choose(root, known, names, changes)
     runs = tuple(chosen.runs.values())
     subject = Subject(
-        title=", ".join(Path(name).stem for name in names),
+        title=_title([Path(name).stem for name in names]),
         words=tuple(arguments),
         runs=runs,
         known=tuple(known),
@@ -71,6 +74,12 @@ def report_on(
         say(note)
     folder.write(made, output)
     typer.echo(output / folder.PAGE)
+
+
+def _title(names: Sequence[str]) -> str:
+    """What is on the page's first line."""
+    more = [f"{len(names) - MOST} more"] if len(names) > MOST else []
+    return ", ".join([*names[:MOST], *more])
 
 
 def _controls(run: RunView) -> bool:

@@ -6,17 +6,20 @@ The same report gives the same bytes. Text stays text in SVG and PDF.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from lthtui.charts import figure as chart
 from lthtui.charts.figure import INKS, PAPER, SHARP, STYLE
 from lthtui.legible import legible
 from lthtui.reports.model import Figure
+from lthtui.text import clean_line
 
 GREY, RULE = "#333333", "#cccccc"
 CYCLE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")  # Okabe & Ito 2008
 MARKERS = "os^vPX<>*h"  # all filled; diamonds are picks
+LONG = 32  # letters of a name at an axis
 ROOM = 1.1  # factor left beside the ends of an axis
 APART = 1.5  # factor between densities that are told
 LOOK: Any = {
@@ -40,7 +43,8 @@ def drawn(figure: Figure) -> dict[str, bytes]:
     import matplotlib
     from matplotlib.figure import Figure as Canvas
 
-    with matplotlib.rc_context(LOOK):
+    with matplotlib.rc_context(LOOK), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # letters of names: shown as boxes
         canvas = Canvas(figsize=figure.size, layout="constrained")
         figure.draw(canvas)
         return {form: _saved(canvas.savefig, form) for form in FORMS}
@@ -72,6 +76,13 @@ def below(canvas: Any) -> None:
         known.update(zip(labels, handles, strict=True))
     if known:
         chart.below(canvas, [*known.values()], [*known])
+
+
+def ticks(axis: Any, names: Sequence[str], **style: Any) -> None:
+    """Have an axis tell names, on one line each and no longer than there is room for."""
+    lines = [clean_line(name) for name in names]
+    short = [line if len(line) <= LONG else f"{line[: LONG - 1]}…" for line in lines]
+    axis.set_ticks(range(len(short)), short, **style)
 
 
 def sparsity(axes: Any, known: Iterable[float]) -> None:

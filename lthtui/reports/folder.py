@@ -6,6 +6,7 @@ A report that is made again replaces what it wrote before, and touches nothing e
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -20,14 +21,17 @@ PAGE, LIST = "index.html", "report.json"
 
 
 def check(folder: Path) -> None:
-    """Refuse a folder that is no report's.
+    """Refuse a folder that is no report's, or that nothing can be written to.
 
     Raises:
-        UsageError: it has other files, or is none.
+        UsageError: it has other files, is none, or is another's.
     """
     shown = clean_line(str(folder))
-    if folder.exists() and not folder.is_dir():
+    if os.path.lexists(folder) and not folder.is_dir():
         raise UsageError(f"{shown} is a file; name a folder")
+    there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"{clean_line(str(there))} cannot be written to; name another folder")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / LIST).is_file():
         raise UsageError(f"{shown} has files that are no report's; name a new folder")
 

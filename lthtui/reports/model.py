@@ -26,6 +26,10 @@ Kind = Literal[
     "number",
     "p",
 ]
+UNITS: dict[Kind, str] = {  # of values in full
+    **dict.fromkeys(("accuracy", "points", "density"), "fraction"),
+    **{"operations": "operations", "seconds": "s", "bytes": "B", "joules": "J"},
+}
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,8 @@ class Figure:
 
     def said(self, spread: Spread) -> str:
         """The caption, and what bars and bands are."""
-        return f"{self.caption} Bars and bands: {SPREADS[spread]}." if self.spread else self.caption
+        bands = f" Bars and bands, of several runs: {SPREADS[spread]}." if self.spread else ""
+        return f"{self.caption}{bands}"
 
 
 @dataclass(frozen=True)

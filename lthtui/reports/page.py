@@ -11,33 +11,42 @@ from lthtui.reports.model import Block, Cell, Details, Figure, Report, Section, 
 from lthtui.reports.wording import said
 
 STYLE = """
+:root { color-scheme: light; background: #fff; }
 body {
-  font: 16px/1.5 system-ui, sans-serif; color: #222;
+  font: 16px/1.5 system-ui, sans-serif; color: #222; overflow-wrap: break-word;
   max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
 }
 h1, h2 { line-height: 1.2; }
 h2 { margin-top: 3rem; border-bottom: 1px solid #ccc; }
-nav ul { columns: 2; padding-left: 1.2rem; }
+nav ul { columns: 2 15rem; padding-left: 1.2rem; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
 caption, figcaption {
-  text-align: left; color: #555; font-size: .85rem; padding: .4rem 0; max-width: 50rem;
+  text-align: left; color: #555; font-size: .85rem; padding: .4rem 0;
+  max-width: min(50rem, 100vw - 2rem);
 }
 th, td {
   padding: .2rem .6rem; text-align: right; white-space: nowrap;
   border-bottom: 1px solid #e5e5e5;
 }
-th:first-child, td:first-child { text-align: left; white-space: normal; }
+th:first-child, td:first-child {
+  text-align: left; white-space: normal; min-width: 7.5rem; overflow-wrap: anywhere;
+  position: sticky; left: 0; background: #fff;
+}
 thead th { border-bottom: 1.5px solid #222; vertical-align: bottom; white-space: normal; }
 .wide { overflow-x: auto; margin: 1.5rem 0; }
-figure { margin: 1.5rem 0; }
+figure { margin: 1.5rem 0; overflow-x: auto; }
 img { max-width: 100%; }
 pre { background: #f6f6f6; padding: .6rem .8rem; overflow-x: auto; font-size: .8rem; }
-small { color: #555; }
+@media (max-width: 45rem) { img { max-width: 42rem; } }
 @media print {
   nav { display: none; }
-  .wide { overflow: visible; }
+  .wide, figure, pre { overflow: visible; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
   table { font-size: .6rem; }
   tr, figure, img { break-inside: avoid; }
+  h2, caption, thead { break-after: avoid; }
+  img { max-width: 100%; max-height: 85vh; }
+  details.left::details-content { content-visibility: visible; block-size: auto; }
 }
 """
 
@@ -71,7 +80,7 @@ def _notes(report: Report) -> Iterator[str]:
         return
     lines = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
     notes = f"{len(report.notes)} notes on what is left out" if report.notes[1:] else "Left out"
-    yield f"<details><summary>{notes}</summary><ul>{lines}</ul></details>"
+    yield f'<details class="left"><summary>{notes}</summary><ul>{lines}</ul></details>'
 
 
 def _contents(report: Report) -> Iterator[str]:

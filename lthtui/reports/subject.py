@@ -52,8 +52,8 @@ class Subject:
 
     @cached_property
     def methods(self) -> tuple[Row, ...]:
-        """The groups that are no controls."""
-        return tuple(row for row in self.rows if row.first.controls is None)
+        """The groups that are no controls; or these where nothing else was named."""
+        return tuple(row for row in self.rows if row.first.controls is None) or self.rows
 
     @cached_property
     def controls(self) -> tuple[RunView, ...]:

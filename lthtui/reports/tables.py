@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from lthtui.counting import counted
 from lthtui.exports import latex_text, markdown_text
-from lthtui.reports.model import SPREADS, Cell, Number, Spread, Table
+from lthtui.reports.model import SPREADS, UNITS, Cell, Number, Spread, Table
 from lthtui.reports.wording import reach, said
 from lthtui.significance import mean
 
-CSV_HEADER = ("line", "row", "column", "text", "mean", "spread", "n", "values")
+CSV_HEADER = ("line", "row", "column", "text", "mean", "spread", "n", "values", "unit")
 
 
 def markdown(table: Table, spread: Spread) -> str:
@@ -46,24 +47,29 @@ def latex(table: Table, spread: Spread) -> str:
 
 
 def values(table: Table, spread: Spread) -> str:
-    """A line for each cell that says something: numbers in full, in the units of the run."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    """A line for each cell that says something: numbers in full, in the units of the run.
+
+    What negative numbers have in front is a hyphen, which programs read.
+    """
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
     writer.writerow(CSV_HEADER)
     for line, (first, *cells) in enumerate(table.rows, start=1):
         head = _plain(first, spread)
         for column, cell in zip(table.header[1:], cells, strict=True):
             if isinstance(cell, str):
-                writer.writerow([line, head, column, cell, "", "", "", ""])
+                text = cell.replace("−", "-")
+                writer.writerow([line, head, column, text, *[""] * 5])
             elif cell.values:
                 half = reach(cell.values, spread)
                 rest = [
                     "" if half is None else half,
                     len(cell.values),
                     " ".join(map(repr, cell.values)),
+                    UNITS.get(cell.kind, ""),
                 ]
                 writer.writerow([line, head, column, "", mean(cell.values), *rest])
-    return text.getvalue()
+    return file.getvalue()
 
 
 FORMS: dict[str, Callable[[Table, Spread], str]] = {".md": markdown, ".tex": latex, ".csv": values}
@@ -73,16 +79,16 @@ def caption(table: Table, spread: Spread) -> str:
     """What a table's caption says, and what stands in its cells."""
     counts = {*_counts(table)}
     if max(counts, default=0) < 2:
-        return table.caption
+        return f"{table.caption}{' Of single runs: without a spread.' if 1 in counts else ''}"
     but = ", or as many as stand in brackets" if len(counts - {0}) > 1 else ""
     how = SPREADS[spread].capitalize()
     return f"{table.caption} {how} over {counted(usual(table), 'run')}{but}."
 
 
 def usual(table: Table) -> int:
-    """Of how many values most figures are the mean."""
-    known = [count for count in _counts(table) if count]
-    return max(set(known), key=known.count, default=0)
+    """Of how many values most figures are the mean; the larger number of two that are as common."""
+    known = Counter(count for count in _counts(table) if count)
+    return max(known, key=lambda count: (known[count], count), default=0)
 
 
 def _counts(table: Table) -> Iterator[int]:

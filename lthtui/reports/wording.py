@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from lthtui import written
@@ -11,6 +12,7 @@ from lthtui.reports.model import Number, Spread
 from lthtui.significance import deviation, mean
 
 UNKNOWN = "–"
+_NEGATIVE = re.compile(r"(?<![\w.+-])-(?=\d)")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,11 @@ class Said:
         return f"{self.mean}{around}{f' ({self.count})' if self.count else ''}{self.stars}"
 
 
+def minus(text: str) -> str:
+    """Text with minus signs for the hyphens in front of its numbers."""
+    return _NEGATIVE.sub("−", text)
+
+
 def said(number: Number, spread: Spread, usual: int = 0) -> Said:
     """A figure in words.
 
@@ -43,8 +50,9 @@ def said(number: Number, spread: Spread, usual: int = 0) -> Said:
     half = reach(values, spread)
     count = "" if len(values) == usual else str(len(values))
     if half is None or not half > 0:
-        return Said(written.figure(number.kind, mean(values)), "", count, number.stars)
-    return Said(*written.pair(number.kind, mean(values), half), count, number.stars)
+        return Said(minus(written.figure(number.kind, mean(values))), "", count, number.stars)
+    middle, around = written.pair(number.kind, mean(values), half)
+    return Said(minus(middle), around, count, number.stars)
 
 
 def reach(values: tuple[float, ...], spread: Spread) -> float | None:

@@ -79,7 +79,7 @@ def test_latex(material):
     assert rows[0][1:] == [
         "imp",
         r"50\%\_of \$x\$ \& \{a\}\textasciitilde{}b\textasciicircum{}c\textbackslash{}d\#1 $<$i$>$"
-        r" \textbar{} *bold* `code` [link]",
+        r" \textbar{} {*}bold{*} `code` {[}link{]}",
     ]
     cells = {row[0]: row[1:] for row in rows}
     assert cells[r"test accuracy \%"] == [
@@ -88,7 +88,7 @@ def test_latex(material):
     ]
     assert cells["sparsifier.rate"] == ["0.2", "0.5"]
     assert [text.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [2, 2, 2]
-    assert "Paired t-test by seed against imp, n = 5: * p$<$0.05" in text
+    assert "Paired t-test by seed against imp, n = 5: {*} p$<$0.05" in text
 
 
 def test_csv_has_every_seed_in_full(material):

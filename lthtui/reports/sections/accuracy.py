@@ -12,7 +12,7 @@ from lthtui.reports.curves import Curve, curve
 from lthtui.reports.model import Figure, Number, Section, Table
 from lthtui.reports.subject import Subject, look
 from lthtui.rows import Result, Row
-from lthtui.runview import RunView
+from lthtui.runview import LevelView, RunView
 
 HEADER = (
     *("method", "n", "kept %", "dense %", "picked on val %", "gain", "p"),
@@ -22,7 +22,7 @@ HEADER = (
 
 def build(subject: Subject) -> Section:
     """The main table, and accuracy against sparsity."""
-    return Section("Accuracy", (*_images(subject), _table(subject), _figure(subject)))
+    return Section("Accuracy", (*_images(subject), _table(subject), *_figure(subject)))
 
 
 def _images(subject: Subject) -> Iterator[str]:
@@ -96,8 +96,15 @@ def _tested(subject: Subject, row: Row) -> significance.Finding | None:
     return significance.test(picked, _dense(subject, row), "paired") if picked else None
 
 
-def _figure(subject: Subject) -> Figure:
-    rows = [row for row in subject.methods if any(len(run.ended_levels) > 1 for run in row.runs)]
+def _levels(row: Row) -> list[LevelView]:
+    return [level for run in row.runs for level in run.ended_levels]
+
+
+def _figure(subject: Subject) -> Iterator[Figure]:
+    """Of the methods that pruned something, if there are such."""
+    rows = [row for row in subject.methods if any(level.sparse for level in _levels(row))]
+    if not rows:
+        return
 
     def draw(canvas: Any) -> None:
         axes = canvas.subplots()
@@ -105,7 +112,7 @@ def _figure(subject: Subject) -> Figure:
             pen = look(subject, row)
             drawn = Curve(row.label, pen.colour, pen.dash, pen.marker)
             curve(axes, row, drawn, subject.spread)
-        known = (level.density for row in rows for level in row.runs[0].ended_levels)
+        known = (level.density for row in rows for level in _levels(row))
         figures.sparsity(axes, known)
         figures.percent(axes.yaxis)
         axes.set(ylabel="test accuracy (%)")
@@ -117,4 +124,4 @@ def _figure(subject: Subject) -> Figure:
         " picked tickets of single runs, filled where they win: where they beat dense on the images"
         " that select."
     )
-    return Figure("accuracy-density", caption, draw, (6.5, 5.0), spread=True)
+    yield Figure("accuracy-density", caption, draw, (6.5, 5.0), spread=True)

@@ -18,8 +18,8 @@ from lthtui.significance import mean
 Value = Callable[[Result], float | None]
 SPENT: tuple[tuple[str, Kind, Value], ...] = (
     ("training FLOPs", "operations", lambda one: one.spent.training_flops),
-    ("time", "seconds", lambda one: one.spent.seconds),
-    ("device time", "seconds", lambda one: one.spent.device_seconds),
+    ("time (m:s)", "seconds", lambda one: one.spent.seconds),
+    ("device time (m:s)", "seconds", lambda one: one.spent.device_seconds),
     ("energy", "joules", lambda one: one.spent.joules),
     ("FLOPs/image", "operations", lambda one: one.level.inference_flops),
 )
@@ -34,7 +34,7 @@ WAYS = {
 
 def build(subject: Subject) -> Section:
     """Tables, and cost against accuracy."""
-    blocks: list[Block] = [_table(subject), _figure(subject), *_sizes(subject), *_latency(subject)]
+    blocks: list[Block] = [_table(subject), *_figure(subject), *_sizes(subject), *_latency(subject)]
     if not subject.evaluations.called("latency"):
         asked = ("--with", "cost,latency", "--level", "dense,best")
         blocks.append(Details("Real latency was not measured", subject.command("evaluate", *asked)))
@@ -65,18 +65,16 @@ def _table(subject: Subject) -> Table:
     return Table("cost", caption, header, rows)
 
 
-def _figure(subject: Subject) -> Figure:
-    """Accuracy against all operations of training; dense networks are hollow."""
+def _figure(subject: Subject) -> Iterator[Figure]:
+    """Accuracy against all operations of training, where known; dense networks are hollow."""
+    known = [(row, found) for row in subject.rows if (found := _points(row))]
+    if not known:
+        return
 
     def draw(canvas: Any) -> None:
         axes = canvas.subplots()
-        for row in subject.rows:
+        for row, found in known:
             pen = look(subject, row)
-            found = [
-                (cost, one.level.test)
-                for one in row.results
-                if (cost := one.spent.training_flops) is not None and one.level.test is not None
-            ]
             style: Any = {"color": pen.colour, "marker": pen.marker, "linestyle": ""}
             _point(axes, found, subject, label=row.label, **style)
         for colour, found in _dense(subject):
@@ -92,7 +90,16 @@ def _figure(subject: Subject) -> Figure:
         "Test accuracy of what was picked against the operations of all trainings that it took;"
         " hollow: one dense training."
     )
-    return Figure("cost-accuracy", caption, draw, (6.0, 4.6), spread=True)
+    yield Figure("cost-accuracy", caption, draw, (6.0, 4.6), spread=True)
+
+
+def _points(row: Row) -> list[tuple[float, float]]:
+    """Operations and test accuracy of each run."""
+    return [
+        (cost, one.level.test)
+        for one in row.results
+        if (cost := one.spent.training_flops) is not None and one.level.test is not None
+    ]
 
 
 def _point(axes: Any, found: list[tuple[float, float]], subject: Subject, **style: Any) -> None:

@@ -148,7 +148,7 @@ def _by_block(subject: Subject, rows: list[Row], name: str) -> Figure:
                 axes.errorbar(
                     x, [*map(mean, values)], half, markersize=4, linewidth=1.2, label=text, **style
                 )
-        axes.set_xticks(range(len(blocks)), blocks, rotation=90, fontsize=6.5)
+        figures.ticks(axes.xaxis, blocks, rotation=90, fontsize=6.5)
         axes.set(ylabel="shortcut over branch")
         figures.below(canvas)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from engine.rundir import RunDirectory
 from lthtui.labels import SHORT
 from lthtui.reports.model import Block, Details, Section, Table
 from lthtui.reports.subject import Subject
+from lthtui.reports.wording import UNKNOWN
 from lthtui.rows import Row
 from lthtui.runview import RunView
 
@@ -42,9 +44,9 @@ def _runs(runs: Sequence[RunView]) -> Table:
                 run.group[:8],
                 _digest(run)[:12],
                 " ".join(f"{count:,} {split}" for split, count in images.items()),
-                commit or "–",
-                str(about.get("torch", "–")),
-                str(about.get("device", "–")),
+                commit or UNKNOWN,
+                str(about.get("torch", UNKNOWN)),
+                str(about.get("device", UNKNOWN)),
             )
         )
     caption = (
@@ -57,9 +59,10 @@ def _runs(runs: Sequence[RunView]) -> Table:
 def _digest(run: RunView) -> str:
     from lthtui import identity
 
-    if not run.directory:
-        return "–"
-    return identity.read(RunDirectory(Path(run.directory))).digest
+    with suppress(OSError, ValueError):  # damaged, or removed meanwhile
+        if run.directory:
+            return identity.read(RunDirectory(Path(run.directory))).digest
+    return UNKNOWN
 
 
 def _commands(subject: Subject) -> Details:
@@ -100,13 +103,13 @@ def _field(name: str, value: Any) -> str:
 
 
 def _specs(subject: Subject, runs: Sequence[RunView]) -> Iterator[Block]:
-    yield "Each spec file below trains one run of its group; `lthtui run FILE` repeats it."
+    yield "Each spec file below trains one run of its group: lthtui run FILE repeats it."
     first: dict[str, RunView] = {}
     for run in runs:
         first.setdefault(run.group, run)
     for group, run in first.items():
-        if run.directory:
-            text = RunDirectory(Path(run.directory)).spec_file.read_text(errors="replace")
-            yield Details(
-                f"{subject.labels.get(group, run.run_id)} {run.repetition}: spec.yaml", text
-            )
+        with suppress(OSError):
+            if run.directory:
+                text = RunDirectory(Path(run.directory)).spec_file.read_text(errors="replace")
+                label = subject.labels.get(group, run.run_id)
+                yield Details(f"{label} {run.repetition}: spec.yaml", text)

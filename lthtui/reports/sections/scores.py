@@ -138,7 +138,7 @@ def _bars(
             x = [index + (at + 0.5) * wide - 0.4 for index in range(len(classes))]
             fill = figures.bars(look(subject, row).colour, which)
             axes.bar(x, heights, wide, yerr=half, label=f"{row.label}, {which}", **fill)
-        axes.set_xticks(range(len(classes)), classes, rotation=30, ha="right")
+        figures.ticks(axes.xaxis, classes, rotation=30, ha="right")
         figures.percent(axes.yaxis)
         axes.grid(visible=False, axis="x")
         axes.set_ylim(bottom=0)
@@ -152,8 +152,8 @@ def _confused(row: Row, classes: Sequence[str], table: list[list[float]], name: 
     def draw(canvas: Any) -> None:
         axes = canvas.subplots()
         image = axes.imshow(table, cmap="cividis", vmin=0, vmax=1)
-        axes.set_xticks(range(len(classes)), classes, rotation=90)
-        axes.set_yticks(range(len(classes)), classes)
+        figures.ticks(axes.xaxis, classes, rotation=90)
+        figures.ticks(axes.yaxis, classes)
         axes.grid(visible=False)
         for i, line in enumerate(table):
             for j, share in enumerate(line):

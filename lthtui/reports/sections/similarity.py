@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Any
 
-from lthtui.reports import beside
+from lthtui.reports import beside, figures
 from lthtui.reports.beside import Line
 from lthtui.reports.evaluated import Which
 from lthtui.reports.model import Absent, Block, Figure, Section
@@ -117,8 +117,8 @@ def _figure(name: str, row: Row, maps: Sequence[Map], kind: str) -> Figure:
         every = canvas.subplots(1, len(maps), squeeze=False)[0]
         for axes, one in zip(every, maps, strict=True):
             image = axes.imshow(one.values, cmap="viridis", vmin=0, vmax=1, origin="lower")
-            axes.set_xticks(range(len(one.others)), one.others, rotation=90, fontsize=5)
-            axes.set_yticks(range(len(one.layers)), one.layers, fontsize=5)
+            figures.ticks(axes.xaxis, one.others, rotation=90, fontsize=5)
+            figures.ticks(axes.yaxis, one.layers, fontsize=5)
             axes.grid(visible=False)
             axes.set(title=one.title, xlabel=one.of if kind == "across" else "")
         canvas.colorbar(image, ax=every, label="CKA", shrink=0.8)

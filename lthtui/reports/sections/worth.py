@@ -9,6 +9,7 @@ from lthtui.counting import counted
 from lthtui.paired import Difference
 from lthtui.reports.model import Absent, Block, Cell, Details, Number, Section, Table
 from lthtui.reports.subject import Subject
+from lthtui.reports.wording import UNKNOWN, minus
 from lthtui.worth import PARTS, Worth
 
 
@@ -26,7 +27,7 @@ def build(subject: Subject) -> Section | Absent | None:
     if any(check.difference for one in told for check in one.checks):
         blocks.append(_checks(told))
     for one in told:
-        blocks += [f"{one.label}: {sentence}" for sentence in worthwords.said(one)]
+        blocks += [f"{one.label}: {minus(sentence)}" for sentence in worthwords.said(one)]
     missing = dict.fromkeys(line for one in found for line in worthwords.commands(one))
     if missing:
         blocks.append(Details("What was not run", "\n".join(missing)))
@@ -79,7 +80,8 @@ def _lines(one: Worth) -> Iterator[tuple[Cell, ...]]:
         if difference is None:
             continue
         interval = difference.interval
-        between = "–" if interval is None else " to ".join(f"{100 * end:+.2f}" for end in interval)
+        ends = (f"{100 * end:+.2f}" for end in interval or ())
+        between = minus(" to ".join(ends)) or UNKNOWN
         yield (
             one.label,
             f"{check.instead} ({check.kind})",

@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 from reported import cells, level
 
+from lthtui.identity import Control
+from lthtui.reports import tables
 from lthtui.reports.figures import drawn
 from lthtui.reports.sections import accuracy
 
@@ -33,16 +35,30 @@ def test_what_test_images_would_have_picked_stands_beside_it(made):
 def test_dense_runs_that_were_not_named_are_what_gains_are_over(made):
     ticket = made.run("rigl", 0, level(0, 0.25, 0.6))
     dense = made.run("dense", 0, level(0, 1.0, 0.45))
-    table, _ = accuracy.build(made.subject(ticket, known=[dense])).blocks
+    table, figure = accuracy.build(made.subject(ticket, known=[dense])).blocks
     found = cells(table)
+    assert ">rigl<" in drawn(figure)["svg"].decode()
     assert found["rigl", "gain"] == pytest.approx((0.15,))
     assert found["rigl", "p"] == ()  # of one seed nothing can be told
 
 
 def test_a_run_that_never_ended_has_dashes_and_costs_nothing(made):
     stopped = replace(made.imp(1, 0.5), status="stopped", winner=None, levels=())
-    table, _ = accuracy.build(made.subject(stopped)).blocks
+    (table,) = accuracy.build(made.subject(stopped)).blocks
     assert cells(table)["imp", "picked on val %"] == ()
+
+
+def test_without_levels_to_draw_there_is_no_picture(made):
+    (table,) = accuracy.build(made.subject(made.run("dense", 0, level(0, 1.0, 0.5)))).blocks
+    assert cells(table)["dense", "dense %"] == (0.5,)
+    assert tables.caption(table, "std").endswith("Of single runs: without a spread.")
+
+
+def test_controls_that_nothing_else_was_named_with_are_the_methods(made):
+    controls = Control(run="imp-s0", level=1, kind="random")
+    control = made.run("ticket", 0, level(0, 0.5, 0.4), controls=controls)
+    table, _ = accuracy.build(made.subject(control)).blocks
+    assert cells(table)["ticket", "picked on val %"] == (0.4,)
 
 
 def test_the_picture_tells_percent_and_both_methods(made):

@@ -28,6 +28,22 @@ def test_a_legend_takes_nothing_from_its_axes_and_is_not_cut(names):
     assert legend.get_window_extent().width < canvas.bbox.width
 
 
+def test_letters_that_the_font_lacks_are_no_trouble():
+    def draw(canvas):
+        canvas.subplots().plot([0, 1], label="a \N{GAME DIE}")
+        figures.below(canvas)
+
+    assert "\N{GAME DIE}" in drawn(Figure("one", "", draw))["svg"].decode()
+
+
+def test_names_at_axes_are_short_lines():
+    def draw(canvas):
+        figures.ticks(canvas.subplots().yaxis, ["a\nb", "x" * 99])
+
+    svg = drawn(Figure("one", "", draw))["svg"].decode()
+    assert ">a\\nb<" in svg and f">{'x' * 31}…<" in svg
+
+
 def test_every_colour_is_seen_on_white():
     assert min(contrast(figures.ink(one), "#ffffff") for one in (*PALETTE, *CYCLE)) >= 3
     assert len({*map(figures.ink, PALETTE)}) == len(PALETTE)

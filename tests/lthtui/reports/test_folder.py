@@ -10,7 +10,7 @@ import pytest
 from engine.errors import UsageError
 from lthtui.reports import folder, tables
 from lthtui.reports.model import Absent, Details, Figure, Number, Report, Section, Table
-from lthtui.reports.wording import said
+from lthtui.reports.wording import minus, said
 
 EVIL = "<script>alert('&')</script>|*x*"
 
@@ -50,6 +50,11 @@ def test_means_and_deviations_are_written_with_how_many_there_are():
     assert "over 3 runs, or as many as stand in brackets." in text
 
 
+def test_of_two_numbers_of_runs_that_are_as_common_the_larger_is_told():
+    table = Table("a", "A.", ("", "x", "y"), (("imp", Number((0.5, 0.6)), Number((0.5,))),))
+    assert "over 2 runs, or as many" in tables.caption(table, "std")
+
+
 def test_confidence_intervals_are_students():
     # deviation 0.1, n = 3: 4.302653 * 0.1 / sqrt(3)
     assert "60.00 ± 24.84" in tables.markdown(TABLE, "ci")
@@ -69,9 +74,26 @@ def test_bytes_and_joules_have_units():
     assert said(Number((0.0,), "bytes"), "std", usual=1).text == "0 B"
 
 
+def test_what_is_read_has_minus_signs_and_what_programs_read_has_hyphens():
+    less = Number((-0.0625, -0.125), "points")
+    rows = ((less, "−0.68 to +1 of d-1"), ("a-1", Number((-1.5e-7,))))
+    table = Table("a", "Less.", ("", "interval"), rows)
+    assert "−9.38 ± 4.42" in tables.markdown(table, "std")
+    assert "| −1.5e-07 (1) |" in tables.markdown(table, "std")
+    assert r"$-$9.38 $\pm$ 4.42 & $-$0.68 to +1 of d-1" in tables.latex(table, "std")
+    csv = tables.values(table, "std")
+    assert "-0.68 to +1 of d-1" in csv and ",-1.5e-07," in csv
+    assert minus("a-1, -2 to -3.5, 1e-5, x=-1, 2026-11-22, --with 1") == (
+        "a-1, −2 to −3.5, 1e-5, x=−1, 2026-11-22, --with 1"
+    )
+
+
 def test_names_from_outside_stay_text_everywhere():
     assert "\\<script\\>" in tables.markdown(TABLE, "std")
     assert r"\&" in tables.latex(TABLE, "std") and r"50 \%\_x" in tables.latex(TABLE, "std")
+    odd = Table("a", "A.", ("", "x"), (("[1pt]*\n$x^2$ &lt; ~~y~~", "–"),))
+    assert "| \\[1pt\\]\\* \\$x^2\\$ \\&lt; \\~\\~y\\~\\~ | – |" in tables.markdown(odd, "std")
+    assert r"{[}1pt{]}{*} \$x\textasciicircum{}2\$ \&lt; " in tables.latex(odd, "std")
     rows = [*csv.reader(io.StringIO(tables.values(TABLE, "std")))]
     assert rows[-2][1] == EVIL and rows[-2][0] == "2"
 
@@ -83,7 +105,7 @@ def test_csv_has_every_value_in_full():
     assert float(first["mean"]) == pytest.approx(0.6) and float(first["spread"]) == pytest.approx(
         0.1
     )
-    assert first["n"] == "3"
+    assert (first["n"], first["unit"]) == ("3", "fraction")
 
 
 def test_all_is_written_and_the_page_needs_no_other_file(tmp_path):
@@ -135,7 +157,18 @@ def test_a_folder_of_other_things_is_refused_untouched(tmp_path):
         folder.write(REPORT, tmp_path)
     with pytest.raises(UsageError, match="is a file"):
         folder.check(tmp_path / "thesis.tex")
+    with pytest.raises(UsageError, match="thesis.tex cannot be written to"):
+        folder.check(tmp_path / "thesis.tex" / "r")
     assert [one.name for one in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_link_to_nowhere_and_a_folder_of_others_are_refused(tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    with pytest.raises(UsageError, match="is a file"):
+        folder.check(tmp_path / "link")
+    monkeypatch.setattr(folder.os, "access", lambda path, mode: path != tmp_path)
+    with pytest.raises(UsageError, match="cannot be written to"):
+        folder.check(tmp_path / "a" / "b")
 
 
 def test_a_list_that_leads_out_of_the_folder_removes_nothing_there(tmp_path):

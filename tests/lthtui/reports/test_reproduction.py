@@ -30,7 +30,15 @@ def test_controls_that_were_not_named_and_evaluations_can_be_made_again(made, mo
     assert [one.text for one in specs] == [f"name: {run.run_id}", f"name: {null.run_id}"]
 
 
+def test_runs_whose_specs_are_gone_are_listed_nevertheless(made):
+    table, _, _ = reproduction.build(made.subject(made.imp(0, 0.5))).blocks
+    assert table.rows[0][:3] == ("imp-s0", "imp", "–")
+
+
 def test_a_figure_says_what_its_bands_are():
     figure = Figure("a", "A line.", lambda canvas: None, spread=True)
-    assert figure.said("std") == "A line. Bars and bands: mean ± sample standard deviation."
+    assert (
+        figure.said("std")
+        == "A line. Bars and bands, of several runs: mean ± sample standard deviation."
+    )
     assert Figure("a", "A map.", lambda canvas: None).said("ci") == "A map."
