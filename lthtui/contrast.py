@@ -19,6 +19,7 @@ Split = Literal["val", "test"]
 Kind = Literal["accuracy", "points", "density", "operations", "seconds", "count", "share"]
 Better = Literal["more", "less", ""]
 NEAR = 1.12  # factor between two densities that still stand in one line: half of 20 % pruned
+OTHERS = "the images are of another data set"
 SPLITS: tuple[Split, ...] = ("test", "val")
 
 
@@ -112,7 +113,8 @@ class Contrast:
         pairs = f", n = {counts[0]}" + (f" to {counts[-1]}" if counts[1:] else "") if counts else ""
         by = "" if self.test == "unpaired" else f" by {unit(self.repetitions)}"
         said = f"{TESTS[self.test]}{by} against {self.labels[self.baseline]}{pairs}"
-        many = max(sum(entry.finding is not None for entry in line.entries) for line in self.lines)
+        tested = [[one.finding for one in line.entries if one.finding] for line in self.lines]
+        many = max(sum(one.p is not None for one in line) for line in tested)
         return f"{said}, Holm-corrected over {many} groups" if many > 1 else said
 
 
@@ -137,8 +139,11 @@ def contrast(
     ids = [row.first.group for row in rows]
     base = base_of(rows, baseline) if len(rows) > 1 else None
     measured = [*_of_results(rows, dense), *more, *_of_densities(rows, split)]
+    alike = [base is not None and row.first.dataset == rows[base].first.dataset for row in rows]
     lines = [
-        _line(measure, found, base, test) for measure, found in measured if any(map(bool, found))
+        _line(measure, found, base, test, alike)
+        for measure, found in measured
+        if any(map(bool, found))
     ]
     told = [*notes, *_unpaired(rows, lines, base, test), *_dependent(lines, base, test)]
     labels = tuple(row.label for row in rows)
@@ -227,14 +232,22 @@ def _known(values: Iterable[tuple[Repetition, float | None]]) -> dict[Repetition
 
 
 def _line(
-    measure: Measure, found: Sequence[Mapping[Repetition, float]], base: int | None, test: Test
+    measure: Measure,
+    found: Sequence[Mapping[Repetition, float]],
+    base: int | None,
+    test: Test,
+    alike: Sequence[bool],
 ) -> Line:
-    """The entries of a measure; accuracies are tested, costs hardly differ between runs."""
+    """The entries of a measure; accuracies are tested, costs hardly differ between runs.
+
+    Args:
+        alike: of each group whether it is scored on the baseline's images.
+    """
     findings: list[Finding | None] = [None for _ in found]
     if measure.kind == "accuracy" and base is not None and found[base]:
         findings = [
-            _tested(values, found[base], test) if values and index != base else None
-            for index, values in enumerate(found)
+            _tested(values, found[base], test, same) if values and index != base else None
+            for index, (values, same) in enumerate(zip(found, alike, strict=True))
         ]
     best = _best(measure, found)
     entries = zip(found, significance.holm(findings), strict=True)
@@ -245,8 +258,10 @@ def _line(
 
 
 def _tested(
-    mine: Mapping[Repetition, float], other: Mapping[Repetition, float], test: Test
+    mine: Mapping[Repetition, float], other: Mapping[Repetition, float], test: Test, alike: bool
 ) -> Finding:
+    if not alike:
+        return Finding(None, 0, why=OTHERS)
     return significance.test(mine, other, test, overlap(mine.keys() & other.keys()))
 
 
@@ -270,7 +285,7 @@ def _unpaired(
         return
     for index, row in enumerate(rows):
         tested = next((line for line in lines if line.entries[index].finding), None)
-        if tested is None:
+        if tested is None or rows[index].first.dataset != rows[base].first.dataset:
             continue
         mine, other = tested.entries[index].values.keys(), tested.entries[base].values.keys()
         if mine != other:

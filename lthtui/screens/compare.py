@@ -73,6 +73,7 @@ class CompareScreen(RunsScreen):
         self._groups: tuple[Group, ...] = ()
         self._asked, self._whole, self._first = Asked(), False, 0
         self._sides: Sides | None = None
+        self._told: str | None = None  # key of the row that is told in full
 
     def compose(self) -> ComposeResult:
         """Header; chart, figures and settings; what the cursor is on in full; keys."""
@@ -210,7 +211,7 @@ class CompareScreen(RunsScreen):
         self._sides = found
         self.query_one(ChartView).show(found.panel)
         self._fill()
-        self._entitle()
+        self._tell(self._told)  # what that row says may be another thing now
 
     def _fill(self) -> None:
         """Fill the tables, as many groups as there is room for."""
@@ -243,5 +244,6 @@ class CompareScreen(RunsScreen):
             self.query_one(f"#{name}").border_subtitle = Content(more)
 
     def _tell(self, key: str | None) -> None:
+        self._told = key
         if self._sides:
             self.query_one("#full", Static).update(sides.in_full(self._sides, key))

@@ -105,6 +105,24 @@ def test_p_values_are_corrected_for_the_groups_of_a_line():
     assert "against c, n = 5, Holm-corrected over 3 groups" in found.tested
 
 
+def test_what_cannot_be_tested_does_not_count_among_the_groups_that_are():
+    runs = [run(name, seed, {0.5: 0.7 + seed**2 / 50}) for name in "ab" for seed in range(3)]
+    runs += [run("c", seed, {0.5: 0.8 + seed / 50}) for seed in range(3)]
+    runs.append(run("d", 0, {0.5: 0.9}))
+    assert "Holm" not in table(*runs[3:], baseline="c").tested  # b alone is tested
+    assert "Holm-corrected over 2 groups" in table(*runs, baseline="c").tested
+
+
+def test_accuracies_on_other_images_are_not_tested():
+    mine = [run("a", seed, {0.5: 0.7 + seed / 50}) for seed in (0, 1, 2)]
+    other = [replace(run("b", seed, {0.5: 0.8 + seed / 90}), dataset="c") for seed in (0, 1)]
+    for test in ("paired", "unpaired"):
+        found = table(*mine, *other, test=test)
+        finding = line(found, "test accuracy").entries[1].finding
+        assert finding.p is None and finding.why == "the images are of another data set"
+        assert not any("in common" in note for note in found.notes)
+
+
 def test_dense_is_the_baseline_unless_another_is_named():
     runs = [run("imp", 0, IMP), run("dense", 0, {1.0: 0.7}, sparsifier="dense")]
     assert table(*runs).baseline == 1

@@ -115,6 +115,15 @@ async def test_keys_change_the_baseline_the_test_and_the_images(comparing):
         assert "validation accuracy" in screen(pilot.app)
 
 
+async def test_the_row_under_the_cursor_is_told_anew_with_what_is_asked(comparing):
+    async with comparing() as pilot:
+        full = pilot.app.screen.query_one("#full")
+        await pilot.press("end")
+        await pilot.settle(lambda: "test accuracy at" in str(full.render()))
+        await pilot.press("v")
+        await pilot.settle(lambda: "val accuracy at" in str(full.render()))
+
+
 async def test_settings_are_all_or_those_that_differ_and_shown_in_full(comparing):
     async with comparing() as pilot:
         await pilot.press("equals_sign")
