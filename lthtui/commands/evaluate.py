@@ -11,12 +11,26 @@ import typer
 from engine.errors import FAILED, OK, RESUMABLE, UsageError
 from lthtui import completion, overrides, runnames, settings
 from lthtui.commands import Json, Root
-from lthtui.commands.runs import After, Detach, Hold, Priority, follow, print_json, turn
+from lthtui.commands.runs import (
+    After,
+    Detach,
+    Hold,
+    Priority,
+    follow,
+    print_json,
+    tell_known,
+    turn,
+)
 from lthtui.commands.saying import say
 
 if TYPE_CHECKING:
     from engine.rundir import RunDirectory
     from lthtui.monitor import Watched
+
+MADE = {  # what is said of runs that nothing was queued of, by what became of them
+    "active": "runs or waits already, and makes them in the end",
+    "finished": "has them already; nothing is made again",
+}
 
 Runs = Annotated[
     list[str],
@@ -84,10 +98,11 @@ def evaluate(
     asked = [(run, evaluations.of_run(wanted, run, folder)) for run in final]
     submitted = queue.evaluate(asked, turn=turn(folder, priority, after, hold))
     if detach:
+        tell_known(submitted, MADE)
         for one in submitted:
             typer.echo(one.directory.run_id)
         return
-    watched, code = follow(folder, submitted, as_json)
+    watched, code = follow(folder, submitted, as_json, MADE)
     if as_json:
         print_json("summary", [one.describe() for one in watched])
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from lthtui.monitor import Watched
     from lthtui.readying import Ready
     from lthtui.specfiles import Expansion
+
+KNOWN = {  # what is said of runs that nothing was queued of, by what became of them
+    "active": "runs or waits already; --again makes a new run",
+    "finished": "is finished already; --again makes a new run",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -176,26 +181,30 @@ def _on_other_images(submitted: Sequence[Submitted], ready: Sequence[Ready]) -> 
             yield one.directory.run_id
 
 
-def follow(root: Path, submitted: Sequence[Submitted], as_json: bool) -> tuple[list[Watched], int]:
+def follow(
+    root: Path,
+    submitted: Sequence[Submitted],
+    as_json: bool,
+    known: Mapping[str, str] = KNOWN,
+) -> tuple[list[Watched], int]:
     """Wait for the runs and show what they do; return them and the exit code."""
     from lthtui.headless import Follower
 
     if not submitted:
         return [], OK
     ids = list(dict.fromkeys(one.directory.run_id for one in submitted))
-    names = _tell_known(submitted)
+    names = tell_known(submitted, known)
     follower = Follower(root, submitted, display(submitted, names, as_json))
     follower.follow()
     return [follower.runs[run] for run in ids if run in follower.runs], follower.exit_code()
 
 
-def _tell_known(submitted: Sequence[Submitted]) -> dict[str, str]:
-    """Say which runs were there already; the short names of all."""
+def tell_known(submitted: Sequence[Submitted], known: Mapping[str, str] = KNOWN) -> dict[str, str]:
+    """Say which runs were there already, in the words of `known`; the short names of all."""
     names = runnames.short([one.directory.run_id for one in submitted])
     for one in submitted:
         if not one.queued:
-            what = "runs or waits already" if one.action == "active" else "is finished already"
-            say(f"{names[one.directory.run_id]} {what}; --again makes a new run")
+            say(f"{names[one.directory.run_id]} {known[one.action]}")
     return names
 
 
@@ -231,7 +240,7 @@ def _detached(submitted: Sequence[Submitted], left: Sequence[Later], as_json: bo
         print_json("submitted", [describe(one.directory) for one in submitted], later=waiting)
         return
     awaiting.tell(left)
-    _tell_known(submitted)
+    tell_known(submitted)
     for one in submitted:
         typer.echo(one.directory.run_id)
     if any(one.queued for one in submitted):

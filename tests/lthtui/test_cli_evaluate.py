@@ -49,8 +49,11 @@ def test_tickets_of_all_seeds_are_evaluated_once(here, command):
     ]
     assert [evaluated(run) for run in runs(here)] == [[(2, "layer_density")]] * 2
     assert [status(run) for run in runs(here)] == [Status.FINISHED] * 2
-    code, again, err = command("evaluate", "imp", "--with", "layer_density")
-    assert (code, again) == (0, out) and "is finished already" in err
+    first, second = runs(here)
+    for detach in (), ("--detach",):
+        code, again, err = command("evaluate", "imp", "--with", "layer_density", *detach)
+        assert (code, again) == (0, f"{first.run_id}\n{second.run_id}\n" if detach else out)
+        assert "imp-s1 has them already; nothing is made again" in err and "--again" not in err
     assert [evaluated(run) for run in runs(here)] == [[(2, "layer_density")]] * 2
 
 
@@ -157,6 +160,15 @@ def test_what_keeps_all_of_a_run_from_being_evaluated_is_said_of_each(here, comm
         (["--with", "layer_density", "--level", "9"], "has no level 9, only 0 to 2"),
         (["--with", "layer_density", "--level", "beast"], "did you mean best?"),
         (["--level", "best"], "--level says nothing without --with"),
+        (["--with", "overlap", "overlap.other=nobody"], "no run 'nobody'"),
+        (
+            ["--with", "overlap", "overlap.other=none/t.safetensors"],
+            "none/t.safetensors: No such file or directory; name another ticket",
+        ),
+        (
+            ["--with", "overlap", "overlap.other=imp.yaml"],
+            "imp.yaml: not a ticket file of this program; name another ticket",
+        ),
     ],
 )
 def test_what_cannot_be_made_is_refused_before_anything_starts(words, why, here, command):
@@ -178,6 +190,8 @@ def test_what_waits_for_a_person_is_not_said_to_have_been_missed(here, command):
     code, _, err = command("evaluate", first.run_id, "--with", "layer_density", "--hold")
     assert code == 75 and status(first) == Status.QUEUED
     assert f"{first.run_id} waits: held" in err and "give the command again" not in err
+    err = command("evaluate", "imp-s0", "--with", "layer_density", "--detach")[2]
+    assert "imp-s0 runs or waits already, and makes them in the end" in err
 
 
 def test_an_experiment_means_all_its_groups_but_controls_and_what_is_not_final(here, command):
