@@ -10,8 +10,8 @@ training image where there are none.
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    Array = np.ndarray[Any, Any]
+    Split = tuple[Tensor, Tensor]  # features and classes of images
+
+SLOPE = 1e-4  # of a mean loss, in any direction, below which a fit has converged, or once a step
+EPSILON = 2.0**-52  # gains a share of it that is no more than a few roundings
 
 
 class Settings(EvaluationSettings):
@@ -58,10 +61,8 @@ def evaluate(settings: Settings, context: Context) -> Result:
     features = _Features(context, data)
     train, val = _drawn(data, features)
     test = features.of("test")
-    tried = []
-    for strength in settings.strengths:
-        context.around.tick()
-        tried.append(_Fitted(strength, settings.iterations, train, val))
+    tick, steps = context.around.tick, settings.iterations
+    tried = [_Fitted(strength, steps, train, val, tick) for strength in settings.strengths]
     best = max(tried, key=lambda one: one.val)  # of equal ones the first
     accuracies = best.by_class(*test, len(data.test.classes))
     present = accuracies[~torch.isnan(accuracies)]
@@ -81,59 +82,83 @@ def evaluate(settings: Settings, context: Context) -> Result:
 
 
 class _Features:
-    """Features and classes of splits, as arrays, scaled as those of the training images."""
+    """Features and classes of splits, scaled as those of the training images."""
 
     def __init__(self, context: Context, data: Splits) -> None:
         self._around, self._data, self._net = context.around, data, context.net()
         found = self._raw("train")
         self._mean, self._scale = found.mean(0), found.std(0).clamp_min(1e-6)
 
-    def of(self, split: str) -> tuple[Array, Array]:
+    def of(self, split: str) -> Split:
         scaled = (self._raw(split) - self._mean) / self._scale
-        return scaled.numpy(), getattr(self._data, split).y.cpu().numpy()
+        return scaled, getattr(self._data, split).y.cpu()
 
     def _raw(self, split: str) -> Tensor:
         return self._around.features(self._net, self._data, split).double()
 
 
 class _Fitted:
-    """A classifier of one strength; `val` is its accuracy on the images that pick one."""
+    """A classifier of one strength; `val` is its accuracy on the images that pick one.
+
+    It knows the classes of its training images. Of two it fits one row of weights, as
+    scikit-learn does: with one for each, the same strength would regularise half as much.
+    """
 
     def __init__(
-        self,
-        strength: float,
-        iterations: int,
-        train: tuple[Array, Array],
-        val: tuple[Array, Array],
+        self, strength: float, iterations: int, train: Split, val: Split, tick: Callable[[], None]
     ) -> None:
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.linear_model import LogisticRegression
+        from scipy.optimize import minimize
 
+        x, y = train
         self.strength = strength
-        self._model = LogisticRegression(C=strength, max_iter=iterations)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # said in the document
-            self._model.fit(*train)
-        self.converged = bool((self._model.n_iter_ < iterations).all())
+        self._classes, right = torch.unique(y, return_inverse=True)
+        rows = 1 if len(self._classes) == 2 else len(self._classes)
+
+        def loss(flat: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, object]:
+            tick()
+            weights = torch.from_numpy(flat).view(rows, -1).requires_grad_()
+            with torch.enable_grad():
+                penalty = weights[:, :-1].square().sum() / (2 * strength * len(y))
+                mean = torch.nn.functional.cross_entropy(_logits(weights, x), right) + penalty
+                mean.backward()  # type: ignore[no-untyped-call]
+            assert weights.grad is not None
+            return mean.item(), weights.grad.flatten().numpy()
+
+        first = torch.zeros(rows * (x.shape[1] + 1), dtype=torch.double).numpy()
+        options = {"maxiter": iterations, "gtol": SLOPE, "ftol": 64 * EPSILON}
+        found = minimize(loss, first, jac=True, method="L-BFGS-B", options=options)
+        self._weights = torch.from_numpy(found.x).view(rows, -1)
+        self.converged = bool(found.success)
         self.val = self.accuracy(*val)
 
-    def accuracy(self, x: Array, y: Array) -> float:
-        return float((self._model.predict(x) == y).mean())
+    def accuracy(self, x: Tensor, y: Tensor) -> float:
+        return self._right(x, y).mean().item()
 
-    def by_class(self, x: Array, y: Array, classes: int) -> Tensor:
+    def by_class(self, x: Tensor, y: Tensor, classes: int) -> Tensor:
         """Accuracy of each class, NaN for those without an image."""
-        right = torch.from_numpy(self._model.predict(x) == y).double()
-        found = torch.from_numpy(y)
-        total = torch.bincount(found, minlength=classes)
-        return torch.bincount(found, right, minlength=classes) / total
+        total = torch.bincount(y, minlength=classes)
+        return torch.bincount(y, self._right(x, y), minlength=classes) / total
+
+    def _right(self, x: Tensor, y: Tensor) -> Tensor:
+        """1 for each image whose class it says, else 0."""
+        return (self._classes[_logits(self._weights, x).argmax(1)] == y).double()
 
 
-def _drawn(data: Splits, features: _Features) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+def _logits(weights: Tensor, x: Tensor) -> Tensor:
+    """[images, classes] of weights [rows, features + 1], the last of which are biases.
+
+    One row is that of the second of two classes, the first of which has 0.
+    """
+    found: Tensor = x @ weights[:, :-1].T + weights[:, -1]
+    return torch.cat([torch.zeros_like(found), found], 1) if len(weights) == 1 else found
+
+
+def _drawn(data: Splits, features: _Features) -> tuple[Split, Split]:
     """Images to fit to, and images to pick a strength on."""
     if data.val is not None:
         return features.of("train"), features.of("val")
     x, y = features.of("train")
-    held = torch.arange(len(y)).numpy() % 5 == 4
+    held = torch.arange(len(y)) % 5 == 4
     return (x[~held], y[~held]), (x[held], y[held])
 
 

@@ -11,7 +11,7 @@ import torch
 from inprocess import finish
 from torch import nn
 
-from engine.errors import SpecError
+from engine.errors import SpecError, Stopped
 from engine.evaluations import fine_tune, linear_probe
 from engine.images import Images
 from engine.rundir import RunDirectory
@@ -54,6 +54,37 @@ def test_a_probe_is_scikit_learn_s_regression_on_scaled_features(context: Any) -
     )
     assert 0.5 < found.metrics["test accuracy"] < 1
     assert found.files["linear_probe.json"]["converged"]
+
+
+def test_of_two_classes_a_probe_is_scikit_learn_s_too(context: Any) -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    train, test = (split(seed, noise=60) for seed in (1, 3))
+    train, test = (one.subset((one.y > 0).nonzero().flatten()) for one in (train, test))
+    made = context(network, test, train=train, val=test)
+    found = linear_probe.evaluate(linear_probe.Settings(strengths=(0.001,)), made)
+    x, tested = (one.x.flatten(1).numpy().astype(float) for one in (train, test))
+    scaler = StandardScaler().fit(x)
+    model = LogisticRegression(C=0.001).fit(scaler.transform(x), train.y)
+    score = model.score(scaler.transform(tested), test.y)
+    assert found.metrics["test accuracy"] == pytest.approx(score)
+    assert found.files["linear_probe.json"]["test accuracy by class"][0] is None
+
+
+def test_a_probe_stops_within_a_fit(context: Any) -> None:
+    ticks = list[int]()
+
+    def tick() -> None:
+        ticks.append(1)
+        if len(ticks) == 4:
+            raise Stopped("here")
+
+    made = context(network, split(3), train=split(1, noise=60))
+    made = replace(made, around=replace(made.around, tick=tick))
+    with pytest.raises(Stopped):
+        linear_probe.evaluate(linear_probe.Settings(strengths=(1.0,)), made)
+    assert len(ticks) == 4
 
 
 def test_without_validation_images_some_of_training_pick_the_strength(context: Any) -> None:
