@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 IMAGE, SOURCE = ("image_id", "image"), ("lesion_id", "source")
 LESIONS = "HAM10000_metadata.csv"
-ON_CIFAR = 0.94
 
 
 class Settings(EvaluationSettings):
@@ -34,13 +33,17 @@ class Settings(EvaluationSettings):
 
     shares: ClassVar[str] = ".*"
 
-    likeness: float | None = Field(
-        None,
+    likeness: float = Field(
+        0.94,
         gt=0,
         le=1,
         description="correlation with a training image or its mirror image, both reduced to 16 by"
-        f" 16 pixels, from which on they count as one scene; if unset, {ON_CIFAR} on CIFAR's"
-        " images, and on others none does",
+        " 16 pixels, from which on they count as one scene",
+    )
+    alike: Literal["cifar", "any"] = Field(
+        "cifar",
+        description="where images that look alike count as one scene: among CIFAR's alone (cifar),"
+        " or any",
     )
     sources: str | None = Field(
         None,
@@ -61,15 +64,14 @@ def evaluate(settings: Settings, context: Context) -> Result:
     test, train = context.splits.test, context.splits.train
     name = context.subject.spec.data.name
     kinds: dict[str, Pairs] = {}
-    likeness = settings.likeness or (ON_CIFAR if name.startswith("cifar") else None)
-    if likeness is not None:
-        kinds["alike"] = _pairs_alike(context, likeness)
+    if settings.alike == "any" or name.startswith("cifar"):
+        kinds["alike"] = _pairs_alike(context, settings.likeness)
     if (path := _sources_file(settings, context)) is not None:
         kinds["same source"] = _pairs_of_source(_read(path), test.ids, train.ids)
     if not kinds:
         raise Inapplicable(
             f"nothing says which images of {name} share a source; set sources, a CSV file that"
-            f" does, or likeness, if those that look alike do ({ON_CIFAR} fits CIFAR's)"
+            " does, or alike: any, if those that look alike do"
         )
     y = test.y.cpu()
     right = _outputs.right(context.logits(context.net(), test), y)

@@ -26,7 +26,7 @@ LESS: dict[str, dict[str, Any]] = {  # of what would take minutes, or says nothi
     "corruptions": {"severities": [3], "images": 20},
     "latency": {"batches": [1], "repeats": 3},
     "pgd": {"steps": 1, "images": 20},
-    "shared_sources": {"likeness": 0.9},
+    "shared_sources": {"alike": "any"},
 }
 
 

@@ -55,7 +55,7 @@ class First(nn.Module):
 
 def test_copies_are_found_however_bright_and_mirrored(context: Make) -> None:
     test, train = related()
-    settings = shared_sources.Settings(likeness=0.94)
+    settings = shared_sources.Settings(alike="any")
     found = shared_sources.evaluate(settings, context(First, test, train=train))
     alike = found.files["shared_sources.json"]["alike"]
     assert [(one["test"], one["train"]) for one in alike] == [
@@ -79,7 +79,7 @@ def test_copies_are_found_however_bright_and_mirrored(context: Make) -> None:
 
 def test_with_no_copies_or_nothing_else_there_is_no_accuracy_of_them(context: Make) -> None:
     test, train = related()
-    settings, perfect = shared_sources.Settings(likeness=0.94), {"accuracy": 1.0, "balanced": 1.0}
+    settings, perfect = shared_sources.Settings(alike="any"), {"accuracy": 1.0, "balanced": 1.0}
     none = shared_sources.evaluate(settings, context(First, test.subset([3]), train=train)).metrics
     without = {"alike - accuracy without": 1.0, "alike - balanced without": 1.0}
     assert none == {**perfect, "alike - share": 0.0, **without}
