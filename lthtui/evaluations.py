@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine import outstanding, retention
-from engine.errors import UsageError, did_you_mean
+from engine.errors import Damaged, UsageError, did_you_mean
 from engine.evaluationspec import EvaluationSettings
 from engine.rundir import RunDirectory, Status, status
 from engine.sources import TICKET, Source, replaced
@@ -67,15 +67,19 @@ def of_run(
     """The evaluations as they are asked of one run: with the tickets and images they refer to.
 
     Raises:
-        UsageError: such a ticket is not there, or the run has no ticket to evaluate.
-        Damaged: its file is broken.
+        UsageError: such a ticket is not there or broken, or the run has no ticket to evaluate.
     """
     spec = run.spec()
 
     def find(at: str, source: Source) -> Source:
-        return sources.resolved(source, spec.repetition, root)
+        try:
+            return sources.resolved(source, spec.repetition, root)
+        except Damaged as error:
+            raise UsageError(f"{at}: {error}; name another ticket, as RUN or RUN:LEVEL") from None
 
-    found = tuple(folders.rooted(replaced(settings, find)) for settings in wanted)
+    found = tuple(
+        folders.rooted(replaced(settings, find, f"{settings.name}.")) for settings in wanted
+    )
     told = outstanding.told(run)
     for settings in found:
         _check_kept(run, settings, told, spec)

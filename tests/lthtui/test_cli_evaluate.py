@@ -166,7 +166,7 @@ def test_what_keeps_all_of_a_run_from_being_evaluated_is_said_of_each(here, comm
             "none/t.safetensors: No such file or directory; name another ticket",
         ),
         (
-            ["--with", "overlap", "overlap.other=imp.yaml"],
+            ["--with", "overlap", "overlap.other=./imp.yaml"],
             "imp.yaml: not a ticket file of this program; name another ticket",
         ),
     ],
