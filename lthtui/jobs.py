@@ -152,9 +152,6 @@ def _commands(root: Path) -> Iterator[Job]:
 
 def _running(run: RunView, board: Board) -> Job:
     launch = RunDirectory(run.directory).launch()
-    level = f"level {run.level}/{run.planned_levels - 1}" if run.current else "starting"
-    kept = f", {percent(run.current.density)} kept" if run.current else ""
-    left = f", {duration(run.eta)} left" if run.eta is not None else ""
     return Job(
         key=run.run_id,
         label=_label(run.run_id, board),
@@ -162,8 +159,19 @@ def _running(run: RunView, board: Board) -> Job:
         user=clean_line(launch.user) if launch else "",
         device=_device(launch.device) if launch else "",
         since=launch.time if launch else None,
-        why=f"{level}{kept}{left}",
+        why=_doing(run),
     )
+
+
+def _doing(run: RunView) -> str:
+    """How far a running run is."""
+    if run.final:
+        return "trained, evaluates its tickets"
+    if run.current is None:
+        return "starting"
+    left = f", {duration(run.eta)} left" if run.eta is not None else ""
+    kept = percent(run.current.density)
+    return f"level {run.level}/{run.planned_levels - 1}, {kept} kept{left}"
 
 
 def _failed(run: RunView, board: Board) -> Job:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lthtui.notebook import Notes
     from lthtui.progress import LevelProgress
 
+PLAIN, BALANCED = "accuracy", "balanced_accuracy"  # what runs pick levels by, as in a spec
+SENSELESS = "1.0"  # share of random labels that leaves nothing to learn, as a setting
 NEAR = 1.12  # times the weights asked for; levels pruned by 20% are at most 1.118 away
 
 
@@ -33,6 +35,7 @@ class LevelView:
         training_flops: operations of its training.
         device_seconds: of a GPU that it held, or of all threads on CPUs.
         joules: that its device drew meanwhile, whatever else ran there.
+        val_balanced, test_balanced: mean accuracies of the classes.
         bytes: size of the file with its weights; None where that is not known.
         losses: training loss of each of its epochs.
         validations: (epoch, validation accuracy) where it was measured; epochs count from 1.
@@ -57,14 +60,18 @@ class LevelView:
     bytes: int | None = None
     losses: tuple[float, ...] = ()
     validations: tuple[tuple[int, float], ...] = ()
+    val_balanced: float | None = None
+    test_balanced: float | None = None
 
     @property
     def sparse(self) -> bool:
         """Whether weights were pruned: what is not sparse is no ticket."""
         return self.kept < self.total
 
-    def scored(self, split: str) -> float | None:
-        """Its accuracy on the images that select."""
+    def scored(self, split: str, metric: str = PLAIN) -> float | None:
+        """Its accuracy on the images that select, or what else is compared there."""
+        if metric == BALANCED:
+            return self.test_balanced if split == "test" else self.val_balanced
         return self.test if split == "test" else self.val
 
 
@@ -83,7 +90,8 @@ class RunView:
         extends: the run that it takes levels over from; empty for most.
         winner: index of the winning level, or of the best one so far.
         final: whether the run has named its winner.
-        beats_dense: whether the winner is better than dense on `split`; None where unknown.
+        beats_dense: whether the winner is better than dense on `split`; None where unknown, and
+            where there is nothing to learn, see `judged`.
         directory: its folder; empty for a run that only the store knows.
         stored: MLflow's id of a run that only the store knows; its levels have no curves.
         foreign: whether it is none of ours: plain MLflow code wrote it.
@@ -192,11 +200,16 @@ class RunView:
         """Levels that are trained and scored."""
         return [level for level in self.levels if level.ended]
 
+    @property
+    def metric(self) -> str:
+        """What it picks a level by: `PLAIN` or `BALANCED`."""
+        return self.params.get("select.metric", PLAIN)
+
     def picked(self, split: str) -> int | None:
         """The level that the images of a split pick; the winning one where no images are asked."""
         if self.split == split or self.picks != "best":
             return self.winner
-        return best(self.levels, split)
+        return best(self.levels, split, self.metric)
 
     def meant(self, kept: float | None) -> LevelView | None:
         """The ended level that keeps about a share of all weights; the winning one where None.
@@ -220,19 +233,24 @@ class RunView:
         return self.current is not None and self.current.density < kept / NEAR
 
 
-def candidates(levels: Sequence[LevelView], split: str) -> list[LevelView]:
+def judged(beats_dense: bool | None, params: Mapping[str, str]) -> bool | None:
+    """Whether a level that beats dense is a winning ticket; None where all labels are random."""
+    return None if params.get("data.random_labels") == SENSELESS else beats_dense
+
+
+def candidates(levels: Sequence[LevelView], split: str, metric: str = PLAIN) -> list[LevelView]:
     """The levels that could be picked now, as `engine.selection.winner` does."""
-    ended = [level for level in levels if level.ended and level.scored(split) is not None]
+    ended = [level for level in levels if level.ended and level.scored(split, metric) is not None]
     found = [level for level in ended if not level.search] or ended
     return [level for level in found if level.sparse] or found[1:] or found
 
 
-def best(levels: Sequence[LevelView], split: str) -> int | None:
+def best(levels: Sequence[LevelView], split: str, metric: str = PLAIN) -> int | None:
     """The level that would be picked now; ties go to the sparser, and then to the later."""
-    found = candidates(levels, split)
+    found = candidates(levels, split, metric)
     if not found:
         return None
-    return max(found, key=lambda one: (one.scored(split) or 0.0, -one.kept, one.index)).index
+    return max(found, key=lambda one: (one.scored(split, metric) or 0.0, -one.kept, one.index)).index
 
 
 def view(watched: Watched, before: RunView | None = None, notes: Notes | None = None) -> RunView:
@@ -254,6 +272,7 @@ def view(watched: Watched, before: RunView | None = None, notes: Notes | None = 
         for index in sorted(progress.levels)
     )
     named, launch = progress.winning, watched.directory.launch()
+    metric = facts.params.get("select.metric", PLAIN)
     return RunView(
         run_id=clean_line(watched.run_id),
         name=clean_line(facts.name),
@@ -273,15 +292,15 @@ def view(watched: Watched, before: RunView | None = None, notes: Notes | None = 
         epoch=progress.epoch,
         planned_epochs=progress.planned_epochs,
         pace=progress.images_per_second,
-        eta=progress.eta if watched.status == "running" else None,
+        eta=progress.eta if watched.status == "running" and named is None else None,
         flops=progress.flops,
         split=facts.split,
         picks=str(facts.asked.get("select", {}).get("level", "best")),
         controls=facts.controls,
         extends=clean_line(facts.extends or ""),
-        winner=named.level if named else best(levels, facts.split),
+        winner=named.level if named else best(levels, facts.split, metric),
         final=named is not None,
-        beats_dense=named.beats_dense if named else None,
+        beats_dense=judged(named.beats_dense, facts.params) if named else None,
         error=clean_line(watched.error() or "", 500),
         warning=clean_line(progress.warning or "", 500),
         directory=folder,
@@ -336,4 +355,6 @@ def _level(level: LevelProgress, folder: str, known: LevelView | None) -> LevelV
         joules=level.joules,
         losses=tuple(level.train_losses),
         validations=tuple((epoch, value) for epoch, value in measured if value is not None),
+        val_balanced=level.val_balanced_accuracy,
+        test_balanced=level.test_balanced_accuracy,
     )

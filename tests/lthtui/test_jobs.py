@@ -65,6 +65,19 @@ def test_what_runs_comes_before_what_waits_and_that_before_what_failed(root, wai
     assert found[0].why == "level 3/5, 51% kept, 0:17 left"
 
 
+def test_a_run_that_evaluates_its_tickets_is_not_said_to_train_until_now(root):
+    run = FakeRun(root, "one", levels=1).start(alive=True).train(1, epochs=1)
+    (before,) = look(root)
+    assert before.why.startswith("level 1/1, 80% kept, ") and before.why.endswith(" left")
+    run.end_level(1)
+    run.end()
+    lookout = Lookout(root)
+    (view,) = lookout.look().runs.values()
+    lookout.close()
+    assert (view.status, view.eta) == ("running", None)
+    assert look(root)[0].why == "trained, evaluates its tickets"
+
+
 def test_each_waiting_run_says_why(root, waiting):
     source = waiting("source", hold=True)
     waiting("after", after=(source.run_id,))
