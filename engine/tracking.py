@@ -100,7 +100,7 @@ def sync(directory: RunDirectory) -> SyncReport:
         with only_mirror(directory):
             mirror = Mirror(directory, spec, whole=status(directory) != Status.RUNNING)
             mirror.catch_up()
-            state, attempt = status(directory), _attempt(directory)
+            state, attempt = _state(directory), _attempt(directory)
             end, epitaph = _end(directory, attempt), _epitaph(directory, state, attempt)
             mirror.settle(state, end, epitaph, attempt)
             mirror.file()
@@ -156,6 +156,12 @@ def why(error: Exception, run_id: str) -> LthError:
     if found is None and not 400 <= status < 500:
         return StoreAway(f"{text} again later")
     return type(found or StoreError())(f"{text} after that")
+
+
+def _state(directory: RunDirectory) -> Status:
+    """What a run does, as MLflow is told: one that has finished stays so while it is evaluated."""
+    said = last_end(directory)
+    return Status.FINISHED if said and said.status == "finished" else status(directory)
 
 
 def _attempt(directory: RunDirectory) -> int:

@@ -110,8 +110,9 @@ class _Fitted:
         from scipy.optimize import minimize
 
         x, y = train
+        classes, right = torch.unique(y, return_inverse=True)
         self.strength = strength
-        self._classes, right = torch.unique(y, return_inverse=True)
+        self._classes: Tensor = classes
         rows = 1 if len(self._classes) == 2 else len(self._classes)
 
         def loss(flat: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, object]:
@@ -150,7 +151,7 @@ def _logits(weights: Tensor, x: Tensor) -> Tensor:
     One row is that of the second of two classes, the first of which has 0.
     """
     found: Tensor = x @ weights[:, :-1].T + weights[:, -1]
-    return torch.cat([torch.zeros_like(found), found], 1) if len(weights) == 1 else found
+    return found if len(weights) > 1 else torch.cat([torch.zeros_like(found), found], 1)
 
 
 def _drawn(data: Splits, features: _Features) -> tuple[Split, Split]:

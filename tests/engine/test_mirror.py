@@ -234,7 +234,8 @@ def test_a_run_that_is_evaluated_later_has_ended_when_its_training_did(root):
     here = Process.of(os.getpid())
     launch = Launch(attempt=2, backend="local", process=here, device="cpu", threads=1, time=0)
     write_json(run.directory.launch_file, launch.model_dump())
-    assert sync(run.directory).status == "RUNNING"
+    found = mlflow_run(sync(run.directory)).info
+    assert (found.status, found.end_time) == ("FINISHED", ended)
     run.open(2)
     run.evaluate(0, "fgsm", {"accuracy at 8": 0.5})
     gone = launch.model_copy(update={"process": here.model_copy(update={"pid": 2**22})})
