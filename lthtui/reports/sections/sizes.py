@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,13 +61,15 @@ def build(subject: Subject) -> Section | None:
 
 
 def placed(rows: Sequence[Row]) -> list[Point]:
-    """The groups by size, the smallest last."""
+    """The groups by size, the smallest last; those of others may not tell their size."""
     asked = {row.first.group: dict(_settings(row.first.params)) for row in rows}
     points = []
     for row, differs in zip(rows, told_apart(asked).values(), strict=True):
-        size, said = _size(row.first.params)
+        sized = _size(row.first.params)
+        if sized is None:
+            continue
         rest = {key: value for key, value in differs.items() if key not in SIZE and value != ""}
-        points.append(Point(row, size, said, _way(rest)))
+        points.append(Point(row, *sized, _way(rest)))
     return sorted(_apart(points), key=lambda point: -point.size)
 
 
@@ -97,11 +100,14 @@ def _several(points: Sequence[Point]) -> Iterator[Point]:
     yield from (point for point in points if sizes[point.way] > 1)
 
 
-def _size(params: Mapping[str, str]) -> tuple[float, str]:
-    if count := params.get("data.per_class"):
-        return float(count), f"{count} per class"
-    share = float(params.get("data.fraction", "1.0"))
-    return share, f"{100 * share:g} %"
+def _size(params: Mapping[str, str]) -> tuple[float, str] | None:
+    """How many images there are, as a number to sort by and in words."""
+    with suppress(ValueError):
+        if count := params.get("data.per_class"):
+            return float(count), f"{count} per class"
+        share = float(params.get("data.fraction", "1.0"))
+        return share, f"{100 * share:g} %"
+    return None
 
 
 def _way(differs: Mapping[str, Any]) -> str:

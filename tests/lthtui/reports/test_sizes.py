@@ -78,6 +78,11 @@ def test_where_the_weights_of_others_lie_is_not_told(made):
     assert ways == {"basic", "begun ticket=another run's"}
 
 
+def test_runs_of_others_that_tell_no_size_are_left_out(made):
+    odd = [sized(made, 0, one, "basic", 0.2, 0.3) for one in ("all of them", "", "0.1", "0.2")]
+    assert [point.size for point in sizes.placed(made.subject(*odd).methods)] == [0.2, 0.1]
+
+
 def test_groups_that_nothing_tells_apart_both_stay(made):
     runs = [made.imp(0, 0.2, 0.3, group=name, params={"select.split": name}) for name in "ab"]
     ways = {point.way for point in sizes.placed(made.subject(*runs).methods)}
