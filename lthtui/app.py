@@ -293,6 +293,13 @@ class LthApp(App[int], inherit_bindings=False):
 
         self.push_screen(HelpScreen(keys_of(self.screen)))
 
+    def action_command_palette(self) -> None:
+        """Show what can be done here, and gone to."""
+        from lthtui.screens.palette import PaletteScreen
+
+        if not isinstance(self.screen, PaletteScreen):
+            self.push_screen(PaletteScreen())
+
     def action_jump(self) -> None:
         """Put a letter on all that can have the focus, and go where one leads."""
         from lthtui.screens.jump import JumpScreen

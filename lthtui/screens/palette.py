@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.await_complete import AwaitComplete
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.markup import escape
 
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 
 MOST = 50  # runs that are offered at a time
 BREATH = 200  # candidates that are looked at before keys are
+
+
+class PaletteScreen(CommandPalette):
+    """The palette; a double click takes one offer, and Textual would leave what is below, too."""
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        """Close, unless an earlier click did."""
+        return super().dismiss(result) if self.app.screen is self else AwaitComplete()
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from threading import Event
 from types import SimpleNamespace
 
 from rundirs import FakeRun, populate
+from textual import events
 from textual.command import CommandPalette
-from textual.widgets import Label
+from textual.widgets import Label, OptionList
 from waiting import PATIENCE
 
 from lthtui import state
@@ -39,6 +40,26 @@ async def choose(pilot, query):
     await pilot.settle(lambda: palette._list_visible and query[:4] in screen(pilot.app))
     await pilot.press("enter")
     await pilot.settle(lambda: not CommandPalette.is_open(pilot.app))
+
+
+def double_click(pilot, x, y):
+    """Two clicks that come at once, as a terminal that was busy sends them."""
+    at = {"x": int(x), "y": int(y), "screen_x": int(x), "screen_y": int(y)}
+    held = {"delta_x": 0, "delta_y": 0, "shift": False, "meta": False, "ctrl": False}
+    for kind in 2 * (events.MouseDown, events.MouseUp):
+        pilot.app.post_message(kind(None, button=1, **at, **held))
+
+
+async def test_a_double_click_takes_one_offer_and_leaves_what_is_below(running, root):
+    populate(root)
+    async with running() as pilot:
+        await pilot.press("end", "enter")
+        await pilot.settle(lambda: isinstance(pilot.app.screen, RunScreen))
+        await pilot.press("colon")
+        await pilot.settle(lambda: "Follow" in screen(pilot.app))
+        double_click(pilot, *(pilot.app.screen.query_one(OptionList).region.offset + (9, 2)))
+        await pilot.settle(lambda: not CommandPalette.is_open(pilot.app))
+        assert isinstance(pilot.app.screen, RunScreen)
 
 
 async def test_runs_specs_places_and_themes_are_found(running, root, specs):
