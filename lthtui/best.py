@@ -18,11 +18,10 @@ from lthtui.comparison import compare, described
 from lthtui.counting import counted
 from lthtui.labels import told_apart
 from lthtui.rows import Row
-from lthtui.runview import RunView, candidates
+from lthtui.runview import PLAIN, RunView, candidates
 from lthtui.text import clean_line
 
 Split = Literal["val", "test"]
-PLAIN = "accuracy"
 _OTHER: Mapping[Split, Split] = {"val": "test", "test": "val"}
 _ANYWHERE = ("root", "seed", "fold", "examples", "examples_sha256")  # not what is validated on
 
@@ -37,6 +36,7 @@ class Best:
         rows: the configurations that compete, each with the levels that these images pick.
         picked: the best of them.
         other: the configuration and the levels that the other split picks; None where it cannot.
+        metric: what is compared, accuracy or balanced accuracy.
     """
 
     images: str
@@ -44,6 +44,7 @@ class Best:
     rows: tuple[Row, ...]
     picked: Row
     other: Row | None
+    metric: str = PLAIN
 
     def by(self, split: Split) -> Row | None:
         """What a split picks."""
@@ -51,9 +52,9 @@ class Best:
 
     @property
     def optimism(self) -> float | None:
-        """Mean test accuracy of what test images pick, less that of what validation images do."""
+        """Mean on test images of what these pick, less that of what validation images do."""
         found = [
-            row.spread(lambda one: one.level.test)
+            row.spread(lambda one: one.level.scored("test", self.metric))
             for row in (self.by("test"), self.by("val"))
             if row is not None
         ]
@@ -74,7 +75,7 @@ class Best:
     def levels(self) -> int:
         """How many levels all runs had to pick from."""
         return sum(
-            len(candidates(one.levels, self.split)) if one.picks == "best" else 1
+            len(candidates(one.levels, self.split, one.metric)) if one.picks == "best" else 1
             for one in self.runs
         )
 
@@ -93,8 +94,9 @@ def find(
 ) -> tuple[list[Best], list[str]]:
     """The best configuration for each set of images, and what does not compete, with the reason.
 
-    A configuration's merit is the mean over its runs of the accuracy of the picked levels; of
-    equal ones the first wins. One of whose runs has none does not compete, as in a search: what
+    A configuration's merit is the mean over its runs of the picked levels' accuracy, or of the
+    balanced accuracy where all that compete pick their levels by that; of equal ones the first
+    wins. One of whose runs has none does not compete, as in a search: what
     is left of it may be its lucky seeds. Controls don't either.
     """
     bests, notes = list[Best](), list[str]()
@@ -105,14 +107,15 @@ def find(
         notes.append(f"controls do not compete: {', '.join(controls)}")
     for key in dict.fromkeys(images.values()):
         mine = [row for row in own if images[row.first.group] == key and not row.first.controls]
-        notes += (note for row in mine for note in _doubts(row, mine, split))
-        rows = tuple(row for row in mine if not _lost(row, split))
+        metric = _metric(mine)
+        notes += (note for row in mine for note in _doubts(row, mine, split, metric))
+        rows = tuple(row for row in mine if not _lost(row, split, metric))
         if rows:
             among = {row.first.group for row in rows}
             beside = [one for one in other if one.first.group in among]
-            known = [one for one in beside if not _lost(one, _OTHER[split])]
-            second = _top(known, _OTHER[split]) if known else None
-            bests.append(Best(key, split, rows, _top(rows, split), second))
+            known = [one for one in beside if not _lost(one, _OTHER[split], metric)]
+            second = _top(known, _OTHER[split], metric) if known else None
+            bests.append(Best(key, split, rows, _top(rows, split, metric), second, metric))
     return bests, notes
 
 
@@ -127,6 +130,8 @@ def _described(best: Best) -> dict[str, Any]:
         "configurations": len(best.rows),
         "runs": len(best.runs),
         "levels": best.levels,
+        "metric": best.metric,
+        "merit": _merit(best.picked, best.split, best.metric),
         "optimistic": best.split == "test",
         "picked": described(best.picked),
         "on_validation": described(row) if (row := best.by("val")) else None,
@@ -139,30 +144,41 @@ def _rows(runs: Sequence[RunView], labels: Mapping[str, str], split: Split) -> t
     return compare(runs, labels, split, baselines=()).rows
 
 
-def _lost(row: Row, split: Split) -> list[RunView]:
-    """Its runs without a level that the split picks, or without an accuracy there."""
-    scored = {one.run.run_id for one in row.results if one.level.scored(split) is not None}
+def _metric(rows: Sequence[Row]) -> str:
+    """What all runs pick their levels by; plain accuracy where they do not agree."""
+    metrics = {run.metric for row in rows for run in row.runs}
+    return metrics.pop() if len(metrics) == 1 else PLAIN
+
+
+def _lost(row: Row, split: Split, metric: str) -> list[RunView]:
+    """Its runs without a level that the split picks, or without a score there."""
+    scored = {one.run.run_id for one in row.results if one.level.scored(split, metric) is not None}
     return [run for run in row.runs if run.run_id not in scored]
 
 
-def _top(rows: Sequence[Row], split: Split) -> Row:
-    """The first of those with the highest mean accuracy."""
-    return max(rows, key=lambda row: mean(one.level.scored(split) or 0.0 for one in row.results))
+def _top(rows: Sequence[Row], split: Split, metric: str) -> Row:
+    """The first of those with the highest merit."""
+    return max(rows, key=lambda row: _merit(row, split, metric))
+
+
+def _merit(row: Row, split: Split, metric: str) -> float:
+    """The mean score of the picked levels."""
+    return mean(one.level.scored(split, metric) or 0.0 for one in row.results)
 
 
 def _levels(row: Row) -> tuple[str, list[int]]:
     return row.first.group, [one.level.index for one in row.results]
 
 
-def _doubts(row: Row, rows: Sequence[Row], split: Split) -> Iterator[str]:
+def _doubts(row: Row, rows: Sequence[Row], split: Split, metric: str) -> Iterator[str]:
     """Why a configuration does not compete, or not quite as others do."""
-    for run in _lost(row, split)[:1]:
+    for run in _lost(row, split, metric)[:1]:
         yield f"{row.label} does not compete because of {run.repetition}: {why(run, split)}"
         return
     yield from lacking(row, rows)
     if any(run.split == "test" and run.params.get("select.epoch") == "best" for run in row.runs):
         yield f"{row.label} kept its best epochs by test images, so its test accuracy is optimistic"
-    own = {run.params.get("select.metric", PLAIN) for run in row.runs} - {PLAIN}
+    own = {run.metric for run in row.runs} - {metric}
     if own:
         picked = clean_line(" and ".join(sorted(own)).replace("_", " "))
         yield f"{row.label} picks its levels by {picked}; configurations compete by plain accuracy"

@@ -119,7 +119,7 @@ def _index(run: RunView, choice: Choice) -> int | None:
     if choice == "last":
         return run.ended_levels[-1].index if run.ended_levels else None
     if choice == "best":
-        return best(run.levels, run.split)
+        return best(run.levels, run.split, run.metric)
     return run.winner if choice == "winning" else run.picked(choice)
 
 

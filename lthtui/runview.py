@@ -58,10 +58,10 @@ class LevelView:
     joules: float | None = None
     search: bool = False
     bytes: int | None = None
-    losses: tuple[float, ...] = ()
-    validations: tuple[tuple[int, float], ...] = ()
     val_balanced: float | None = None
     test_balanced: float | None = None
+    losses: tuple[float, ...] = ()
+    validations: tuple[tuple[int, float], ...] = ()
 
     @property
     def sparse(self) -> bool:
@@ -90,8 +90,7 @@ class RunView:
         extends: the run that it takes levels over from; empty for most.
         winner: index of the winning level, or of the best one so far.
         final: whether the run has named its winner.
-        beats_dense: whether the winner is better than dense on `split`; None where unknown, and
-            where there is nothing to learn, see `judged`.
+        beats_dense: whether the winner is better than dense on `split`; None where unknown.
         directory: its folder; empty for a run that only the store knows.
         stored: MLflow's id of a run that only the store knows; its levels have no curves.
         foreign: whether it is none of ours: plain MLflow code wrote it.
@@ -205,6 +204,11 @@ class RunView:
         """What it picks a level by: `PLAIN` or `BALANCED`."""
         return self.params.get("select.metric", PLAIN)
 
+    @property
+    def won(self) -> bool | None:
+        """Whether its pick is better than dense; None where nobody can tell, or all is chance."""
+        return None if self.params.get("data.random_labels") == SENSELESS else self.beats_dense
+
     def picked(self, split: str) -> int | None:
         """The level that the images of a split pick; the winning one where no images are asked."""
         if self.split == split or self.picks != "best":
@@ -233,11 +237,6 @@ class RunView:
         return self.current is not None and self.current.density < kept / NEAR
 
 
-def judged(beats_dense: bool | None, params: Mapping[str, str]) -> bool | None:
-    """Whether a level that beats dense is a winning ticket; None where all labels are random."""
-    return None if params.get("data.random_labels") == SENSELESS else beats_dense
-
-
 def candidates(levels: Sequence[LevelView], split: str, metric: str = PLAIN) -> list[LevelView]:
     """The levels that could be picked now, as `engine.selection.winner` does."""
     ended = [level for level in levels if level.ended and level.scored(split, metric) is not None]
@@ -250,7 +249,8 @@ def best(levels: Sequence[LevelView], split: str, metric: str = PLAIN) -> int | 
     found = candidates(levels, split, metric)
     if not found:
         return None
-    return max(found, key=lambda one: (one.scored(split, metric) or 0.0, -one.kept, one.index)).index
+    scores = {one.index: one.scored(split, metric) or 0.0 for one in found}
+    return max(found, key=lambda one: (scores[one.index], -one.kept, one.index)).index
 
 
 def view(watched: Watched, before: RunView | None = None, notes: Notes | None = None) -> RunView:
@@ -300,7 +300,7 @@ def view(watched: Watched, before: RunView | None = None, notes: Notes | None = 
         extends=clean_line(facts.extends or ""),
         winner=named.level if named else best(levels, facts.split, metric),
         final=named is not None,
-        beats_dense=judged(named.beats_dense, facts.params) if named else None,
+        beats_dense=named.beats_dense if named else None,
         error=clean_line(watched.error() or "", 500),
         warning=clean_line(progress.warning or "", 500),
         directory=folder,

@@ -9,7 +9,7 @@ from engine import schema
 from lthtui import strangers
 from lthtui.notebook import Notes
 from lthtui.records import LATEST, Curve, RunSummary, TicketRecord
-from lthtui.runview import LevelView, RunView, best, noted
+from lthtui.runview import PLAIN, LevelView, RunView, best, noted
 from lthtui.strangers import Kin
 from lthtui.text import clean_line
 
@@ -57,6 +57,7 @@ def view(run: RunSummary, tickets: Sequence[TicketRecord], alone: bool = False) 
     levels = tuple({ticket.level: _level(ticket) for ticket in ordered}.values())
     named = next((ticket.level for ticket in ordered if ticket.winning), None)
     split = "test" if run.params.get("select.split") == "test" else "val"
+    metric = run.params.get("select.metric", PLAIN)
     planned = schema.digits(run.tags.get(schema.LEVELS, ""))
     ended = run.end is not None and run.start is not None
     notes, kin = Notes.of(run.tags, run.run_id), _kin(run, alone)
@@ -81,9 +82,9 @@ def view(run: RunSummary, tickets: Sequence[TicketRecord], alone: bool = False) 
         picks=clean_line(run.params.get("select.level", "best")),
         controls=_control(run.tags),
         extends=clean_line(run.tags.get(schema.EXTENDS, "")),
-        winner=best(levels, split) if named is None else named,
+        winner=best(levels, split, metric) if named is None else named,
         final=named is not None,
-        beats_dense=_beats_dense(ordered, f"{split}_{run.params.get('select.metric', 'accuracy')}"),
+        beats_dense=_beats_dense(ordered, f"{split}_{metric}"),
         error=clean_line(run.tags.get(schema.ERROR, ""), 500),
         stored=run.mlflow_run_id,
         foreign=not strangers.is_ours(run),
@@ -173,6 +174,8 @@ def _level(ticket: TicketRecord) -> LevelView:
         device_seconds=ticket.metrics.get("level/device_seconds"),
         joules=ticket.metrics.get("level/joules"),
         search=ticket.search,
+        val_balanced=ticket.metrics.get("level/val_balanced_accuracy"),
+        test_balanced=ticket.metrics.get("level/test_balanced_accuracy"),
     )
 
 

@@ -26,7 +26,7 @@ def name(group: Group, runs: Sequence[RunView]) -> str:
 
 def wins(run: RunView) -> bool:
     """Whether what it picked is a winning ticket: pruned, final, and better than dense."""
-    return run.final and run.beats_dense is True
+    return run.final and run.won is True
 
 
 def standing(runs: Sequence[RunView], short: bool = False) -> str:
@@ -45,7 +45,7 @@ def standing(runs: Sequence[RunView], short: bool = False) -> str:
     many, won = len(picked), sum(map(wins, picked))
     if not all(run.final for run in picked):
         return "best so far"
-    if any(run.beats_dense is None for run in picked):
+    if any(run.won is None for run in picked):
         return "picked" if all(run.dense for run in picked) else "picked, no dense level of its own"
     if many == 1:
         return "winning ticket" if won else "no winning ticket"
@@ -111,7 +111,7 @@ def _won(runs: Sequence[RunView]) -> bool:
 def _judged(runs: Sequence[RunView]) -> bool:
     """Whether it is known of all pruned networks that were picked if they beat dense."""
     picked = [run for run in runs if run.winning]
-    known = all(run.final and run.beats_dense is not None for run in picked)
+    known = all(run.final and run.won is not None for run in picked)
     return known and any(run.winning.sparse for run in picked if run.winning)
 
 

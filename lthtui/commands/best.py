@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lthtui.rows import Row
 
 HEADER = ("picked by", "configuration", "group", "n", "level", "kept %", "val %", "test %")
+BALANCED = (*HEADER[:-2], "balanced val %", "balanced test %")
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +40,7 @@ def best_of(
 ) -> None:
     """Pick the best configuration of a sweep by its mean validation accuracy over its runs.
 
+    Where all runs pick their levels by balanced accuracy, configurations compete by it, too.
     Beside it stands what test images would have picked, and by how much that flatters. There is
     one pick for each set of images.
     """
@@ -73,16 +75,19 @@ def _split(text: str) -> Split:
 
 def _lines(found: Best) -> Iterator[str]:
     from lthtui.aligned import aligned
+    from lthtui.runview import PLAIN
 
-    yield f"{found.images}, {found.tries}"
-    rows = [_row(found.split, found.picked)]
+    plain = found.metric == PLAIN
+    by = "" if plain else f", by {found.metric.replace('_', ' ')} as levels are picked"
+    yield f"{found.images}, {found.tries}{by}"
+    rows = [_row(found.split, found.picked, found.metric)]
     if found.other is not None:
-        rows.append(_row("test" if found.split == "val" else "val", found.other))
-    yield from aligned(HEADER, rows)
+        rows.append(_row("test" if found.split == "val" else "val", found.other, found.metric))
+    yield from aligned(HEADER if plain else BALANCED, rows)
     yield _verdict(found)
 
 
-def _row(split: str, row: Row) -> Sequence[str]:
+def _row(split: str, row: Row, metric: str) -> Sequence[str]:
     from lthtui.labels import SHORT
     from lthtui.report import spread
 
@@ -94,8 +99,7 @@ def _row(split: str, row: Row) -> Sequence[str]:
         str(len(levels)),
         " ".join(str(level.index) for level in levels),
         spread(level.density for level in levels),
-        spread(level.val for level in levels),
-        spread(level.test for level in levels),
+        *(spread(level.scored(on, metric) for level in levels) for on in ("val", "test")),
     )
 
 

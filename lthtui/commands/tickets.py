@@ -95,7 +95,7 @@ def list_(
         return
     header, *lines = asked.table(rows, COLUMNS)
     said = {True: "beats dense", False: "does not beat dense", None: ""}
-    verdicts = [said[run.beats_dense] for run in rows]
+    verdicts = [said[run.won] for run in rows]
     for line in aligned([*header, ""], [[*a, b] for a, b in zip(lines, verdicts, strict=True)]):
         typer.echo(line)
 

@@ -42,7 +42,7 @@ def curve(axes: Any, row: Row, drawn: Curve, spread: Spread) -> None:
     axes.fill_between(x, low, high, color=drawn.colour, alpha=0.15, linewidth=0)
     for one in row.results:
         if one.level.test is not None and one.level.sparse:
-            _diamond(axes, one.level.density, one.level.test, drawn.colour, one.run.beats_dense)
+            _diamond(axes, one.level.density, one.level.test, drawn.colour, one.run.won)
 
 
 def _points(run: RunView) -> Iterator[tuple[int, float, float]]:

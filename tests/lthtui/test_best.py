@@ -8,6 +8,8 @@ from scored import level, run
 from lthtui import best
 from lthtui.identity import Control
 
+BY_BALANCED = {"params": {"data.name": "digits", "select.metric": "balanced_accuracy"}}
+
 
 def trained(group, seed, pairs, **more):
     """A run whose levels have these (validation, test) accuracies; each keeps half of the last."""
@@ -32,6 +34,13 @@ def sweep():
 
 def _without(levels, split):
     return tuple(replace(one, **{split: None}) for one in levels)
+
+
+def _balanced(levels, whole):
+    """With balanced accuracies that are the plain ones taken from a number."""
+    return tuple(
+        replace(one, val_balanced=whole - one.val, test_balanced=whole - one.test) for one in levels
+    )
 
 
 def find(runs, split="val"):
@@ -88,13 +97,28 @@ def test_what_a_run_picked_by_validation_images_in_its_own_way_stays(sweep):
     balanced = [replace(one, winner=1) for one in sweep]  # by the mean accuracy of classes, say
     found, notes = only(balanced)
     assert notes == []
-    params = {"params": {"data.name": "digits", "select.metric": "balanced_accuracy"}}
-    _, notes = only([replace(one, **params) for one in balanced])
-    assert notes[0] == (
+    other = [replace(one, **BY_BALANCED) for one in balanced[:2]]
+    found, notes = only([*other, *balanced[2:]])
+    assert notes == [
         "a picks its levels by balanced accuracy; configurations compete by plain accuracy"
-    )
+    ]
     assert found.picked.label == "b"
     assert [one.level.index for one in found.picked.results] == [1, 1]
+
+
+def test_configurations_compete_by_what_all_of_them_pick_levels_by(sweep):
+    turned = [
+        replace(one, **BY_BALANCED, levels=_balanced(one.levels, whole), winner=least)
+        for one, whole, least in zip(sweep, (1, 1, 1.1, 1.1), (2, 1, 2, 1), strict=True)
+    ]
+    found, notes = only(turned)
+    assert notes == [] and found.picked.label == "b"  # (0.6 + 0.5) / 2; a has (0.4 + 0.5) / 2
+    assert found.other.label == "b" and [one.level.index for one in found.other.results] == [2, 1]
+    told = best.describe([found], [], "val")["best"][0]
+    assert told["metric"] == "balanced_accuracy" and told["merit"] == pytest.approx(0.55)
+    assert best.describe([only(sweep)[0]], [], "val")["best"][0]["metric"] == "accuracy"
+    unscored = [replace(one, **BY_BALANCED) for one in sweep]
+    assert find(unscored)[0] == []
 
 
 @pytest.mark.parametrize(("picks", "index"), [("last", 2), ("1", 1)])

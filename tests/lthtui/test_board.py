@@ -179,6 +179,15 @@ def test_folded_groups_hide_their_runs():
     assert rows_of(made)[0].fold == "▾"
 
 
+def test_nothing_wins_where_all_labels_are_random():
+    won = run(0, [level(0, 0.1, 0.1), level(1, 0.12, 0.1)], final=True, beats_dense=True)
+    assert of_run(won).startswith("◆ winning ticket")
+    noise = replace(won, params={**won.params, "data.random_labels": "1.0"})
+    assert "winning" not in of_run(noise) and of_run(noise).startswith("picked: level 1")
+    some = replace(won, params={**won.params, "data.random_labels": "0.4"})
+    assert of_run(some) == of_run(won)
+
+
 def test_note_says_when_no_level_beats_dense():
     lost = run(0, [level(0, 0.9, 0.88), level(1, 0.85, 0.8)], final=True, beats_dense=False)
     made = board({lost.run_id: lost, "r-s1": replace(lost, run_id="r-s1", seed=1)}, {}, {})
