@@ -35,12 +35,15 @@ class Span:
 
     Attributes:
         tone: as of a `table.Cell`; `paper` is the colour behind it, `#rrggbb` or empty.
+        exact: whether the tone is a colour that is itself what is shown, as a pixel's, and stays
+            as it is on whatever paper.
     """
 
     text: str
     tone: str = ""
     paper: str = ""
     bold: bool = False
+    exact: bool = False
 
 
 Line = tuple[Span, ...]

@@ -76,7 +76,7 @@ def drawn(picture: Picture, width: int) -> list[Line]:
     def pixel(x: int, y: int) -> str:
         return picture.at(x * columns // wide, y * rows // high)
 
-    return [
-        tuple(Span("▀", pixel(x, y), pixel(x, y + 1) if y + 1 < high else "") for x in range(wide))
-        for y in range(0, high, 2)
-    ]
+    def cell(x: int, y: int) -> Span:
+        return Span("▀", pixel(x, y), pixel(x, y + 1) if y + 1 < high else "", exact=True)
+
+    return [tuple(cell(x, y) for x in range(wide)) for y in range(0, high, 2)]

@@ -73,6 +73,8 @@ class Sheet(ScrollView, can_focus=True):
         return strip.apply_style(self.rich_style)
 
     def _segment(self, span: Span) -> Segment:
+        if span.exact:
+            return Segment(span.text, Style(color=span.tone, bgcolor=span.paper or None))
         style = tone(self, span.tone, span.bold, span.paper)
         return Segment(span.text, style + Style(bgcolor=span.paper) if span.paper else style)
 

@@ -6,6 +6,7 @@ from textual.app import App
 
 from lthtui.heat import Span, painted
 from lthtui.legible import contrast
+from lthtui.picture import Picture, drawn
 from lthtui.widgets.sheet import Sheet
 
 from .conftest import screen
@@ -39,3 +40,16 @@ async def test_text_is_told_from_the_colour_behind_it_in_any_theme():
             for text, style, _ in sheet.render_line(0):
                 if text.strip():
                     assert contrast(style.color.name, style.bgcolor.name) > 4.5
+
+
+async def test_pixels_keep_their_colours_whatever_is_beside_them():
+    pixels = ["#fde725", "#0000ff", "#fdf0a0", "#0000e0"]  # two columns, two rows
+    shown = Picture(2, 2, (2, 2), bytes.fromhex("".join(pixels).replace("#", "")))
+    app = SheetApp()
+    async with app.run_test(size=(30, 6)) as pilot:
+        sheet = app.query_one(Sheet)
+        sheet.show(lambda width: drawn(shown, width))
+        await pilot.pause()
+        styles = [style for text, style, _ in sheet.render_line(0) if "▀" in text]
+        found = [style.color.name for style in styles] + [style.bgcolor.name for style in styles]
+        assert found == pixels
