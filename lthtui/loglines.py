@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from lthtui.text import LINE_LIMIT, clean
+from lthtui.text import clean
 
 Part = tuple[int, int, str]  # from, to, tone
+LONGEST = 20_000  # signs of a line that are shown, and searched
 
 _COLOUR = re.compile(r"\x1b\[([0-9;:]*)m")
 _ERASE = re.compile(rb"\x1b\[[0-2]?K")
@@ -53,7 +54,7 @@ def read(line: bytes, start: int = 0) -> LogLine:
     if b"\r" in line:
         line = next((part for part in reversed(line.split(b"\r")) if part.strip()), b"")
     if b"\x1b" not in line:
-        return LogLine(start, clean(line.decode(errors="replace").expandtabs(4)))
+        return LogLine(start, clean(line.decode(errors="replace").expandtabs(4), LONGEST))
     return _coloured(_ERASE.sub(b"", line).decode(errors="replace").expandtabs(4), start)
 
 
@@ -137,12 +138,12 @@ def _hinted(data: bytes) -> list[int]:
 def _coloured(line: str, start: int) -> LogLine:
     """A line with escape sequences in it; one that is too long is cut, without its colours."""
     bare = _COLOUR.sub("", line)
-    if len(bare) > LINE_LIMIT:
-        return LogLine(start, clean(bare))
+    if len(bare) > LONGEST:
+        return LogLine(start, clean(bare, LONGEST))
     text, at, tone = "", 0, ""
     colours: list[Part] = []
     for match in (*_COLOUR.finditer(line), None):
-        piece = clean(line[at : match.start() if match else None])
+        piece = clean(line[at : match.start() if match else None], LONGEST)
         if tone and piece:
             colours.append((len(text), len(text) + len(piece), tone))
         text += piece

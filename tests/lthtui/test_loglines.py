@@ -7,6 +7,7 @@ import random
 import pytest
 
 from lthtui.loglines import Alarms, alarms, level, parts, read, shown
+from lthtui.logsearch import Needle
 
 
 def tones(data):
@@ -32,8 +33,8 @@ def test_colours_become_those_of_the_theme_and_all_other_escapes_are_seen():
 
 
 def test_a_line_with_colours_is_cut_where_one_without_is():
-    line = read(b"\x1b[31m" + b"x" * 4000 + b"\x1b[0m" + b"y" * 1000)
-    assert line.text == "x" * 2000 + "… (5,000 characters)" and parts(line) == [(0, 2020, "")]
+    line = read(b"\x1b[31m" + b"x" * 40_000 + b"\x1b[0m" + b"y" * 10_000)
+    assert line.text == "x" * 20_000 + "… (50,000 characters)" and parts(line) == [(0, 20_021, "")]
 
 
 def test_times_are_dim_and_levels_have_their_colours():
@@ -97,3 +98,8 @@ def test_alarms_are_those_that_are_found_line_by_line():
         found = [*alarms(data, 100)]
         assert [line.start - 100 for line in found] == starts, lines
         assert [line.text for line in found] == [lines[at] for at in wanted]
+
+
+def test_long_lines_are_shown_and_found_as_a_whole():
+    (found,) = Needle("end").lines(b"x" * 15_000 + b" END\n", 0)
+    assert found.text.endswith("x END")
