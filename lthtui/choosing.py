@@ -79,7 +79,7 @@ def labelled(runs: Iterable[RunView]) -> dict[str, str]:
     """By group, its method and what else tells it from the other groups."""
     first = _first(runs)
     known = labels.by_method(_asked(first))
-    return {g: known.get(g, f"{run.sparsifier} {g[:LEAST]}") for g, run in first.items()}
+    return {g: known.get(g, f"{run.sparsifier or run.name} {g[:LEAST]}") for g, run in first.items()}
 
 
 def given(runs: Iterable[RunView]) -> dict[str, set[str]]:

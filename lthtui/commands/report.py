@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from lthtui import overrides, settings
 from lthtui.commands import Root, Tracking
 from lthtui.commands.compare import Arguments, known_runs
 from lthtui.commands.saying import say
+from lthtui.counting import counted
 from lthtui.runview import RunView
 from lthtui.text import clean_line
 
@@ -67,13 +68,25 @@ def report_on(
         spread=told,
         given=choosing.given(runs),
     )
-    beside = ("--spread", told) if told != "std" else ()
-    notes = (*([trouble] if trouble else []), *chosen.notes)
+    beside = (*(("--spread", told) if told != "std" else ()), *_store(tracking_uri))
+    notes = (*([trouble] if trouble else []), *chosen.notes, *_stored(runs))
     made = making.make(subject, subject.again(*beside, "-o", str(output)), notes)
     for note in made.notes:
         say(note)
     folder.write(made, output)
     typer.echo(output / folder.PAGE)
+
+
+def _store(address: str | None) -> tuple[str, ...]:
+    """The option that names the store; addresses with passwords were refused."""
+    return ("--tracking-uri", address) if address else ()
+
+
+def _stored(runs: Sequence[RunView]) -> Iterator[str]:
+    """That evaluations are read from folders."""
+    away = sum(not run.directory for run in runs)
+    if away:
+        yield f"what was evaluated of {counted(away, 'run')} is left out: no folder is here"
 
 
 def _title(names: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.errors import UsageError
 from engine.rundir import write_json
-from lthtui.reports import figures, tables
+from lthtui.reports import figures, tables, values
 from lthtui.reports.model import Report
 from lthtui.reports.page import page
 from lthtui.text import clean_line
@@ -46,6 +46,7 @@ def write(report: Report, folder: Path) -> list[Path]:
     check(folder)
     pictures = {figure.name: figures.drawn(figure) for figure in report.figures}
     made = {**_tables(report), **_figures(pictures)}
+    made[values.FILE] = values.text(report.values).encode()
     svg = {name: forms["svg"] for name, forms in pictures.items()}
     made[PAGE] = page(report, svg).encode()
     before = _listed(folder)

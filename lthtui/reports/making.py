@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from lthtui.reports import values
 from lthtui.reports.model import Absent, Report, Section
 from lthtui.reports.sections import ORDER
 from lthtui.reports.subject import Subject
@@ -22,6 +23,7 @@ def make(subject: Subject, command: str, notes: tuple[str, ...] = ()) -> Report:
         command,
         subject.spread,
         tuple(one for one in built if isinstance(one, Section)),
-        tuple(one for one in built if isinstance(one, Absent)),
+        tuple(one for one in built if isinstance(one, Absent) and subject.here),
         (*notes, *subject.compared().notes),
+        tuple(values.of(subject)),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from lthtui.reports.values import Value
     from lthtui.significance import Finding
 
 Spread = Literal["std", "ci"]
@@ -134,6 +135,7 @@ class Report:
 
     Attributes:
         command: makes it again.
+        values: all numbers of runs.
     """
 
     title: str
@@ -142,6 +144,7 @@ class Report:
     sections: tuple[Section, ...]
     absent: tuple[Absent, ...]
     notes: tuple[str, ...]
+    values: tuple[Value, ...] = ()
 
     @property
     def tables(self) -> list[Table]:

@@ -66,6 +66,11 @@ class Subject:
         """What was evaluated of the runs."""
         return Evaluations({run.run_id: run for run in self.runs}.values())
 
+    @property
+    def here(self) -> bool:
+        """Whether runs have folders, so that more can be evaluated of them."""
+        return any(run.directory for run in self.runs)
+
     def split(self) -> str:
         """The images that select, in words."""
         splits = {run.split for run in self.runs}

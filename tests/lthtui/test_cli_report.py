@@ -8,6 +8,8 @@ from rundirs import FakeRun
 
 from engine.rundir import RunDirectory
 from lthtui import identity
+from lthtui.commands import report
+from lthtui.runview import RunView
 
 
 @pytest.fixture
@@ -41,6 +43,16 @@ def test_a_report_has_tables_figures_and_a_page_with_what_repeats_it(root, comma
     assert {"accuracy.md", "accuracy.tex", "accuracy.csv", "cost.csv", "runs.csv"} <= tables
     pictures = {path.name for path in Path("out/r/figures").iterdir()}
     assert {"accuracy-density.svg", "accuracy-density.pdf", "accuracy-density.png"} <= pictures
+
+
+def test_of_runs_that_only_a_store_knows_nothing_is_asked(root, command, monkeypatch):
+    plain = RunView("r", "base", "e", "abcdefgh", "f", 0, "", "", "", "finished", stored="r")
+    monkeypatch.setattr(report, "known_runs", lambda *_: ([plain], ""))
+    code, _, said = command("report", "r", "-o", "r", "--tracking-uri", "sqlite:///m.db")
+    page = Path("r/index.html").read_text()
+    assert code == 0 and "1 run is left out: no folder is here" in said
+    assert "lthtui report r --tracking-uri sqlite:///m.db -o r" in page
+    assert "base abcdef" in page and "lthtui evaluate" not in page
 
 
 def test_what_is_wrong_is_said_before_anything_is_read_or_written(root, command):

@@ -35,7 +35,7 @@ WAYS = {
 def build(subject: Subject) -> Section:
     """Tables, and cost against accuracy."""
     blocks: list[Block] = [_table(subject), *_figure(subject), *_sizes(subject), *_latency(subject)]
-    if not subject.evaluations.called("latency"):
+    if subject.here and not subject.evaluations.called("latency"):
         asked = ("--with", "cost,latency", "--level", "dense,best")
         blocks.append(Details("Real latency was not measured", subject.command("evaluate", *asked)))
     return Section("Cost", tuple(blocks))

@@ -6,6 +6,7 @@ Table 6 and Figure 8 of the data-efficient tickets paper.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from lthtui.reports import beside, figures
@@ -55,14 +56,18 @@ def _filters(subject: Subject) -> Iterator[Block]:
 def _masks(subject: Subject) -> Iterator[Block]:
     """Overlaps with other masks, and ratios of norms: of tickets alone."""
     overlaps = [
-        ((row.label, label), [_of(subject, row, label, metric) for metric in _OVERLAP])
+        (
+            (row.label, f"{label}{_other(subject, row, label)}"),
+            [_of(subject, row, label, metric) for metric in _OVERLAP],
+        )
         for row in subject.methods
         for label in subject.evaluations.called("overlap")
     ]
     header = ("method", "mask", "IoU %", "IoU by chance %", "of the sparser one %")
     caption = (
         "Weights that live in both masks over those that live in either (IoU), and what masks of"
-        " as many weights in every layer share by chance. overlap: with the level before."
+        " as many weights in every layer share by chance. overlap: with the level before of those"
+        " whose weights were kept, which stands behind it."
     )
     yield from _table("overlap", caption, header, overlaps)
     norms = [
@@ -76,6 +81,16 @@ def _masks(subject: Subject) -> Iterator[Block]:
         " does not say which of the two its Table 6 has."
     )
     yield from _table("weight-norms", caption, ("method", "norms", "mean absolute"), norms)
+
+
+def _other(subject: Subject, row: Row, label: str) -> str:
+    """Whose mask it was, as documents say."""
+    read = subject.evaluations.documents(row.runs, label, "overlap.json")
+    names = dict[str, None]()
+    for document in read.values():
+        with suppress(KeyError, IndexError, TypeError):
+            names[str(document["tickets"][1]["name"])] = None
+    return f" ({', '.join(names)})" if names else ""
 
 
 _OVERLAP = ("iou", "iou by chance", "share of the sparser")

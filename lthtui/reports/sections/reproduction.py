@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.rundir import RunDirectory
 from lthtui.labels import SHORT
+from lthtui.reports import values
 from lthtui.reports.model import Block, Details, Section, Table
 from lthtui.reports.subject import Subject
 from lthtui.reports.wording import UNKNOWN
@@ -25,7 +26,13 @@ def build(subject: Subject) -> Section:
     runs = {run.run_id: run for run in (*subject.runs, *subject.controls)}
     return Section(
         "Reproduction",
-        (_runs([*runs.values()]), _commands(subject), *_specs(subject, [*runs.values()])),
+        (
+            f"{values.FILE}, in the folder of this page, has all numbers in full: a line for each"
+            " run, level and metric, with its seed and unit.",
+            _runs([*runs.values()]),
+            _commands(subject),
+            *_specs(subject, [*runs.values()]),
+        ),
     )
 
 
@@ -103,7 +110,8 @@ def _field(name: str, value: Any) -> str:
 
 
 def _specs(subject: Subject, runs: Sequence[RunView]) -> Iterator[Block]:
-    yield "Each spec file below trains one run of its group: lthtui run FILE repeats it."
+    if subject.here:
+        yield "Each spec file below trains one run of its group: lthtui run FILE repeats it."
     first: dict[str, RunView] = {}
     for run in runs:
         first.setdefault(run.group, run)

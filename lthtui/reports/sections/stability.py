@@ -20,11 +20,11 @@ from lthtui.runview import LevelView
 from lthtui.significance import mean
 
 NAMES = {
-    "connectivity": "the level before it, or what it was compared with",
+    "connectivity": "the level before it of those that were kept, or what it was compared with",
     "instability": "two trainings of it with other orders and augmentations",
 }
 BEGINS = {
-    "connectivity": "the level before, or what was compared with,",
+    "connectivity": "the kept level before, or what was compared with,",
     "instability": "one training of the picked ticket",
 }
 ENDS = {"connectivity": "the picked ticket", "instability": "the other training"}

@@ -114,7 +114,7 @@ def test_all_is_written_and_the_page_needs_no_other_file(tmp_path):
     assert names == {
         *(f"tables/scores.{form}" for form in ("md", "tex", "csv")),
         *(f"figures/curve.{form}" for form in ("svg", "pdf", "png")),
-        "index.html",
+        *("index.html", "values.csv"),
     }
     page = (tmp_path / "r" / "index.html").read_text()
     assert "<script>" not in page and "&lt;script&gt;" in page
@@ -145,6 +145,7 @@ def test_a_report_made_again_takes_away_what_it_has_no_more_and_nothing_else(tmp
         "mine.txt",
         "index.html",
         "report.json",
+        "values.csv",
         "scores.md",
         "scores.tex",
         "scores.csv",

@@ -19,11 +19,14 @@ def test_dead_filters_stand_beside_those_of_the_dense_network(made):
 def test_overlaps_and_norms_are_of_tickets_over_their_seeds(made):
     runs = [made.imp(seed, 0.5, 0.6) for seed in range(2)]
     for run in runs:
-        made.evaluated(run, 1, "overlap", {"iou": 0.5 + run.seed / 10, "iou by chance": 0.4})
+        told = {"tickets": [{"name": "level 1"}, {"name": "level 0"}]}
+        metrics = {"iou": 0.5 + run.seed / 10, "iou by chance": 0.4}
+        made.evaluated(run, 1, "overlap", metrics, overlap=told if run.seed else {})
         made.evaluated(run, 1, "weight_norms", {"norm ratio": 1.25})
     overlap, norms = inside.build(made.subject(*runs)).blocks
     assert cells(overlap)["imp", "IoU %"] == pytest.approx((0.5, 0.6))
     assert cells(overlap)["imp", "of the sparser one %"] == ()
+    assert cells(overlap)["imp", "mask"] == "overlap (level 0)"
     assert cells(norms)["imp", "norms"] == (1.25, 1.25)
 
 

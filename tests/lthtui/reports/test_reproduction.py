@@ -21,7 +21,7 @@ def test_controls_that_were_not_named_and_evaluations_can_be_made_again(made, mo
         made.evaluated(run, 1, settings.label, {"accuracy at 4": 0.1})
     for one in (run, null):
         (made.folder / one.run_id / "spec.yaml").write_text(f"name: {one.run_id}")
-    table, commands, _, *specs = reproduction.build(made.subject(run, known=[null])).blocks
+    _, table, commands, _, *specs = reproduction.build(made.subject(run, known=[null])).blocks
     assert [row[0] for row in table.rows] == [run.run_id, null.run_id]
     assert commands.text.splitlines()[1:] == [
         "lthtui control imp --kind null",
@@ -31,7 +31,7 @@ def test_controls_that_were_not_named_and_evaluations_can_be_made_again(made, mo
 
 
 def test_runs_whose_specs_are_gone_are_listed_nevertheless(made):
-    table, _, _ = reproduction.build(made.subject(made.imp(0, 0.5))).blocks
+    _, table, _, _ = reproduction.build(made.subject(made.imp(0, 0.5))).blocks
     assert table.rows[0][:3] == ("imp-s0", "imp", "–")
 
 
