@@ -6,7 +6,7 @@ import os
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -19,7 +19,8 @@ from lthtui.text import clean_line
 
 SHARE = 0.05  # of the time that may go into reading all of a store again and again
 MOVING = 0.1  # of the time that may go into reading what is under way
-AT_ONCE = 500  # new runs whose figures are not waited for before their names are shown
+AT_ONCE = 500  # runs whose figures are not waited for before their names are shown
+PART = 250  # runs that are read again at a time: who looks never waits for thousands
 
 
 class Shelf(Protocol):
@@ -68,6 +69,8 @@ def told(error: Exception) -> str:
 class LocalShelf:
     """See `Shelf`: of a store on this machine, which is read at once, in the caller's thread.
 
+    What changed is read again part by part, and in between what is under way.
+
     Args:
         thrown: gives runs that are in the trash, which the store may not have been told yet.
     """
@@ -78,26 +81,30 @@ class LocalShelf:
         self.trouble, self.remark = "", ""
         self.since: float | None = None
         self._read_at: float | None = None
-        self._version: object = None
-        self._next = 0.0  # when the store may be read again
+        self._version: object = None  # at which it was begun to read all
+        self._next = 0.0  # when more of it may be read
         self._glanced: object = None  # the version at which what is under way was read
         self._glance = 0.0  # when it may be read again
         self._unread: list[RunSummary] = []  # runs of which only the names were read so far
+        self._left: list[str] = []  # MLflow's ids of the runs that are still to be read again
         self._extremes: dict[str, dict[str, tuple[float, float]]] = {}  # by metric
 
     def look(self, wanted: frozenset[str], folders: frozenset[str]) -> bool:
         """See `Shelf.look`."""
         read = False
         try:
-            version = (self._store.version(), folders)
+            version, now = (self._store.version(), folders), time.monotonic()
             if self._unread:
                 self._read_figures(wanted)
-            elif version != self._version and time.monotonic() >= self._next:
-                self._read(wanted, folders)
+            elif now >= self._next and not self._left and version != self._version:
+                self._begin(wanted, folders)
                 self._version, self._glanced, read = version, version, True
-            elif version != self._glanced and time.monotonic() >= self._glance:
-                self._read_moving(folders)
+            elif now >= self._next and self._left:
+                self._read_part(folders)
                 self._glanced = version
+            elif now >= self._glance and version != self._glanced:
+                self._read_moving((), folders)
+                self._glanced, self._glance = version, _rested(now, MOVING)
             if wanted - self._extremes.keys():
                 self._read_extremes(wanted)
             self.trouble, self.since, self._read_at = "", None, time.time()
@@ -109,9 +116,23 @@ class LocalShelf:
         """See `Shelf.close`."""
         self._store.close()
 
+    def _begin(self, wanted: frozenset[str], folders: frozenset[str]) -> None:
+        """Begin to read all runs; the first time, and of some stores, read them at once."""
+        began = time.monotonic()
+        ids = None if self._version is None else self._store.ids()
+        if ids is None:
+            self._read(wanted, folders)
+        else:
+            known = {run.stored: key for key, run in self.runs.items()}
+            self.runs = {key: self.runs[key] for id, key in known.items() if id in ids}
+            self._left = sorted(ids, key=known.__contains__)  # new ones first
+            self._extremes.clear()
+            self._read_extremes(wanted)
+            self._read_part(folders)
+        self._next = max(self._next, _rested(began, SHARE))
+
     def _read(self, wanted: frozenset[str], folders: frozenset[str]) -> None:
         """Read what runs there are; figures of many that are new are left to the next look."""
-        began = time.monotonic()
         self._extremes.clear()
         left_out = {*folders, *self._thrown()}
         known = self._store.runs(measured=False)
@@ -122,26 +143,31 @@ class LocalShelf:
             self.runs = {key: self.runs.get(key, one) for key, one in views.items()}
         else:
             self._read_figures(wanted)
-        self._next = began + (time.monotonic() - began) / SHARE
 
-    def _read_moving(self, folders: frozenset[str]) -> None:
-        """Read runs that are under way, or were at the last look, long before all can be read."""
-        began, runs = time.monotonic(), self.runs
-        found = self._store.moving([run.stored for run in runs.values() if run.active])
+    def _read_part(self, folders: frozenset[str]) -> None:
+        """Read some of the runs that are left, and what is under way."""
+        began, left = time.monotonic(), self._left
+        self._read_moving(left[:PART], folders)
+        self._left, self._next = left[PART:], _rested(began, SHARE)
+
+    def _read_moving(self, ids: Sequence[str], folders: frozenset[str]) -> None:
+        """Read these runs, and those that are under way, or were at the last look."""
+        runs = self.runs
+        active = (run.stored for run in runs.values() if run.active)
+        found = self._store.moving([*active, *ids])
         if found is None:
             return
         left_out = {*folders, *self._thrown()}
         tickets = defaultdict(list)
         for ticket in found[1]:
             tickets[ticket.mlflow_run_id].append(ticket)
-        parents, moving = {run.parent for run in runs.values()}, {}
+        parents, changed = {run.parent for run in runs.values()}, {}
         for run in found[0]:
             key, id = storedruns.key_of(run), run.mlflow_run_id
-            known = runs[key].extremes if key in runs else {}
-            seen = storedruns.view(run, tickets[id], id in parents)
-            moving[key] = replace(seen, extremes=known)
-        self.runs = {key: run for key, run in {**runs, **moving}.items() if key not in left_out}
-        self._glance = began + (time.monotonic() - began) / MOVING
+            seen = self._measured(storedruns.view(run, tickets[id], id in parents))
+            if seen != runs.get(key):  # what is as it was is known to be so by being the same
+                changed[key] = seen
+        self.runs = {key: run for key, run in {**runs, **changed}.items() if key not in left_out}
 
     def _read_figures(self, wanted: frozenset[str]) -> None:
         """Read what was measured in the runs that are known by name."""
@@ -153,14 +179,21 @@ class LocalShelf:
         whole = (replace(run, metrics=measured.get(run.mlflow_run_id, run.metrics)) for run in runs)
         self.runs, self._unread = storedruns.views(whole, tickets), []
         self._read_extremes(wanted)
-        self._next = max(self._next, time.monotonic() + (time.monotonic() - began) / SHARE)
+        self._next = max(self._next, _rested(began, SHARE))
 
     def _read_extremes(self, wanted: frozenset[str]) -> None:
         if not self.runs:
             return
         for key in wanted - self._extremes.keys():
             self._extremes[key] = self._store.extremes(key)
-        for name, run in self.runs.items():
-            known = {k: of[run.stored] for k, of in self._extremes.items() if run.stored in of}
-            if known != run.extremes:
-                self.runs[name] = replace(run, extremes=known)
+        self.runs = {name: self._measured(run) for name, run in self.runs.items()}
+
+    def _measured(self, run: RunView) -> RunView:
+        """The run with the extremes that were read; the very same if it has them."""
+        known = {key: of[run.stored] for key, of in self._extremes.items() if run.stored in of}
+        return run if known == run.extremes else replace(run, extremes=known)
+
+
+def _rested(began: float, share: float) -> float:
+    """When that may be done again which began then, for its share of the time."""
+    return began + (time.monotonic() - began) / share

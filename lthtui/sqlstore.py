@@ -33,11 +33,13 @@ _NEEDED = {
     "logged_model_tags": {"model_id", "tag_key", "tag_value"},
     "logged_model_metrics": {"model_id", "metric_name", "metric_step", "metric_value"},
 }
-_RUNS = """
-SELECT r.run_uuid, r.name, e.name, r.status, r.start_time, r.end_time
+_ACTIVE = """
 FROM runs r JOIN experiments e USING (experiment_id)
-WHERE r.lifecycle_stage = 'active' AND e.lifecycle_stage = 'active' AND (:one IS NULL
-OR e.name = :one) AND (:known IS NULL OR r.status IN ('RUNNING', 'SCHEDULED')
+WHERE r.lifecycle_stage = 'active' AND e.lifecycle_stage = 'active'
+"""
+_RUNS = f"""
+SELECT r.run_uuid, r.name, e.name, r.status, r.start_time, r.end_time {_ACTIVE}
+AND (:one IS NULL OR e.name = :one) AND (:known IS NULL OR r.status IN ('RUNNING', 'SCHEDULED')
 OR r.run_uuid IN (SELECT value FROM json_each(:known))) ORDER BY r.start_time DESC, r.run_uuid
 """
 _LATEST = "SELECT run_uuid, key, value, is_nan FROM latest_metrics"
@@ -134,6 +136,11 @@ class SqlReader:
             params, tags = (_texts(store, table, these) for table in ("params", "tags"))
             tickets = _tickets(store, None, these)
         return _summaries(found, metrics, params, tags), tickets
+
+    def ids(self) -> set[str]:
+        """MLflow's ids of all runs."""
+        with self._open() as store:
+            return {id for (id,) in store.execute(f"SELECT r.run_uuid {_ACTIVE}")}
 
     def measured(self) -> dict[str, dict[str, float]]:
         """By MLflow's run ids, the newest value of each metric."""

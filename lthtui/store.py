@@ -84,6 +84,12 @@ class Store:
             reader = self._reader() if self._exists else None
             return reader.moving(known) if isinstance(reader, SqlReader) else None
 
+    def ids(self) -> set[str] | None:
+        """MLflow's ids of all runs that were not deleted; None where `moving` gives none."""
+        with self._explained():
+            reader = self._reader() if self._exists else None
+            return reader.ids() if isinstance(reader, SqlReader) else None
+
     def measured(self) -> dict[str, dict[str, float]]:
         """By MLflow's run ids, the metrics that `runs` left out; a server's leaves out none."""
         with self._explained():

@@ -80,6 +80,45 @@ def test_what_is_under_way_in_a_store_is_seen_long_before_all_is_read_again(
         assert one.look() is None
 
 
+def test_a_store_is_read_again_by_parts_new_runs_first_while_what_is_under_way_moves_on(
+    tmp_path, template, monkeypatch
+):
+    for name, value in (("SHARE", 1e9), ("MOVING", 1e9), ("PART", 2)):
+        monkeypatch.setattr(shelf, name, value)
+    manyruns.store(template, tmp_path, 7)
+    moving, gone, *others = manyruns.runs(7)
+    key = "epoch/val_loss"
+
+    def change(*statements):
+        with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
+            for statement in statements:
+                store.execute(statement)
+            store.commit()
+
+    late, first, second = (f"'{number:032x}'" for number in (6, 0, 1))
+    with looking(tmp_path) as one:
+        change(f"UPDATE runs SET lifecycle_stage = 'deleted' WHERE run_uuid = {late}")
+        assert len(one.look().runs) == 6
+        change(
+            f"UPDATE runs SET status = 'RUNNING' WHERE run_uuid = {first}",
+            f"UPDATE runs SET lifecycle_stage = 'deleted' WHERE run_uuid = {second}",
+            f"UPDATE runs SET lifecycle_stage = 'active' WHERE run_uuid = {late}",
+            "UPDATE tags SET value = 'me' WHERE key = 'mlflow.user'",
+        )
+        runs, counts = one.look().runs, []
+        assert set(runs) == {moving, *others} and runs[moving].status == "running"
+        assert runs[others[-1]].user == "me"
+        for value in range(3):
+            counts.append(sum(runs[name].user == "me" for name in others))
+            change(f"UPDATE latest_metrics SET value = {value} WHERE key = '{key}'")
+            runs = one.look().runs
+            assert runs[moving].metrics[key] == value
+        assert counts[0] <= 2 and counts == sorted(counts) and counts[-1] == 5
+        while (board := one.look()) is not None:
+            runs = board.runs
+        assert all(run.metrics[key] == 2 and run.user == "me" for run in runs.values())
+
+
 def test_what_is_under_way_in_a_store_takes_no_folders_place_and_leaves_the_trash_alone(
     tmp_path, template, monkeypatch
 ):
