@@ -10,13 +10,14 @@ from engine.overlap import Overlap
 from lthtui import heat
 from lthtui.board import percent
 from lthtui.densitymap import in_order, short
+from lthtui.fitting import briefly
 from lthtui.heat import Line, Span
 from lthtui.overlap import figure
 from lthtui.text import clean_line
 
 CELL = 6  # cells of an overlap
 LEAD = 12  # cells of a ticket's number and its density
-NAME = 14  # cells of a ticket's name at least
+NAME = 22  # cells of a ticket's name at least
 LAYER = 24  # cells of a layer's name at most
 WIDEST = 30  # cells of a bar
 
@@ -27,8 +28,8 @@ def matrix(found: Overlap, at: tuple[int, int], width: int) -> list[Line]:
     Names are cut, never figures: the lines may be wider than `width`.
     """
     names = [clean_line(name) for name in found.names]
-    most = max(width - LEAD - CELL * len(names), NAME)
-    names = [name if cell_len(name) <= most else f"…{name[1 - most :]}" for name in names]
+    brief = briefly(names, max(width - LEAD - CELL * len(names), NAME))
+    names = [brief[name] for name in names]
     lead = max(map(cell_len, names), default=0)
     numbers = "".join(f"{number:>{CELL - 1}} " for number in range(1, len(names) + 1))
     drawn: list[Line] = [(Span(" " * (lead + 5) + "  kept " + numbers, "dim"),)]

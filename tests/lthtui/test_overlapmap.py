@@ -27,10 +27,13 @@ def test_the_matrix_says_in_figures_what_its_colours_say():
 
 
 def test_names_give_way_to_figures():
-    long = Overlap(("x" * 40,) * 6, {"a": 4}, {"a": ((1,) * 6,) * 6})
+    names = tuple(f"imp rate={rate} · a spec of some length s0:4" for rate in range(6))
+    long = Overlap(names, {"a": 4}, {"a": ((1,) * 6,) * 6})
     lines = texts(matrix(long, (0, 0), 70))
-    assert max(map(len, lines[:7])) == 70 and lines[1].startswith("  1  …xxx")
-    assert len(texts(matrix(long, (0, 0), 20))[1]) == 12 + 14 + 36
+    assert max(map(len, lines[:7])) == 70
+    shown = [line[5:27].rstrip() for line in lines[1:7]]
+    assert shown == [f"imp rate={rate} · a s… s0:4" for rate in range(6)]
+    assert len(texts(matrix(long, (0, 0), 20))[1]) == 12 + 22 + 36
 
 
 def test_the_pair_under_the_cursor_is_told_by_layer():
