@@ -35,6 +35,7 @@ class Span:
 
     Attributes:
         tone: as of a `table.Cell`; `paper` is the colour behind it, `#rrggbb` or empty.
+        link: the address that it leads to in terminals that can open one.
         exact: whether the tone is a colour that is itself what is shown, as a pixel's, and stays
             as it is on whatever paper.
     """
@@ -43,6 +44,7 @@ class Span:
     tone: str = ""
     paper: str = ""
     bold: bool = False
+    link: str = ""
     exact: bool = False
 
 
@@ -57,12 +59,12 @@ def wrapped(text: str, width: int, tone: str = "dim") -> list[Line]:
     ]
 
 
-def fact(label: str, text: str, width: int, tone: str = "") -> list[Line]:
+def fact(label: str, text: str, width: int, tone: str = "", link: str = "") -> list[Line]:
     """A label and what stands behind it, cleaned before, on as many lines as it needs."""
     parts = textwrap.wrap(text, max(width - LABEL, 10), break_on_hyphens=False) or [""]
     heads = [label, *[""] * (len(parts) - 1)]
     return [
-        (Span(f"{head:<{LABEL}}", "dim"), Span(part, tone))
+        (Span(f"{head:<{LABEL}}", "dim"), Span(part, tone, link=link))
         for head, part in zip(heads, parts, strict=True)
     ]
 

@@ -27,6 +27,14 @@ def register(app: typer.Typer) -> None:
 
 
 def mlflow(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            autocompletion=completion.runs,
+            help="The run whose page is wanted: its address is printed.",
+        ),
+    ] = None,
     port: Annotated[
         int | None,
         typer.Option(min=1, max=65_535, help="Port; the first free one from 5000 by default."),
@@ -35,9 +43,13 @@ def mlflow(
     root: Root = None,
 ) -> None:
     """Open MLflow's web pages on the store, until Ctrl-C."""
-    from lthtui import mlflow_server
+    from lthtui import mlflow_server, webpages
 
     folder = settings.root(root)
+    (id, server) = webpages.of_folder(runnames.find(folder, [run])[0]) if run else ("", "")
+    if server:  # which serves it all the time
+        typer.echo(webpages.at(server, id))
+        return
 
     def announce(address: str) -> None:
         used = address.rpartition(":")[2]
@@ -47,7 +59,7 @@ def mlflow(
             err=True,
         )
         typer.echo(f"From another machine, first: {tunnel(used)}", err=True)
-        typer.echo(address)
+        typer.echo(webpages.at(address, id) if id else address)
 
     mlflow_server.check(host, port)
     typer.echo("Starting MLflow...", err=True)

@@ -10,13 +10,16 @@ from textual.screen import Screen
 
 from lthtui import verdict
 from lthtui.board import Board
-from lthtui.messages import Act, Answer, CloneWanted, CopyWanted, LogGrew, LogWanted
+from lthtui.messages import Act, Answer, Ask, CloneWanted, CopyWanted, LogGrew, LogWanted
 from lthtui.screens.confirm import ConfirmScreen, listed
+from lthtui.text import clean_line
 from lthtui.widgets.log import LogView
 from lthtui.widgets.topbar import TopBar
 
 if TYPE_CHECKING:
+    from lthtui.desk import Desk
     from lthtui.runview import RunView
+    from lthtui.webpages import WebPage
 
 
 class Asking(Screen[None]):
@@ -97,6 +100,7 @@ class RunsScreen(Watching):
         Binding("p", "pause", "Pause", show=False, id="run.pause"),
         Binding("R", "resume", "Resume", id="run.resume"),
         Binding("y", "copy", "Copy id", show=False, id="run.copy"),
+        Binding("M", "page", "MLflow's page", show=False, id="run.page"),
         Binding("C", "clone", "Clone", show=False, id="run.clone"),
         Binding("U", "go_on", "Train from ticket", show=False, id="run.go_on"),
     ]
@@ -171,6 +175,8 @@ class RunsScreen(Watching):
             return True if _resumable(self.meant()) else None
         if action == "copy":
             return True if self.meant() else None
+        if action == "page":
+            return True if self.chosen() else None
         if action == "clone":
             return True if any(run.directory for run in self.chosen()) else None
         return True
@@ -205,6 +211,17 @@ class RunsScreen(Watching):
         if runs := self.meant():
             self.post_message(CopyWanted(" ".join(run.run_id for run in runs)))
 
+    def action_page(self) -> None:
+        """Copy the address of the page that MLflow's own UI has of a run."""
+        if (run := self._logged()) is not None:
+            self.post_message(Ask(self, "page", lambda desk: _page(desk, run), self._copy_page))
+
+    def _copy_page(self, page: WebPage) -> None:
+        self.post_message(CopyWanted(page.address))
+        if page.served:
+            said = f"the page is there while `{page.served}` runs, which says if its port differs"
+            self.notify(clean_line(said, 1000), markup=False)
+
     def action_clone(self) -> None:
         """Begin a spec like that of the chosen runs, to be changed and run."""
         if runs := [run.run_id for run in self.chosen() if run.directory]:
@@ -220,6 +237,13 @@ class RunsScreen(Watching):
             level = runs[0].winner
         ids = [run.run_id for run in runs]
         self.post_message(CloneWanted(ids, "best" if level is None else level))
+
+
+def _page(desk: Desk, run: RunView) -> WebPage:
+    """Where MLflow shows a run; imported in the thread that asks."""
+    from lthtui import webpages
+
+    return webpages.of_run(run, desk.root, desk.store)
 
 
 def _active(runs: tuple[RunView, ...]) -> list[RunView]:

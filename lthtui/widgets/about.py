@@ -48,13 +48,15 @@ class About(Sheet):
 
 
 def _lines(desk: Desk, runs: tuple[RunView, ...]) -> Callable[[int], list[Line]]:
-    """For the width that there is, what was noted and below it how the runs came to be."""
-    from lthtui import noteview, provenance
+    """For the width that there is: what was noted, MLflow's pages, and how the runs came to be."""
+    from lthtui import noteview, provenance, webpages
 
     changes, started = desk.notes.changes(runs), provenance.read(runs)
+    pages = webpages.known(runs, desk.root, desk.store)
 
     def lines(width: int) -> list[Line]:
-        facts = provenance.lines(runs, started, width)
-        return [*noteview.lines(runs, changes, width), *([(), *facts] if facts else [])]
+        parts = [webpages.lines(pages, width), provenance.lines(runs, started, width)]
+        below = [line for part in parts if part for line in ((), *part)]
+        return [*noteview.lines(runs, changes, width), *below]
 
     return lines

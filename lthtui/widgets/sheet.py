@@ -76,7 +76,9 @@ class Sheet(ScrollView, can_focus=True):
         if span.exact:
             return Segment(span.text, Style(color=span.tone, bgcolor=span.paper or None))
         style = tone(self, span.tone, span.bold, span.paper)
-        return Segment(span.text, style + Style(bgcolor=span.paper) if span.paper else style)
+        if span.paper or span.link:
+            style += Style(bgcolor=span.paper or None, link=span.link or None)
+        return Segment(span.text, style)
 
 
 def _nothing(width: int) -> Sequence[Line]:

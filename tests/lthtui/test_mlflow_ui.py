@@ -24,7 +24,7 @@ from waiting import PATIENCE, wait_for
 
 from engine import schema
 from engine.tracking import sync
-from lthtui import fields, mlflow_server, runnames, storedruns
+from lthtui import fields, mlflow_server, runnames, storedruns, webpages
 from lthtui.board import Board
 from lthtui.cli import main
 from lthtui.fields import Field
@@ -260,9 +260,7 @@ def test_pages_show_the_figures_that_the_app_shows(page, server, plain, root):
         (ours, ("level/val_accuracy", "level/density", "winning/test_accuracy")),
         (runs[plain["net_s4"]], ("accuracy",)),
     ):
-        known = Store(address).experiments()
-        where = next(id for id, name in known.items() if name == run.experiment)
-        page.open(f"{address}/#/experiments/{where}/runs/{run.mlflow_run_id}")
+        page.open(webpages.at(address, run.mlflow_run_id))
         for key in keys:
             page.wait_text(key)
             shown = re.search(rf"^{re.escape(key)}\s+([-\d.e]+)", page.text(), re.MULTILINE)
@@ -279,6 +277,7 @@ def test_a_run_can_be_logged_to_a_server(server, tmp_path):
     assert counts == [4 * 5 + 2 * 7 + 3] * 2
     store = Store(address)
     (found,) = store.runs("remote")
+    assert webpages.of_folder(run.directory) == (found.mlflow_run_id, address)
     assert (found.run_id, found.status, found.seed) == (run.run_id, "FINISHED", 0)
     assert store.curve(found.mlflow_run_id, "epoch/val_accuracy").steps.tolist() == [1, 2, 3, 4]
     assert sorted(ticket.level for ticket in store.tickets("remote")) == [0, 1]

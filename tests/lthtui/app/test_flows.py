@@ -222,6 +222,22 @@ async def test_copy_writes_the_clipboard_and_a_file(running, root):
         assert (root.parent / "cache/lthtui/clip.txt").read_text().strip() == pilot.app.clipboard
 
 
+async def test_the_address_of_mlflows_page_is_copied_and_shown_as_a_link(running, root):
+    run = populate(root)["imp-s2"]
+    run.directory.mlflow_file.write_text('{"mlflow_run_id": "abc"}')
+    address = "http://127.0.0.1:5000/#/runs/abc"
+    async with running() as pilot:
+        await pilot.press("end", "M")
+        await pilot.settle(lambda: len(toasts(pilot.app)) == 2)
+        assert pilot.app.clipboard == address
+        assert f"`lthtui --root {root} mlflow` runs" in toasts(pilot.app)[0]
+        await pilot.press("enter", "left_square_bracket")
+        await pilot.settle(lambda: address in screen(pilot.app))
+        strips = pilot.app.screen._compositor.render_strips()
+        segments = [one for strip in strips for one in strip if address in one.text]
+        assert [one.style.link for one in segments] == [address]
+
+
 async def test_help_names_every_key_of_the_screen(running, root):
     async with running() as pilot:
         wanted = {
