@@ -157,7 +157,8 @@ class FormView(Vertical):
             self._put(knob, typed)
 
     def _fill(self) -> None:
-        rows = formrows.rows([*self._knobs.values()], self._folded, self._problems)
+        wrong = [key for key, one in self._problems.items() if not one.absent]
+        rows = formrows.rows([*self._knobs.values()], self._folded, wrong)
         self.query_one(Grid).show(rows)
         self._tell()
 
