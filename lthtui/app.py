@@ -102,6 +102,11 @@ class LthApp(App[int], inherit_bindings=False):
         plain = [Plain()] if self._preferences.ascii else []
         return [*super().get_line_filters(), *plain]
 
+    def get_css_variables(self) -> dict[str, str]:
+        """The colours of the theme, by which styles name them."""
+        self.theme_variables = themes.bordered(super().get_css_variables())
+        return self.theme_variables
+
     def notify(
         self,
         message: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+SEEN = 1.8  # contrast of lines that guide the eye, which nothing would be lost without
 LEGIBLE = 3.0  # contrast that the Web's guidelines ask of graphics and of large text
 
 

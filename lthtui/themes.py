@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from textual.theme import Theme
 
 from engine.errors import UsageError, did_you_mean
 from lthtui import state
+from lthtui.legible import SEEN, legible
 from lthtui.text import clean_line
 
 OWN = Theme(
@@ -38,3 +39,10 @@ def chosen(wanted: str, available: Collection[str]) -> str:
         raise UsageError(f"there is no theme '{clean_line(wanted)}'{hint}")
     name = wanted or state.get("app", "theme")
     return name if name in available else OWN.name
+
+
+def bordered(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a theme, with borders that are seen; what a terminal colours is left."""
+    border, paper = variables["border-blurred"], variables["background"]
+    own = border.startswith("#") and paper.startswith("#")
+    return {**variables, "border-blurred": legible(border[:7], paper[:7], SEEN) if own else border}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lthtui.charts.canvas import FAINT_LINE
 from lthtui.charts.model import SWATCHES, Chart, Look, Series, View
-from lthtui.legible import mix
+from lthtui.legible import SEEN, legible, mix
 
 FEW = 6  # lines whose raw values can be drawn behind all of them; there is always the focus
 FAINT, DIM = 0.4, 0.45  # share of its own colour that a faint line and one out of focus keeps
@@ -45,7 +45,7 @@ def pens(chart: Chart, view: View, look: Look) -> list[Pen]:
     focused = any(one.label == view.focus for one in named) and bool(view.focus)
     few = len(named) <= FEW
     behind = [
-        Pen(one, FAINT_LINE, 0, mix(look.legible(one.colour), look.paper, FAINT), bright=False)
+        Pen(one, FAINT_LINE, 0, _dimmed(one, look, FAINT), bright=False)
         for one in chart.series
         if one.faint and (one.label == view.focus if focused else not one.raw or few)
     ]
@@ -53,12 +53,16 @@ def pens(chart: Chart, view: View, look: Look) -> list[Pen]:
     front = []
     for index, one in enumerate(named):
         bright = not focused or one.label == view.focus
-        colour = look.legible(one.colour)
-        shown = colour if bright else mix(colour, look.paper, DIM)
+        shown = look.legible(one.colour) if bright else _dimmed(one, look, DIM)
         dash = 0 if focused and bright else met[one.colour] % len(SWATCHES)
         front.append(Pen(one, index, len(named), shown, dash, bright))
         met[one.colour] += 1
     return behind + sorted(front, key=lambda pen: focused and pen.bright)
+
+
+def _dimmed(series: Series, look: Look, share: float) -> str:
+    """A share of a line's colour in the paper's, as much as it takes to be seen."""
+    return legible(mix(look.legible(series.colour), look.paper, share), look.paper, SEEN)
 
 
 def in_legend(drawn: Sequence[Pen]) -> list[Pen]:

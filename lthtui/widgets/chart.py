@@ -14,7 +14,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from lthtui.legible import legible
+from lthtui.legible import SEEN, legible
 from lthtui.linked import Linked
 from lthtui.messages import Act
 from lthtui.screens.base import Asking
@@ -238,4 +238,5 @@ class ChartView(Widget, can_focus=True):
         text, label, line = (paper.blend(ink, share).hex6.lower() for share in (1.0, 0.6, 0.3))
         braille = not plain.asked(self.app)
         colour = not self.app.no_color
-        return Look(colour, braille, under, legible(text, under), legible(label, under), line)
+        text, label, line = legible(text, under), legible(label, under), legible(line, under, SEEN)
+        return Look(colour, braille, under, text, label, line)

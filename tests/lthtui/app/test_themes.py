@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from rich.style import Style
 from rundirs import populate
 from textual.css import stylesheet
 
-from lthtui.legible import contrast
+from lthtui.legible import SEEN, contrast
 
 from .conftest import screen
 
 LEAST = 2.4  # numbers of lines beside a text are fainter than 3, which all else keeps
 
 
+LINES = re.compile("[│╭╰┤┈\u2801-\u28ff]")  # of borders and charts, but not below tabs
+
+
 def faint(app):
-    """Words in view that hardly differ from what they are drawn on."""
+    """Words and lines in view that hardly differ from what they are drawn on."""
     for strip in app.screen._compositor.render_strips():
         for segment in strip:
-            style = segment.style
-            if not any(letter.isalnum() for letter in segment.text) or style is None:
-                continue
+            word = any(letter.isalnum() for letter in segment.text)
+            least = LEAST if word else SEEN if LINES.search(segment.text) else 0
+            style = segment.style or Style()
             if style.color and style.color.triplet and style.bgcolor and style.bgcolor.triplet:
                 ink, paper = style.color.triplet.hex, style.bgcolor.triplet.hex
-                if contrast(ink, paper) < LEAST:
+                if contrast(ink, paper) < least:
                     yield segment.text.strip(), ink, paper
 
 
-@pytest.mark.parametrize("theme", ["textual-light", "solarized-light", "nord", "ansi-dark"])
-async def test_words_can_be_read(running, root, theme):
+@pytest.mark.parametrize("theme", ["textual-light", "solarized-light", "dracula", "ansi-dark"])
+async def test_words_can_be_read_and_lines_be_seen(running, root, theme):
     populate(root)
     async with running(size=(120, 40)) as pilot:
         pilot.app.theme = theme
-        for place, shown in (("1", "digits-imp"), ("2", "devices"), ("4", "ticket")):
-            await pilot.press(place)
+        for keys, shown in (
+            (("1", "end"), "training loss"),
+            (("enter",), "evaluations"),
+            (("right_square_bracket",), "level ◀"),
+            (("2",), "devices"),
+            (("4",), "ticket"),
+        ):
+            await pilot.press(*keys)
             await pilot.settle(lambda shown=shown: shown in screen(pilot.app))
             assert not list(faint(pilot.app))
 
