@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
+from engine.errors import FAILED, OK
 from engine.events import Evaluated, Tail
-from engine.rundir import Launch, Status
+from engine.rundir import Launch, Status, launched
 from lthtui.board import duration
-from lthtui.launch import entries
+from lthtui.launch import aftermath, entries
 from lthtui.launch.entries import Entry
 from lthtui.monitor import Watched
 from lthtui.progress import LevelProgress, RunProgress
@@ -257,7 +258,8 @@ def _next(watched: Watched) -> str:
         left = evaluations.left(watched)
     except (OSError, ValueError):
         return ""
-    return f"{left[0]}, {len(left)} left" if left else ""
+    begun = (task for task in left if task.key == watched.progress.evaluating)
+    return f"{next(begun, left[0])}, {len(left)} left" if left else ""
 
 
 def _figures(watched: Watched) -> tuple[str, str, str, str, str, str, str]:
@@ -283,8 +285,11 @@ def _end(watched: Watched) -> str:
 
 def _again(watched: Watched, entry: Entry) -> str:
     """That a run failed, or is evaluated no more, but is not at its end."""
-    wait = max(0.0, entry.not_before - time.time())
-    what = "failed" if watched.progress.winning is None else "not evaluated"
+    wait, finished = max(0.0, entry.not_before - time.time()), watched.progress.winning is not None
+    left, newest = watched.directory.exit(), launched(watched.directory)
+    if finished and left and left.attempt >= newest and left.code in (OK, FAILED):
+        return aftermath.MEANWHILE
+    what = "not evaluated" if finished else "failed"
     return f"{what}: {watched.trouble()}; tried again in {wait:.0f} s"
 
 

@@ -11,6 +11,7 @@ from engine.events import (
     EpochEnded,
     Evaluated,
     EvaluationFailed,
+    EvaluationStarted,
     Event,
     LevelEnded,
     LevelStarted,
@@ -82,6 +83,7 @@ class RunProgress:
         started: when its first attempt started.
         flops: operations for one image through the network without a mask.
         evaluations: by level and name, the newest of each.
+        evaluating: level and name of the evaluation that was begun last, until it was made.
         unevaluated: by level and name, why an evaluation could not be made, if it has not since.
         warning, error: the newest, as written by the worker.
         ended, ended_attempt: how the newest attempt ended, by its own word; None while it has not.
@@ -104,6 +106,7 @@ class RunProgress:
     flops: float | None = None
     images: dict[str, int] = field(default_factory=dict)
     evaluations: dict[tuple[int, str], Evaluated] = field(default_factory=dict)
+    evaluating: tuple[int, str] | None = None
     unevaluated: dict[tuple[int, str], str] = field(default_factory=dict)
     warning: str | None = None
     error: str | None = None
@@ -135,10 +138,14 @@ class RunProgress:
             case TicketSaved() if event.level in self.levels:
                 level = self.levels[event.level]
                 level.ticket, level.bytes = event.path, event.bytes
+            case EvaluationStarted():
+                self.evaluating = event.level or 0, event.name
             case Evaluated():
+                self.evaluating = None
                 self.evaluations[event.level or 0, event.name] = event
                 self.unevaluated.pop((event.level or 0, event.name), None)
             case EvaluationFailed():
+                self.evaluating = None
                 self.unevaluated[event.level or 0, event.name] = event.error
             case Warned():
                 self.warning = event.message

@@ -15,6 +15,8 @@ from lthtui.launch.mirroring import Mirroring
 from lthtui.launch.retrying import Retry
 from lthtui.launch.slots import Holder
 
+MEANWHILE = "goes on, as more evaluations were asked for when it was about to end"
+
 
 class Aftermath:
     """Sees to runs that have ended.
@@ -64,4 +66,5 @@ class Aftermath:
         )
         entries.write(self._root, again)
         count = f"{retry.retries} of {launch.retries}"
-        self._tell(f"{directory.run_id}: {why}; tried again in {retry.delay:.0f} s ({count})")
+        when = f"{why}; tried again in {retry.delay:.0f} s ({count})" if why else MEANWHILE
+        self._tell(f"{directory.run_id}: {when}")

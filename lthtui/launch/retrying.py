@@ -56,17 +56,22 @@ def due(directory: RunDirectory) -> Retry | None:
 
     Retries in a row are bounded by its spec's `launch.retries`; a level that an attempt finished,
     or an evaluation that it made, begins a new row. A finished run is started again as long as it
-    lacks evaluations that nobody has tried in vain. What somebody asked to stop stays as it ended.
+    lacks evaluations that nobody has tried in vain: as its worker was cut short, or as they were
+    asked for when it was about to leave. What somebody asked to stop stays as it ended.
     Raises OSError or ValueError where its spec can't be read.
     """
-    why, launch = cause(directory), directory.launch()
-    if why is None or not why.passes or launch is None or wish(directory):
+    why, launch, left = cause(directory), directory.launch(), directory.exit()
+    finished = status(directory) == Status.FINISHED
+    if launch is None or wish(directory) or not (why.passes if why else finished):
         return None
     before, spec = 0 if _progressed(directory, launch.attempt) else launch.retries, directory.spec()
-    if before >= spec.launch.retries:
+    if before >= (spec.launch.retries if why else max(spec.launch.retries, 1)):
         return None
-    if status(directory) == Status.FINISHED and not outstanding.unreached(directory, spec):
+    if finished and not outstanding.unreached(directory, spec):
         return None
+    if why is None:
+        stopped = left is not None and left.attempt >= launch.attempt and left.code in LEFT
+        return None if stopped else Retry(0.0, before + 1, alone=False)
     first, most = BACK_OFF
     return Retry(min(first * 4**before, most), before + 1, why == Cause.MEMORY)
 

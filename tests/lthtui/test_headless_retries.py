@@ -100,6 +100,16 @@ def test_evaluations_that_were_cut_short_are_tried_again_within_bounds(here, cap
     assert run.launch().attempt == 5
 
 
+def test_what_a_worker_that_was_about_to_end_did_not_make_is_left_to_another(here):
+    *trained, ended = whole()
+    here.play(*trained, saved(1), ended)
+    assert main(["run", "play.yaml"]) == 0
+    here.play({"exit": 0})
+    assert main(["evaluate", "play", "--with", "layer_density"]) == 1
+    (run,) = here.runs()
+    assert run.launch().attempt == 4  # it is not started for ever
+
+
 def test_evaluations_that_somebody_stopped_can_be_gone_on_with(here, capsys):
     *trained, ended = whole()
     here.play(*trained, saved(1), ended)

@@ -8,6 +8,7 @@ import pytest
 from engine import outstanding
 from engine.events import (
     EpochEnded,
+    EvaluationStarted,
     Journal,
     LevelEnded,
     LevelStarted,
@@ -133,9 +134,40 @@ def test_of_a_finished_run_it_says_what_is_evaluated_and_nothing_of_training(mak
     show(plain, run)
     plain.now += 11
     assert show(plain, run) == ["s0  evaluating fgsm of level 0, 2 left"]
+    emit(run, EvaluationStarted(attempt=2, level=0, name="calibration"))
+    plain.now += 11
+    assert show(plain, run) == ["s0  evaluating calibration of level 0, 2 left"]
     ticket.unlink()
     plain.now += 11
     assert show(plain, run) == ["s0  evaluating"]
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (0, "goes on, as more evaluations were asked for when it was about to end"),
+        (
+            -9,
+            "not evaluated: the worker was killed (signal 9); often the machine ran out of memory",
+        ),
+    ],
+)
+def test_why_a_finished_run_is_started_again_by_itself(code, said, make, plain):
+    run = make()
+    won = Winning(level=0, density=1.0, test_accuracy=0.5)
+    ended = RunEnded(attempt=1, status="finished", winning=won)
+    emit(run, started(), LEVEL, epoch(1, 110.0), ENDED, ended)
+    launch(run.directory, 2)
+    show(plain, run)
+    run.directory.launch_file.write_text(
+        run.directory.launch_file.read_text().replace('"pid": ', '"pid": 1')
+    )
+    write_json(run.directory.exit_file, {"attempt": 2, "code": code, "time": 0.0})
+    entry = {"run_id": run.run_id, "order": 1, "retries": 1, "launch": {}}
+    run.directory.queue_file.parent.mkdir(exist_ok=True)
+    write_json(run.directory.queue_file, entry)
+    told = f"{said}; tried again in 0 s" if code else said
+    assert show(plain, run) == [f"s0  {told}"]
 
 
 def test_a_resumed_run_is_not_taken_for_trained_before_it_speaks(make, plain):

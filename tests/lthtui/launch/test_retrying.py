@@ -162,7 +162,7 @@ def evaluated(make):
 
 @pytest.mark.parametrize(
     ("code", "cause"),
-    [(-9, Cause.KILLED), (NO_ROOM, Cause.DISK), (1, None), (2, None), (75, None), (-15, None)],
+    [(-9, Cause.KILLED), (NO_ROOM, Cause.DISK), (75, None), (-15, None)],
 )
 def test_what_cut_an_evaluation_of_a_finished_run_short(evaluated, code, cause):
     run = evaluated(code)
@@ -192,6 +192,22 @@ def test_a_finished_run_that_lacks_no_evaluation_is_left_alone(evaluated, kind, 
     run = evaluated(-9)
     say(run, kind=kind, level=0, name="layer_density", attempt=2, **more)
     assert retrying.due(run) is None
+
+
+@pytest.mark.parametrize(("code", "again"), [(0, True), (1, True), (75, False)])
+def test_what_was_asked_for_when_a_worker_was_about_to_leave_is_made_at_once(
+    evaluated, code, again
+):
+    run = evaluated(code)
+    assert retrying.cause(run) is None
+    assert retrying.due(run) == (retrying.Retry(0, 1, False) if again else None)
+    assert see_to(run)[1] == again * [
+        f"{run.run_id}: goes on, as more evaluations were asked for when it was about to end"
+    ]
+
+
+def test_a_worker_that_never_makes_what_was_asked_for_is_not_started_for_ever(evaluated):
+    assert retrying.due(evaluated(0, attempt=3, before=2)) is None
 
 
 def test_a_finished_run_goes_on_until_what_cut_its_evaluation_short_is_seen_to(evaluated, stage):
