@@ -1,7 +1,7 @@
 """Whether probabilities are what they say: ECE, NLL, Brier, temperature (Guo et al. 2017).
 
 On test images, as the network is, and with the temperature that fits validation images best, where
-there are some.
+there are some that are not all right: of such, the colder the better, without end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from engine.lazy import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-COLDEST, HOTTEST = 0.01, 100.0  # temperatures; images that are all right have none that fits best
+COLDEST, HOTTEST = 0.01, 100.0  # temperatures
 HALVINGS = 30  # of their range: the temperature is right to eight digits
 
 
@@ -39,19 +39,19 @@ def evaluate(settings: Settings, context: Context) -> Result:
     said, y = _outputs.logits(context, test), test.y.cpu()
     metrics, plain = _judged(said, y, settings.bins)
     document: dict[str, Any] = {"test": plain, "temperature": None, "scaled": None}
-    if val is not None:
-        temperature = fitted(_outputs.logits(context, val), val.y.cpu())
+    temperature = None if val is None else fitted(_outputs.logits(context, val), val.y.cpu())
+    if temperature is not None:
         scaled, document["scaled"] = _judged(said / temperature, y, settings.bins)
         metrics |= {f"scaled {name}": value for name, value in scaled.items()}
         metrics["temperature"] = document["temperature"] = temperature
     return Result(metrics, {"calibration.json": document})
 
 
-def fitted(logits: Tensor, y: Tensor) -> float:
+def fitted(logits: Tensor, y: Tensor) -> float | None:
     """The temperature from `COLDEST` to `HOTTEST` with the least NLL (equation 9 of Guo et al.).
 
     The NLL is convex in 1 / temperature, so its slope has one root. Where it is 0 everywhere, as
-    of equal logits, the temperature is 1.
+    of equal logits, the temperature is 1; where all images are right, there is no root, and None.
 
     Args:
         logits: float64 [N, classes], as of `_outputs.logits`.
@@ -59,6 +59,8 @@ def fitted(logits: Tensor, y: Tensor) -> float:
     """
     low, high = 1 / HOTTEST, 1 / COLDEST
     true = logits.gather(1, y[:, None]).mean()
+    if true == 0 and logits.any():
+        return None
     for _ in range(HALVINGS):
         middle = sqrt(low * high)
         expected = ((middle * logits).softmax(1) * logits).sum(1).mean()

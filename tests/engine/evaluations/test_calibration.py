@@ -15,7 +15,7 @@ from torch.nn.functional import one_hot
 
 from engine.errors import Diverged
 from engine.evaluations import calibration
-from engine.evaluations.calibration import COLDEST, HOTTEST
+from engine.evaluations.calibration import HOTTEST
 
 SCALE = 0.25
 
@@ -132,16 +132,21 @@ def test_a_temperature_in_closed_form(context):
     assert found["scaled nll"] == pytest.approx(-0.9 * log(0.9) - 0.1 * log(0.1))
 
 
-@pytest.mark.parametrize(("right", "temperature"), [(True, COLDEST), (False, HOTTEST)])
-def test_a_network_that_is_always_right_or_wrong_has_an_extreme_temperature(
-    context, right, temperature
-):
+def test_a_network_that_is_always_wrong_has_an_extreme_temperature(context):
     y = torch.arange(12) % 3
-    shown = one_hot(y if right else (y + 1) % 3, 3) * 8
+    shown = one_hot((y + 1) % 3, 3) * 8
     found, _ = evaluated(context, (shown, y), (shown, y))
-    assert found["temperature"] == pytest.approx(temperature, rel=1e-6)
-    assert found["overconfidence"] < 0 if right else found["overconfidence"] > 0.7
-    assert found["scaled nll"] < found["nll"]
+    assert found["temperature"] == pytest.approx(HOTTEST, rel=1e-6)
+    assert found["overconfidence"] > 0.7 and found["scaled nll"] < found["nll"]
+
+
+@pytest.mark.parametrize("margin", [8, 200])
+def test_validation_images_that_are_all_right_fit_no_temperature(context, margin):
+    y = torch.arange(12) % 3
+    val, test = one_hot(y, 3) * margin, one_hot(y.where(y > 0, y + 1), 3) * 8
+    found, document = evaluated(context, (test, y), (val, y))
+    assert found["overconfidence"] > 0 and not {one for one in found if "scaled" in one}
+    assert document["temperature"] is document["scaled"] is None and "temperature" not in found
 
 
 def test_a_network_without_numbers_is_refused(context):
