@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ from lthtui.text import clean_line
 PAUSED = "R goes on from its checkpoint"
 STOPPED = "R resumes it"
 LATELY = 20  # stopped and as many failed runs that are listed
-FRESH = 5.0  # seconds after a change in which a queue process may be on its way
 SIGNS = {**GLYPHS, "stalled": GLYPHS["running"]}
 COLUMNS = (
     Column("job", rank=1),
@@ -94,8 +92,6 @@ def rows(jobs: Iterable[Job], now: float) -> list[Row]:
 def _waiting(root: Path, board: Board) -> Iterator[Job]:
     ordered = turns.in_order(entries.read(root))
     reasons = waits.reasons(root, ordered)
-    if _changed_lately(root):
-        reasons = {run: waits.NEXT if why == waits.NOBODY else why for run, why in reasons.items()}
     for place, entry in enumerate(ordered):
         yield Job(
             key=entry.run_id,
@@ -109,14 +105,6 @@ def _waiting(root: Path, board: Board) -> Iterator[Job]:
             held=entry.hold,
             place=place,
         )
-
-
-def _changed_lately(root: Path) -> bool:
-    """Whether somebody changed the queue a moment ago, who then also called its process."""
-    try:
-        return abs(time.time() - (root / "queue").stat().st_mtime) < FRESH
-    except OSError:
-        return False
 
 
 def _by_keys(reason: str) -> str:

@@ -19,6 +19,7 @@ from engine.processes import Process, detach
 from lthtui.launch import copied, credentials, entries
 
 PATIENCE = 5.0  # seconds that a queue process gets to end
+FRESH = 5.0  # seconds after a call in which a queue process may be on its way
 
 
 def ensure(root: Path) -> None:
@@ -34,7 +35,17 @@ def ensure(root: Path) -> None:
         wake(root)
         return
     os.close(lease)
+    with suppress(OSError):  # as on a full disk
+        _file(root, "called").touch()
     detach([sys.executable, "-P", "-m", "lthtui.launch.dispatcher", str(root)], log_file(root))
+
+
+def called(root: Path) -> bool:
+    """Whether a queue process was called a moment ago, which may not have the lease yet."""
+    try:
+        return abs(time.time() - _file(root, "called").stat().st_mtime) < FRESH
+    except OSError:
+        return False
 
 
 def take(root: Path, kind: int = fcntl.LOCK_EX) -> int | None:

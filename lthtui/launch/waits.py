@@ -68,10 +68,10 @@ def dispatched(root: Path) -> bool:
 
 
 def nobody(root: Path) -> str:
-    """Why nothing is started where no queue process is."""
+    """Why nothing is started where no queue process is, or only on its way."""
     if source := copied.origin(root):
         return f"was queued in {clean_line(source)}; `lthtui release` starts it here"
-    return NOBODY
+    return NEXT if lease.called(root) else NOBODY
 
 
 def _running(root: Path) -> Counter[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from rundirs import BEGAN, FakeRun, populate
 
@@ -84,15 +82,6 @@ def test_each_waiting_run_says_why(root, waiting):
     held, after = look(root)
     assert held.held and held.why == "held; H lets it go"
     assert after.why == f"after {source.run_id}" and not after.held
-
-
-def test_nobody_is_missed_right_after_the_queue_changed(root, waiting):
-    waiting("one")
-    assert [job.why for job in look(root)] == ["waits for its turn"]
-    os.utime(root / "queue", (BEGAN, BEGAN))
-    assert [job.why for job in look(root)] == [
-        "nobody starts it; `lthtui release` calls the queue process"
-    ]
 
 
 def test_a_failed_run_says_what_happened_and_what_to_do(root):

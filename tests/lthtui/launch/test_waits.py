@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from lthtui.launch import devices, entries, lease, queue, waits
@@ -37,6 +39,14 @@ def test_without_a_queue_process_nobody_starts_what_could_be(stage, idle):
         "s0": "nobody starts it; `lthtui release` calls the queue process",
         "s1": "held; `lthtui release` lets it go",
     }
+
+
+def test_nobody_is_missed_while_a_queue_process_is_on_its_way(stage, monkeypatch):
+    monkeypatch.setattr(lease, "detach", lambda command, log: 0)  # it takes a while to begin
+    stage.submit(0)
+    assert not waits.dispatched(stage.root) and reasons(stage) == {"s0": waits.NEXT}
+    os.utime(stage.root / "queue" / "called", (0, 0))
+    assert reasons(stage) == {"s0": waits.NOBODY}
 
 
 def test_the_queue_process_notes_what_devices_lack(stage, attended):
