@@ -85,7 +85,7 @@ def evaluate(
     """
     from lthtui import evaluations
     from lthtui.commands import awaiting
-    from lthtui.launch import queue
+    from lthtui.launch import queue, retrying
 
     words, changes = overrides.separate(arguments)
     if not words:
@@ -107,7 +107,7 @@ def evaluate(
         print_json("summary", [one.describe() for one in watched])
     else:
         _show(watched)
-    missing = [_missing(run) for run in watched if not run.active]
+    missing = [_missing(run) for run in watched if not retrying.goes_on(run.directory)]
     raise typer.Exit(code or awaiting.worst(OK, *missing))
 
 
