@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from lthtui.reports import tables
@@ -29,15 +29,20 @@ th, td {
   border-bottom: 1px solid #e5e5e5;
 }
 th:first-child, td:first-child {
-  text-align: left; white-space: normal; min-width: 7.5rem; overflow-wrap: anywhere;
+  text-align: left; white-space: normal; min-width: 7.5rem;
   position: sticky; left: 0; background: #fff;
 }
+.text { text-align: left; white-space: normal; min-width: 12rem; }
 thead th { border-bottom: 1.5px solid #222; vertical-align: bottom; white-space: normal; }
 .wide { overflow-x: auto; margin: 1.5rem 0; }
 figure { margin: 1.5rem 0; overflow-x: auto; }
 img { max-width: 100%; }
 pre { background: #f6f6f6; padding: .6rem .8rem; overflow-x: auto; font-size: .8rem; }
-@media (max-width: 45rem) { img { max-width: 42rem; } }
+@media (max-width: 45rem) {
+  img { max-width: 42rem; }
+  .text { min-width: 8rem; }
+  th:first-child, td:first-child { max-width: 9rem; overflow-wrap: anywhere; }
+}
 @media print {
   nav { display: none; }
   .wide, figure, pre { overflow: visible; }
@@ -115,10 +120,12 @@ def _block(block: Block, report: Report, pictures: Mapping[str, bytes]) -> str:
 
 
 def _table(table: Table, report: Report) -> str:
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
-    rows = "\n".join(
-        f"<tr>{''.join(_cell(cell, table, report) for cell in row)}</tr>" for row in table.rows
+    wrapped = [' class="text"' * tables.wraps(table, at) for at in range(len(table.header))]
+    head = "".join(
+        f'<th scope="col"{how}>{escape(name)}</th>'
+        for name, how in zip(table.header, wrapped, strict=True)
     )
+    rows = "\n".join(_row(row, wrapped, table, report) for row in table.rows)
     caption = escape(tables.caption(table, report.spread))
     return (
         f'<div class="wide"><table id="{table.name}"><caption>{caption}</caption>'
@@ -126,9 +133,14 @@ def _table(table: Table, report: Report) -> str:
     )
 
 
-def _cell(cell: Cell, table: Table, report: Report) -> str:
+def _row(row: Sequence[Cell], wrapped: Sequence[str], table: Table, report: Report) -> str:
+    cells = zip(row, wrapped, strict=True)
+    return f"<tr>{''.join(_cell(cell, how, table, report) for cell, how in cells)}</tr>"
+
+
+def _cell(cell: Cell, how: str, table: Table, report: Report) -> str:
     if isinstance(cell, str):
-        return f"<td>{escape(cell)}</td>"
+        return f"<td{how}>{escape(cell)}</td>"
     text = escape(said(cell, report.spread, tables.usual(table)).text)
     shown = escape(", ".join(f"{value:.6g}" for value in cell.values), quote=True)
     return f'<td title="{shown}">{f"<b>{text}</b>" if cell.best else text}</td>'

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from engine.repetition import Repetition
+from lthtui import baseline
 from lthtui.charts.figure import DASHES
 from lthtui.comparison import Comparison, compare
 from lthtui.labels import SHORT
@@ -54,6 +56,15 @@ class Subject:
     def methods(self) -> tuple[Row, ...]:
         """The groups that are no controls; or these where nothing else was named."""
         return tuple(row for row in self.rows if row.first.controls is None) or self.rows
+
+    def dense(self, row: Row) -> dict[Repetition, float]:
+        """Test accuracy of the dense networks of a method's family."""
+        mine, others = (
+            [run for run in runs if run.family == row.first.family]
+            for runs in (self.runs, self.known)
+        )
+        found = {one: run.dense for one, run in baseline.dense(mine, others).items()}
+        return {one: level.test for one, level in found.items() if level and level.test is not None}
 
     @cached_property
     def controls(self) -> tuple[RunView, ...]:

@@ -13,6 +13,7 @@ from lthtui.reports.model import SPREADS, UNITS, Cell, Number, Spread, Table
 from lthtui.reports.wording import reach, said
 from lthtui.significance import mean
 
+LONG = 40  # letters of a cell that fill several lines
 CSV_HEADER = ("line", "row", "column", "text", "mean", "spread", "n", "values", "unit")
 
 
@@ -27,7 +28,7 @@ def markdown(table: Table, spread: Spread) -> str:
 
 def latex(table: Table, spread: Spread) -> str:
     r"""A `booktabs` table."""
-    columns = "l" + "r" * (len(table.header) - 1)
+    columns = "".join(_column(table, at) for at in range(len(table.header)))
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table}",
@@ -44,6 +45,17 @@ def latex(table: Table, spread: Spread) -> str:
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def wraps(table: Table, at: int) -> bool:
+    """Whether a column has texts that fill several lines."""
+    texts = (row[at] for row in table.rows)
+    return any(isinstance(text, str) and len(text) > LONG for text in texts)
+
+
+def _column(table: Table, at: int) -> str:
+    """How LaTeX sets a column."""
+    return r"p{.3\linewidth}" if wraps(table, at) else "r" if at else "l"
 
 
 def values(table: Table, spread: Spread) -> str:

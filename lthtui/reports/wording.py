@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lthtui import written
 from lthtui.charts.spread import t95
 from lthtui.reports.model import Number, Spread
-from lthtui.significance import deviation, mean
+from lthtui.significance import SAME, deviation, mean
 
 UNKNOWN = "–"
 _NEGATIVE = re.compile(r"(?<![\w.+-])-(?=\d)")
@@ -49,7 +49,7 @@ def said(number: Number, spread: Spread, usual: int = 0) -> Said:
         return Said(f"{values[0]:.2g}")
     half = reach(values, spread)
     count = "" if len(values) == usual else str(len(values))
-    if half is None or not half > 0:
+    if half is None or not half > SAME * abs(mean(values)):
         return Said(minus(written.figure(number.kind, mean(values))), "", count, number.stars)
     middle, around = written.pair(number.kind, mean(values), half)
     return Said(minus(middle), around, count, number.stars)

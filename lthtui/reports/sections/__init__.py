@@ -8,6 +8,8 @@ ORDER = (
     *(
         "published",
         "accuracy",
+        "levels",
+        "settings",
         "sizes",
         "worth",
         "scores",
@@ -16,5 +18,5 @@ ORDER = (
         "similarity",
         "inside",
     ),
-    *("transfer", "stability", "cost", "reproduction"),
+    *("transfer", "stability", "training", "cost", "reproduction"),
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.repetition import Repetition, listed
-from lthtui import baseline, significance
+from lthtui import significance
 from lthtui.reports import figures
 from lthtui.reports.curves import Curve, curve
 from lthtui.reports.model import Figure, Number, Section, Table
@@ -39,7 +39,19 @@ def _images(subject: Subject) -> Iterator[str]:
             found.setdefault(f"{run.dataset}: {words} images", []).append(run)
     for words, runs in found.items():
         repetitions = {run.repetition for run in runs}
-        yield f"{words}; {listed(sorted(repetitions), repetitions)}."
+        yield f"{words}; {listed(sorted(repetitions), repetitions)}.{_drawn(runs)}"
+
+
+def _drawn(runs: Sequence[RunView]) -> str:
+    """That all seeds share images that were drawn once, of which their spread says nothing."""
+    some = any(run.params.get("data.per_class") or _share(run) != "1.0" for run in runs)
+    if not some or len({run.repetition[:3] for run in runs}) > 1 or len(runs) < 2:
+        return ""
+    return " All train on the same draw of images: spreads are those of training alone."
+
+
+def _share(run: RunView) -> str:
+    return run.params.get("data.fraction", "1.0")
 
 
 def _table(subject: Subject) -> Table:
@@ -49,7 +61,7 @@ def _table(subject: Subject) -> Table:
     for row, finding in zip(subject.methods, tested, strict=True):
         group = row.first.group
         val, test = on_val.get(group, {}), on_test.get(group, {})
-        dense = _dense(subject, row)
+        dense = subject.dense(row)
         rows.append(
             (
                 row.label,
@@ -81,19 +93,10 @@ def _tests(results: Iterable[Result]) -> dict[Repetition, float]:
     return {one: value for one, value in found.items() if value is not None}
 
 
-def _dense(subject: Subject, row: Row) -> dict[Repetition, float]:
-    """Test accuracy of the dense networks of a method's family."""
-    family = [run for run in subject.runs if run.family == row.first.family]
-    beside = [run for run in subject.known if run.family == row.first.family]
-    known = baseline.dense(family, beside)
-    found = {one: run.dense.test for one, run in known.items() if run.dense}
-    return {one: value for one, value in found.items() if value is not None}
-
-
 def _tested(subject: Subject, row: Row) -> significance.Finding | None:
     mine = {one.run.repetition: one.level for one in row.results if one.level.sparse}
     picked = {one: level.test for one, level in mine.items() if level.test is not None}
-    return significance.test(picked, _dense(subject, row), "paired") if picked else None
+    return significance.test(picked, subject.dense(row), "paired") if picked else None
 
 
 def _levels(row: Row) -> list[LevelView]:

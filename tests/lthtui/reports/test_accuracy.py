@@ -1,10 +1,12 @@
 """The main table of a report, against figures worked out by hand, and its picture."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from reported import cells, level
 
+from lthtui import provenance
 from lthtui.identity import Control
 from lthtui.reports import tables
 from lthtui.reports.figures import drawn
@@ -46,6 +48,26 @@ def test_a_run_that_never_ended_has_dashes_and_costs_nothing(made):
     stopped = replace(made.imp(1, 0.5), status="stopped", winner=None, levels=())
     (table,) = accuracy.build(made.subject(stopped)).blocks
     assert cells(table)["imp", "picked on val %"] == ()
+
+
+def test_seeds_of_one_draw_of_images_are_said_to_be(made, monkeypatch):
+    attempt = SimpleNamespace(images={"train": 500, "test": 100})
+    known = {f"imp-s{seed}": [attempt] for seed in range(2)}
+    monkeypatch.setattr(provenance, "read", lambda runs: known)
+
+    def said(*params):
+        runs = [made.imp(seed, 0.5, params=one) for seed, one in enumerate(params)]
+        (words,) = accuracy._images(made.subject(*runs))
+        return words
+
+    some = {"data.fraction": "0.01"}
+    assert said(some, some) == (
+        "digits: 500 train, 100 test images; seeds 0, 1. All train on the same draw of images:"
+        " spreads are those of training alone."
+    )
+    assert "same draw" not in said({}, {})
+    assert "same draw" not in said(some, {**some, "data.seed": "1"})
+    assert "same draw" not in said(some)
 
 
 def test_without_levels_to_draw_there_is_no_picture(made):

@@ -50,6 +50,15 @@ def test_means_and_deviations_are_written_with_how_many_there_are():
     assert "over 3 runs, or as many as stand in brackets." in text
 
 
+def test_long_texts_fill_several_lines(tmp_path):
+    table = Table("a", "A.", ("", "x", "y"), (("imp", "long " * 10, "short"), ("b", "c", "d")))
+    assert r"\begin{tabular}{lp{.3\linewidth}r}" in tables.latex(table, "std")
+    folder.write(replace(REPORT, sections=(Section("One", (table,)),)), tmp_path)
+    page = (tmp_path / "index.html").read_text()
+    assert '<td class="text">long ' in page and '<td class="text">c<' in page
+    assert '<th scope="col" class="text">x<' in page and "<td>short<" in page
+
+
 def test_of_two_numbers_of_runs_that_are_as_common_the_larger_is_told():
     table = Table("a", "A.", ("", "x", "y"), (("imp", Number((0.5, 0.6)), Number((0.5,))),))
     assert "over 2 runs, or as many" in tables.caption(table, "std")
@@ -65,6 +74,7 @@ def test_plain_numbers_have_as_many_decimals_as_their_deviation():
     assert said(Number((0.001, 0.003)), "std", usual=2).text == "0.0020 ± 0.0014"
     assert said(Number((1000.0, 3000.0)), "std", usual=2).text == "2000 ± 1414"
     assert said(Number((0.25, 0.25)), "std", usual=2).text == "0.25"
+    assert said(Number((0.1 + 0.2, 0.3), "density"), "std", usual=2).text == "30"  # by rounding
 
 
 def test_bytes_and_joules_have_units():
