@@ -40,6 +40,10 @@ class StubDesk(Desk):
         self.asked.append(("stop", list(run_ids)))
         return "stopped"
 
+    def pause(self, run_ids):
+        self.asked.append(("pause", list(run_ids)))
+        return "paused"
+
     def resume(self, run_ids):
         self.asked.append(("resume", list(run_ids)))
         return "resumed"

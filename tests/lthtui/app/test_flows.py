@@ -356,8 +356,34 @@ async def test_charts_draw_again_only_when_something_changed(running, root, monk
         assert len(drawn) == before > 0
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.fault)])
-async def test_no_sequence_of_keys_breaks_it(running, root, specs, seed):
+def clicked(app, dice):
+    """What a terminal sends as somebody clicks, drags or turns the wheel somewhere."""
+    ways = [(events.MouseScrollUp,), (events.MouseScrollDown,), (events.MouseScrollRight,)]
+    click = (events.MouseDown, events.MouseUp)
+    ways += [click, 2 * click, (events.MouseDown, events.MouseMove, events.MouseUp)]
+    button = dice.choice([1, 1, 1, 2, 3])
+    held = {name: dice.random() < 0.15 for name in ("shift", "meta", "ctrl")}
+    at = dice.randrange(app.size.width), dice.randrange(app.size.height)
+    for kind in dice.choice(ways):
+        if kind is events.MouseMove:
+            at = dice.randrange(app.size.width), dice.randrange(app.size.height)
+        place = {"x": at[0], "y": at[1], "screen_x": at[0], "screen_y": at[1]}
+        yield kind(None, button=button, delta_x=0, delta_y=0, **place, **held)
+
+
+@pytest.mark.parametrize(
+    ("seed", "there"),
+    [
+        (0, ()),
+        pytest.param(1, (), marks=pytest.mark.fault),
+        pytest.param(2, ("end", "enter"), marks=pytest.mark.fault),
+        pytest.param(3, ("end", "space", "home", "space", "c"), marks=pytest.mark.fault),
+        pytest.param(8, ("4",), marks=pytest.mark.fault),
+        pytest.param(5, ("5",), marks=pytest.mark.fault),
+        pytest.param(6, ("colon",), marks=pytest.mark.fault),
+    ],
+)
+async def test_no_sequence_of_keys_and_clicks_breaks_it(running, root, specs, seed, there):
     populate(root)
     keys = "up down left right enter escape space tab n x R y slash m question_mark colon j k"
     keys += " right_square_bracket left_square_bracket g G pageup pagedown a backspace r ctrl+c"
@@ -365,11 +391,19 @@ async def test_no_sequence_of_keys_breaks_it(running, root, specs, seed):
     keys += " s e greater_than_sign shift+down shift+right"
     dice = random.Random(seed)
     async with running(size=(80, 24)) as pilot:
+        await pilot.press(*there)
         for _ in range(120):
-            if dice.random() < 0.05:
+            chance = dice.random()
+            if chance < 0.05:
                 await pilot.resize_terminal(dice.randint(20, 170), dice.randint(4, 50))
+            elif chance < 0.4:
+                for event in clicked(pilot.app, dice):
+                    pilot.app._driver.process_message(event)
+                await pilot.pause()
             else:
                 await pilot.press(dice.choice(keys.split()))
+            if pilot.app.return_code == 0:
+                return  # a click on `q Quit`
         await pilot.settle()
         assert pilot.app.return_code is None
         assert not [one for one in pilot.app._notifications if one.severity == "error"]
