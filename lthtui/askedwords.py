@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from engine import registry
 from engine.rundir import Status
 from engine.schema import EPOCH_METRICS, LEVEL_METRICS
-from lthtui.fields import ALIASES, BUILT_IN, REDUCERS, Field
+from lthtui.fields import ALIASES, ANSWERS, BUILT_IN, REDUCERS, Field
 
 METRICS = (*(f"epoch/{one}" for one in EPOCH_METRICS), *(f"level/{one}" for one in LEVEL_METRICS))
 _KINDS = {"sparsifier": "sparsifiers", "dataset": "datasets", "model": "models"}
@@ -70,7 +70,7 @@ def _values(key: str, settings: Settings, values: Values) -> list[str]:
         return [*(one.value for one in Status), "stalled"]
     if kind := _KINDS.get(key):
         return registry.names(kind)
-    if key == "archived":
+    if key in ANSWERS:
         return ["yes", "no"]
     if key in BUILT_IN:
         return [*values(key)]

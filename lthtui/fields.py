@@ -22,6 +22,7 @@ Kind = Literal["text", "number", "share", "seconds", "time"]
 Reducer = Literal["last", "best", "min", "max"]
 REDUCERS: tuple[Reducer, ...] = ("last", "best", "min", "max")
 ALIASES = {"kept": "density", "method": "sparsifier", "data": "dataset", "run": "name"}
+ANSWERS = frozenset({"archived", "winning"})  # what is yes or no
 SMALLER = {"loss", "error", "err", "perplexity", "nll", "ece", "mse", "mae", "seconds", "flops"}
 MOST_MEANT = 3  # names that a message proposes
 LISTED = "`lthtui list --columns help` names all, as v does among the app's runs"
@@ -189,6 +190,8 @@ def _named(text: str, known: Collection[str] | None) -> Field | None:
     if evaluationfields.is_one(text):
         share = evaluationfields.is_share(text)
         return Field(text, "evaluations", text, "share" if share else "number")
+    if f"{text}.name" in have:  # a block of settings goes by its name, as in an override
+        return Field(f"{text}.name", "params", f"{text}.name")
     if _param(text) in have or (_metric(text) not in have and _dotted(text)):
         return Field(_param(text), "params", text)
     return _reduced(text, "last") if "/" in text or _metric(text) in have else None
@@ -287,6 +290,18 @@ def _density(run: RunView, group: Group | None) -> float | None:
     return level.density if level else None
 
 
+def _sparsity(run: RunView, group: Group | None) -> float | None:
+    level = _shown_level(run)
+    return (level.total - level.kept) / max(level.total, 1) if level else None
+
+
+def _winning(run: RunView, group: Group | None) -> str | None:
+    """Whether what it picked is a winning ticket, as `verdict.wins` says."""
+    if not run.final or run.won is None:
+        return None
+    return "yes" if run.won else "no"
+
+
 def _accuracy(
     key: str, run: RunView, group: Group | None, kept: float | None = None
 ) -> float | None:
@@ -312,11 +327,15 @@ _BUILT_IN: dict[str, tuple[Kind, _Getter]] = {
     "sparsifier": ("text", lambda run, _: run.sparsifier or None),
     "dataset": ("text", lambda run, _: run.dataset or None),
     "model": ("text", lambda run, _: run.model or None),
+    "control": ("text", lambda run, _: run.controls.kind if run.controls else None),
+    "group": ("text", lambda run, _: run.group or None),
     "level": ("number", lambda run, _: _float(run.level)),
     "density": ("share", _density),
+    "sparsity": ("share", _sparsity),
     "val": ("share", partial(_accuracy, "val")),
     "test": ("share", partial(_accuracy, "test")),
     "gain": ("share", partial(_accuracy, "gain")),
+    "winning": ("text", _winning),
     "best_level": ("number", lambda run, _: _float(run.winner)),
     "size": ("number", lambda run, _: _float(run.winning.bytes) if run.winning else None),
     "eta": ("seconds", lambda run, _: run.eta),
@@ -328,6 +347,8 @@ _BUILT_IN: dict[str, tuple[Kind, _Getter]] = {
     "error": ("text", lambda run, _: run.error or None),
     "archived": ("text", lambda run, _: "yes" if run.archived else "no"),
 }
-_RESULTS = frozenset({"density", "val", "test", "gain", "best_level", "size", "duration"})
+_RESULTS = frozenset(
+    {"density", "sparsity", "winning", "val", "test", "gain", "best_level", "size", "duration"}
+)
 ARCHIVED = Field.parse("archived")
 BUILT_IN: Sequence[str] = tuple(_BUILT_IN)

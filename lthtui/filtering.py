@@ -205,7 +205,9 @@ class _Reader:
         if not operator:
             self._at = after
             if not name:
-                raise self._error("expected a word or a field")
+                raise self._error("expected a word or a field; `not` is for what must not be")
+            if name.lower() == "in" and not quoted and self._text[after:].lstrip().startswith("("):
+                raise Misread(begin + 1, "values do not come in lists: seed=0 or seed=1")
             return Word(name)
         asked = fields.at(begin + 1 + quoted, name, self._known)
         where = self._at + 1

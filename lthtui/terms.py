@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine.errors import did_you_mean
-from lthtui.fields import ARCHIVED, Field, Misread, Value, number
+from lthtui.fields import ANSWERS, Field, Misread, Value, number
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _asked(field: Field, operator: str, text: str, at: tuple[int, int], now: flo
     if field.kind == "time":
         return _within(operator, *_moments(text, column, now))
     wanted = _figure(field, text, column)
-    if field == ARCHIVED and operator in ("=", "!="):
+    if field.name in ANSWERS and operator in ("=", "!="):
         return _like(operator, _answer(text, column), None)
     if field.name == "status" and operator in ("=", "!=") and text.lower() not in STATUSES:
         hint = did_you_mean(text, [*STATUSES])

@@ -9,6 +9,7 @@ from viewed import boarded, level, run
 from lthtui import fields
 from lthtui.fields import Field, Misread
 from lthtui.filtering import And, Filter, Not, Or, Term, Word
+from lthtui.identity import Control
 
 NOW = datetime(2026, 11, 20, 12, 0).timestamp()
 HOUR = 3600.0
@@ -20,7 +21,14 @@ RUNS = [
         group="ga",
         created=NOW - HOUR,
         duration=90.0,
-        params={"train.lr": "0.10", "train.schedule": "Cosine", "train.decay": "True"},
+        final=True,
+        beats_dense=True,
+        params={
+            "loss.name": "tvmf",
+            "train.lr": "0.10",
+            "train.schedule": "Cosine",
+            "train.decay": "True",
+        },
         tags={"why": "paper (final)", "stage": "2"},
         metrics={"epoch/val_loss": 0.5, "my metric": float("nan")},
         extremes={"epoch/val_loss": (0.25, 2.0)},
@@ -32,6 +40,8 @@ RUNS = [
         group="gb",
         sparsifier="rigl",
         status="failed",
+        final=True,
+        beats_dense=False,
         created=NOW - 30 * HOUR,
         params={"train.lr": "0.02", "train.schedule": "step"},
         metrics={"epoch/val_loss": 1.5},
@@ -46,6 +56,7 @@ RUNS = [
         stalled=True,
         seed=7,
         archived=True,
+        controls=Control(run="a", level=1, kind="null"),
     ),
 ]
 BOARD = boarded(*RUNS, labels={"gb": "Rigged lottery"})
@@ -103,6 +114,10 @@ def found(text):
         ),
         *(("created=2026-11-20T11:00", "a"), ("created>2026-11-20T11:00", "")),
         *(("isic (imp or failed)", "ab"), ("imp or isic failed", "ab"), ("not (isic or s7)", "")),
+        *(("control=null", "c"), ("not control:*", "ab"), ("group=gb", "b"), ("group:g*", "abc")),
+        *(("winning=yes", "a"), ("winning=false", "b"), ("not winning:*", "c")),
+        *(("sparsity>=20%", "ab"), ("sparsity>0.21", "")),
+        *(("loss=tvmf", "a"), ("loss.name=tvmf", "a"), ("loss!=tvmf", "bc")),
         *(("not not isic", "ab"), ("NOT isic OR s0 AND imp", "ac"), ("gain>5%", "a")),
     ],
 )
@@ -124,6 +139,9 @@ def test_a_filter_finds(text, runs):
         ("not", 4, "expected a word, a field, `not` or `(`"),
         ("(isic", 1, "this bracket is never closed"),
         ("()", 2, "expected a word or a field"),
+        ("a !control", 3, "`not` is for what must not be"),
+        ("isic seed in (0, 1)", 11, "values do not come in lists: seed=0 or seed=1"),
+        ("winning=maybe", 9, "expected yes or no, not 'maybe'"),
         ("isic)", 5, "this bracket was never opened"),
         ("'isic", 1, "this quote is never closed"),
         ("name='isic", 6, "this quote is never closed"),
