@@ -10,8 +10,8 @@ from engine.sources import Source
 
 Other = Literal["before", "dense"] | Source
 SAID = (
-    "before (that of the kept level before), dense (that of level 0 of the run), or another run's"
-    " ticket, as RUN or RUN:LEVEL"
+    "before (that of the kept level before), dense (that of the run's dense level), or another"
+    " run's ticket, as RUN or RUN:LEVEL"
 )
 
 
@@ -22,7 +22,7 @@ def find(name: str, other: Other, context: Context) -> Subject | None:
         name: of the evaluation.
 
     Raises:
-        SpecError: its weights are not kept.
+        SpecError: it is to be dense, and none such is kept.
         Damaged: its file is missing or broken.
     """
     around = context.around
@@ -33,9 +33,15 @@ def find(name: str, other: Other, context: Context) -> Subject | None:
         return None
     if other == "before":
         return around.at(before[-1])
-    if 0 not in before:
-        raise SpecError(f"{name}.other: the weights of level 0 are not kept; name another ticket")
-    return around.at(0)
+    if (found := dense(context)) is None:
+        raise SpecError(f"{name}.other: the run has kept no dense ticket; name another one")
+    return found
+
+
+def dense(context: Context) -> Subject | None:
+    """The dense ticket of the run; None where it is not kept, or the run began sparse."""
+    found = context.around.at(0) if 0 in context.around.kept else None
+    return found if found and found.ticket.mask.kept == found.ticket.mask.total else None
 
 
 def called(other: Other, found: Subject) -> str:

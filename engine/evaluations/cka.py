@@ -164,7 +164,7 @@ def aligned(found: Tensor, one: Tensor, other: Tensor) -> Tensor:
 
 
 def _other(settings: Settings, context: Context) -> Subject | None:
-    if settings.other == "dense" and 0 not in context.around.kept:
+    if settings.other == "dense" and _others.dense(context) is None:
         return None
     return _others.find("cka", settings.other, context)
 

@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 from engine.context import Context, Result
 from engine.corruptions import GROUPS, NAMES, SEVERITIES
 from engine.errors import Inapplicable, did_you_mean
-from engine.evaluations import _outputs, _samples, _shown
+from engine.evaluations import _others, _outputs, _samples, _shown
 from engine.evaluationspec import EvaluationSettings
 from engine.lazy import torch
 
@@ -73,8 +73,9 @@ def evaluate(settings: Settings, context: Context) -> Result:
     images = images.subset(_samples.positions(images, settings.images))
     shown = _shown.shown(settings.source, context, images, names[0])
     says = {"ticket": context.around.says(context.net())}
-    if context.level and 0 in context.around.kept:
-        says["dense"] = context.around.says(context.around.at(0).net())
+    dense = _others.dense(context)
+    if dense and context.level:
+        says["dense"] = context.around.says(dense.net())
     clean, y, balanced = _wrong(says, _shown.plain(context, images)), images.y.cpu(), list[float]()
     errors: dict[str, Errors] = {which: {name: [] for name in names} for which in says}
     for name in names:
@@ -84,7 +85,7 @@ def evaluate(settings: Settings, context: Context) -> Result:
             for which, found in wrong.items():
                 errors[which][name].append(_share(found))
     ticket = errors["ticket"]
-    relative = _relative(ticket, errors.get("dense" if context.level else "ticket"))
+    relative = _relative(ticket, errors["dense" if context.level else "ticket"] if dense else None)
     document = {
         "images": len(images),
         "published": shown.published,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.context import Context, Result
 from engine.errors import Inapplicable
+from engine.evaluations import _others
 from engine.evaluationspec import CheapSettings
 
 if TYPE_CHECKING:
@@ -29,17 +30,14 @@ def evaluate(settings: Settings, context: Context) -> Result:
     Raises:
         Inapplicable: the run has no dense level, or has not kept its weights.
     """
-    around, mine = context.around, context.subject.ticket
-    dense = around.at(0).ticket if 0 in around.kept else None
-    if dense is None or dense.mask.kept < dense.mask.total:
+    mine, found = context.subject.ticket, _others.dense(context)
+    if found is None:
         raise Inapplicable(
             "weight_norms compares with the dense level of the same run, and this run has kept"
             " none; begin with a dense level, keep it (keep: [dense, best]) and run it again"
         )
-    layers = {
-        name: _ratios(mine.trained[name][m], dense.trained[name][m])
-        for name, m in mine.mask.items()
-    }
+    dense = found.ticket.trained
+    layers = {name: _ratios(mine.trained[name][m], dense[name][m]) for name, m in mine.mask.items()}
     means = {
         name: [one for ratios in layers.values() if (one := ratios[name]) is not None]
         for name in ("norm", "mean absolute")

@@ -10,6 +10,7 @@ from torch import nn
 from engine.errors import DataError, SpecError
 from engine.evaluations import cka
 from engine.images import Images
+from engine.masks import Mask
 from engine.sources import Source
 
 RNG = torch.Generator().manual_seed(0)
@@ -131,6 +132,13 @@ def test_a_layer_that_says_nothing_is_like_none(made):
     found = cka.evaluate(cka.Settings(), made(images(8), other=dead))
     across = found.files["cka.json"]["other"]["across"]
     assert across == [[None, None], [None, None]] and [*found.metrics] == ["within"]
+
+
+def test_a_run_that_begins_sparse_has_no_dense_network(made, context):
+    half = Mask({"0.weight": torch.arange(10).view(5, 2, 1, 1) % 2 == 0})
+    sparse = context(other_net, images(8), mask=half).subject
+    found = cka.evaluate(cka.Settings(), made(images(8), at={0: sparse}.__getitem__))
+    assert [*found.metrics] == ["within"]
 
 
 def test_layers_that_no_test_goes_through_are_left_out(made):

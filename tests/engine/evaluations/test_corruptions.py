@@ -18,6 +18,7 @@ from engine.corruptions import NAMES
 from engine.errors import DataError, Inapplicable
 from engine.evaluations import _corrupting, corruptions
 from engine.images import Images
+from engine.masks import Mask
 
 Make = Callable[..., Context]
 FEW = {"corruptions": ("gaussian_noise", "contrast", "jpeg_compression", "spatter")}
@@ -108,6 +109,14 @@ def test_without_a_dense_ticket_or_without_its_errors_there_is_no_relative_error
     alone = corruptions.evaluate(settings, context(network, images, level=3))
     assert "mCE" not in alone.metrics and "dense" not in alone.files["corruptions.json"]["errors"]
     ticket = context(network, images, level=3)
+    half = Mask({"1.weight": torch.arange(432 * 4).view(4, 432) % 2 == 0})
+    sparse = context(network, images, mask=half)  # as of a run that begins sparse
+    around = replace(ticket.around, kept=(0, 3), at=lambda level: sparse.subject)
+    for made in (sparse, replace(ticket, around=around)):
+        found = corruptions.evaluate(settings, made)
+        assert "mCE" not in found.metrics and [*found.files["corruptions.json"]["errors"]] == [
+            "ticket"
+        ]
 
     class Perfect(nn.Module):
         def __init__(self) -> None:

@@ -131,7 +131,7 @@ def test_the_other_end_is_the_level_before_the_dense_one_or_another_run(
     first = replace(made, subject=replace(made.subject, level=0))
     assert connectivity.evaluate(connectivity.Settings(), first).metrics == {}
     without = replace(made, around=replace(made.around, kept=(2, 3)))
-    with pytest.raises(SpecError, match="the weights of level 0 are not kept"):
+    with pytest.raises(SpecError, match="has kept no dense ticket"):
         connectivity.evaluate(connectivity.Settings(other="dense"), without)
 
 

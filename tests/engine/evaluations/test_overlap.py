@@ -82,7 +82,7 @@ def test_masks_that_keep_nothing_have_no_overlap(two):
 
 def test_dense_that_is_not_kept_and_masks_of_other_networks_are_refused(two):
     made = two(mask((0,), (0,)), Mask({"1.weight": torch.ones(4, 4, dtype=torch.bool)}))
-    with pytest.raises(SpecError, match="level 0 are not kept"):
+    with pytest.raises(SpecError, match="has kept no dense ticket"):
         overlap.evaluate(overlap.Settings(other="dense"), made)
     with pytest.raises(SpecError, match=r"the mask of that:2 covers other weights"):
         overlap.evaluate(overlap.Settings(other=Source("that", 2)), made)
