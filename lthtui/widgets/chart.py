@@ -73,6 +73,7 @@ class ChartView(Widget, can_focus=True):
 
     MOUSE = (
         ("click", "Cross-hair"),
+        ("click a name", "Its line bright"),
         ("2 clicks", "Show all"),
         ("drag", "Move"),
         ("^drag", "Zoom into a box"),  # as with the right button
@@ -115,7 +116,21 @@ class ChartView(Widget, can_focus=True):
             self.viewer = Viewer(linked)
         if self.viewer and panel:
             self.viewer.show(panel)
-        self.refresh()
+        self._refresh_changed()
+
+    def _refresh_changed(self) -> None:
+        """Have those lines painted that have changed: news are mostly few, and terminals slow."""
+        before, rows = self._rows, self._drawn() if self.is_on_screen else []
+        if not before or len(before) != len(rows):
+            self.refresh()
+            return
+        for y, (old, new) in enumerate(zip(before, rows, strict=True)):
+            if old != new:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def _drawn(self) -> list[Row]:
+        """What is to be seen now; the very same as before while nothing has changed."""
+        return self.viewer.rows(*self.size, self._look()) if self.viewer else []
 
     def _leave(self) -> None:
         """Look at nothing any more; charts beside this one do not wait for it."""
@@ -125,7 +140,7 @@ class ChartView(Widget, can_focus=True):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Draw what is to be seen now, once for all lines."""
-        rows = self.viewer.rows(*self.size, self._look()) if self.viewer else []
+        rows = self._drawn()
         before, self._under = self._under, self.rich_style
         if rows is not self._rows or self._under != before:
             self._rows, self._strips = rows, self._made(rows)
@@ -183,8 +198,11 @@ class ChartView(Widget, can_focus=True):
     # ---- mouse
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Begin to drag."""
-        if self.viewer:
+        """Begin to drag, or draw the line bright that is named there."""
+        if self.viewer and (label := self._named(event)):
+            self.viewer.single(label)
+            self._changed()
+        elif self.viewer:
             self.viewer.press(self._cell(event), event.button == RIGHT or event.ctrl)
             self.capture_mouse()
 
@@ -202,7 +220,7 @@ class ChartView(Widget, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Show everything again after a second click."""
-        if event.chain == 2:
+        if self.viewer and event.chain == 2 and not self._named(event):
             self.action_go("reset")
             self.action_go("hide")
 
@@ -219,6 +237,12 @@ class ChartView(Widget, can_focus=True):
             self.viewer.wheel(self._cell(event), way, upright=event.ctrl)
             self.refresh()
             event.stop()
+
+    def _named(self, event: events.MouseEvent) -> str:
+        """The line that the legend names where the mouse is; empty elsewhere."""
+        from lthtui.charts.legend import LINE
+
+        return str(event.style.meta.get(LINE, ""))
 
     def _cell(self, event: events.MouseEvent) -> tuple[int, int]:
         """Where in the chart the mouse is; it may be beyond while it drags."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from textual.app import App
@@ -148,6 +149,21 @@ async def test_a_click_is_a_cross_hair_and_a_second_one_shows_all():
         assert chart.viewer.view.cursor is chart.viewer.view.x is None
 
 
+async def test_a_click_on_a_name_draws_its_line_bright_and_again_all():
+    async with shown() as (pilot, chart):
+        await pilot.press("plus")
+        before = chart.viewer.view
+        row = next(y for y in range(6) if "━━ b" in chart.render_line(y).text)
+        at = (1 + chart.render_line(row).text.index("━━ b") + 3, 1 + row)
+        for focus in ("b", "", "b"):
+            await pilot.click(chart, offset=at)
+            await pilot.pause()
+            at = (1 + chart.render_line(row).text.index("━━ b") + 3, 1 + row)  # it goes ahead
+            assert chart.viewer.view == replace(before, focus=focus)
+        await pilot.click(chart, offset=at, times=2)
+        assert chart.viewer.view == replace(before, focus="b")  # and shows no more of x
+
+
 async def test_a_drag_moves_and_one_of_the_right_button_draws_a_box():
     async with shown() as (pilot, chart):
         await pilot.press("plus")
@@ -231,3 +247,29 @@ async def test_a_terminal_without_braille_has_letters():
         chart.show(panel())
         await pilot.pause()
         assert text(chart).isascii() and "**" in text(chart) and "oo" in text(chart)
+
+
+async def test_only_lines_that_changed_are_painted_again(monkeypatch):
+    painted = set()
+    line = ChartView.render_line
+    monkeypatch.setattr(ChartView, "render_line", lambda on, y: painted.add(y) or line(on, y))
+    async with shown() as (pilot, chart):
+        before = [line(chart, y) for y in range(chart.size.height)]
+        painted.clear()
+        chart.show(panel())
+        await pilot.pause()
+        assert painted == set()
+        news = panel()
+        news.lines[0].traces[0].y[60] = 0.9  # a point above the line it was on
+        chart.show(news)
+        await pilot.pause()
+        after = [line(chart, y) for y in range(chart.size.height)]
+        assert painted == {y for y in range(len(after)) if after[y] != before[y]} != set()
+        assert len(painted) < chart.size.height / 2
+        painted.clear()
+        chart.add_class("hidden")
+        chart.show(panel())
+        chart.remove_class("hidden")
+        await pilot.pause()
+        assert [line(chart, y) for y in range(chart.size.height)] == before
+        assert painted == set(range(chart.size.height))
