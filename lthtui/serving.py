@@ -20,6 +20,8 @@ from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 from textual_serve.server import Server
 
+from engine.errors import INTERRUPTED, OK
+
 HOST, FIRST_PORT, PORTS = "127.0.0.1", 8000, 100
 GRACE = 5.0  # seconds that an app has to end in
 COMMAND = (sys.executable, "-P", "-m", "lthtui.served")
@@ -131,16 +133,32 @@ class _App(AppService):
     """A process of the app, which speaks to one page."""
 
     def __init__(self, page: web.WebSocketResponse) -> None:
-        async def close() -> None:
-            await page.close()
+        async def leave() -> None:
+            """The page is closed once the process is gone, and it is known how it ended."""
 
+        self._page = page
         super().__init__(
             "",
             write_bytes=page.send_bytes,
             write_str=page.send_str,
-            close=close,
+            close=leave,
             download_manager=DownloadManager(),
         )
+
+    async def run(self) -> None:
+        """Run the app to its end, and have the page tell if that was none of its own."""
+        await super().run()
+        assert self._process is not None and self._process.stderr is not None
+        rest = await self._process.stderr.read()
+        sys.stdout.write(rest.decode(errors="replace"))
+        code = await self._process.wait()
+        if code in (OK, INTERRUPTED):
+            await self._page.close()
+            return
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        sys.stdout.write(f"the app of a page failed with {how}; runs go on\n")
+        message = f"The app failed with {how}; where `lthtui serve` runs, it may say why"
+        await self._page.close(code=WSCloseCode.INTERNAL_ERROR, message=message.encode())
 
     async def _open_app_process(self, width: int = 80, height: int = 24) -> Process:
         """Start the app, without a shell; Ctrl-C in the server's terminal does not reach it."""

@@ -23,6 +23,8 @@ from waiting import PATIENCE, wait_for
 from lthtui import serving
 from lthtui.cli import main
 
+TEXT = "return document.querySelector('.closed').innerText"
+
 
 @pytest.fixture
 def server(tmp_path, monkeypatch, spawn):
@@ -106,6 +108,20 @@ async def test_pages_show_a_store_that_is_browsed(tmp_path, template, spawn, mon
         process.terminate()
 
 
+async def test_a_page_says_that_its_app_failed(server):
+    process, address = server
+    async with page(address) as (socket, until):
+        await until("seen-in-pages")
+        (app,) = children(process)
+        app.kill()
+        while (got := await socket.receive(timeout=PATIENCE)).type != aiohttp.WSMsgType.CLOSE:
+            pass
+        assert got.data == aiohttp.WSCloseCode.INTERNAL_ERROR
+        assert (
+            got.extra == "The app failed with signal 9; where `lthtui serve` runs, it may say why"
+        )
+
+
 async def test_no_app_outlives_a_server_that_was_killed(server):
     process, address = server
     async with page(address) as (_, until):
@@ -123,6 +139,13 @@ def test_keys_reach_the_app_without_a_click(server, tmp_path):
         browser.wait("return document.body.classList.contains('-first-byte')")
         browser.press("q")
         browser.wait("return document.body.classList.contains('-closed')")
+        assert "This session has ended; runs go on." in browser.run(TEXT)
+        browser.open(server[1])
+        browser.wait("return document.body.classList.contains('-first-byte')")
+        for app in children(server[0]):
+            app.kill()
+        browser.wait("return document.body.classList.contains('-closed')")
+        assert "The app failed with signal 9" in browser.run(TEXT)
     finally:
         browser.close()
 
