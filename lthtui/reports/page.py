@@ -19,10 +19,13 @@ body {
 h1, h2 { line-height: 1.2; }
 h2 { margin-top: 3rem; border-bottom: 1px solid #ccc; }
 nav ul { columns: 2 15rem; padding-left: 1.2rem; }
-table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
+table {
+  border-collapse: separate; border-spacing: 0; min-width: min(36rem, 100%);
+  font-size: .85rem; font-variant-numeric: tabular-nums;
+}
 caption, figcaption {
   text-align: left; color: #555; font-size: .85rem; padding: .4rem 0;
-  max-width: min(50rem, 100vw - 2rem);
+  max-width: min(50rem, 100vw - 3rem);
 }
 th, td {
   padding: .2rem .6rem; text-align: right; white-space: nowrap;

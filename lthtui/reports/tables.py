@@ -93,8 +93,8 @@ def caption(table: Table, spread: Spread) -> str:
     if max(counts, default=0) < 2:
         return f"{table.caption}{' Of single runs: without a spread.' if 1 in counts else ''}"
     but = ", or as many as stand in brackets" if len(counts - {0}) > 1 else ""
-    how = SPREADS[spread].capitalize()
-    return f"{table.caption} {how} over {counted(usual(table), 'run')}{but}."
+    how = SPREADS[spread]
+    return f"{table.caption} {how[0].upper()}{how[1:]} over {counted(usual(table), 'run')}{but}."
 
 
 def usual(table: Table) -> int:

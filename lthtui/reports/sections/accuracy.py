@@ -45,7 +45,8 @@ def _images(subject: Subject) -> Iterator[str]:
 def _drawn(runs: Sequence[RunView]) -> str:
     """That all seeds share images that were drawn once, of which their spread says nothing."""
     some = any(run.params.get("data.per_class") or _share(run) != "1.0" for run in runs)
-    if not some or len({run.repetition[:3] for run in runs}) > 1 or len(runs) < 2:
+    seeds = {run.repetition for run in runs}
+    if not some or len({one[:3] for one in seeds}) > 1 or len(seeds) < 2:
         return ""
     return " All train on the same draw of images: spreads are those of training alone."
 

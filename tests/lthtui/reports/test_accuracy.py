@@ -68,6 +68,9 @@ def test_seeds_of_one_draw_of_images_are_said_to_be(made, monkeypatch):
     assert "same draw" not in said({}, {})
     assert "same draw" not in said(some, {**some, "data.seed": "1"})
     assert "same draw" not in said(some)
+    twice = [made.imp(0, 0.5, group=group, params=some) for group in ("", "b")]
+    known["impb-s0"] = [attempt]
+    assert "same draw" not in "".join(accuracy._images(made.subject(*twice)))
 
 
 def test_without_levels_to_draw_there_is_no_picture(made):

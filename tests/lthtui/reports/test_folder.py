@@ -66,7 +66,9 @@ def test_of_two_numbers_of_runs_that_are_as_common_the_larger_is_told():
 
 def test_confidence_intervals_are_students():
     # deviation 0.1, n = 3: 4.302653 * 0.1 / sqrt(3)
-    assert "60.00 ± 24.84" in tables.markdown(TABLE, "ci")
+    text = tables.markdown(TABLE, "ci")
+    assert "60.00 ± 24.84" in text and "Mean ± half of the 95 % confidence" in text
+    assert "(Student's t) over 3 runs" in text
 
 
 def test_plain_numbers_have_as_many_decimals_as_their_deviation():
