@@ -17,6 +17,7 @@ from lthtui.charts.ticks import exact
 from lthtui.fitting import briefly
 
 MORE = "  +99 more"
+LINE = "line"  # of what a style is about: the label of a line
 SWATCH = 3  # cells of a line's sample and the space behind it
 SHORTEST = 8  # cells that are left of a line's name, whatever its values need
 
@@ -136,7 +137,8 @@ def _entries(
 ) -> list[Row]:
     """Samples of lines, their names, and what the cross-hair reads there.
 
-    A row has room for each, with names that are told apart.
+    A row has room for each, with names that are told apart. Their styles say in `LINE` which line
+    it is, for those who point at it.
     """
     values = {label: one.text(chart, view.cursor or 0.0) for label, one in read.items()}
     ends = []
@@ -152,7 +154,9 @@ def _entries(
         swatch = (look.swatch(pen.index, pen.count, pen.dash), look.style(pen.colour))
         name = " " + look.spell(shown[look.say(pen.series.label)]) + count
         row = [swatch, (name, look.style(look.text if bold else look.label, bold))]
-        rows.append([*row, (value, look.style(look.text))] if value else row)
+        row += [(value, look.style(look.text))] if value else []
+        line = Style(meta={LINE: pen.series.label})
+        rows.append([(text, style + line) for text, style in row])
     return rows
 
 

@@ -110,6 +110,10 @@ class Viewer:
         """Draw the next line bright, and the others dim."""
         self.view = window.focus(self.view, self.chart, by)
 
+    def single(self, label: str) -> None:
+        """Draw one line bright, and the others dim; all of them if it is bright already."""
+        self.view = replace(self.view, focus="" if label == self.view.focus else label)
+
     def refer(self) -> None:
         """Tell differences to the line in focus, or to the baseline again."""
         self.view = window.refer(self.view)

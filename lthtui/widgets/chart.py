@@ -72,8 +72,7 @@ class ChartView(Widget, can_focus=True):
     ]
 
     MOUSE = (
-        ("click", "Cross-hair"),
-        ("click a name", "Its line bright"),
+        ("click", "Cross-hair, or a name"),  # of a line, which is then in focus
         ("2 clicks", "Show all"),
         ("drag", "Move"),
         ("^drag", "Zoom into a box"),  # as with the right button
@@ -198,11 +197,8 @@ class ChartView(Widget, can_focus=True):
     # ---- mouse
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Begin to drag, or draw the line bright that is named there."""
-        if self.viewer and (label := self._named(event)):
-            self.viewer.single(label)
-            self._changed()
-        elif self.viewer:
+        """Begin to drag."""
+        if self.viewer and not self._named(event):
             self.viewer.press(self._cell(event), event.button == RIGHT or event.ctrl)
             self.capture_mouse()
 
@@ -219,8 +215,12 @@ class ChartView(Widget, can_focus=True):
             self._changed()
 
     def on_click(self, event: events.Click) -> None:
-        """Show everything again after a second click."""
-        if self.viewer and event.chain == 2 and not self._named(event):
+        """Draw the line bright that is named there; show everything again after a second click."""
+        label = self._named(event) if self.viewer else ""
+        if self.viewer and label and event.chain == 1:
+            self.viewer.single(label)
+            self._changed()
+        elif event.chain == 2 and not label:
             self.action_go("reset")
             self.action_go("hide")
 
