@@ -177,7 +177,7 @@ class Lookout:
                 labels[group] = methods[group] if run.controls else named
             elif names[run.name] > 1:
                 labels[group] = f"{run.name} {group[:SHORT]}"
-        return labels
+        return _apart(labels, first)
 
     def _methods(self, runs: Iterable[RunView], views: Mapping[str, RunView]) -> dict[str, str]:
         """What groups of ours are called among several of one name and their controls."""
@@ -194,6 +194,16 @@ class Lookout:
                 self._known[key] = labelled(alike)
             methods |= self._known.get(key, {})
         return methods
+
+
+def _apart(labels: Mapping[str, str], first: Mapping[str, RunView]) -> dict[str, str]:
+    """Labels that groups of several experiments share, with their experiment, or else their id."""
+    told = dict(labels)
+    experiments = {group: f" · {first[group].experiment}" for group in told}
+    for more in (experiments, {group: f" {group[:SHORT]}" for group in told}):
+        many = Counter(told.values())
+        told |= {group: one + more[group] for group, one in told.items() if many[one] > 1}
+    return told
 
 
 def _shelf(root: Path, store: str | None) -> Shelf:

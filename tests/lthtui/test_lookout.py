@@ -235,6 +235,20 @@ def test_a_hasty_first_look_leaves_out_epochs_of_ended_runs_and_later_ones_read_
     assert boards[-1] is None and last.runs == whole
 
 
+def test_groups_of_two_experiments_are_told_apart(tmp_path):
+    for experiment, epochs in (("one", 4), ("two", 5)):
+        for rate in (0.1, 0.2):
+            imp = {"name": "imp", "levels": 2, "rate": rate}
+            FakeRun(tmp_path, "spec", 0, 2, epochs, experiment=experiment, sparsifier=imp).close()
+    with looking(tmp_path) as one:
+        board = one.look()
+    assert {group.label for group in board.groups} == {
+        f"imp rate={rate} · spec · {experiment}"
+        for rate in ("0.1", "0.2")
+        for experiment in ("one", "two")
+    }
+
+
 def test_a_huge_seed_in_a_store_hides_no_run(tmp_path, template):
     manyruns.store(template, tmp_path, 2)
     run = FakeRun(tmp_path, "one").start().train(1).end("stopped")
