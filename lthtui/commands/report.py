@@ -41,7 +41,8 @@ def report_on(
 ) -> None:
     """Write tables, figures and one HTML page about runs, with what it takes to repeat them.
 
-    Tables are Markdown, LaTeX and CSV, figures SVG, PDF and PNG; the page needs no other file.
+    Tables are Markdown, LaTeX and CSV, figures SVG, PDF and PNG; values.csv has all numbers, a line
+    for each run, level and metric. The page needs no other file.
     """
     from lthtui import choosing
     from lthtui.colours import colours

@@ -66,7 +66,7 @@ def _of(subject: Subject, known: Sequence[tuple[Row, Line, Values, Values]]) -> 
     there = {row.first.group: row.label for row, *_ in known}
     if len(there) == len(subject.methods):
         return ""
-    return f" Of {', '.join(there.values())} alone: the other methods were not evaluated."
+    return f" Of {', '.join(there.values())} alone: of the other methods nothing of this is known."
 
 
 def _known(

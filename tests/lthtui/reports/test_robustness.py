@@ -91,7 +91,7 @@ def test_methods_that_were_not_evaluated_are_named(made):
     corrupted(made, run, 1, [0.1, 0.2], [0.1, 0.2])
     table, *_ = robustness.build(made.subject(run, other)).blocks
     assert table.rows[0][0] == "clean images %"
-    assert "Of imp alone: the other methods" in table.caption
+    assert "Of imp alone: of the other methods" in table.caption
 
 
 def test_how_it_was_evaluated_is_said(made):
