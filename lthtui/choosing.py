@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import UsageError
 from engine.rundir import RunDirectory
@@ -13,6 +13,9 @@ from lthtui import identity, labels, runnames
 from lthtui.identity import Identity
 from lthtui.runview import RunView
 from lthtui.text import clean_line
+
+if TYPE_CHECKING:
+    from lthtui.yamlfile import Document, Problem
 
 LEAST = labels.SHORT  # characters of a group's id that name it
 _GIVEN = {
@@ -79,7 +82,9 @@ def labelled(runs: Iterable[RunView]) -> dict[str, str]:
     """By group, its method and what else tells it from the other groups."""
     first = _first(runs)
     known = labels.by_method(_asked(first))
-    return {g: known.get(g, f"{run.sparsifier or run.name} {g[:LEAST]}") for g, run in first.items()}
+    return {
+        g: known.get(g, f"{run.sparsifier or run.name} {g[:LEAST]}") for g, run in first.items()
+    }
 
 
 def given(runs: Iterable[RunView]) -> dict[str, set[str]]:
@@ -130,9 +135,16 @@ def _of_spec(
     known: Sequence[RunView], word: str, changes: Sequence[str], chosen: Chosen
 ) -> list[RunView]:
     """The runs that a spec file asks for, as far as they were made; of a search its experiment."""
-    from lthtui import specfiles  # here, as the app's first table does not wait for it
+    # here, as the app's first table waits for none of these
+    from lthtui import specfiles, specpaths
+    from lthtui.yamlfile import FileError
 
-    expansion = specfiles.expand(word, changes)
+    document, stem = specpaths.read(word)
+    try:
+        expansion = specfiles.expand_document(document, stem, changes)
+    except FileError as error:
+        hints = _without_images(known, word, document, stem)
+        raise FileError([*error.problems, *hints] if error.absent else error.problems) from None
     if expansion.search is not None:
         experiment = expansion.runs[0].spec.experiment_name
         return [run for run in known if run.experiment == experiment]
@@ -143,6 +155,22 @@ def _of_spec(
         made = f"{missing} of its {len(asked)} runs were never started; `lthtui run {word}`"
         chosen.notes.append(f"{word}: {made}")
     return found
+
+
+def _without_images(
+    known: Sequence[RunView], word: str, document: Document, stem: str
+) -> Iterator[Problem]:
+    """How to name a spec file's runs where its images are not: which run is whose depends on them.
+
+    They may also be elsewhere than when it was run.
+    """
+    from lthtui.yamlfile import Problem
+
+    name = document.data.get("name") or stem
+    experiment = document.data.get("experiment") or name
+    if any(run.experiment == experiment for run in known):
+        what = f"runs of the experiment {experiment} are here: name that instead of the file"
+        yield Problem(word, f"{what}, or say where its images are now: data.root=FOLDER")
 
 
 def _named(root: Path, known: Sequence[RunView], word: str) -> list[RunView]:

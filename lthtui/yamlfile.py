@@ -83,6 +83,11 @@ class FileError(SpecError):
             shown.append(f"and {len(self.problems) - SHOWN_PROBLEMS:,} more")
         super().__init__("\n".join(shown))
 
+    @property
+    def absent(self) -> bool:
+        """Whether nothing is wrong but that the data set is not here."""
+        return all(problem.absent for problem in self.problems)
+
 
 @dataclass
 class Document:

@@ -64,6 +64,17 @@ def test_an_experiment_as_a_plain_table(root, capsys):
     assert "dense has no run of seed 2, which others have" in said.err
 
 
+def test_a_spec_file_whose_images_are_not_here_is_told_from_its_experiment(root, capsys, tmp_path):
+    gone = SPEC.replace("{name: digits,", f"{{name: cifar10, root: {tmp_path}/nowhere,")
+    (tmp_path / "both.yaml").write_text(gone)
+    hint = "both.yaml: runs of the experiment both are here: name that instead of the file, or say"
+    assert hint in compare(capsys, "both.yaml", code=2).err
+    (tmp_path / "both.yaml").write_text(gone.replace("resnet20", "resnet9000"))
+    assert hint not in compare(capsys, "both.yaml", code=2).err
+    (tmp_path / "both.yaml").write_text(gone.replace("experiment: both", "experiment: third"))
+    assert hint not in compare(capsys, "both.yaml", code=2).err
+
+
 def test_a_spec_file_names_its_runs_and_what_was_never_started(root, capsys):
     said = compare(capsys, "both.yaml", "--level", "last", "--json")
     assert "both.yaml: 1 of its 6 runs were never started; `lthtui run both.yaml`" in said.err
