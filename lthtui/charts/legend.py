@@ -27,8 +27,8 @@ def header(
 ) -> list[Row]:
     """Flow title, name of y and legend over 1 to `most` rows; what doesn't fit is counted.
 
-    With a cross-hair, the legend gives each line's value there; to show one at least, names are
-    cut, and what is known of y goes behind.
+    With a cross-hair, the legend gives each line's value there; to show one at least, and how much
+    does not fit, names are cut, and what is known of y goes behind.
     """
     read = readings(chart, view)
     for ahead, spare in product((1, 0) if most > 1 else (0,), (0, len(MORE))):
@@ -36,8 +36,8 @@ def header(
         legend = _legend(chart, drawn, view, width - spare, read, look)
         entries = [*before, *legend, *behind]
         rows, shown = _flowed(entries, width, most, look)
-        told = shown > len(before) + bool(against(chart, view))
-        if not read or (told and all(_size(row) <= width for row in rows)):
+        told = not read or shown > len(before) + bool(against(chart, view))
+        if told and all(_size(row) <= width for row in rows):
             break
     return [fitted(row, width) for row in rows]
 

@@ -123,6 +123,12 @@ class TestCrossHair:
             rows = to_text(draw(one, 46, 10, PLAIN, View(cursor=0.5)).rows).split("\n")
             assert rows[:2] == found
 
+    def test_names_leave_room_to_say_how_much_does_not_fit(self):
+        names = "x" * 40, "y" * 40, "z" * 40
+        chart = Chart(series=[Series(name, [0, 1], [0, 1]) for name in names], y_label="loss")
+        rows = to_text(draw(chart, 40, 10, PLAIN, View()).rows).split("\n")
+        assert rows[:2] == [f"loss  ━● {'x' * 26}…", f"━■ {'y' * 26}…  +1 more"]
+
     def test_lines_without_a_value_there_say_so(self):
         viewer = looking(over_steps(range(101), range(51)))
         viewer.view = View(cursor=80.0)
