@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from lthtui.messages import Marked, Opened
+from lthtui.messages import Highlighted, Marked, Opened
 from lthtui.table import Cell, Column, Row
 from lthtui.widgets.grid import Grid
 
@@ -19,15 +19,19 @@ ABOUT = {
     "erk": "drawn again, layers as dense as Erdős–Rényi kernels",
     "reinit": "the same mask, other first weights",
     "shuffle": "the same mask, first weights shuffled within layers",
-    "labels": "a mask found on random labels, by a whole run of its own",
+    "labels": "a mask found on random labels by a run of its own",
     "small_dense": "a narrower dense network of as many parameters",
-    "null": "as many trainings and picks without pruning, of the whole run",
+    "null": "as many trainings and picks, without pruning",
     "budget": "one dense training as long as the whole run",
 }
 
 
 class KindsScreen(ModalScreen[tuple[str, ...]]):
-    """Returns the kinds that are marked, or else the one under the cursor; None for none."""
+    """Returns the kinds that are marked, or else the one under the cursor; None for none.
+
+    Args:
+        command: what asks a command line for controls of the ticket, but for their kinds.
+    """
 
     BINDINGS = [
         Binding("space", "mark", "Mark", id="kinds.mark"),
@@ -35,9 +39,9 @@ class KindsScreen(ModalScreen[tuple[str, ...]]):
         Binding("escape,q", "dismiss(None)", "Cancel", id="kinds.cancel"),
     ]
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, command: str) -> None:
         super().__init__()
-        self._label = label
+        self._label, self._command = label, command
         self._marked: frozenset[str] = frozenset()
 
     def compose(self) -> ComposeResult:
@@ -46,7 +50,7 @@ class KindsScreen(ModalScreen[tuple[str, ...]]):
             yield Static(f"Controls of {self._label}", id="question", markup=False)
             columns = (Column("kind", 0), Column("what is left of the ticket", 1))
             yield Grid(columns, id="kinds", marks=True)
-            yield Static("space marks, a all, enter queues them, esc none", id="detail")
+            yield Static(id="detail", markup=False)
 
     def on_mount(self) -> None:
         """Show the kinds."""
@@ -54,9 +58,14 @@ class KindsScreen(ModalScreen[tuple[str, ...]]):
         grid.show([Row(kind, (Cell(kind), Cell(what, "dim"))) for kind, what in ABOUT.items()])
         grid.focus()
 
+    def on_highlighted(self, message: Highlighted) -> None:
+        """Another one is meant while none is marked."""
+        message.stop()
+        self._tell()
+
     def on_opened(self, message: Opened) -> None:
         """Take what is marked."""
-        self.dismiss(tuple(kind for kind in ABOUT if kind in self._marked) or (message.key,))
+        self.dismiss(self._meant)
 
     def on_marked(self, message: Marked) -> None:
         """Mark these kinds."""
@@ -75,3 +84,15 @@ class KindsScreen(ModalScreen[tuple[str, ...]]):
     def _mark(self, kinds: frozenset[str]) -> None:
         self._marked = kinds
         self.query_one(Grid).mark(kinds)
+        self._tell()
+
+    @property
+    def _meant(self) -> tuple[str, ...]:
+        marked = tuple(kind for kind in ABOUT if kind in self._marked)
+        return marked or (self.query_one(Grid).cursor or "",)
+
+    def _tell(self) -> None:
+        """Say which keys there are, and how a command line asks for the same."""
+        keys = "space marks, a all, enter queues them, esc none"
+        said = f"{keys}\n{self._command} --kind {','.join(self._meant)}"
+        self.query_one("#detail", Static).update(said)

@@ -208,7 +208,8 @@ class TicketTable(Horizontal):
             if kinds:
                 self.screen.post_message(Act(lambda desk: desk.control(run, level, kinds), True))
 
-        self.app.push_screen(KindsScreen(ticket.label), answered)
+        command = f"lthtui control {run} --level {level}"
+        self.app.push_screen(KindsScreen(ticket.label, command), answered)
 
     # ---- the look
 

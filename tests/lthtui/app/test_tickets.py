@@ -201,6 +201,18 @@ class Noting(StubDesk):
         return "queued"
 
 
+async def test_what_each_control_does_and_how_a_command_line_asks_for_it_is_in_view(opened, two):
+    good, _ = two
+    async with opened(size=(80, 24)) as pilot:
+        await pilot.press("end", "K")
+        await pilot.settle(lambda: "Controls of good s0:2" in screen(pilot.app))
+        assert all(what in screen(pilot.app) for what in ABOUT.values())
+        command = f"lthtui control {good.run_id} --level 2 --kind"
+        assert f"{command} same_layer" in screen(pilot.app)
+        await pilot.press("space", "space")
+        await pilot.settle(lambda: "same_layer,random" in screen(pilot.app))
+
+
 async def test_controls_of_a_ticket_are_queued(opened, two, root):
     good, _ = two
     desk = Noting(root)
