@@ -37,7 +37,7 @@ def calibration(found: Documents) -> Panel:
     for head, document in found.items():
         filled = [one for one in document["test"]["bins"] if one["images"]]
         lines.append(_line(head, head, filled, "confidence", "accuracy"))
-    return _still(lines, "confidence (faint: what it says of itself)", "accuracy", x_unit="percent")
+    return _still(lines, "confidence (faint: as it should be)", "accuracy", x_unit="percent")
 
 
 def selective(found: Documents) -> Panel:

@@ -5,6 +5,7 @@ What is no such document raises whatever reading it comes upon.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from lthtui.densitymap import in_order, short
 from lthtui.evaluationtable import DENSE, NONE, TICKET, rank
 from lthtui.fitting import fitted
-from lthtui.heat import BLOCKS, Line, Span, bar, painted
+from lthtui.heat import BLOCKS, Line, Span, bar, painted, wrapped
 from lthtui.matrices import parted
 from lthtui.picture import drawn
 from lthtui.text import clean_line
@@ -33,7 +34,8 @@ def corruptions(found: Documents, width: int) -> Iterator[Line]:
         document = found[head]
         severities = "".join(f"{one:>4} " for one in document["severities"])
         clean = 1 - float(document["clean error"]["ticket"])
-        yield _title(f"{head}: accuracy in % by severity; {100 * clean:.1f} on clean images")
+        title = f"{head}: accuracy in % by severity; {100 * clean:.1f} on clean images"
+        yield from _title(title, width)
         yield (Span(f"{'':{ROW}} {severities}  mean    CE", "dim"),)
         for name, row in right[head].items():
             cells = tuple(painted(f"{100 * one:>4.0f} ", one / most) for one in row)
@@ -59,7 +61,8 @@ def classes(found: Documents, width: int) -> Iterator[Line]:
     names = [*values[head]]
     if len(names) <= CLASSES:
         yield BLANK
-        yield from _confusions(head, names, counts)
+        yield from _title(f"{head}: what a class (row) is taken for (column), in %", width)
+        yield from _confusions(names, counts)
 
 
 def likeness(found: Documents, width: int) -> Iterator[Line]:
@@ -70,8 +73,8 @@ def likeness(found: Documents, width: int) -> Iterator[Line]:
             told, maps = parted({"matrix": matrix})
             if not maps:
                 raise ValueError("too few layers for a picture")
-            yield _title(f"{head}: {title}")
-            yield (Span(f"{told['matrix']}; from {layers[0]} to {layers[-1]}", "dim"),)
+            yield from _title(f"{head}: {title}", width)
+            yield from wrapped(f"{told['matrix']}; from {layers[0]} to {layers[-1]}", width)
             yield from drawn(maps["matrix"], width)
             yield BLANK
 
@@ -158,9 +161,8 @@ def _layers(values: Mapping[str, float | None]) -> dict[str, float | None]:
     return {short(name, NAMES): values[name] for name in in_order(values)}
 
 
-def _confusions(head: str, names: Sequence[str], counts: Sequence[Sequence[int]]) -> Iterator[Line]:
+def _confusions(names: Sequence[str], counts: Sequence[Sequence[int]]) -> Iterator[Line]:
     """Each class (a row) and in percent what it is taken for (columns in the same order)."""
-    yield _title(f"{head}: what a class (row) is taken for (column), in %")
     for name, row in zip(names, counts, strict=True):
         total = sum(row) or 1
         cells = tuple(painted(f"{100 * one / total:>3.0f} ", one / total) for one in row)
@@ -186,8 +188,8 @@ def _ticket_first(found: Mapping[str, object]) -> list[str]:
     return sorted(found, key=lambda head: (head != TICKET, head == DENSE))
 
 
-def _title(text: str) -> Line:
-    return (Span(text, bold=True),)
+def _title(text: str, width: int) -> Iterator[Line]:
+    return ((Span(part, bold=True),) for part in textwrap.wrap(text, max(width, 10)))
 
 
 def _percent(value: float) -> str:

@@ -82,6 +82,16 @@ def test_accuracy_by_corruption_and_severity_is_a_map_and_the_ticket_comes_first
     assert found[4].startswith("dense")
 
 
+def test_titles_of_maps_go_on_below_where_they_are_long():
+    found = text("accuracy.json", 30, ticket={"test": CLASSES})
+    assert "(row) is taken for (column)," in " ".join(found)
+    names = [f"layer{at}" for at in range(8)]
+    within = [[1.0 if row == column else 0.2 for column in range(8)] for row in range(8)]
+    drawn = text("cka.json", 30, ticket={"layers": names, "within": within})
+    assert " ".join(drawn).find("from layer0 to layer7") > 0
+    assert max(map(len, [*found, *drawn])) <= 30
+
+
 def test_layers_have_bars_in_their_order_and_the_ticket_a_number_where_one_has_room():
     layers = {f"features.{at}.weight": {"density": at / 100} for at in (10, 3)}
     found = text("layer_density.json", 40, dense=layers, level_1=layers, ticket=layers)
