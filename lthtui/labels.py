@@ -207,12 +207,17 @@ def _choices(flat: Mapping[str, Any], key: str) -> tuple[Any, ...]:
 def _label(differs: Mapping[str, Any]) -> str:
     names = [str(value) for key, value in differs.items() if key.endswith(".name")]
     shown = [
-        f"{key.rpartition('.')[2]}={value}"
+        f"{key.rpartition('.')[2]}={_value(value)}"
         for key, value in differs.items()
         if not key.endswith(".name")
     ]
     more = [f"+{len(shown) - MOST}"] if len(shown) > MOST else []
     return clean_line(" ".join([*names, *shown[:MOST], *more]))
+
+
+def _value(value: Any) -> str:
+    """As it is written; of a quotient, such as a control's share of epochs, the first digits."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _listed(value: Any) -> Any:

@@ -20,6 +20,11 @@ def test_only_what_differs_is_named():
     assert distinguish(specs) == {"a": "rate=0.1", "b": "rate=0.2"}
 
 
+def test_numbers_are_as_long_as_they_need_to_be():
+    specs = {"a": spec(rate=8 / 3), "b": spec(rate=1e-5), "c": spec(rate=2)}
+    assert [*distinguish(specs).values()] == ["rate=2.66667", "rate=1e-05", "rate=2"]
+
+
 def test_a_choice_is_named_by_its_kind():
     specs = {"a": spec(rate=0.1), "b": {**spec(), "sparsifier": {"name": "rigl"}}}
     assert distinguish(specs) == {"a": "imp", "b": "rigl"}
