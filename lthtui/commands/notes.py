@@ -15,7 +15,7 @@ from engine.rundir import RunDirectory
 from lthtui import completion, overrides, runnames, settings
 from lthtui.commands import Root
 from lthtui.commands.meant import Experiment, Runs, User, meant
-from lthtui.commands.saying import say
+from lthtui.commands.saying import say, tell_mlflow
 from lthtui.text import clean, clean_line
 
 if TYPE_CHECKING:
@@ -191,9 +191,8 @@ def _change(
 
 def _tell(subjects: Sequence[Subject], what: str) -> None:
     from lthtui import notes
-    from lthtui.verbs import ask
 
     for subject in subjects:
         typer.echo(clean_line(f"{notes.id_of(subject)} {what}", 1000))
-    for why in notes.tell(subjects, ask).values():
+    for why in notes.tell(subjects, tell_mlflow).values():
         say(f"kept here; MLflow is told later: {why}")

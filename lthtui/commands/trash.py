@@ -17,9 +17,8 @@ from lthtui import people, runnames, settings
 from lthtui.commands import Json, Root
 from lthtui.commands.meant import Experiment, Runs, User
 from lthtui.commands.notes import chosen_folders
-from lthtui.commands.saying import confirm, say
+from lthtui.commands.saying import confirm, say, tell_mlflow
 from lthtui.text import clean_line
-from lthtui.verbs import ask
 
 OTHERWISE = "nothing was done: give --yes to do it"
 
@@ -54,19 +53,19 @@ def throw(
     if listing:
         _list(folder, as_json)
         return
-    _later(trash.finish(folder, ask))
+    _later(trash.finish(folder, tell_mlflow))
     if restore and not names and experiment is None:
         raise UsageError("name runs to take out of the trash, or give --experiment NAME")
     if restore:
         runs = _thrown(folder, names or (), experiment, user)
-        _tell(runs, "restored", trash.restore(folder, runs, ask))
+        _tell(runs, "restored", trash.restore(folder, runs, tell_mlflow))
     elif empty:
         _empty(folder, _thrown(folder, names or (), experiment, user), yes)
     else:
         runs = chosen_folders(folder, names or (), experiment, user)
         if runs:  # none where all are other people's, which was said
             confirm(f"Put {_count(runs)} into the trash?", yes, OTHERWISE)
-        _tell(runs, "is in the trash", trash.throw(folder, runs, ask))
+        _tell(runs, "is in the trash", trash.throw(folder, runs, tell_mlflow))
 
 
 def _thrown(
@@ -94,7 +93,7 @@ def _empty(root: Path, runs: Sequence[RunDirectory], yes: bool) -> None:
         say("the trash is empty")
         return
     confirm(f"Remove {_count(runs)} for good?", yes, OTHERWISE)
-    freed, why = trash.empty(root, runs, ask)
+    freed, why = trash.empty(root, runs, tell_mlflow)
     typer.echo(f"freed {size(freed)}")
     for run, said in why.items():
         place = shlex.quote(str(root / trash.FOLDER / run))

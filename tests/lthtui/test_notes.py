@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow'
 @pytest.fixture(autouse=True)
 def inside(monkeypatch):
     """Commands ask no other process."""
-    monkeypatch.setattr("lthtui.verbs.ask", ask)
+    monkeypatch.setattr("lthtui.verbs.ask", lambda words, *_: ask(words))
 
 
 def described(command, *words):
@@ -100,7 +100,7 @@ def test_a_store_out_of_reach_loses_nothing_and_is_told_by_the_queue(root, comma
     sync(run)
     assert not mirroring.needs(run)
     monkeypatch.setattr(
-        "lthtui.verbs.ask", lambda _: {"runs": {}, "failed": {run.run_id: "a\x1bway"}}
+        "lthtui.verbs.ask", lambda *_: {"runs": {}, "failed": {run.run_id: "a\x1bway"}}
     )
     code, out, said = command("note", "one", "kept")
     assert (code, out) == (0, f"{run.run_id} noted\n")

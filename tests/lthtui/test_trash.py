@@ -40,7 +40,7 @@ getattr(trash, verb)(root, runnames.every(root, among), ask)
 @pytest.fixture(autouse=True)
 def inside(monkeypatch):
     """Commands ask no other process."""
-    monkeypatch.setattr("lthtui.commands.trash.ask", ask)
+    monkeypatch.setattr("lthtui.verbs.ask", lambda words, meanwhile: ask(words))
 
 
 def ended(root, name="one", seed=0, **changes):
