@@ -8,16 +8,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from engine import outstanding
 from engine.evaluationspec import EvaluationSettings
-from engine.events import Evaluated, Tail
+from engine.events import Evaluated, EvaluationFailed, Tail
 from engine.repetition import Repetition
 from engine.rundir import RunDirectory
 from lthtui.runview import LevelView, RunView
+from lthtui.text import clean_line
 
 FEW = 6  # values of a setting that are told
+MOST = 3  # tickets that a note names
 Which = Literal["dense", "ticket"] | int  # a run's own dense level, its picked one, or a number
 
 
@@ -54,7 +56,8 @@ class Evaluations:
         self._folders = {
             run.run_id: RunDirectory(Path(run.directory)) for run in runs if run.directory
         }
-        self._made = {run: _read(directory) for run, directory in self._folders.items()}
+        self._told = {run: _read(directory) for run, directory in self._folders.items()}
+        self._made = {run: [*told.made.values()] for run, told in self._told.items()}
 
     @cached_property
     def asked(self) -> Mapping[str, EvaluationSettings]:
@@ -67,6 +70,19 @@ class Evaluations:
         """What they are called, each once, in the order in which they were made."""
         found = (one.label for made in self._made.values() for one in made)
         return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def lost(self) -> tuple[str, ...]:
+        """What was asked for in vain, and why, as sentences: once of all tickets alike."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for run, told in self._told.items():
+            for (level, label), why in told.lost.items():
+                found.setdefault((label, why), []).append(f"level {level} of {run}")
+        return tuple(
+            f"{clean_line(label)} of {', '.join(of[:MOST])}"
+            f"{f' and {len(of) - MOST} more' if len(of) > MOST else ''} {clean_line(why, 500)}"
+            for (label, why), of in found.items()
+        )
 
     def called(self, name: str) -> tuple[str, ...]:
         """The labels of an evaluation: its name, and its name with settings."""
@@ -160,14 +176,26 @@ def _asked(directory: RunDirectory) -> Iterator[EvaluationSettings]:
     yield from outstanding.asked(directory)
 
 
-def _read(directory: RunDirectory) -> list[Made]:
+class _Told(NamedTuple):
+    """What a journal tells by level and label: the newest results, and why there are none."""
+
+    made: dict[tuple[int, str], Made]
+    lost: dict[tuple[int, str], str]
+
+
+def _read(directory: RunDirectory) -> _Told:
     """The newest of each, in the order in which they were first made."""
-    found = dict[tuple[int, str], Made]()
+    found = _Told({}, {})
     tail = Tail(directory.events_file)
     for line in tail.lines():
-        event = tail.event(line) if b'"evaluated"' in line else None
-        if isinstance(event, Evaluated):
+        event = tail.event(line) if b'"evaluat' in line else None
+        if isinstance(event, Evaluated) and not event.inapplicable:
             level = event.level or 0
             made = Made(level, event.name, event.metrics, event.files, directory.path)
-            found[level, event.name] = made
-    return [*found.values()]
+            found.made[level, event.name] = made
+            found.lost.pop((level, event.name), None)
+        elif isinstance(event, Evaluated):
+            found.lost[event.level or 0, event.name] = f"does not apply: {event.inapplicable}"
+        elif isinstance(event, EvaluationFailed):
+            found.lost[event.level or 0, event.name] = f"failed: {event.error}"
+    return found

@@ -24,6 +24,6 @@ def make(subject: Subject, command: str, notes: tuple[str, ...] = ()) -> Report:
         subject.spread,
         tuple(one for one in built if isinstance(one, Section)),
         tuple(one for one in built if isinstance(one, Absent) and subject.here),
-        (*notes, *subject.compared().notes),
+        (*notes, *subject.evaluations.lost, *subject.compared().notes),
         tuple(values.of(subject)),
     )

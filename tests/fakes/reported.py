@@ -73,8 +73,12 @@ class Made:
         for name, document in documents.items():
             (folder / f"{name}.json").write_text(json.dumps(document))
             files.append(str((folder / f"{name}.json").relative_to(directory.path)))
-        event = Evaluated(level=index, name=label, metrics=metrics, files=tuple(files), attempt=1)
-        with directory.events_file.open("a") as file:
+        found = {"metrics": metrics, "files": tuple(files), "attempt": 1}
+        self.noted(run, Evaluated(level=index, name=label, **found))
+
+    def noted(self, run, event):
+        """Add an event to a run's journal."""
+        with RunDirectory(self.folder / run.run_id).events_file.open("a") as file:
             file.write(event.model_dump_json() + "\n")
 
     def subject(self, *runs, known=(), labels=None, spread="std", words=("e",)):

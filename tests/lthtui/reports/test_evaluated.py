@@ -1,8 +1,10 @@
 """What a report reads of evaluations from the journals of runs."""
 
 from engine import outstanding
+from engine.events import Evaluated, EvaluationFailed
 from engine.rundir import RunDirectory
 from lthtui.evaluations import wanted
+from lthtui.reports import making
 from lthtui.reports.evaluated import Evaluations, told
 
 
@@ -34,6 +36,23 @@ def test_settings_that_are_empty_are_not_told(made):
     made.evaluated(run, 1, "cka", {"within": 0.5})
     outstanding.ask(RunDirectory(made.folder / run.run_id), wanted("cka", (), "best"))
     assert told(Evaluations([run]), ["cka"]) == " cka: other dense, batch 128."
+
+
+def test_what_failed_or_does_not_apply_is_told_with_why(made):
+    runs = [made.imp(seed, 0.5, 0.6) for seed in range(4)]
+    for run in runs:
+        made.noted(run, EvaluationFailed(level=1, name="fgsm", error="no\nmemory", attempt=1))
+        why = "no branches"
+        made.noted(run, Evaluated(level=0, name="r", metrics={}, inapplicable=why, attempt=1))
+    made.evaluated(runs[3], 1, "fgsm", {"accuracy": 0.1})  # once more, and well
+    found = Evaluations(runs)
+    assert found.lost == (
+        "fgsm of level 1 of imp-s0, level 1 of imp-s1, level 1 of imp-s2 failed: no\\nmemory",
+        "r of level 0 of imp-s0, level 0 of imp-s1, level 0 of imp-s2 and 1 more"
+        " does not apply: no branches",
+    )
+    assert found.labels == ("fgsm",)
+    assert found.lost[0] in making.make(made.subject(*runs), "lthtui report").notes
 
 
 def test_documents_that_are_gone_or_damaged_are_left_out(made):
