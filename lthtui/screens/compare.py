@@ -38,6 +38,7 @@ EXPORTS = {
 }
 PANES = ("overlay", "figures", "settings")
 FIGURE, NAME, MEASURE = 14, 40, 20  # cells of a figure, of a name at most, of what is measured
+COMPARING = "comparing…"
 NOTHING = "nothing to compare yet: mark rows of 1 Runs with space, and press c there"
 SHOWN = {
     "density": "accuracy by weights kept",
@@ -203,6 +204,9 @@ class CompareScreen(RunsScreen):
     def _ask(self) -> None:
         groups, colours, asked = self._groups, self.board.colours, self._asked
         if groups:
+            for grid in self.query(Grid):
+                grid.empty = COMPARING
+                grid.refresh()
             self.post_message(
                 Ask(self, "sides", lambda _: sides.look(groups, colours, asked), self._show)
             )

@@ -7,6 +7,7 @@ import csv
 import pytest
 from rundirs import FakeRun
 
+from lthtui import sides
 from lthtui.screens.compare import NOTHING, CompareScreen
 from lthtui.screens.confirm import ConfirmScreen
 from lthtui.widgets.chart import ChartView
@@ -216,6 +217,20 @@ async def test_figures_follow_the_runs(comparing, trained):
         await pilot.settle(lambda: cells(pilot, "figures")["runs"] != before)
         assert "■ 5" in " ".join(cells(pilot, "figures")["runs"])
         await pilot.settle(lambda: "has no run of seed 4, which others have" in screen(pilot.app))
+
+
+async def test_what_is_being_compared_is_not_called_nothing(running, trained, monkeypatch):
+    said = set()
+    async with running() as pilot:
+
+        def noting(*arguments, look=sides.look):
+            said.update(grid.empty for grid in pilot.app.screen.query(Grid))
+            return look(*arguments)
+
+        monkeypatch.setattr(sides, "look", noting)
+        await pilot.press("end", "c")
+        await pilot.settle(lambda: compared(pilot) and cells(pilot, "figures"))
+    assert said == {"comparing…"}
 
 
 async def test_nothing_to_compare_says_what_to_do(running, trained):
