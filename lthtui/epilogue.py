@@ -68,6 +68,7 @@ def next_steps(runs: Sequence[Watched]) -> None:
         if kept := [run.run_id for run in done if (won := run.progress.winning) and won.ticket]:
             _say(f"  lthtui ticket export {kept[0]} -o ticket.safetensors")
         _say("  lthtui mlflow")
+        _say("  lthtui  # all runs, in a terminal app")
 
 
 def _labels(runs: Sequence[Watched]) -> dict[str, str]:

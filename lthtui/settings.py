@@ -63,7 +63,8 @@ def read(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise UsageError(f"{clean_line(str(file))}: {clean_line(str(error))}") from None
+        quotes = "; a text needs quotes" if str(error).startswith("Invalid value") else ""
+        raise UsageError(f"{clean_line(str(file))}: {clean_line(str(error))}{quotes}") from None
     for key, value in settings.items():
         if key not in KNOWN:
             hint = did_you_mean(key, KNOWN)

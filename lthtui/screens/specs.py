@@ -11,13 +11,13 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.timer import Timer
-from textual.widget import Widget
 from textual.widgets import TextArea
 
 from lthtui.board import Board
 from lthtui.drafts import Draft
 from lthtui.messages import Ask, CopyWanted, Highlighted, Opened
 from lthtui.screens.filing import FilingScreen
+from lthtui.screens.paned import PanedScreen
 from lthtui.text import clean_line
 from lthtui.widgets.editor import SpecEditor
 from lthtui.widgets.form import FormView
@@ -31,13 +31,14 @@ if TYPE_CHECKING:
     from lthtui.form import Knob
     from lthtui.prospect import Prospect
 
-PANES = ("specs", "editor", "form", "plan")
+BEGINNING = "quickstart.yaml"  # what is shown first: it needs no data, so a stranger can run it
 PAUSE = 0.3  # seconds without a key before what was typed is checked
 
 
-class SpecsScreen(FilingScreen):
+class SpecsScreen(FilingScreen, PanedScreen):
     """Files, editor, form and plan; narrow terminals show one of them."""
 
+    PANES = ("specs", "editor", "form", "plan")
     CSS_PATH = "../styles/specs.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (180, "-huge")]
     BINDINGS = [
@@ -75,7 +76,7 @@ class SpecsScreen(FilingScreen):
     def on_mount(self) -> None:
         """Ask for the files."""
         self.query_one("#specs").border_title = "specs"
-        self._show_pane("specs")
+        self.show_pane("specs")
 
     def on_screen_resume(self) -> None:
         """Files may have come or changed meanwhile."""
@@ -114,10 +115,13 @@ class SpecsScreen(FilingScreen):
         self.paths = sorted({*paths, *self.unsaved()})
         self.refill()
         files.find_out()
+        if before is None:
+            first = (one for one in paths if one.endswith(f"/{BEGINNING}"))
+            self.wanted = self.wanted or next(first, None)
         if self.wanted is not None:
             files.select(self.wanted)
             if (draft := self.drafts.get(self.wanted)) and draft.disk is None:
-                self._show_pane("editor")
+                self.show_pane("editor")
             self.wanted = None
         elif before is not None and files.cursor == before:  # or else `on_highlighted` does
             self._turn_to(before)
@@ -170,7 +174,7 @@ class SpecsScreen(FilingScreen):
 
     def on_opened(self, message: Opened) -> None:
         """Edit the file."""
-        self._show_pane("editor")
+        self.show_pane("editor")
 
     # ---- what is typed
 
@@ -223,7 +227,7 @@ class SpecsScreen(FilingScreen):
         name = clean_line(self.path or "")
         editor.border_title = Content(f"{name}{star}")
         for pane in ("form", "plan"):
-            self._pane(pane).border_title = Content(f"{pane}  {name}")
+            self.pane(pane).border_title = Content(f"{pane}  {name}")
         problems = self.prospect.problems if self.prospect else ()
         self.query_one(ProblemLine).show(problems, editor.cursor_location[0] + 1)
         self.refresh_bindings()
@@ -254,7 +258,7 @@ class SpecsScreen(FilingScreen):
             row, column = editor.cursor_location
             here = (row + 1, column + 1)
             chosen = next((one for one in marks if (one.line, one.column) > here), marks[0])
-            self._show_pane("editor")
+            self.show_pane("editor")
             editor.go_to(chosen.line, chosen.column)
 
     def action_command(self) -> None:
@@ -264,33 +268,15 @@ class SpecsScreen(FilingScreen):
 
     # ---- panes
 
-    def action_pane(self, by: int) -> None:
-        """Go to the next pane; in a narrow terminal it takes the place of this one."""
-        at = next(index for index, name in enumerate(PANES) if self._pane(name).has_class("-shown"))
-        self._show_pane(PANES[(at + by) % len(PANES)])
-
     def action_files(self) -> None:
         """Go back to where the draft in view was asked for, or else to the files."""
         if place := self.back.pop(self.path or "", ""):
             self._go(place)
         else:
-            self._show_pane("specs")
+            self.show_pane("specs")
 
-    def on_descendant_focus(self) -> None:
-        """What was clicked is the pane in use, too."""
-        shown = next((one for one in PANES if self._pane(one).has_focus_within), None)
-        if shown is not None:
-            self._mark_shown(shown)
-
-    def _show_pane(self, name: str) -> None:
-        self._mark_shown(name)
-        self._pane(name).focus()
-
-    def _mark_shown(self, name: str) -> None:
-        for one in PANES:
-            self._pane(one).set_class(one == name, "-shown")
+    def mark_shown(self, name: str) -> None:
+        """What is wrong is told to whoever writes; form and plan share a place."""
+        super().mark_shown(name)
         self.query_one("#aside").set_class(name in ("form", "plan"), "-shown")
         self.query_one(ProblemLine).set_class(name == "editor", "-shown")
-
-    def _pane(self, name: str) -> Widget:
-        return self.query_one(f"#{name}")

@@ -111,8 +111,8 @@ class SpecEditor(TextArea):
         if room < 8:
             return strip
         words = clean_line(f"◀ {problem.message}")
-        said = Strip([Segment(words, tone(self, "failed"))]).crop(0, room)
-        return Strip.join([strip.crop(0, used), said]).adjust_cell_length(self.size.width)
+        said = Strip([Segment(words, tone(self, "failed"))]).crop_extend(0, room, None)
+        return Strip.join([strip.crop(0, used), said.apply_style(self.rich_style)])
 
     async def _on_key(self, event: events.Key) -> None:
         """A new line begins as far to the right as the one before, further behind a colon."""

@@ -46,6 +46,7 @@ def test_without_a_terminal_run_writes_plain_lines_and_a_plain_table(whenever, c
         "  lthtui show ID-s0",
         "  lthtui ticket export ID-s0 -o ticket.safetensors",
         "  lthtui mlflow",
+        "  lthtui  # all runs, in a terminal app",
     ]
     assert masked(said.out).splitlines() == [
         "play",

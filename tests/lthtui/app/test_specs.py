@@ -269,6 +269,7 @@ async def test_why_nothing_can_be_queued_is_told_whole(running, specs):
         await pilot.settle(lambda: "above" in screen(pilot.app))  # its last word
         (toast,) = pilot.app._notifications
         assert "data.root nowhere is no folder" in screen(pilot.app)
+        assert "✗" not in fields(pilot)["data"].cells[1].text  # which is nobody's mistake
         assert toast.timeout == len(toast.message) / READ > 10
 
 
@@ -598,6 +599,29 @@ async def test_what_cannot_be_read_is_said_in_its_place_and_nothing_else_is_queu
         await pilot.press("enter", "x", "escape", "up")
         await pilot.settle(lambda: checked(pilot))
         assert text(pilot) == good
+
+
+async def test_a_line_with_a_problem_is_on_the_same_paper_as_others(opened, specs):
+    (specs / "good.yaml").write_text(SPEC + "zzz: 1\n")
+    async with opened() as pilot:
+        editor = pilot.app.screen.query_one(SpecEditor)
+        plain, wrong = (editor.render_line(line) for line in (2, 3))
+        assert "◀ unknown field" in wrong.text and wrong.cell_length == editor.size.width
+        papers = {one.style.bgcolor for one in wrong if "◀" in one.text or not one.text.strip()}
+        assert papers == {[*plain][-1].style.bgcolor}
+
+
+async def test_what_is_shown_first_can_be_run_without_images(opened, specs):
+    (specs / "quickstart.yaml").write_text(SPEC)
+    (specs / "good.yaml").write_bytes(b"\xff")
+    async with opened() as pilot:
+        files = pilot.app.screen.query_one(SpecList)
+        assert files.cursor == "specs/quickstart.yaml" and "3 runs" in screen(pilot.app)
+        await pilot.press("up")
+        await pilot.settle(lambda: "not UTF-8" in screen(pilot.app))
+        await pilot.press("r")
+        await pilot.settle()
+        assert files.cursor == "specs/good.yaml"
 
 
 async def test_the_fields_of_another_file_are_not_shown_for_one_without_any(opened, specs):
