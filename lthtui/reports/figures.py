@@ -8,10 +8,11 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from lthtui.charts import figure as chart
-from lthtui.charts.figure import INKS, PAPER, SHARP, STYLE
+from lthtui.charts.figure import DASHES, INKS, PAPER, SHARP, STYLE
+from lthtui.colours import PALETTE
 from lthtui.legible import legible
 from lthtui.reports.model import Figure
 from lthtui.text import clean_line
@@ -19,6 +20,8 @@ from lthtui.text import clean_line
 GREY, RULE = "#333333", "#cccccc"
 CYCLE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")  # Okabe & Ito 2008
 MARKERS = "os^vPX<>*h"  # all filled; diamonds are picks
+MANY = len(PALETTE) * len(DASHES)  # looks that groups may have
+T = TypeVar("T")
 LONG = 32  # letters of a name at an axis
 ROOM = 1.1  # factor left beside the ends of an axis
 APART = 1.5  # factor between densities that are told
@@ -66,6 +69,13 @@ def bars(colour: str, which: object) -> dict[str, Any]:
     look: dict[str, Any] = {"edgecolor": colour, "linewidth": 0.6, "error_kw": {"linewidth": 0.6}}
     hatched: dict[str, Any] = {"facecolor": "white", "hatch": "/////"}
     return look | (hatched if which == "dense" else {"facecolor": colour})
+
+
+def few(methods: Sequence[T]) -> tuple[Sequence[T], str]:
+    """As many as have looks of their own, and what a caption says of the others."""
+    more = len(methods) > MANY
+    rest = f" Drawn are the first {MANY} of {len(methods)} methods." if more else ""
+    return methods[:MANY], rest
 
 
 def below(canvas: Any) -> None:

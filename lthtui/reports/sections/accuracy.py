@@ -106,7 +106,8 @@ def _levels(row: Row) -> list[LevelView]:
 
 def _figure(subject: Subject) -> Iterator[Figure]:
     """Of the methods that pruned something, if there are such."""
-    rows = [row for row in subject.methods if any(level.sparse for level in _levels(row))]
+    found = [row for row in subject.methods if any(level.sparse for level in _levels(row))]
+    rows, rest = figures.few(found)
     if not rows:
         return
 
@@ -126,6 +127,6 @@ def _figure(subject: Subject) -> Iterator[Figure]:
         "Test accuracy against the share of prunable weights that is kept: mean over runs with its"
         " band. Diamonds are the"
         " picked tickets of single runs, filled where they win: where they beat dense on the images"
-        " that select."
+        f" that select.{rest}"
     )
     yield Figure("accuracy-density", caption, draw, (6.5, 5.0), spread=True)

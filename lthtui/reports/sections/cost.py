@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from lthtui import baseline
@@ -67,7 +67,8 @@ def _table(subject: Subject) -> Table:
 
 def _figure(subject: Subject) -> Iterator[Figure]:
     """Accuracy against all operations of training, where known; dense networks are hollow."""
-    known = [(row, found) for row in subject.rows if (found := _points(row))]
+    every = [(row, found) for row in subject.rows if (found := _points(row))]
+    known, rest = figures.few(every)
     if not known:
         return
 
@@ -77,7 +78,7 @@ def _figure(subject: Subject) -> Iterator[Figure]:
             pen = look(subject, row)
             style: Any = {"color": pen.colour, "marker": pen.marker, "linestyle": ""}
             _point(axes, found, subject, label=row.label, **style)
-        for colour, found in _dense(subject):
+        for colour, found in _dense(subject, [row for row, _ in known]):
             style = {"color": colour, "marker": "o", "linestyle": "", "markerfacecolor": "white"}
             _point(axes, found, subject, **style)
         axes.set_xscale("log")
@@ -88,7 +89,7 @@ def _figure(subject: Subject) -> Iterator[Figure]:
 
     caption = (
         "Test accuracy of what was picked against the operations of all trainings that it took;"
-        " hollow: one dense training."
+        f" hollow: one dense training.{rest}"
     )
     yield Figure("cost-accuracy", caption, draw, (6.0, 4.6), spread=True)
 
@@ -109,10 +110,12 @@ def _point(axes: Any, found: list[tuple[float, float]], subject: Subject, **styl
         axes.errorbar([mean(costs)], [mean(tests)], [half], markersize=5, elinewidth=0.8, **style)
 
 
-def _dense(subject: Subject) -> Iterator[tuple[str, list[tuple[float, float]]]]:
+def _dense(
+    subject: Subject, rows: Sequence[Row]
+) -> Iterator[tuple[str, list[tuple[float, float]]]]:
     """One dense training of each family, in the colour of its first method."""
     families: dict[str, Row] = {}
-    for row in subject.methods:
+    for row in rows:
         families.setdefault(row.first.family, row)
     for family, row in families.items():
         runs = [run for run in (*subject.runs, *subject.known) if run.family == family]

@@ -86,6 +86,7 @@ def _table(subject: Subject, rows: Sequence[Row]) -> Table:
 
 def _by_layer(subject: Subject, rows: Sequence[Row], name: str) -> Figure:
     layers = [*densities(subject, rows[0])]
+    rows, rest = figures.few(rows)
 
     def draw(canvas: Any) -> None:
         axes, x = canvas.subplots(), range(len(layers))
@@ -104,7 +105,7 @@ def _by_layer(subject: Subject, rows: Sequence[Row], name: str) -> Figure:
         figures.below(canvas)
 
     caption = "Share of its weights that each layer of the picked tickets keeps, in their order."
-    return Figure(name, caption, draw, (7.0, 4.6), spread=True)
+    return Figure(name, f"{caption}{rest}", draw, (7.0, 4.6), spread=True)
 
 
 def _levels(subject: Subject, row: Row) -> list[int]:

@@ -64,24 +64,25 @@ def _line(row: Row, which: Which, found: Curves) -> tuple[Cell, ...]:
     )
 
 
-def _kinds(subject: Subject) -> dict[str, list[Row]]:
-    """The methods with curves by what they minimise."""
+def _kinds(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Methods by what they minimise."""
     kinds: dict[str, list[Row]] = {}
-    for row in subject.methods:
-        if any(losses(row, which) for which in BOTH):
-            kinds.setdefault(row.first.params.get("loss.name", ""), []).append(row)
+    for row in rows:
+        kinds.setdefault(row.first.params.get("loss.name", ""), []).append(row)
     return kinds
 
 
 def _figure(subject: Subject) -> Figure:
-    kinds = _kinds(subject)
+    known = [row for row in subject.methods if any(losses(row, which) for which in BOTH)]
+    rows, rest = figures.few(known)
+    kinds = _kinds(rows)
     columns = min(3, len(kinds))
     deep = -(-len(kinds) // columns)
 
     def draw(canvas: Any) -> None:
         panels = canvas.subplots(deep, columns, squeeze=False).ravel()
-        for axes, (kind, rows) in zip(panels, kinds.items(), strict=False):
-            for row in rows:
+        for axes, (kind, alike) in zip(panels, kinds.items(), strict=False):
+            for row in alike:
                 for which in BOTH:
                     _curve(axes, subject, row, which)
             axes.set(title=kind.replace("_", " "), xlabel="epoch", ylabel="training loss")
@@ -89,7 +90,7 @@ def _figure(subject: Subject) -> Figure:
             axes.set_visible(False)
         figures.below(canvas)
 
-    caption = "Training loss by epoch: dense networks dotted, picked tickets drawn through."
+    caption = f"Training loss by epoch: dense networks dotted, tickets drawn through.{rest}"
     wide, high = (6.0, 3.8) if len(kinds) == 1 else (3.0 * columns + 0.4, 2.7 * deep + 0.4)
     return Figure("training", caption, draw, (wide, high), spread=True)
 

@@ -73,6 +73,14 @@ def test_seeds_of_one_draw_of_images_are_said_to_be(made, monkeypatch):
     assert "same draw" not in "".join(accuracy._images(made.subject(*twice)))
 
 
+def test_a_picture_of_very_many_methods_has_the_first_and_says_so(made):
+    runs = [made.imp(0, 0.5, 0.6, group=f"{at:02}") for at in range(22)]
+    table, figure = accuracy.build(made.subject(*runs)).blocks
+    svg = drawn(figure)["svg"].decode()
+    assert ">imp20<" in svg and ">imp21<" not in svg and len(table.rows) == 22
+    assert figure.caption.endswith("Drawn are the first 21 of 22 methods.")
+
+
 def test_without_levels_to_draw_there_is_no_picture(made):
     (table,) = accuracy.build(made.subject(made.run("dense", 0, level(0, 1.0, 0.5)))).blocks
     assert cells(table)["dense", "dense %"] == (0.5,)
