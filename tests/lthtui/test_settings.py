@@ -32,6 +32,7 @@ def test_the_root_comes_from_the_nearest_place(tmp_path, monkeypatch):
         ('rot = "x"', "unknown key 'rot'; did you mean root?"),
         ("root = 3", "root must be text"),
         ("root = ", r"\.lthtui\.toml: "),
+        ("root = here", "line 1, column 8.; a text needs quotes"),
         ('"\\u001b[2J" = 1', r"\\x1b\[2J"),
     ],
 )
