@@ -164,6 +164,11 @@ class RunView:
         return self.status == "finished" or (self.final and self.active)
 
     @property
+    def called(self) -> str:
+        """The name that people or others gave it; empty where its id tells as much."""
+        return self.display_name or (self.name if self.foreign else "")
+
+    @property
     def seeded(self) -> bool:
         """Whether its seed is known, which is not said of all runs of others."""
         return not self.foreign or self.group != self.stored

@@ -106,6 +106,7 @@ class Palette(Provider):
     def _runs(self) -> Iterator[Offer]:
         for key, run in self._lth.board.runs.items():
             act = partial(self.screen.post_message, RunWanted(key))
-            what = f"{GLYPHS[run.status]} {run.status} · {run.sparsifier} on {run.dataset}"
-            called = f"{run.display_name}  " if run.display_name else ""
+            what = f"{GLYPHS[run.status]} {run.status}"
+            what += "" if run.foreign else f" · {run.sparsifier} on {run.dataset}"
+            called = f"{run.called}  " if run.called else ""
             yield Offer(f"{called}{run.run_id}", f"run {what}", act)

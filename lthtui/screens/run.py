@@ -166,12 +166,12 @@ class RunScreen(EvaluatingScreen):
 def _facts(runs: tuple[RunView, ...], group: Group) -> str:
     """What and where the runs are, and on a second line what came of them."""
     first = runs[0]
-    what = f"{first.sparsifier} on {first.dataset} with {first.model}"
+    what = [f"{first.sparsifier} on {first.dataset} with {first.model}"] * (not first.foreign)
     if len(runs) > 1:
         which = listed(run.repetition for run in runs)
         parts = [f"{group.label}, {which}", columns.summary(STATUS, group).text]
     else:
-        named = filter(None, (first.display_name, first.run_id))
+        named = filter(None, (first.called, first.run_id))
         parts = [*named, status_cell(first).text]
         if first.current:
             parts.append(f"level {first.level}/{first.planned_levels - 1}")
@@ -180,4 +180,4 @@ def _facts(runs: tuple[RunView, ...], group: Group) -> str:
             parts.append(f"eta {duration(first.eta)}")
         if first.extends:
             parts.append(f"extends {first.extends}")
-    return "  ".join([*parts, what]) + "\n" + verdict.note(group, runs)
+    return "  ".join([*parts, *what]) + "\n" + verdict.note(group, runs)

@@ -68,6 +68,13 @@ async def test_what_a_server_calls_its_runs_is_shown_as_text(running, root):
             assert r"[bold]x\x1b[2J\ud800[/]" in screen(pilot.app)
             await pilot.press("enter")
             await pilot.settle(lambda: len(pilot.app.screen_stack) > 1)
+            named = rf" [bold]x\x1b[2J\ud800[/]  {'a' * 32}  ✓ finished"  # and of no known method
+            assert screen(pilot.app).splitlines()[0] == named
+            await pilot.press("colon", *"bold")
+            await pilot.settle(
+                lambda: "a" * 32 in screen(pilot.app) and "run ✓" in screen(pilot.app)
+            )
+            await pilot.press("escape")
             for tab in "123456":
                 await pilot.press(tab)
                 await pilot.settle()
