@@ -112,7 +112,8 @@ class SpecsScreen(FilingScreen, PanedScreen):
         files = self.query_one(SpecList)
         before = files.cursor
         files.empty = "no spec here: press n to begin one"
-        self.paths = sorted({*paths, *self.unsaved()})
+        known = {*paths, *self.unsaved()}
+        self.paths = sorted(known, key=lambda one: (one.count("/"), one))  # inner folders last
         self.refill()
         files.find_out()
         if before is None:

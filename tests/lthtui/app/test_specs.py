@@ -614,8 +614,11 @@ async def test_a_line_with_a_problem_is_on_the_same_paper_as_others(opened, spec
 async def test_what_is_shown_first_can_be_run_without_images(opened, specs):
     (specs / "quickstart.yaml").write_text(SPEC)
     (specs / "good.yaml").write_bytes(b"\xff")
+    (specs / "paper").mkdir()
+    (specs / "paper" / "a.yaml").write_text(SPEC)
     async with opened() as pilot:
         files = pilot.app.screen.query_one(SpecList)
+        assert [row.cells[0].text for row in files.rows] == ["good", "quickstart", "wrong", "a"]
         assert files.cursor == "specs/quickstart.yaml" and "3 runs" in screen(pilot.app)
         await pilot.press("up")
         await pilot.settle(lambda: "not UTF-8" in screen(pilot.app))
