@@ -29,6 +29,7 @@ _Made = TypeVar("_Made")
 AWAY = 2.0  # seconds between two looks while another window has the focus
 ACTION = "action"  # the group of what somebody asked for, whose errors are all told
 MOST = 32  # questions that are worked on at a time, and as many lasting actions
+LONG = 4.0  # seconds of an action that need no word
 SOON, PATIENCE = 0.3, 90.0  # seconds for actions once the app is left; to stop runs may take 65
 
 
@@ -136,6 +137,8 @@ class Errands:
         done, said = asyncio.wrap_future(acted), ""
         done.add_done_callback(_take)
         try:
+            if not (await asyncio.wait([done], timeout=LONG))[0]:
+                self._app.notify("still at work on what was asked for", markup=False)
             said = await asyncio.shield(done)
         finally:
             self._app.post_message(Done(said, wanted.then))

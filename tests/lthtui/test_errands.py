@@ -153,6 +153,21 @@ async def test_actions_are_done_in_order_and_lasting_ones_beside_them():
         await pilot.until(lambda: order == ["lasting", "first", "second"])
 
 
+async def test_an_action_that_takes_long_is_said_to_be_under_way(monkeypatch):
+    async with bare() as pilot:
+        said, go = [], Event()
+        monkeypatch.setattr(pilot.app, "notify", lambda text, **_: said.append(text))
+        act(pilot, lambda: "brief")
+        await pilot.until(lambda: pilot.app.done == ["brief"])
+        assert said == []
+        monkeypatch.setattr(errands, "LONG", 0.0)
+        act(pilot, lambda: go.wait() and "long")
+        await pilot.until(lambda: said)
+        go.set()
+        await pilot.until(lambda: pilot.app.done == ["brief", "long"])
+        assert said == ["still at work on what was asked for"]
+
+
 async def test_actions_are_done_even_if_the_app_is_left_meanwhile():
     done, free = [], Event()
     async with bare() as pilot:
