@@ -80,7 +80,7 @@ def inapplicable(runs: Sequence[RunView]) -> dict[str, str]:
 
 def shown(name: str, metric: str, value: float) -> str:
     """A number with its unit."""
-    return f"{100 * value:.2f}%" if is_share(name, metric) else f"{value:.4g}"
+    return f"{100 * value:.2f}%" if is_share(name, metric) else _number(value, 4)
 
 
 def is_share(name: str, metric: str) -> bool:
@@ -106,4 +106,10 @@ def _spread(name: str, metric: str, values: Sequence[float], runs: int) -> str:
     around = stdev(values)
     if is_share(name, metric):
         return f"{100 * mean(values):.2f} ± {100 * around:.2f}%{count}"
-    return f"{mean(values):.4g} ± {around:.2g}{count}"
+    return f"{_number(mean(values), 4)} ± {_number(around, 2)}{count}"
+
+
+def _number(value: float, digits: int) -> str:
+    """A number of so many digits; with all of them where it counts parameters or bytes."""
+    whole = 10**digits <= abs(value) < 1e9
+    return f"{value:,.0f}" if whole else f"{value:.{digits}g}"

@@ -88,6 +88,16 @@ def test_repetitions_are_one_column_wherever_each_has_its_ticket():
     assert figures(runs)["calibration", "nll"] == {"ticket": "1.5 ± 0.71 (2)"}
 
 
+def test_counts_are_written_whole():
+    runs = [
+        evaluated(Measured(0, "cost", {"parameters": at, "training FLOPs": 1.2e12}), seed=seed)
+        for seed, at in enumerate((176_000.0, 178_000.0))
+    ]
+    found = figures(runs)
+    assert found["cost", "parameters"] == {"dense": "177,000 ± 1,414"}
+    assert found["cost", "training FLOPs"] == {"dense": "1.2e+12 ± 0"}
+
+
 def test_metrics_of_an_evaluation_stay_together_and_in_its_own_order():
     one = evaluated(
         Measured(0, "cka", {"within": 0.5}),
