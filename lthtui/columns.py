@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Together = Literal["mean", "min", "max", "each"]
 WIDEST = 40  # characters of a text in a cell
 MOST_EACH = 2  # different texts of a group that are named
+WEIGHTS = ("density", "sparsity")  # shares of them, kept and gone
 _TITLES = {"name": "run", "density": "kept", "best_level": "best"}
 _TOGETHER: dict[str, Together] = {
     "seed": "each",
@@ -152,8 +153,8 @@ def show(field: Field, value: Value) -> str:
         return clean_line(value, WIDEST)
     if not math.isfinite(value):
         return str(value)
-    if field.name == "density":
-        return percent(value)
+    if field.name in WEIGHTS:
+        return percent(value) if field.name == "density" else f"{accuracy(value)}%"
     if field.name == "size":
         from lthtui.planning import size  # not before the first frame
 
@@ -189,9 +190,9 @@ def summary(field: Field, group: Group, way: Together | None = None) -> Cell:
     way = way or usual(field)
     if field.name == "level" and way == "min":
         return _at(_level(runs), max(run.planned_levels for run in runs))
-    if field.name == "density" and way == "mean":
+    if field.name in WEIGHTS and way == "mean":
         share = worth(field, group)
-        return Cell(percent(share)) if isinstance(share, float) else NOTHING
+        return Cell(show(field, share)) if isinstance(share, float) else NOTHING
     values, whole = known(field, group), len(settled(runs) if field.result else runs)
     if way == "each":
         return _each(field, values, whole)
@@ -246,8 +247,9 @@ def worth(field: Field, group: Group) -> Value | None:
         return _level(group.runs)
     if _is_gain(field):
         return gain(counted(field, group), group.dense, field.kept)
-    if field.name == "density":
-        picked = [run.winning.density for run in counted(field, group) if run.winning]
+    if field.name in WEIGHTS:
+        shares = (field.of(run) for run in counted(field, group) if run.winning)
+        picked = [share for share in shares if isinstance(share, float)]
         return _mean(picked or _figures(known(field, group)))
     values = known(field, group)
     figures = _figures(values)

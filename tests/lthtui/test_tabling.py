@@ -51,6 +51,7 @@ def test_cells_of_a_group_are_mean_and_sample_deviation():
     head, *children = texts(seeds(), columns="name,val,test,density,best_level,seed")
     assert head == ["g  n=3", "93.0±2.6", "92.0±2.6", "80%", "1", "0, 1 +1"]
     assert children[0] == ["s0", "90.0 @1", "89.0", "80%", "1", "0"]
+    assert [row[1] for row in texts(seeds(), columns="sparsity")] == ["20.0%"] * 4
 
 
 def test_how_many_have_a_value_is_said_where_not_all_do():
