@@ -124,8 +124,8 @@ def test_one_that_does_not_apply_is_no_failure_and_says_why(here, command):
     assert "give the command again" not in err and "not evaluated" not in err
     (made,) = json.loads(command("show", first.run_id, "--json")[1])["evaluations"]
     assert (made["metrics"], made["inapplicable"]) == ({}, why)
-    assert "is finished already" in command("evaluate", first.run_id, "--with", "cifar10_2")[2]
-    assert evaluated(first) == [(2, "cifar10_2")]
+    again = command("evaluate", first.run_id, "--with", "cifar10_2")[2]
+    assert "nothing is made again" in again and evaluated(first) == [(2, "cifar10_2")]
 
 
 def test_one_number_is_a_list_of_it(here, command):
