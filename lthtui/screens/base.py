@@ -43,8 +43,12 @@ class Asking(Screen[None]):
         self._resumed = True
 
     def _compositor_refresh(self) -> None:
-        """Draw nothing that would not be shown: Textual draws the first frame twice."""
-        if not self.app._batch_count:
+        """Draw nothing that would not be shown.
+
+        Textual draws the first frame twice, and all of a screen whenever one that it hides changes.
+        """
+        hidden = self.app.screen is not self and not self.app.screen.is_modal
+        if not self.app._batch_count and not hidden:
             super()._compositor_refresh()
 
     def on_answer(self, message: Answer) -> None:

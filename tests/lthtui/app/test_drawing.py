@@ -6,10 +6,13 @@ import pytest
 from rundirs import FakeRun
 from textual.css.stylesheet import Stylesheet
 from textual.screen import Screen
+from textual.widgets import Static
 
 from lthtui.app import LthApp
 from lthtui.widgets.log import LogView
 from lthtui.widgets.topbar import TopBar
+
+from .conftest import screen
 
 
 @pytest.fixture
@@ -50,3 +53,29 @@ async def test_nothing_is_drawn_that_is_not_shown(running, root, monkeypatch):
     async with running(size=(120, 40)) as pilot:
         await pilot.settle()
     assert drawn and not any(drawn)
+
+
+async def test_what_changes_on_a_hidden_screen_draws_nothing_until_that_is_seen(
+    running, root, monkeypatch
+):
+    FakeRun(root, "one").start().train(1)
+    async with running(size=(120, 40)) as pilot:
+        await pilot.settle()
+        below = pilot.app.screen
+        await pilot.press("enter")
+        await pilot.settle(lambda: pilot.app.screen is not below)
+        await pilot.settle()
+        drawn, display = [], LthApp._display
+        monkeypatch.setattr(
+            LthApp, "_display", lambda *parts: drawn.append(parts) or display(*parts)
+        )
+        below.query_one("#note", Static).update("changed below", layout=False)
+        await pilot.settle()
+        assert drawn == []
+        await pilot.press("escape")
+        await pilot.settle(lambda: "changed below" in screen(pilot.app))
+        assert pilot.app.screen is below
+        await pilot.press("question_mark")
+        await pilot.settle(lambda: pilot.app.screen is not below)
+        below.query_one("#note", Static).update("behind a dialog", layout=False)
+        await pilot.settle(lambda: any(parts[1] is pilot.app.screen for parts in drawn))
