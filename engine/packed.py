@@ -15,8 +15,8 @@ from math import prod
 from pathlib import Path
 from typing import IO, Any
 
+from engine.cards import read_card, read_header
 from engine.errors import Damaged, UsageError
-from engine.sources import read_card, read_header
 
 MASK, MANIFEST = "mask.safetensors", "manifest.json"
 AT_ONCE = 1 << 20  # bytes of each mask that are in memory at a time

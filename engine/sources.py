@@ -7,8 +7,6 @@ checksum enters a digest, wherever the file lies.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -24,6 +22,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from engine import registry
+from engine.cards import read_card
 from engine.errors import Damaged, SpecError
 from engine.plugin import Frozen
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=BaseModel)
 Level = int | Literal["best", "last"]
 TICKET = "ticket.safetensors"
-CARD = "lthtui-ticket/1"
+UNSHAPED = ("init", "zero_init", "dropout")  # settings of a model that leave its network's shape
 FORMS = "RUN, RUN:LEVEL (a number, best or last) or the path of a ticket file"
 
 
@@ -212,59 +211,6 @@ def replaced(settings: M, change: Callable[[str, Source], Source], at: str = "")
     return settings.model_copy(update=changed) if changed else settings
 
 
-def read_card(path: Path) -> dict[str, Any]:
-    """The card of a ticket file, without reading its tensors.
-
-    Raises:
-        Damaged: the file is missing, or no ticket.
-    """
-    try:
-        with path.open("rb") as file:
-            header = read_header(file.read(8), file.read)
-    except OSError as error:
-        raise Damaged(f"{path}: {error.strerror}") from None
-    return _card(header, path)
-
-
-def verified_card(path: Path) -> dict[str, Any]:
-    """The card of a ticket file whose tensors have the checksum on it; reads all of the file.
-
-    Raises:
-        Damaged: the file is missing, no ticket, or damaged.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise Damaged(f"{path}: {error.strerror}") from None
-    position = 8
-
-    def take(count: int) -> bytes:
-        return data[position : position + count]
-
-    header = read_header(data[:8], take)
-    card = _card(header, path)
-    body = data[8 + int.from_bytes(data[:8], "little") :]
-    if _digest(header, body) != card["sha256"]:
-        raise Damaged(f"{path}: the tensors differ from the checksum on the card")
-    return card
-
-
-def read_header(first: bytes, take: Callable[[int], bytes]) -> dict[str, Any]:
-    """The header of a safetensors file; empty if it is none.
-
-    Args:
-        first: the file's first 8 bytes; `take` reads on from there.
-    """
-    length = int.from_bytes(first, "little")
-    if not 2 <= length <= MAX_HEADER:
-        return {}
-    try:
-        header = json.loads(take(length))
-    except (ValueError, RecursionError):
-        return {}
-    return header if isinstance(header, dict) else {}
-
-
 def check_usable(source: Source, spec: RunSpec, at: str) -> None:
     """Refuse a ticket that nobody has found, or that is gone or does not fit a spec's network.
 
@@ -363,44 +309,3 @@ def _structure(model: dict[str, Any]) -> dict[str, Any]:
     settings = registry.load("models", model["name"]).Settings.model_validate(knobs)
     dump: dict[str, Any] = settings.model_dump(mode="json")
     return {key: value for key, value in dump.items() if key not in UNSHAPED}
-
-
-def _card(header: dict[str, Any], path: Path) -> dict[str, Any]:
-    try:
-        card = json.loads(header["__metadata__"]["card"])
-        known = card["format"], card["sha256"], card["shapes"], card["spec"]["model"]["name"]
-    except (ValueError, KeyError, TypeError):
-        raise Damaged(f"{path}: not a ticket file of this program") from None
-    if known[0] != CARD:
-        raise Damaged(f"{path}: ticket format '{known[0]}' is not {CARD}")
-    return dict(card)
-
-
-def _digest(header: dict[str, Any], body: bytes) -> str:
-    """As `engine.tickets.digest`, from the bytes of a file."""
-    sha = hashlib.sha256()
-    try:
-        for name in sorted(set(header) - {"__metadata__"}):
-            about = header[name]
-            begin, end = about["data_offsets"]
-            sha.update(f"{name}\n{_TYPES[about['dtype']]}\n{about['shape']}\n".encode())
-            sha.update(memoryview(body)[begin:end])
-    except (KeyError, TypeError, ValueError):
-        return ""
-    return sha.hexdigest()
-
-
-UNSHAPED = ("init", "zero_init", "dropout")
-MAX_HEADER = 100_000_000
-_TYPES = {
-    "F64": "torch.float64",
-    "F32": "torch.float32",
-    "F16": "torch.float16",
-    "BF16": "torch.bfloat16",
-    "I64": "torch.int64",
-    "I32": "torch.int32",
-    "I16": "torch.int16",
-    "I8": "torch.int8",
-    "U8": "torch.uint8",
-    "BOOL": "torch.bool",
-}

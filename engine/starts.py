@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from engine import auxiliary, foreign, pretrained, tickets
+from engine.cards import read_header
 from engine.errors import DataError, SpecError, some
 from engine.networks import head_of
-from engine.sources import read_header
 from engine.spec import RunSpec
 from engine.startspec import Start
 

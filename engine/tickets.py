@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import checkpoints
+from engine.cards import CARD
 from engine.errors import Damaged
 from engine.lazy import torch
 from engine.masks import Mask
-from engine.sources import CARD, Source
+from engine.sources import Source
 from engine.spec import RunSpec
 
 if TYPE_CHECKING:

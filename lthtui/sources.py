@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from engine import registry
+from engine.cards import read_card, verified_card
 from engine.durations import Duration
 from engine.errors import Damaged, SpecError, UsageError
 from engine.plan import Level
@@ -21,9 +22,7 @@ from engine.sources import (
     Source,
     check_fits,
     found_in,
-    read_card,
     replaced,
-    verified_card,
 )
 from engine.spec import Controls, RunSpec
 from lthtui import runnames

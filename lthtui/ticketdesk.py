@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine import packed
+from engine.cards import verified_card
 from engine.errors import LthError, UsageError
 from engine.overlap import Overlap
 from engine.packed import Packed
 from engine.rundir import RunDirectory
-from engine.sources import TICKET, verified_card
+from engine.sources import TICKET
 from lthtui import densitymap, overlap, placing
 from lthtui.checked import Checked, Stamp
 from lthtui.densitymap import DensityMap, Kept

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import sources, tickets
+from engine import cards, sources, tickets
 from engine.errors import Damaged
 from engine.masks import Mask
 from engine.sources import Source
@@ -114,8 +114,8 @@ def ticket_file(tmp_path: Path, tiny: Callable[..., RunSpec]) -> Path:
 
 
 def test_the_checksum_is_verified_without_torch_as_with_it(ticket_file: Path) -> None:
-    assert sources.verified_card(ticket_file) == tickets.load(ticket_file).card
-    assert sources.read_card(ticket_file) == sources.verified_card(ticket_file)
+    assert cards.verified_card(ticket_file) == tickets.load(ticket_file).card
+    assert cards.read_card(ticket_file) == cards.verified_card(ticket_file)
 
 
 @pytest.mark.parametrize("position", [-1, -200])
@@ -124,7 +124,7 @@ def test_a_flipped_bit_is_found(ticket_file: Path, position: int) -> None:
     data[position] ^= 1
     ticket_file.write_bytes(data)
     with pytest.raises(Damaged, match="differ from the checksum"):
-        sources.verified_card(ticket_file)
+        cards.verified_card(ticket_file)
 
 
 def test_other_files_are_no_tickets(ticket_file: Path, tmp_path: Path) -> None:
@@ -137,9 +137,9 @@ def test_other_files_are_no_tickets(ticket_file: Path, tmp_path: Path) -> None:
         path = tmp_path / "other.safetensors"
         path.write_bytes(data)
         with pytest.raises(Damaged, match="not a ticket file"):
-            sources.verified_card(path)
+            cards.verified_card(path)
     ticket_file.write_bytes(ticket_file.read_bytes()[:-50])
     with pytest.raises(Damaged, match="differ from the checksum"):
-        sources.verified_card(ticket_file)
+        cards.verified_card(ticket_file)
     with pytest.raises(Damaged, match="No such file"):
-        sources.read_card(tmp_path / "none.safetensors")
+        cards.read_card(tmp_path / "none.safetensors")

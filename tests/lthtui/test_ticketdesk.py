@@ -10,8 +10,8 @@ from maskfiles import NETWORK, draw, leave_masks, write_mask, write_ticket
 from rundirs import FakeRun
 
 from engine import packed
+from engine.cards import read_card
 from engine.errors import LthError, UsageError
-from engine.sources import read_card
 from lthtui import ticketdesk
 from lthtui.lookout import Lookout
 from lthtui.ticketdesk import TicketDesk
