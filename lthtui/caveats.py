@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from engine.repetition import Repetition, listed
 from lthtui.baseline import DENSE
 from lthtui.rows import Choice, Result, Row
-from lthtui.runview import RunView
+from lthtui.runview import PLAIN, RunView
+from lthtui.text import clean_line
 
 SPLITS: Mapping[Choice, str] = {"val": "validation", "test": "test"}
 Bases = Mapping[tuple[str, str], Mapping[Repetition, Result]]  # by family and baseline
@@ -27,6 +28,7 @@ def of(
         *_without(baselines, bases, rows),
         *_unnamed(bases.values(), runs),
         *_shared(rows),
+        *_otherwise(rows),
         *_reused(rows, given),
     )
 
@@ -95,6 +97,14 @@ def _shared(rows: Sequence[Row]) -> Iterator[str]:
             shared.setdefault(tuple(row.label for row in found), []).append(run)
     for labels, ids in shared.items():
         yield f"the same trainings stand in {' and '.join(labels)}: {', '.join(ids)}"
+
+
+def _otherwise(rows: Sequence[Row]) -> Iterator[str]:
+    """Rows whose levels are picked by something else than what is compared."""
+    for metric in dict.fromkeys(row.first.metric for row in rows if row.first.metric != PLAIN):
+        labels = ", ".join(row.label for row in rows if row.first.metric == metric)
+        said = clean_line(metric.replace("_", " "))
+        yield f"levels are picked by {said}, and plain accuracies are compared: {labels}"
 
 
 def _reused(rows: Sequence[Row], given: Mapping[str, Collection[str]]) -> Iterator[str]:

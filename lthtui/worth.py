@@ -2,7 +2,8 @@
 
 A ticket was trained several times and picked among several levels, and dense once. So its gain is
 split by two controls: `null`, as many trainings and picks without pruning, and `budget`, one dense
-training of as many epochs. All is test accuracy of picked levels, compared seed by seed.
+training of as many epochs. All is test accuracy of picked levels, compared seed by seed; balanced
+accuracy where the runs pick their levels by that.
 """
 
 from __future__ import annotations
@@ -71,6 +72,11 @@ class Worth:
     def spread(self, role: str) -> Spread | None:
         """Test accuracy of one role over the repetitions."""
         return Spread.of(self.accuracies[role].values())
+
+    @property
+    def metric(self) -> str:
+        """What accuracies are: that by which the runs pick their levels."""
+        return self.results[0].run.metric
 
     @property
     def optimism(self) -> Mapping[str, Spread | None]:
@@ -198,7 +204,7 @@ def _doubt(run: RunView, kind: str, result: Result) -> str:
         return "its seed, images or training are not those of the ticket"
     if kind not in WHOLE and controls != level.index:
         return f"it is of level {controls}, and level {level.index} is picked"
-    if picked is None or not _known(picked.test):
+    if picked is None or not _known(_test(run, picked)):
         return "it has no test accuracy"
     if kind in WHOLE or picked.kept and 1 / NEAR <= picked.kept / max(1, level.kept) <= NEAR:
         return ""
@@ -241,8 +247,12 @@ def _picked(run: RunView, split: str) -> LevelView | None:
 
 def _tests(levels: Iterable[tuple[RunView, LevelView | None]]) -> dict[Repetition, float]:
     """Test accuracies that are known, by repetition."""
-    found = ((run.repetition, level.test) for run, level in levels if level)
+    found = ((run.repetition, _test(run, level)) for run, level in levels if level)
     return {which: test for which, test in found if test is not None and isfinite(test)}
+
+
+def _test(run: RunView, level: LevelView) -> float | None:
+    return level.scored("test", run.metric)
 
 
 def _known(value: float | None) -> bool:

@@ -131,6 +131,7 @@ def _described(worth: Worth) -> dict[str, Any]:
     return {
         "label": worth.label,
         "group": worth.group,
+        "metric": worth.metric,
         "runs": [
             {"run_id": one.run.run_id, **one.run.repetition.told, "level": one.level.index}
             for one in worth.results

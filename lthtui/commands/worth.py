@@ -121,10 +121,12 @@ def _markdown(worth: Worth) -> Iterator[str]:
 def _head(worth: Worth) -> str:
     from engine.repetition import unit
     from lthtui.labels import SHORT
+    from lthtui.runview import PLAIN
 
     many = counted(len(worth.results), unit(one.run.repetition for one in worth.results))
     levels = " ".join(str(one.level.index) for one in worth.results)
-    return f"{worth.label} ({worth.group[:SHORT]}), {many}, tickets of levels {levels}"
+    by = "" if worth.metric == PLAIN else f", by {worth.metric.replace('_', ' ')}"
+    return f"{worth.label} ({worth.group[:SHORT]}), {many}, tickets of levels {levels}{by}"
 
 
 def _tables(worth: Worth) -> Iterator[Table]:

@@ -17,7 +17,7 @@ from lthtui.reports import figures
 from lthtui.reports.evaluated import Evaluations
 from lthtui.reports.model import Spread
 from lthtui.rows import Choice, Row
-from lthtui.runview import RunView
+from lthtui.runview import PLAIN, RunView
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,15 @@ class Subject:
         """The groups that are no controls; or these where nothing else was named."""
         return tuple(row for row in self.rows if row.first.controls is None) or self.rows
 
-    def dense(self, row: Row) -> dict[Repetition, float]:
-        """Test accuracy of the dense networks of a method's family."""
+    def dense(self, row: Row, metric: str = PLAIN) -> dict[Repetition, float]:
+        """Test accuracy of the dense networks of a method's family, or balanced accuracy."""
         mine, others = (
             [run for run in runs if run.family == row.first.family]
             for runs in (self.runs, self.known)
         )
         found = {one: run.dense for one, run in baseline.dense(mine, others).items()}
-        return {one: level.test for one, level in found.items() if level and level.test is not None}
+        scores = {one: level.scored("test", metric) for one, level in found.items() if level}
+        return {one: score for one, score in scores.items() if score is not None}
 
     @cached_property
     def controls(self) -> tuple[RunView, ...]:

@@ -328,3 +328,11 @@ def test_a_run_whose_winner_is_named_counts_while_more_is_evaluated_of_it():
     waiting = imp(0, 0.7, 0.8, status="queued")
     found = rows(waiting, imp(1, 0.7, 0.9, status="running", final=False), dense(0, 0.7))
     assert [one.run.seed for one in found["imp"].results] == [0]
+
+
+def test_rows_whose_levels_are_picked_by_another_metric_are_said_to_be():
+    params = {"select.metric": "balanced_accuracy"}
+    found = table(imp(0, 0.7, 0.8, params=params), rigl(0, 0.75))
+    assert found.notes == (
+        "levels are picked by balanced accuracy, and plain accuracies are compared: imp",
+    )

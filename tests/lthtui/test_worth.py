@@ -95,6 +95,26 @@ def test_the_gain_is_split_seed_by_seed_and_tested_together(runs, split):
     assert found.missing.keys() == set(worth.sanity.CHECKS) and notes == []
 
 
+def test_what_levels_are_picked_by_is_what_is_compared(runs):
+    """Balanced accuracies lie 0.3 below plain ones, and that of dense 0.4."""
+    params = {"select.metric": "balanced_accuracy"}
+
+    def balanced(one):
+        levels = tuple(
+            replace(at, test_balanced=at.test - (0.3 if at.sparse else 0.4)) for at in one.levels
+        )
+        return replace(one, levels=levels, params=params)
+
+    controls = [balanced(control("reinit", seed, 0.6)) for seed in range(3)]
+    runs = [balanced(one) for one in runs]
+    found, _ = only(runs, [*runs, *controls])
+    assert found.parts["gain"].mean == pytest.approx(0.1 + 0.1)
+    assert found.spread("ticket").mean == pytest.approx(0.81 - 0.3)
+    check = next(one for one in found.checks if one.kind == "reinit")
+    assert check.difference.mean == pytest.approx(0.81 - 0.6)
+    assert worthwords.describe([found], [])["groups"][0]["metric"] == "balanced_accuracy"
+
+
 def test_controls_of_other_levels_tickets_and_trainings_are_not_mixed_in(runs):
     wrong = [
         control("reinit", 0, 0.10, at=1),

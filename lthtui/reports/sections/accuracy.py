@@ -12,17 +12,22 @@ from lthtui.reports.curves import Curve, curve
 from lthtui.reports.model import Figure, Number, Section, Table
 from lthtui.reports.subject import Subject, look
 from lthtui.rows import Result, Row
-from lthtui.runview import LevelView, RunView
+from lthtui.runview import BALANCED, PLAIN, LevelView, RunView
 
 HEADER = (
     *("method", "n", "kept %", "dense %", "picked on val %", "gain", "p"),
     *("picked on test %", "optimism"),
 )
+_NAMES = {
+    PLAIN: "Test accuracy",
+    BALANCED: "Balanced accuracy (the mean over classes) on test images",
+}
 
 
 def build(subject: Subject) -> Section:
     """The main table, and accuracy against sparsity."""
-    return Section("Accuracy", (*_images(subject), _table(subject), *_figure(subject)))
+    tables = (_table(subject, subject.methods), *_balanced(subject))
+    return Section("Accuracy", (*_images(subject), *tables, *_figure(subject)))
 
 
 def _images(subject: Subject) -> Iterator[str]:
@@ -55,14 +60,20 @@ def _share(run: RunView) -> str:
     return run.params.get("data.fraction", "1.0")
 
 
-def _table(subject: Subject) -> Table:
-    on_val, on_test = (_by_group(subject.compared(split).rows) for split in ("val", "test"))
-    tested = significance.holm([_tested(subject, row) for row in subject.methods])
+def _balanced(subject: Subject) -> Iterator[Table]:
+    """The same by balanced accuracy, of the methods that pick their levels by it."""
+    if found := [row for row in subject.methods if row.first.metric == BALANCED]:
+        yield _table(subject, found, BALANCED)
+
+
+def _table(subject: Subject, methods: Sequence[Row], metric: str = PLAIN) -> Table:
+    on_val, on_test = (_by_group(subject.compared(split).rows, metric) for split in ("val", "test"))
+    tested = significance.holm([_tested(subject, row, metric) for row in methods])
     rows = []
-    for row, finding in zip(subject.methods, tested, strict=True):
+    for row, finding in zip(methods, tested, strict=True):
         group = row.first.group
         val, test = on_val.get(group, {}), on_test.get(group, {})
-        dense = subject.dense(row)
+        dense = subject.dense(row, metric)
         rows.append(
             (
                 row.label,
@@ -77,27 +88,26 @@ def _table(subject: Subject) -> Table:
             )
         )
     caption = (
-        "Test accuracy of the dense network, and of the tickets that validation images pick of all"
-        " levels. Gain: ticket less dense, run by run; p: paired t-test of it, Holm-corrected over"
+        f"{_NAMES[metric]} of the dense network, and of the tickets that validation images pick of"
+        " all levels. Gain: ticket less dense, run by run; p: paired t-test of it, Holm-corrected over"
         " the methods. Beside it what picking by test images would have reported, and by how much"
         " that flatters."
     )
-    return Table("accuracy", caption, HEADER, tuple(rows))
+    return Table(metric.replace("_", "-"), caption, HEADER, tuple(rows))
 
 
-def _by_group(rows: Iterable[Row]) -> Mapping[str, dict[Repetition, float]]:
-    return {row.first.group: _tests(row.results) for row in rows}
+def _by_group(rows: Iterable[Row], metric: str) -> Mapping[str, dict[Repetition, float]]:
+    return {row.first.group: _tests(row.results, metric) for row in rows}
 
 
-def _tests(results: Iterable[Result]) -> dict[Repetition, float]:
-    found = {one.run.repetition: one.level.test for one in results}
+def _tests(results: Iterable[Result], metric: str) -> dict[Repetition, float]:
+    found = {one.run.repetition: one.level.scored("test", metric) for one in results}
     return {one: value for one, value in found.items() if value is not None}
 
 
-def _tested(subject: Subject, row: Row) -> significance.Finding | None:
-    mine = {one.run.repetition: one.level for one in row.results if one.level.sparse}
-    picked = {one: level.test for one, level in mine.items() if level.test is not None}
-    return significance.test(picked, subject.dense(row), "paired") if picked else None
+def _tested(subject: Subject, row: Row, metric: str) -> significance.Finding | None:
+    picked = _tests((one for one in row.results if one.level.sparse), metric)
+    return significance.test(picked, subject.dense(row, metric), "paired") if picked else None
 
 
 def _levels(row: Row) -> list[LevelView]:

@@ -10,6 +10,7 @@ from lthtui.paired import Difference
 from lthtui.reports.model import Absent, Block, Cell, Details, Number, Section, Table
 from lthtui.reports.subject import Subject
 from lthtui.reports.wording import UNKNOWN, minus
+from lthtui.runview import PLAIN
 from lthtui.worth import PARTS, Worth
 
 
@@ -50,8 +51,15 @@ def _parts(found: Sequence[Worth]) -> Table:
         "A ticket's gain in test accuracy, split by controls, run by run. null: as many trainings"
         " and picks without pruning; budget: one dense training as long as all of them."
         f" {said}. * p < 0.05, ** 0.01, *** 0.001: paired t-tests, Holm-corrected for each method."
+        f"{_balanced(found)}"
     )
     return Table("gain-split", caption, header, rows)
+
+
+def _balanced(found: Sequence[Worth]) -> str:
+    """Of which methods accuracies are balanced ones, as a sentence."""
+    labels = ", ".join(one.label for one in found if one.metric != PLAIN)
+    return f" Balanced accuracy, by which levels are picked, of {labels}." if labels else ""
 
 
 def _number(difference: Difference) -> Number:
@@ -64,7 +72,7 @@ def _checks(found: Sequence[Worth]) -> Table:
         "Sanity checks (Frankle et al. 2021, Su et al. 2020): test accuracy of the ticket less that"
         " of a control that has something else in its place. It is needed where the difference is"
         " significant, and not where its whole interval is below"
-        f" {counted(100 * _margin(found), 'point')}."
+        f" {counted(100 * _margin(found), 'point')}.{_balanced(found)}"
     )
     rows = tuple(row for one in found for row in _lines(one))
     return Table("sanity-checks", caption, header, rows)

@@ -100,3 +100,23 @@ def test_the_picture_tells_percent_and_both_methods(made):
     svg = drawn(figure)["svg"].decode()
     assert ">imp<" in svg and ">impb<" in svg
     assert ">100<" in svg and ">50<" in svg
+
+
+def test_methods_that_pick_by_balanced_accuracy_are_told_by_it_too(made):
+    levels = (
+        level(0, 1.0, 0.8, val_balanced=0.3, test_balanced=0.35),
+        level(1, 0.5, 0.7, val_balanced=0.5, test_balanced=0.45),
+        level(2, 0.25, 0.75, val_balanced=0.4, test_balanced=0.6),
+    )
+    params = {"select.metric": "balanced_accuracy"}
+    balanced = made.run("imp", 0, *levels, winner=1, picks="best", params=params)
+    plain = made.run("rigl", 0, level(0, 0.25, 0.6))
+    table, other, _ = accuracy.build(made.subject(balanced, plain)).blocks
+    assert (table.name, other.name) == ("accuracy", "balanced-accuracy")
+    assert cells(table)["imp", "gain"] == pytest.approx((-0.1,))
+    assert [row[0] for row in other.rows] == ["imp"]
+    found = cells(other)
+    assert found["imp", "dense %"] == (0.35,) and found["imp", "picked on val %"] == (0.45,)
+    assert found["imp", "gain"] == pytest.approx((0.1,))
+    assert found["imp", "picked on test %"] == (0.6,)
+    assert other.caption.startswith("Balanced accuracy")
