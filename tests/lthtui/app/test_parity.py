@@ -56,6 +56,7 @@ TWINS = {  # actions of the app, and the commands that do the same; `|` where an
     "run.evaluate": "evaluate --with",
     "run.go_on": "run",
     "run.note": "note",
+    "run.page": "mlflow",
     "run.pause": "pause",
     "run.rename": "rename",
     "run.resume": "resume | retry --force",
