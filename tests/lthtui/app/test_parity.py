@@ -86,7 +86,7 @@ TWINS = {  # actions of the app, and the commands that do the same; `|` where an
 
 # Without an action: what the app does by itself, and what is done once, for scripts or beside it.
 BESIDE = """
-    check plan schema search best worth report extend metrics mlflow sync gc doctor serve limit
+    check plan schema search best worth report extend metrics sync gc doctor serve limit
     queue
     ticket-import data-list data-get data-inspect
 """.split()
