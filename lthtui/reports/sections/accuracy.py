@@ -89,9 +89,9 @@ def _table(subject: Subject, methods: Sequence[Row], metric: str = PLAIN) -> Tab
         )
     caption = (
         f"{_NAMES[metric]} of the dense network, and of the tickets that validation images pick of"
-        " all levels. Gain: ticket less dense, run by run; p: paired t-test of it, Holm-corrected over"
-        " the methods. Beside it what picking by test images would have reported, and by how much"
-        " that flatters."
+        " all levels. Gain: ticket less dense, run by run; p: paired t-test of it, Holm-corrected"
+        " over the methods. Beside it what picking by test images would have reported, and by how"
+        " much that flatters."
     )
     return Table(metric.replace("_", "-"), caption, HEADER, tuple(rows))
 
