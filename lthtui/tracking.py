@@ -45,6 +45,24 @@ def browsed(root: Path, given: str | None = None) -> str | None:
     return None if own.exists() and file.samefile(own) else f"{_FILE}{file}"
 
 
+def listed(root: Path, given: str | None = None) -> str | None:
+    """The address of the store whose runs are listed; None where that is done by their folders.
+
+    That is the one that is `browsed`, or the root's own where only that knows any runs.
+
+    Raises:
+        UsageError: as `browsed`.
+        StoreAway: the root's own cannot be read.
+    """
+    from lthtui import runnames
+    from lthtui.store import Store
+
+    if address := browsed(root, given):
+        return address
+    store = None if runnames.ids(root) else Store(root)
+    return store.uri if store and store.ids() else None
+
+
 def called(address: str) -> str:
     """What a store is called in one line: a server's host and path, or a file's path."""
     if address.startswith(_SERVERS):

@@ -94,7 +94,7 @@ def list_runs(
     from lthtui.notebook import Book
 
     folder = settings.root(root)
-    if address := tracking.browsed(folder, tracking_uri):
+    if address := tracking.listed(folder, tracking_uri):
         browsing.list_runs(address, wanted, sort, columns, archived, as_json)
         return
     queue.rouse(folder)
@@ -209,7 +209,7 @@ def show(
     from lthtui.monitor import Watched
 
     folder = settings.root(root)
-    if address := tracking.browsed(folder, tracking_uri):
+    if address := tracking.listed(folder, tracking_uri):
         browsing.show(address, name, as_json)
         return
     queue.rouse(folder)

@@ -68,7 +68,7 @@ def list_(
 
     folder, curves = settings.root(root), listing.needs_curves(wanted, sort)
     described: dict[str, Callable[[], dict[str, Any]]] = {}
-    if address := tracking.browsed(folder, tracking_uri):
+    if address := tracking.listed(folder, tracking_uri):
         runs = [*browsed.read(address, browsed.extremes(wanted, sort, "")).values()]
         described |= {run.run_id: partial(browsed.describe, run) for run in runs}
     else:

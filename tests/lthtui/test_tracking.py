@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import manyruns
 import pytest
+from rundirs import FakeRun
 
 from engine.errors import UsageError
-from lthtui.tracking import VARIABLE, browsed, called
+from lthtui.cli import main
+from lthtui.tracking import VARIABLE, browsed, called, listed
 
 
 @pytest.fixture
@@ -25,6 +28,18 @@ def test_the_option_comes_before_the_environment_and_that_before_the_roots_own(r
     assert browsed(root) == "http://env:5000"
     assert browsed(root, "https://flag") == "https://flag"
     assert browsed(root, "") is None
+
+
+def test_a_root_whose_runs_only_its_store_knows_is_listed_by_that(root, template, capsys):
+    (root / "mlflow.db").unlink()
+    assert listed(root) is None
+    manyruns.store(template, root, 1)
+    assert listed(root) == f"sqlite:///{root / 'mlflow.db'}"
+    (run,) = manyruns.runs(1)
+    assert main(["list"]) == 0 and run in capsys.readouterr().out
+    assert main(["show", run]) == 0 and capsys.readouterr().out.split()[:2] == ["run_id", run]
+    FakeRun(root, "own")
+    assert listed(root) is None
 
 
 def test_a_file_and_its_folder_are_the_same_store(root):
