@@ -165,7 +165,8 @@ class LocalShelf:
         for run in found[0]:
             key, id = storedruns.key_of(run), run.mlflow_run_id
             seen = self._measured(storedruns.view(run, tickets[id], id in parents))
-            if seen != runs.get(key):  # what is as it was is known to be so by being the same
+            before = changed.get(key) or runs.get(key)
+            if seen != before and not _older(before, seen):  # what is as it was stays the same
                 changed[key] = seen
         self.runs = {key: run for key, run in {**runs, **changed}.items() if key not in left_out}
 
@@ -192,6 +193,11 @@ class LocalShelf:
         """The run with the extremes that were read; the very same if it has them."""
         known = {key: of[run.stored] for key, of in self._extremes.items() if run.stored in of}
         return run if known == run.extremes else replace(run, extremes=known)
+
+
+def _older(before: RunView | None, seen: RunView) -> bool:
+    """Whether another run of MLflow's was there before that says that it is the same run."""
+    return before is not None and before.stored != seen.stored and before.created <= seen.created
 
 
 def _rested(began: float, share: float) -> float:

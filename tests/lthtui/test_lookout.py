@@ -119,6 +119,30 @@ def test_a_store_is_read_again_by_parts_new_runs_first_while_what_is_under_way_m
         assert all(run.metrics[key] == 2 and run.user == "me" for run in runs.values())
 
 
+def test_of_two_runs_of_one_id_in_a_store_the_older_is_shown_however_they_are_read(
+    tmp_path, template, monkeypatch
+):
+    for name, value in (("SHARE", 1e9), ("MOVING", 1e9), ("PART", 1)):
+        monkeypatch.setattr(shelf, name, value)
+    manyruns.store(template, tmp_path, 2)
+    first, second = manyruns.runs(2)
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
+        store.execute("UPDATE tags SET value = ? WHERE value = ?", (first, second))
+        store.commit()
+
+    def user(value):
+        with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
+            store.execute("UPDATE tags SET value = ? WHERE key = 'mlflow.user'", (value,))
+            store.commit()
+
+    with looking(tmp_path) as one:
+        boards = [one.look()]
+        user("me")
+        boards += [board for _ in range(5) if (board := one.look())]
+    assert [board.runs[first].stored for board in boards] == ["0" * 32] * len(boards)
+    assert len(boards) > 1 and boards[-1].runs[first].user == "me"
+
+
 def test_what_is_under_way_in_a_store_takes_no_folders_place_and_leaves_the_trash_alone(
     tmp_path, template, monkeypatch
 ):
