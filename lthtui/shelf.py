@@ -161,7 +161,7 @@ class LocalShelf:
         tickets = defaultdict(list)
         for ticket in found[1]:
             tickets[ticket.mlflow_run_id].append(ticket)
-        parents, changed = {run.parent for run in runs.values()}, {}
+        parents, changed = {run.parent for run in runs.values()}, dict[str, RunView]()
         for run in found[0]:
             key, id = storedruns.key_of(run), run.mlflow_run_id
             seen = self._measured(storedruns.view(run, tickets[id], id in parents))
