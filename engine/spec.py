@@ -216,7 +216,7 @@ class RunSpec(Frozen):
 
     def _check_views(self) -> None:
         """Refuse what needs classes where the loss compares views of images without any."""
-        if not hasattr(registry.load("losses", self.loss.name), "VIEWS"):
+        if self.labelled:
             return
         if registry.load("sparsifiers", self.sparsifier.name).Sparsifier.labelled:
             raise impossible(
@@ -253,6 +253,11 @@ class RunSpec(Frozen):
     def experiment_name(self) -> str:
         """The MLflow experiment this run is logged to."""
         return self.experiment or self.name
+
+    @property
+    def labelled(self) -> bool:
+        """Whether it trains with labels, and not by comparing views of images."""
+        return not hasattr(registry.load("losses", self.loss.name), "VIEWS")
 
     @property
     def prunable(self) -> str:

@@ -96,6 +96,8 @@ def check(kind: str, run: Original) -> None:
         )
     if kind == "labels" and run.spec.data.random_labels == 1:
         raise UsageError(f"{name} found its own mask on random labels")
+    if kind == "labels" and not run.spec.labelled:
+        raise UsageError(f"{name} trains without labels, so random ones would change nothing")
     if kind == "null":
         try:
             _dense_like(run)

@@ -11,7 +11,6 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from engine import registry
 from engine.choice import Choice
 from engine.context import Context, Result
 from engine.dataspec import DataSettings
@@ -62,7 +61,7 @@ def evaluate(settings: Settings, context: Context) -> Result:
         raise SpecError(
             f"fine_tune.data: these images have {here} channel(s), the network takes {there}"
         )
-    if hasattr(registry.load("losses", spec.loss.name), "VIEWS"):
+    if not spec.labelled:
         raise Inapplicable(
             f"{spec.loss.name} trains without classes; evaluate with linear_probe, or"
             " begin a run with labels from this one (start: RUN)"

@@ -145,12 +145,17 @@ def test_groups_of_one_name_do_not_take_each_others_masks(folder, capsys):
     assert after == noises and len(set(noises)) == 2
 
 
-def test_a_mask_that_was_found_on_random_labels_has_no_such_control(folder, capsys):
-    train(
-        folder / "mlruns", "imp.yaml", "name=noisy", "data.random_labels=1", "sparsifier.levels=1"
-    )
-    assert cli.main(["control", "noisy", "--kind", "labels", "--dry-run"]) == 2
-    assert "found its own mask on random labels" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("data.random_labels=1", "found its own mask on random labels"),
+        ("loss=nt_xent", "trains without labels, so random ones would change nothing"),
+    ],
+)
+def test_where_no_label_was_learnt_there_is_no_such_control(folder, capsys, change, said):
+    [run] = train(folder / "mlruns", "imp.yaml", "name=blind", change, "sparsifier.levels=1")
+    assert cli.main(["control", run.run_id, "--kind", "labels", "--dry-run"]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_sets_of_kinds_have_names():
