@@ -151,6 +151,12 @@ class FakeStore:
             RunSummary(*other, "KILLED", 6.0, None),
         ]
 
+    def ids(self):
+        return None  # it is read whole, or not at all
+
+    def moving(self, known):
+        return None
+
     def measured(self):
         return {"m2": {"loss": 0.5}}
 
