@@ -23,7 +23,6 @@ from lthtui import crash, endings, messages, preferences, state, themes, trackin
 from lthtui.board import Board
 from lthtui.desk import Desk
 from lthtui.errands import ACTION, Errands
-from lthtui.here import here
 from lthtui.leaving import leave
 from lthtui.preferences import Preferences
 from lthtui.screens import places
@@ -128,7 +127,9 @@ class LthApp(App[int], inherit_bindings=False):
 
     def _place(self, place: str) -> Screen[Any]:
         """The screen of a place, which is made once."""
-        screen = self._made[place] = places.make(place, _called(self.desk), self.clock)
+        screen = self._made[place] = places.make(
+            place, tracking.shown(self.desk.root, self.desk.store), self.clock
+        )
         screen.board = self.board
         return screen
 
@@ -347,22 +348,6 @@ class LthApp(App[int], inherit_bindings=False):
         active = self.board.counts["running"] + self.board.counts["queued"]
         runs = f"{active} run{' goes' if active == 1 else 's go'} on"
         self.exit(0, message=f"{runs}; `lthtui` shows them again" if active else None)
-
-
-def _called(desk: Desk) -> str:
-    """What the top bar calls the store that is shown."""
-    if desk.store is None:
-        return _short(desk.root)
-    found = tracking.called(desk.store)
-    return _short(Path(found)) if found.startswith("/") else found
-
-
-def _short(path: Path) -> str:
-    """A path from the current folder or from home, if it is in there."""
-    for base, sign in ((here(), ""), (Path.home(), "~/")):
-        if base and path.is_relative_to(base) and path != base:
-            return clean(sign + str(path.relative_to(base)))
-    return clean(str(path))
 
 
 def build_app(

@@ -7,7 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from engine.errors import UsageError
-from lthtui.text import clean_line
+from lthtui.here import here
+from lthtui.text import clean, clean_line
 
 VARIABLE = "LTHTUI_TRACKING_URI"
 _SERVERS, _FILE = ("http://", "https://"), "sqlite:///"
@@ -102,3 +103,17 @@ def _file(path: Path, usual: str) -> Path:
             f" folder of {usual}"
         )
     return path
+
+
+def shown(root: Path, store: str | None) -> str:
+    """What a store that is shown is called in short: the root's, or the one that is browsed."""
+    found = called(store) if store else str(root)
+    return clean(_near(Path(found)) if found.startswith("/") else found)
+
+
+def _near(path: Path) -> str:
+    """A path from the current folder or from home, if it is in there."""
+    for base, sign in ((here(), ""), (Path.home(), "~/")):
+        if base and path.is_relative_to(base) and path != base:
+            return sign + str(path.relative_to(base))
+    return str(path)
