@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from engine import registry
 from engine.repetition import Repetition, listed
 from lthtui import significance
 from lthtui.reports import figures
@@ -27,7 +28,8 @@ _NAMES = {
 def build(subject: Subject) -> Section:
     """The main table, and accuracy against sparsity."""
     tables = (_table(subject, subject.methods), *_balanced(subject))
-    return Section("Accuracy", (*_images(subject), *tables, *_figure(subject)))
+    said = (*_images(subject), *_voted(subject))
+    return Section("Accuracy", (*said, *tables, *_figure(subject)))
 
 
 def _images(subject: Subject) -> Iterator[str]:
@@ -64,6 +66,22 @@ def _balanced(subject: Subject) -> Iterator[Table]:
     """The same by balanced accuracy, of the methods that pick their levels by it."""
     if found := [row for row in subject.methods if row.first.metric == BALANCED]:
         yield _table(subject, found, BALANCED)
+
+
+def _voted(subject: Subject) -> Iterator[str]:
+    """Which methods learn no classes, and what their accuracy is then."""
+    losses = {row.label: row.first.params.get("loss.name") for row in subject.methods}
+    known = registry.names("losses")
+    found = [
+        label
+        for label, loss in losses.items()
+        if loss in known and hasattr(registry.load("losses", loss), "VIEWS")
+    ]
+    if found:
+        yield (
+            "Accuracy of what trains without labels is that of a vote of the nearest training"
+            f" images (Wu et al. 2018): {', '.join(found)}."
+        )
 
 
 def _table(subject: Subject, methods: Sequence[Row], metric: str = PLAIN) -> Table:

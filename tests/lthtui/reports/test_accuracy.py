@@ -120,3 +120,12 @@ def test_methods_that_pick_by_balanced_accuracy_are_told_by_it_too(made):
     assert found["imp", "gain"] == pytest.approx((0.1,))
     assert found["imp", "picked on test %"] == (0.6,)
     assert other.caption.startswith("Balanced accuracy")
+
+
+def test_accuracy_without_labels_is_said_to_be_a_vote(made):
+    learnt = made.imp(0, 0.5, 0.6, params={"loss.name": "cross_entropy"})
+    other = made.imp(0, 0.5, 0.6, group="-theirs", params={"loss.name": "hinge"})
+    voted = made.imp(0, 0.5, 0.6, group="-simclr", params={"loss.name": "nt_xent"})
+    said, *_ = accuracy.build(made.subject(learnt, voted)).blocks
+    assert said.endswith("a vote of the nearest training images (Wu et al. 2018): imp-simclr.")
+    assert not [*accuracy._voted(made.subject(learnt, other))]
