@@ -171,10 +171,11 @@ class Lines:
         for level in ended[told.levels :]:
             yield _level(name, level)
         told.levels = len(ended)
-        for key in progress.evaluations.keys() - told.evaluated:
+        for key in [one for one in progress.evaluations if one not in told.evaluated]:
             told.evaluated.add(key)
             yield f"{name}  level {key[0]} {_evaluated(progress.evaluations[key])}"
-        for key, why in progress.unevaluated.items() - told.unevaluated:
+        failed = progress.unevaluated.items()
+        for key, why in [one for one in failed if one not in told.unevaluated]:
             told.unevaluated.add((key, why))
             yield f"{name}  level {key[0]} not evaluated: {clean_line(f'{key[1]}: {why}', 1000)}"
         if progress.warning and progress.warning != told.warning:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path
 
 import pytest
 
-from lthtui import app, editing
+from lthtui import editing, tracking
 from lthtui.here import here
 
 
@@ -27,4 +26,4 @@ def test_what_would_be_lost_is_kept_and_paths_are_shown(gone, tmp_path, monkeypa
     said = editing.kept(b"mine", "note.md")
     (file,) = tmp_path.glob("lthtui-*/note.md")
     assert file.read_bytes() == b"mine" and said.endswith(str(file))
-    assert app._short(Path(tmp_path, "mlruns")) == "~/mlruns"
+    assert tracking.shown(tmp_path / "mlruns", None) == "~/mlruns"
