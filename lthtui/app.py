@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from textual.app import App
 from textual.binding import Binding
-from textual.events import Event
+from textual.events import Event, InputEvent
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widget import Widget
@@ -152,7 +152,9 @@ class LthApp(App[int], inherit_bindings=False):
         self._errands.finish(partial(print, file=sys.stderr))
 
     async def on_event(self, event: Event) -> None:
-        """Deal with one key after another."""
+        """Deal with one key after another, and with none any more once no screen is left."""
+        if isinstance(event, InputEvent) and not self.screen_stack:
+            return
         if not self._typeahead.holds(event):
             await super().on_event(event)
 

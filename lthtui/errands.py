@@ -46,6 +46,7 @@ class Errands:
         self._questions = ThreadPoolExecutor(MOST, "ask")
         self._acts: list[Future[Any]] = []  # those that may not have been done yet
         self._closing: list[Future[Any]] = []
+        self._left = False
 
     def tick(self) -> None:
         """Look from time to time, and less often while the terminal has not the focus."""
@@ -85,17 +86,21 @@ class Errands:
         return await _made(self._questions, partial(question, self._desk))
 
     def close(self) -> None:
-        """Take on no more, and let go of the desk's store; see `finish`."""
+        """Look and answer no more, and let go of the desk's store; see `finish`."""
+        self._left = True
         self._acts = [one for one in self._acts if not one.done()]
         self._closing.append(self._looking.submit(self._desk.close))
-        for threads in (self._looking, self._ordered, self._lasting, self._questions):
+        for threads in (self._looking, self._questions):
             threads.shutdown(wait=False)
 
     def finish(self, say: Callable[[str], object]) -> None:
         """Wait, though not for ever, until what was asked for is done; say so if that takes long.
 
-        What fails is said, too, as no screen does that any more.
+        What fails is said, too, as no screen does that any more. Screens may have asked for
+        something, such as to remember a filter, until the last of them was closed.
         """
+        for threads in (self._ordered, self._lasting):
+            threads.shutdown(wait=False)
         if {*self._acts} & wait([*self._acts, *self._closing], SOON).not_done:
             most = f"{PATIENCE:.0f} s at most; Ctrl-C leaves it"
             say(f"lthtui: still at work on what was asked for, {most}")
@@ -112,7 +117,8 @@ class Errands:
         name: str = "",
         exclusive: bool = False,
     ) -> None:
-        self._app.run_worker(work, name, group, exclusive=exclusive, exit_on_error=False)
+        if not self._left:
+            self._app.run_worker(work, name, group, exclusive=exclusive, exit_on_error=False)
 
     def _busy(self) -> set[str]:
         """The groups of what is being worked on."""

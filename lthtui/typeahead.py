@@ -14,12 +14,12 @@ from contextlib import suppress
 
 from textual.app import App
 from textual.events import Event, Key, Paste
-from textual.message_pump import MessagePump
+
+from lthtui.settling import Rounds
 
 LONGEST = 5.0  # seconds to wait for what a widget or a thread does: then keys do what they do
-LOOK = 0.05  # seconds between two looks at whether it has ended, or gone without a word
+LOOK = 0.05  # seconds between two looks at whether a thread has ended
 LEADS = "leads"  # the name of workers that find out what is needed to open what a key asked for
-ROUNDS = 3  # a binding opens a screen, that is mounted, and gives one of its widgets the focus
 
 
 class TypeAhead:
@@ -35,36 +35,34 @@ class TypeAhead:
         """Whether an event that reached the app has to wait for its turn; it is sent again then."""
         if not isinstance(event, Key | Paste) or event.is_forwarded or event is self._turn:
             return False
-        if self._turn is None:
-            self._turn = event
-            self._following = asyncio.create_task(self._follow())
-            return False
         self._waiting.append(event)
+        if self._following is None:
+            self._following = asyncio.create_task(self._follow())
         return True
 
     async def _follow(self) -> None:
         """Give the turn to one event after another, until none is left."""
-        while self._turn is not None:
-            with suppress(Exception):  # whatever it led to, the next key has its turn
-                await self._done()
-            self._turn = self._waiting.popleft() if self._waiting else None
-            if self._turn is not None:
-                self._app.post_message(self._turn)
+        while self._waiting:
+            with suppress(Exception):  # whatever it waits for, the next key has its turn
+                await self._found_out()
+            self._turn = self._waiting.popleft()
+            self._app.post_message(self._turn)
+            with suppress(Exception):
+                await self._settled()
+        self._following = None
 
-    async def _done(self) -> None:
-        """Wait until a key has come up from what has the focus to the app, and what follows."""
-        await _idle(self._app)
-        for node in (self._app.focused or self._app.screen).ancestors_with_self:
-            await _idle(node)
-        await self._settled()
+    async def _found_out(self) -> None:
+        """Wait for what threads find out, and for what that opens."""
         while await self._led():
             await self._settled()
 
     async def _settled(self) -> None:
-        """Wait for what a key opens by itself."""
-        for _ in range(ROUNDS):
-            await _idle(self._app)
-            await _idle(self._app.screen)
+        """Wait for all that the last key did."""
+        rounds = Rounds(self._app)
+        try:
+            await rounds.settle(LONGEST)
+        finally:
+            rounds.close()
 
     async def _led(self) -> bool:
         """Wait for threads that find out what is to be opened; whether there were any."""
@@ -73,14 +71,3 @@ class TypeAhead:
         while any(not one.is_finished for one in workers) and time.monotonic() < end:
             await asyncio.sleep(LOOK)
         return any(one.is_finished for one in workers)
-
-
-async def _idle(node: MessagePump) -> None:
-    """Wait until something has dealt with all that it was sent so far."""
-    done = asyncio.Event()
-    end = time.monotonic() + LONGEST
-    waits = node.call_later(done.set)
-    while waits and not done.is_set() and time.monotonic() < end:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(done.wait(), LOOK)
-        waits = node.is_running

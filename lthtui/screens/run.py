@@ -101,23 +101,21 @@ class RunScreen(EvaluatingScreen):
     @property
     def origin(self) -> tuple[tuple[RunView, ...], int | None]:
         """The level under the cursor while levels are in view."""
-        shown = self.query_one(TabbedContent).active == "tab-levels"
-        return self.query_one(Levels).origin if shown else super().origin
+        return self.query_one(Levels).origin if self._tab == "levels" else super().origin
 
     def action_tab(self, by: int) -> None:
         """Go to another tab."""
-        tabs = self.query_one(TabbedContent)
-        at = TABS.index(tabs.active.removeprefix("tab-"))
-        tabs.active = f"tab-{TABS[(at + by) % len(TABS)]}"
+        at = TABS.index(self._tab)
+        self._turn_to(TABS[(at + by) % len(TABS)])
 
     def action_metrics(self) -> None:
         """Go to the training curves, and ask which metrics they are to be of."""
-        self.query_one(TabbedContent).active = "tab-training"
+        self._turn_to("training")
         self.query_one(Training).pick()
 
     def action_level(self, by: int) -> None:
         """Go to the training curves, and to those of another level."""
-        self.query_one(TabbedContent).active = "tab-training"
+        self._turn_to("training")
         self.query_one(Training).step(by)
 
     def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
@@ -125,6 +123,17 @@ class RunScreen(EvaluatingScreen):
         if event.pane.id == event.tabbed_content.active:
             self.query_one(f"#{event.pane.id.removeprefix('tab-')}").focus()
             self._look_closer()
+
+    @property
+    def _tab(self) -> str:
+        """Which of them is in view."""
+        return self.query_one(TabbedContent).active.removeprefix("tab-")
+
+    def _turn_to(self, tab: str) -> None:
+        """Show a tab; what is hidden by that would give its focus to what is hidden beside it."""
+        if tab != self._tab:
+            self.set_focus(None)
+            self.query_one(TabbedContent).active = f"tab-{tab}"
 
     def _leave_where_gone(self) -> None:
         """Go back once the runs are no longer here, such as in the trash."""
@@ -152,7 +161,7 @@ class RunScreen(EvaluatingScreen):
 
     def _look_closer(self) -> None:
         """Have masks and files looked at while their tab is in view."""
-        shown = self.query_one(TabbedContent).active.removeprefix("tab-")
+        shown = self._tab
         if shown == "layers":
             self.query_one(Layers).about(self.chosen())
         elif shown == "evaluations":

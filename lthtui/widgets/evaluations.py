@@ -14,6 +14,7 @@ from lthtui.evaluationrows import SEPARATOR, Left
 from lthtui.heat import Line, wrapped
 from lthtui.messages import Ask, Folded, Highlighted, Opened
 from lthtui.runview import RunView
+from lthtui.table import Column
 from lthtui.text import clean_line
 from lthtui.widgets.chart import ChartView
 from lthtui.widgets.grid import Grid
@@ -49,7 +50,7 @@ class Evaluations(Horizontal):
     def compose(self) -> ComposeResult:
         """The table, and a chart above lines of text."""
         with Vertical(classes="list"):
-            yield Grid((), id="metrics")
+            yield Grid([Column("", 0)], id="metrics")
         with Vertical(classes="look"):
             yield ChartView()
             yield Sheet()

@@ -177,7 +177,9 @@ class RunTable(Vertical):
         self.screen.post_message(Act(action))
 
     def _ask(self, about: str, question: Callable[[Desk], T], reply: Callable[[T], object]) -> None:
-        self.screen.post_message(Ask(self.screen, about, question, reply))
+        """Ask the desk; keys wait for views, which bring along what is typed into the filter."""
+        leads = about == "view"
+        self.screen.post_message(Ask(self.screen, about, question, reply, leads=leads))
 
     def _go(self, experiment: str) -> None:
         """Have the view of an experiment looked up, and show it."""

@@ -177,6 +177,17 @@ async def test_actions_are_done_even_if_the_app_is_left_meanwhile():
     wait_for(lambda: done == [1])
 
 
+async def test_what_screens_ask_for_while_they_are_closed_is_done_too():
+    done = []
+    async with bare() as pilot:
+        pass
+    act(pilot, lambda: done.append("remembered"))
+    ask(pilot, "this", lambda: done.append("answered"))
+    pilot.app.errands.look()
+    pilot.app.errands.finish(done.append)
+    assert done == ["remembered"] and pilot.app.desk.polls == 0 and not pilot.app.wrong
+
+
 async def test_who_leaves_waits_for_actions_only_and_not_for_ever(monkeypatch, caplog):
     waited, free, begun, said = [], Event(), Event(), []
 

@@ -99,6 +99,7 @@ def running(root):
                 deadline = time.monotonic() + PATIENCE
                 before = None
                 while before != screen(made) or not condition():
+                    assert made._exception is None, made._exception
                     assert time.monotonic() < deadline, screen(made)
                     before = screen(made)
                     made._errands.look()  # sooner than it would by itself

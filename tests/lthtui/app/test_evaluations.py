@@ -9,6 +9,7 @@ from engine.errors import UsageError
 from lthtui.evaluationdesk import EvaluationDesk
 from lthtui.screens.run import TABS
 from lthtui.widgets.chart import ChartView
+from lthtui.widgets.evaluations import Evaluations
 from lthtui.widgets.grid import Grid
 from lthtui.widgets.sheet import Sheet
 
@@ -38,6 +39,12 @@ async def test_a_run_without_evaluations_says_how_to_get_some(running, root):
         await go(pilot, "evaluations")
         await pilot.settle(lambda: "nothing was evaluated yet. V asks" in screen(pilot.app))
         assert f"lthtui evaluate {run.run_id}" in " ".join(screen(pilot.app).split())
+
+
+async def test_the_table_can_be_drawn_before_it_is_filled(running, root):
+    async with running() as pilot:
+        await pilot.app.screen.mount(Evaluations())
+        await pilot.settle()
 
 
 async def test_metrics_unfold_and_what_is_behind_them_is_drawn(running, root):

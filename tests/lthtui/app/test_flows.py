@@ -170,6 +170,18 @@ async def test_open_a_group(running, root):
         assert "94.1±0.7 (2)" in screen(pilot.app)
 
 
+async def test_what_a_tab_hides_gives_the_focus_to_nothing_beside_it(running, root):
+    populate(root)
+    async with running(size=(120, 40)) as pilot:
+        await pilot.press("end", "enter", "right_square_bracket")
+        await pilot.settle(lambda: "epoch" in screen(pilot.app))
+        run = pilot.app.screen
+        assert run.focused in run.query_one("#training").walk_children()
+        run.query_one(TabbedContent).active = "tab-log"  # with which its two charts are hidden
+        run.action_tab(1)
+        assert run.focused is None
+
+
 async def test_stop_asks_once_and_names_the_victim(running, root):
     runs = populate(root)
     desk = StubDesk(root)
@@ -438,8 +450,7 @@ async def test_two_quick_presses_go_two_tabs_on(running, root):
         keys = ("right_square_bracket", "right_square_bracket")
         for key in keys:  # as fast as a terminal sends them
             pilot.app.post_message(events.Key(key, "]"))
-        await pilot.settle(lambda: tabs.active != "tab-curve")
-        assert tabs.active == "tab-levels"
+        await pilot.settle(lambda: tabs.active == "tab-levels")
 
 
 async def test_the_log_of_an_open_run_goes_on_after_another_place_was_seen(running, root):
