@@ -9,7 +9,7 @@ from typing import Any
 from lthtui.reports.model import Spread
 from lthtui.reports.wording import reach
 from lthtui.rows import Row
-from lthtui.runview import RunView
+from lthtui.runview import PLAIN, RunView
 from lthtui.significance import mean
 
 
@@ -23,14 +23,14 @@ class Curve:
     marker: str
 
 
-def curve(axes: Any, row: Row, drawn: Curve, spread: Spread) -> None:
-    """A group's mean test accuracy by level with its band, and the tickets of single runs.
+def curve(axes: Any, row: Row, drawn: Curve, spread: Spread, metric: str = PLAIN) -> None:
+    """A group's mean on test images by level with its band, and the tickets of single runs.
 
     Diamonds are filled where a ticket beats dense on the images that select.
     """
     levels: dict[int, list[tuple[float, float]]] = {}
     for run in row.runs:
-        for index, density, value in _points(run):
+        for index, density, value in _points(run, metric):
             levels.setdefault(index, []).append((density, value))
     shown = [found for _, found in sorted(levels.items())]
     x = [mean([density for density, _ in found]) for found in shown]
@@ -41,14 +41,16 @@ def curve(axes: Any, row: Row, drawn: Curve, spread: Spread) -> None:
     low, high = ([a + sign * b for a, b in zip(y, half, strict=True)] for sign in (-1, 1))
     axes.fill_between(x, low, high, color=drawn.colour, alpha=0.15, linewidth=0)
     for one in row.results:
-        if one.level.test is not None and one.level.sparse:
-            _diamond(axes, one.level.density, one.level.test, drawn.colour, one.run.won)
+        score = one.level.scored("test", metric)
+        if score is not None and one.level.sparse:
+            _diamond(axes, one.level.density, score, drawn.colour, one.run.won)
 
 
-def _points(run: RunView) -> Iterator[tuple[int, float, float]]:
+def _points(run: RunView, metric: str) -> Iterator[tuple[int, float, float]]:
     for level in run.ended_levels:
-        if level.test is not None and not level.search and level.density > 0:
-            yield level.index, level.density, level.test
+        score = level.scored("test", metric)
+        if score is not None and not level.search and level.density > 0:
+            yield level.index, level.density, score
 
 
 def _diamond(axes: Any, x: float, y: float, colour: str, won: bool | None) -> None:

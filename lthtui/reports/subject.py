@@ -57,6 +57,10 @@ class Subject:
         """The groups that are no controls; or these where nothing else was named."""
         return tuple(row for row in self.rows if row.first.controls is None) or self.rows
 
+    def told_by(self, metric: str) -> tuple[Row, ...]:
+        """Methods that are told by accuracy, which are all, or by what else they pick levels by."""
+        return tuple(row for row in self.methods if metric in (PLAIN, row.first.metric))
+
     def dense(self, row: Row, metric: str = PLAIN) -> dict[Repetition, float]:
         """Test accuracy of the dense networks of a method's family, or balanced accuracy."""
         mine, others = (

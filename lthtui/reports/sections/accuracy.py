@@ -23,13 +23,17 @@ _NAMES = {
     PLAIN: "Test accuracy",
     BALANCED: "Balanced accuracy (the mean over classes) on test images",
 }
+_AXES = {PLAIN: "test accuracy", BALANCED: "balanced test accuracy"}
 
 
 def build(subject: Subject) -> Section:
     """The main table, and accuracy against sparsity."""
-    tables = (_table(subject, subject.methods), *_balanced(subject))
     said = (*_images(subject), *_voted(subject))
-    return Section("Accuracy", (*said, *tables, *_figure(subject)))
+    tables = [
+        _table(subject, rows, metric) for metric in _NAMES if (rows := subject.told_by(metric))
+    ]
+    drawn = [figure for metric in _NAMES for figure in _figure(subject, metric)]
+    return Section("Accuracy", (*said, *tables, *drawn))
 
 
 def _images(subject: Subject) -> Iterator[str]:
@@ -62,12 +66,6 @@ def _share(run: RunView) -> str:
     return run.params.get("data.fraction", "1.0")
 
 
-def _balanced(subject: Subject) -> Iterator[Table]:
-    """The same by balanced accuracy, of the methods that pick their levels by it."""
-    if found := [row for row in subject.methods if row.first.metric == BALANCED]:
-        yield _table(subject, found, BALANCED)
-
-
 def _voted(subject: Subject) -> Iterator[str]:
     """Which methods learn no classes, and what their accuracy is then."""
     losses = {row.label: row.first.params.get("loss.name") for row in subject.methods}
@@ -84,7 +82,7 @@ def _voted(subject: Subject) -> Iterator[str]:
         )
 
 
-def _table(subject: Subject, methods: Sequence[Row], metric: str = PLAIN) -> Table:
+def _table(subject: Subject, methods: Sequence[Row], metric: str) -> Table:
     on_val, on_test = (_by_group(subject.compared(split).rows, metric) for split in ("val", "test"))
     tested = significance.holm([_tested(subject, row, metric) for row in methods])
     rows = []
@@ -132,10 +130,10 @@ def _levels(row: Row) -> list[LevelView]:
     return [level for run in row.runs for level in run.ended_levels]
 
 
-def _figure(subject: Subject) -> Iterator[Figure]:
+def _figure(subject: Subject, metric: str) -> Iterator[Figure]:
     """Of the methods that pruned something, if there are such."""
-    found = [row for row in subject.methods if any(level.sparse for level in _levels(row))]
-    rows, rest = figures.few(found)
+    told = subject.told_by(metric)
+    rows, rest = figures.few([row for row in told if any(one.sparse for one in _levels(row))])
     if not rows:
         return
 
@@ -144,17 +142,17 @@ def _figure(subject: Subject) -> Iterator[Figure]:
         for row in rows:
             pen = look(subject, row)
             drawn = Curve(row.label, pen.colour, pen.dash, pen.marker)
-            curve(axes, row, drawn, subject.spread)
+            curve(axes, row, drawn, subject.spread, metric)
         known = (level.density for row in rows for level in _levels(row))
         figures.sparsity(axes, known)
         figures.percent(axes.yaxis)
-        axes.set(ylabel="test accuracy (%)")
+        axes.set(ylabel=f"{_AXES[metric]} (%)")
         figures.below(canvas)
 
     caption = (
-        "Test accuracy against the share of prunable weights that is kept: mean over runs with its"
-        " band. Diamonds are the"
+        f"{_NAMES[metric]} against the share of prunable weights that is kept: mean over runs with"
+        " its band. Diamonds are the"
         " picked tickets of single runs, filled where they win: where they beat dense on the images"
         f" that select.{rest}"
     )
-    yield Figure("accuracy-density", caption, draw, (6.5, 5.0), spread=True)
+    yield Figure(f"{metric.replace('_', '-')}-density", caption, draw, (6.5, 5.0), spread=True)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from matplotlib.figure import Figure
 from reported import cells, level
 
 from lthtui import provenance
@@ -111,7 +112,13 @@ def test_methods_that_pick_by_balanced_accuracy_are_told_by_it_too(made):
     params = {"select.metric": "balanced_accuracy"}
     balanced = made.run("imp", 0, *levels, winner=1, picks="best", params=params)
     plain = made.run("rigl", 0, level(0, 0.25, 0.6))
-    table, other, _ = accuracy.build(made.subject(balanced, plain)).blocks
+    table, other, figure, own = accuracy.build(made.subject(balanced, plain)).blocks
+    assert (figure.name, own.name) == ("accuracy-density", "balanced-accuracy-density")
+    canvas = Figure()
+    own.draw(canvas)
+    (line, diamond), axes = canvas.axes[0].lines, canvas.axes[0]
+    assert [*line.get_ydata()] == [0.35, 0.45, 0.6] and [*diamond.get_ydata()] == [0.45]
+    assert axes.get_ylabel() == "balanced test accuracy (%)"
     assert (table.name, other.name) == ("accuracy", "balanced-accuracy")
     assert cells(table)["imp", "gain"] == pytest.approx((-0.1,))
     assert [row[0] for row in other.rows] == ["imp"]

@@ -20,6 +20,28 @@ def test_levels_stand_with_their_gain_run_by_run_and_how_many_picked_them(made):
     assert [row[6] for row in table.rows] == ["0 of 2", "2 of 2", "0 of 2"]
 
 
+def test_methods_that_pick_by_balanced_accuracy_are_told_by_it_too(made):
+    levels_of = [
+        level(0, 1.0, 0.8, val_balanced=0.3, test_balanced=0.35),
+        level(1, 0.5, 0.7, val_balanced=0.5, test_balanced=0.45),
+    ]
+    params = {"select.metric": "balanced_accuracy"}
+    balanced = made.run("imp", 0, *levels_of, winner=1, params=params)
+    plain = made.run("lt", 0, level(1, 0.5, 0.6), level(2, 0.25, 0.6))
+    table, other = levels.build(made.subject(balanced, plain)).blocks
+    assert (table.name, other.name) == ("levels", "levels-balanced-accuracy")
+    assert {row[0] for row in table.rows} == {"imp", "lt"} and {row[0] for row in other.rows} == {
+        "imp"
+    }
+    assert table.rows[1][5].values == pytest.approx((-0.1,))
+    assert [number.values for number in other.rows[1][3:6]] == [
+        (0.5,),
+        (0.45,),
+        pytest.approx((0.1,)),
+    ]
+    assert "balanced" in other.caption and "balanced" not in table.caption
+
+
 def test_of_single_levels_and_of_searches_there_is_nothing_to_tell(made):
     dense, searched = made.run("dense", 0, level(0, 1.0, 0.5)), level(0, 0.5, 0.5, search=True)
     found = made.run("search", 0, searched, level(1, 0.5, 0.6))
