@@ -104,7 +104,7 @@ def _otherwise(rows: Sequence[Row]) -> Iterator[str]:
     for metric in dict.fromkeys(row.first.metric for row in rows if row.first.metric != PLAIN):
         labels = ", ".join(row.label for row in rows if row.first.metric == metric)
         said = clean_line(metric.replace("_", " "))
-        yield f"levels are picked by {said}, and plain accuracies are compared: {labels}"
+        yield f"levels are picked by {said}; what is only called accuracy is plain: {labels}"
 
 
 def _reused(rows: Sequence[Row], given: Mapping[str, Collection[str]]) -> Iterator[str]:

@@ -334,5 +334,5 @@ def test_rows_whose_levels_are_picked_by_another_metric_are_said_to_be():
     params = {"select.metric": "balanced_accuracy"}
     found = table(imp(0, 0.7, 0.8, params=params), rigl(0, 0.75))
     assert found.notes == (
-        "levels are picked by balanced accuracy, and plain accuracies are compared: imp",
+        "levels are picked by balanced accuracy; what is only called accuracy is plain: imp",
     )
