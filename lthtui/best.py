@@ -101,12 +101,12 @@ def find(
     """
     bests, notes = list[Best](), list[str]()
     own, other = (_rows(runs, labels, one) for one in (split, _OTHER[split]))
-    images = _images([row.first for row in own])
+    on = images([row.first for row in own])
     controls = [row.label for row in own if row.first.controls]
     if controls:
         notes.append(f"controls do not compete: {', '.join(controls)}")
-    for key in dict.fromkeys(images.values()):
-        mine = [row for row in own if images[row.first.group] == key and not row.first.controls]
+    for key in dict.fromkeys(on.values()):
+        mine = [row for row in own if on[row.first.group] == key and not row.first.controls]
         metric = _metric(mine)
         notes += (note for row in mine for note in _doubts(row, mine, split, metric))
         rows = tuple(row for row in mine if not _lost(row, split, metric))
@@ -184,7 +184,7 @@ def _doubts(row: Row, rows: Sequence[Row], split: Split, metric: str) -> Iterato
         yield f"{row.label} picks its levels by {picked}; configurations compete by plain accuracy"
 
 
-def _images(runs: Sequence[RunView]) -> dict[str, str]:
+def images(runs: Sequence[RunView]) -> dict[str, str]:
     """By group, what it is trained and validated on, as it differs from that of others."""
     asked = {
         run.group: {

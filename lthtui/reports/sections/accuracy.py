@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from engine import registry
 from engine.repetition import Repetition, listed
-from lthtui import significance
+from lthtui import best, significance
 from lthtui.reports import figures
 from lthtui.reports.curves import Curve, curve
 from lthtui.reports.model import Figure, Number, Section, Table
@@ -28,7 +29,7 @@ _AXES = {PLAIN: "test accuracy", BALANCED: "balanced test accuracy"}
 
 def build(subject: Subject) -> Section:
     """The main table, and accuracy against sparsity."""
-    said = (*_images(subject), *_voted(subject))
+    said = (*_images(subject), *_tries(subject), *_voted(subject))
     tables = [
         _table(subject, rows, metric) for metric in _NAMES if (rows := subject.told_by(metric))
     ]
@@ -64,6 +65,26 @@ def _drawn(runs: Sequence[RunView]) -> str:
 
 def _share(run: RunView) -> str:
     return run.params.get("data.fraction", "1.0")
+
+
+def _tries(subject: Subject) -> Iterator[str]:
+    """How many configurations a method was trained with, where not all of them are shown."""
+    shown = {row.first.group: row.first.experiment for row in subject.methods}
+    known = [run for run in subject.known if run.experiment in shown.values()]
+    tried = {run.group: run for run in known if run.ended_levels and not run.controls}
+    on = best.images([*tried.values()])
+    kinds: dict[tuple[str, ...], list[str]] = {}
+    for group, run in tried.items():
+        kind = (run.experiment, run.sparsifier, run.model, on[group])
+        kinds.setdefault(kind, []).append(group)
+    for (experiment, sparsifier, model, images), groups in kinds.items():
+        some = sum(group in shown for group in groups)
+        if 0 < some < len(groups):
+            yield (
+                f"{experiment} has {len(groups)} configurations of {sparsifier} with {model} on"
+                f" {images}, of which {some} {'is' if some == 1 else 'are'} shown here:"
+                f" `lthtui best {shlex.quote(experiment)}` says what validation images pick."
+            )
 
 
 def _voted(subject: Subject) -> Iterator[str]:

@@ -129,6 +129,26 @@ def test_methods_that_pick_by_balanced_accuracy_are_told_by_it_too(made):
     assert other.caption.startswith("Balanced accuracy")
 
 
+def test_configurations_that_are_not_shown_are_counted(made):
+    def imp(rate, images="10", **more):
+        params = {"data.per_class": images, "sparsifier.rate": rate}
+        return made.imp(0, 0.5, 0.6, group=f"-{rate}-{images}-{[*more]}", params=params, **more)
+
+    tried = [imp("0.2"), imp("0.3"), imp("0.5")]
+    aside = [
+        made.run("rigl", 0, level(0, 0.5, 0.6), params={"data.per_class": "10"}),
+        imp("0.2", experiment="another's"),
+        imp("0.2", images="50"),
+        imp("0.2", controls=Control(run="imp-s0", level=1, kind="null")),
+        made.run("imp", 0, level(0, 1.0, 0.5, ended=False), group="-new", params=tried[0].params),
+    ]
+    found = [*accuracy._tries(made.subject(tried[0], known=(*tried, *aside)))]
+    assert len(found) == 1
+    assert "e has 3 configurations of imp with" in found[0] and "per_class=10" in found[0]
+    assert "of which 1 is shown here: `lthtui best e` says" in found[0]
+    assert [*accuracy._tries(made.subject(*tried, known=(*tried, *aside)))] == []
+
+
 def test_accuracy_without_labels_is_said_to_be_a_vote(made):
     learnt = made.imp(0, 0.5, 0.6, params={"loss.name": "cross_entropy"})
     other = made.imp(0, 0.5, 0.6, group="-theirs", params={"loss.name": "hinge"})
