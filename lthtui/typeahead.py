@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from textual.app import App
 from textual.events import Event, Key, Paste
+from textual.worker import Worker
 
 from lthtui.settling import Rounds
 
@@ -30,6 +31,7 @@ class TypeAhead:
         self._turn: Event | None = None
         self._waiting: deque[Event] = deque()
         self._following: asyncio.Task[None] | None = None
+        self._late: list[Worker[object]] = []  # those that a key has waited for long enough
 
     def holds(self, event: Event) -> bool:
         """Whether an event that reached the app has to wait for its turn; it is sent again then."""
@@ -66,8 +68,11 @@ class TypeAhead:
 
     async def _led(self) -> bool:
         """Wait for threads that find out what is to be opened; whether there were any."""
-        workers = [one for one in self._app.workers if one.name == LEADS and not one.is_finished]
+        self._late = [one for one in self._late if not one.is_finished]
+        leading = [one for one in self._app.workers if one.name == LEADS and not one.is_finished]
+        workers = [one for one in leading if one not in self._late]
         end = time.monotonic() + LONGEST
         while any(not one.is_finished for one in workers) and time.monotonic() < end:
             await asyncio.sleep(LOOK)
+        self._late += (one for one in workers if not one.is_finished)
         return any(one.is_finished for one in workers)

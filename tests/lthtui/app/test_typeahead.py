@@ -180,6 +180,18 @@ async def test_they_wait_for_widgets_that_tell_one_another(root):
         assert pilot.app.query_one(Input).value == "xo"
 
 
+async def test_only_one_of_them_waits_for_a_thread_that_takes_too_long(root, monkeypatch):
+    monkeypatch.setattr(typeahead, "LONGEST", 1.0)
+    never, keys = asyncio.Event(), "typed anyway"
+    async with Tellers().run_test() as pilot:
+        pilot.app.run_worker(never.wait(), typeahead.LEADS)
+        pilot.app.query_one(Input).focus()
+        began = time.monotonic()
+        send(pilot, *keys)
+        await until(lambda: pilot.app.query_one(Input).value == keys)
+        assert 1.0 <= time.monotonic() - began < len(keys) / 2
+
+
 async def test_they_wait_for_the_filter_of_an_experiment(running, root, monkeypatch):
     begun, go, view = threading.Event(), threading.Event(), Memory.view
 
