@@ -10,7 +10,7 @@ import pytest
 from rundirs import BEGAN
 from textual import _wait
 from textual._context import visible_screen_stack
-from textual.worker import WorkerFailed
+from textual.worker import WorkerCancelled, WorkerFailed
 from waiting import PATIENCE
 
 from lthtui import app as module
@@ -103,7 +103,7 @@ def running(root):
                     assert time.monotonic() < deadline, screen(made)
                     before = screen(made)
                     made._errands.look()  # sooner than it would by itself
-                    with suppress(WorkerFailed):
+                    with suppress(WorkerFailed, WorkerCancelled):  # as what is superseded is
                         await made.workers.wait_for_complete()
                     await pilot.pause(0.02)
 
