@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from textual import on
 from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.markup import escape
+from textual.widgets import Input
 
 from lthtui import finding
 from lthtui.board import GLYPHS
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 MOST = 50  # runs that are offered at a time
 BREATH = 200  # candidates that are looked at before keys are
+LONGEST, LOOK = 3.0, 0.02  # seconds that enter waits for the search, and between two looks at it
 
 
 class PaletteScreen(CommandPalette):
@@ -32,6 +36,15 @@ class PaletteScreen(CommandPalette):
     def dismiss(self, result: None = None) -> AwaitComplete:
         """Close, unless an earlier click did."""
         return super().dismiss(result) if self.app.screen is self else AwaitComplete()
+
+    @on(Input.Submitted)
+    async def _search_to_the_end(self) -> None:
+        """Have Textual take an offer for all that is typed, and not one for its beginning."""
+        end = time.monotonic() + LONGEST
+        while time.monotonic() < end and any(
+            one.node is self and not one.is_finished for one in self.workers
+        ):
+            await asyncio.sleep(LOOK)
 
 
 @dataclass(frozen=True)
@@ -48,8 +61,14 @@ class Palette(Provider):
     """Offers what can be done and gone to from the screen in view; names are shown as text."""
 
     async def startup(self) -> None:
-        """Read which specs there are, once for each time that the palette is opened."""
+        """Begin to read which specs there are, once for each time that the palette is opened.
+
+        Textual would cancel what takes longer here with the first search that is given up.
+        """
         self._specs: list[str] = []
+        self._reading = asyncio.create_task(self._read_specs())
+
+    async def _read_specs(self) -> None:
         with suppress(OSError):  # the place of specs says what is wrong with them
             self._specs = await self._lth.answer(lambda desk: desk.specs.paths())
 
@@ -60,6 +79,7 @@ class Palette(Provider):
 
     async def search(self, query: str) -> Hits:
         """Whatever answers to what is typed."""
+        await asyncio.shield(self._reading)
         for offer in (*self._actions(), *self._themes(), *self._of_specs()):
             if (found := finding.match(query, offer.name)) is not None:
                 yield self._hit(offer, found)

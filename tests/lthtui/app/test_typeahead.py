@@ -19,9 +19,11 @@ from textual.widgets import Input, Static
 from waiting import PATIENCE
 
 from lthtui import typeahead
+from lthtui.app import LthApp
 from lthtui.drawer import Drawer
 from lthtui.memory import Memory
 from lthtui.screens.main import MainScreen
+from lthtui.screens.palette import Palette
 from lthtui.settling import Rounds
 from lthtui.widgets.grid import Grid
 
@@ -178,6 +180,37 @@ async def test_they_wait_for_widgets_that_tell_one_another(root):
         send(pilot, *"oxo")
         await until(lambda: "o" in pilot.app.query_one(Input).value)
         assert pilot.app.query_one(Input).value == "xo"
+
+
+async def test_enter_takes_what_answers_to_all_that_was_typed(running, root, monkeypatch):
+    search = Palette.search
+
+    async def late(palette, query):
+        await asyncio.sleep(0.2)
+        async for hit in search(palette, query):
+            yield hit
+
+    monkeypatch.setattr(Palette, "search", late)
+    populate(root)
+    async with running() as pilot:
+        send(pilot, ":", *"go to tickets", "enter")
+        await pilot.settle(lambda: pilot.app.current_mode == "tickets")
+
+
+async def test_the_palette_finds_something_although_its_specs_are_still_being_read(
+    running, root, monkeypatch
+):
+    answer = LthApp.answer
+
+    async def late(app, question):
+        await asyncio.sleep(0.3)
+        return await answer(app, question)
+
+    monkeypatch.setattr(LthApp, "answer", late)
+    populate(root)
+    async with running() as pilot:
+        send(pilot, ":", *"go to tickets", "enter")
+        await pilot.settle(lambda: pilot.app.current_mode == "tickets")
 
 
 async def test_only_one_of_them_waits_for_a_thread_that_takes_too_long(root, monkeypatch):
