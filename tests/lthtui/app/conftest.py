@@ -102,7 +102,8 @@ def running(root):
                     assert made._exception is None, made._exception
                     assert time.monotonic() < deadline, screen(made)
                     before = screen(made)
-                    made._errands.look()  # sooner than it would by itself
+                    if made._typeahead._following is None:  # or keys would wait for looks, too
+                        made._errands.look()  # sooner than it would by itself
                     with suppress(WorkerFailed, WorkerCancelled):  # as what is superseded is
                         await made.workers.wait_for_complete()
                     await pilot.pause(0.02)
