@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lthtui.drawer import Drawer
     from lthtui.evaluationdesk import EvaluationDesk
     from lthtui.filedesk import FileDesk
-    from lthtui.gauges import Machine
+    from lthtui.gauges import Machine, Watch
     from lthtui.histories import Histories
     from lthtui.jobs import Job
     from lthtui.launch.later import Later
@@ -274,9 +274,13 @@ class Desk:
 
     def machine(self) -> Machine:
         """Look at the devices."""
-        from lthtui import gauges
+        return self._watch.read()
 
-        return gauges.read(self.root)
+    @Once
+    def _watch(self) -> Watch:
+        from lthtui.gauges import Watch
+
+        return Watch(self.root)
 
     def keep_clip(self, text: str) -> str:
         """Write what was copied to a file, for terminals without a clipboard; say where."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,9 @@ from lthtui.launch import devices, lease, occupancy
 from lthtui.launch.devices import Device
 from lthtui.launch.slots import Ledger, Place
 from lthtui.text import clean_line
+
+FRESH = 0.5  # seconds for which a reading is new enough; cores at work for less say little
+MOMENT = 0.1  # seconds over which the first reading looks at the cores
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,50 @@ class Machine:
     disk: int
 
 
-def read(root: Path) -> Machine:
-    """Look at the machine; the CPU is as busy as it was since the last call in this process."""
-    places = [place for place in Ledger(lease.slots(root)).places() if place.held]
-    folder = next(path for path in (root, *root.parents) if path.exists())
-    disk = shutil.disk_usage(folder)
-    gauges = [_gpu(device, places) for device in devices.gpus()]
-    return Machine((*gauges, _cpu(places, alone=not gauges)), disk.free, disk.total)
+class Watch:
+    """Looks at the machine of a root again and again, from whichever thread."""
+
+    def __init__(self, root: Path) -> None:
+        self._root, self._lock = root, threading.Lock()
+        self._last: tuple[float, Machine] | None = None  # when it was read, and what
+        self._cores: tuple[float, float] | None = None
+
+    def read(self) -> Machine:
+        """The machine as it is; the CPU is as busy as it was since the reading before.
+
+        Who asks again at once is given the same reading.
+        """
+        with self._lock:
+            if self._last is None or time.monotonic() - self._last[0] >= FRESH:
+                self._last = (time.monotonic(), self._look())
+            return self._last[1]
+
+    def _look(self) -> Machine:
+        places = [place for place in Ledger(lease.slots(self._root)).places() if place.held]
+        folder = next(path for path in (self._root, *self._root.parents) if path.exists())
+        disk = shutil.disk_usage(folder)
+        gauges = [_gpu(device, places) for device in devices.gpus()]
+        cpu = _cpu(places, self._busy(), alone=not gauges)
+        return Machine((*gauges, cpu), disk.free, disk.total)
+
+    def _busy(self) -> float:
+        """Fraction of all cores' time that they were at work, since this was last asked.
+
+        Not by `psutil.cpu_percent`, which tells each thread of the time since its own last call.
+        """
+        if self._cores is None:
+            self._cores = _spent()
+            time.sleep(MOMENT)
+        before, self._cores = self._cores, _spent()
+        busy, whole = (now - then for now, then in zip(self._cores, before, strict=True))
+        return min(max(busy / whole, 0.0), 1.0) if whole > 0 else 0.0
+
+
+def _spent() -> tuple[float, float]:
+    """Seconds of all cores since the machine was started: at work, and in all."""
+    times = psutil.cpu_times()._asdict()
+    whole = sum(times.values()) - times.get("guest", 0.0) - times.get("guest_nice", 0.0)  # in user
+    return whole - times["idle"] - times.get("iowait", 0.0), whole
 
 
 def _gpu(device: Device, places: list[Place]) -> Gauge:
@@ -75,10 +117,9 @@ def _gpu(device: Device, places: list[Place]) -> Gauge:
     )
 
 
-def _cpu(places: list[Place], alone: bool) -> Gauge:
+def _cpu(places: list[Place], busy: float, alone: bool) -> Gauge:
     memory, cores = psutil.virtual_memory(), devices.cores()
     model = counted(cores, "core") + (", no GPU" if alone else "")
-    busy = psutil.cpu_percent() / 100
     runs = _runs(devices.CPU, places)
     return Gauge("CPU", model, busy, memory.total - memory.available, memory.total, runs=runs)
 

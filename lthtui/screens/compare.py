@@ -121,8 +121,8 @@ class CompareScreen(RunsScreen):
         return action not in ("stop", "pause", "resume", "copy")
 
     def on_highlighted(self, message: Highlighted) -> None:
-        """Tell in full what the cursor is on."""
-        self._tell(message.key)
+        """Tell of another row, if it is of the table in focus: both are filled anew at a time."""
+        self.on_descendant_focus()
 
     def on_descendant_focus(self) -> None:
         """Tell what the cursor of the table in focus is on."""

@@ -31,9 +31,9 @@ class Gauges(Widget):
         self._past: dict[str, deque[float]] = {}
 
     def show(self, machine: Machine, names: Mapping[str, str]) -> None:
-        """Show another reading; `names` are those of runs, by id."""
+        """Show a reading; `names` are those of runs, by id. One that was shown is shown anew."""
         before, self._machine, self._names = self._machine, machine, names
-        for gauge in machine.devices:
+        for gauge in machine.devices if machine is not before else ():
             past = self._past.setdefault(gauge.title, deque(maxlen=KEPT))
             past.append(gauge.busy or 0.0)
         self.refresh(layout=before is None or len(before.devices) != len(machine.devices))

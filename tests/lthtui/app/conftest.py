@@ -18,6 +18,7 @@ from lthtui import gauges
 from lthtui.desk import Desk
 from lthtui.gauges import Gauge, Machine
 from lthtui.screens import main
+from lthtui.settling import Rounds
 
 SPEC = "data: {name: digits, per_class: 20, validation: 300}\nmodel: resnet20\nseeds: [0, 1, 2]\n"
 
@@ -62,7 +63,7 @@ def root(tmp_path, monkeypatch):
         "XDG_CONFIG_HOME": str(tmp_path / "config"),
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(gauges, "read", lambda root: MACHINE)
+    monkeypatch.setattr(gauges.Watch, "read", lambda watch: MACHINE)
     monkeypatch.setattr(main, "LOOK", 3600.0)
     for name in ("NO_COLOR", "TEXTUAL_THEME"):
         monkeypatch.delenv(name, raising=False)
@@ -102,10 +103,9 @@ def running(root):
                     assert made._exception is None, made._exception
                     assert time.monotonic() < deadline, screen(made)
                     before = screen(made)
-                    if made._typeahead._following is None:  # or keys would wait for looks, too
-                        made._errands.look()  # sooner than it would by itself
-                    with suppress(WorkerFailed, WorkerCancelled):  # as what is superseded is
-                        await made.workers.wait_for_complete()
+                    await _answered(made)
+                    made._errands.look()  # sooner than it would by itself
+                    await _answered(made)
                     await pilot.pause(0.02)
 
             pilot.settle = settle
@@ -114,6 +114,21 @@ def running(root):
         made.finish()
 
     return open_app
+
+
+async def _answered(app):
+    """Wait for keys and threads, and for all that widgets do with what those find out."""
+    rounds = Rounds(app)
+    deadline = time.monotonic() + PATIENCE
+    busy = True
+    while busy and time.monotonic() < deadline:
+        if following := app._typeahead._following:
+            await following
+        with suppress(WorkerFailed, WorkerCancelled):  # as what is superseded is
+            await app.workers.wait_for_complete()
+        await rounds.settle(PATIENCE)
+        busy = app._typeahead._following or not all(one.is_finished for one in app.workers)
+    rounds.close()
 
 
 def _has_looked(app):

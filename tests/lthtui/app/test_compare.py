@@ -125,6 +125,17 @@ async def test_the_row_under_the_cursor_is_told_anew_with_what_is_asked(comparin
         await pilot.settle(lambda: "val accuracy at" in str(full.render()))
 
 
+async def test_only_the_table_in_focus_tells_of_its_row(comparing):
+    async with comparing() as pilot:
+        full = pilot.app.screen.query_one("#full")
+        assert "seeds 0, 1, 2, 3" in str(full.render())
+        await pilot.press("equals_sign")  # the cursor of the settings comes to another row
+        await pilot.settle(lambda: "data.name" in cells(pilot, "settings"))
+        pilot.app.screen.query_one("#settings-table", Grid).action_move(1)
+        await pilot.settle()
+        assert "seeds 0, 1, 2, 3" in str(full.render())
+
+
 async def test_settings_are_all_or_those_that_differ_and_shown_in_full(comparing):
     async with comparing() as pilot:
         await pilot.press("equals_sign")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rundirs import BEGAN, FakeRun, populate
 
@@ -187,12 +189,25 @@ async def test_an_empty_queue_says_how_to_fill_it(opened):
 
 async def test_a_device_takes_one_line_whatever_runs_on_it(opened, monkeypatch):
     cpu = Gauge("CPU", "2 cores", 0.5, 2**30, 2**31, runs=("imp-s0" * 9, "imp-s1" * 9))
-    monkeypatch.setattr(gauges, "read", lambda root: Machine((cpu,), 2**36, 2**38))
+    monkeypatch.setattr(gauges.Watch, "read", lambda watch: Machine((cpu,), 2**36, 2**38))
     async with opened(size=(80, 24)) as pilot:
         await pilot.settle(lambda: "imp-s0imp" in screen(pilot.app))
         shown = screen(pilot.app).splitlines()
         (at,) = [place for place, line in enumerate(shown) if line.startswith(" CPU ")]
         assert shown[at].rstrip().endswith("…") and shown[at + 1].startswith(" disk ")
+
+
+async def test_a_device_has_one_column_for_each_reading(opened, monkeypatch):
+    now = Machine((Gauge("CPU", "2 cores", 0.5, 2**30, 2**31),), 2**36, 2**38)
+    monkeypatch.setattr(gauges.Watch, "read", lambda watch: now)
+    async with opened() as pilot:
+        for columns in (1, 2):
+            for _ in range(2):  # the same reading is shown again
+                pilot.app.screen._look()
+                await pilot.settle()
+            (line,) = (one for one in screen(pilot.app).splitlines() if " CPU " in one)
+            assert line.count("▅") == columns
+            now = replace(now, free=2**35)
 
 
 async def test_places_are_gone_to_by_the_mouse(running, root):

@@ -381,7 +381,7 @@ async def test_devices_are_shown_where_there_is_room(running, root, monkeypatch)
         2**38,
     )
     looks = []
-    monkeypatch.setattr(gauges, "read", lambda root: looks.append(1) or machine)
+    monkeypatch.setattr(gauges.Watch, "read", lambda watch: looks.append(1) or machine)
     monkeypatch.setattr(module, "LOOK", 0.05)
     async with running(size=(120, 40)) as pilot:
         assert "GPU 0" not in screen(pilot.app) and not looks
