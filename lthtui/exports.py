@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import UsageError
+from lthtui import latex as tex
 from lthtui import placing, written
 from lthtui.contrast import Contrast
 from lthtui.differences import ABSENT, Setting
@@ -24,15 +25,6 @@ PICTURES = (".png", ".svg", ".pdf")
 CSV_HEADER = (
     *("group", "label", "measure", "density", "draw", "fold", "seed", "value", "std", "n"),
     *("difference", "p", "p_holm"),
-)
-_LATEX = str.maketrans(
-    {
-        **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-        **{"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"},
-        **{"±": r"$\pm$", "×": r"$\times$", "<": "$<$", ">": "$>$", "|": r"\textbar{}"},
-        **{"[": "{[}", "]": "{]}", "*": "{*}", "\n": " "},  # ends of rows take brackets and stars
-        **{"–": "--", "−": "$-$", "·": r"\textperiodcentered{}", "…": r"\ldots{}"},
-    }
 )
 _MARKDOWN = re.compile(r"([\\`*_|<>\[\]$&~])")
 
@@ -91,17 +83,17 @@ def markdown(material: Material) -> str:
 
 
 def latex(material: Material) -> str:
-    r"""Two `booktabs` tables; the caption tells the test."""
+    r"""Two tables; the caption tells the test."""
     contrast = material.contrast
+    header = ["", *contrast.labels]
     caption = " ".join(f"{line.rstrip('.')}." for line in _said(contrast))
-    lines = [
-        r"% needs \usepackage{booktabs}",
-        *_latex_table(contrast, _latex_cells(contrast), caption),
-    ]
+    columns, cells = ["l", *"r" * len(contrast.labels)], _latex_cells(contrast)
+    lines = [tex.NEEDS, *tex.floats(columns, header, cells, caption, "tab:groups")]
     if material.settings:
+        columns = ["l"] * len(header)
         rows = ([one.key, *(value or ABSENT for value in one.values)] for one in material.settings)
-        cells = ([*map(latex_text, row)] for row in rows)
-        lines += ["", *_latex_table(contrast, cells, "Settings.", align="l")]
+        cells = ([*map(tex.text, row)] for row in rows)
+        lines += ["", *tex.floats(columns, header, cells, "Settings.", "tab:settings")]
     return "\n".join(lines) + "\n"
 
 
@@ -183,33 +175,9 @@ def _latex_cells(contrast: Contrast) -> Iterator[list[str]]:
     for name, entries in _entries(contrast):
         cells = []
         for found, best in entries:
-            text = latex_text(replace(found, count="", stars="").joined(" ± "))
+            text = tex.text(replace(found, count="", stars="").joined(" ± "))
             text = rf"\textbf{{{text}}}" if best else text
             stars = f"$^{{{found.stars}}}$" if found.stars else ""
             more = rf" {{\scriptsize({found.count})}}" if found.count else ""
             cells.append(f"{text}{stars}{more}")
-        yield [latex_text(name), *cells]
-
-
-def _latex_table(
-    contrast: Contrast, rows: Iterator[list[str]], caption: str, align: str = "r"
-) -> Iterator[str]:
-    yield r"\begin{table}"
-    yield r"  \centering"
-    yield rf"  \begin{{tabular}}{{l{align * len(contrast.labels)}}}"
-    yield r"    \toprule"
-    yield f"    {' & '.join(['', *map(latex_text, contrast.labels)])} \\\\".replace(
-        "     &", "    &"
-    )
-    yield r"    \midrule"
-    for row in rows:
-        yield f"    {' & '.join(row)} \\\\"
-    yield r"    \bottomrule"
-    yield r"  \end{tabular}"
-    yield rf"  \caption{{{latex_text(caption)}}}"
-    yield r"\end{table}"
-
-
-def latex_text(text: str) -> str:
-    """Text that LaTeX takes as it is."""
-    return text.translate(_LATEX)
+        yield [tex.text(name), *cells]

@@ -7,8 +7,9 @@ import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
+from lthtui import latex as tex
 from lthtui.counting import counted
-from lthtui.exports import latex_text, markdown_text
+from lthtui.exports import markdown_text
 from lthtui.reports.model import SPREADS, UNITS, Cell, Number, Spread, Table
 from lthtui.reports.wording import reach, said
 from lthtui.significance import mean
@@ -27,24 +28,12 @@ def markdown(table: Table, spread: Spread) -> str:
 
 
 def latex(table: Table, spread: Spread) -> str:
-    r"""A `booktabs` table."""
-    columns = "".join(_column(table, at) for at in range(len(table.header)))
-    lines = [
-        r"% needs \usepackage{booktabs}",
-        r"\begin{table}",
-        r"  \centering",
-        rf"  \begin{{tabular}}{{{columns}}}",
-        r"    \toprule",
-        rf"    {' & '.join(map(latex_text, table.header))} \\",
-        r"    \midrule",
-        *(rf"    {' & '.join(_latex_cells(table, row, spread))} \\" for row in table.rows),
-        r"    \bottomrule",
-        r"  \end{tabular}",
-        rf"  \caption{{{latex_text(caption(table, spread))}}}",
-        rf"  \label{{tab:{table.name}}}",
-        r"\end{table}",
-    ]
-    return "\n".join(lines) + "\n"
+    r"""A table that `\ref{tab:NAME}` refers to."""
+    columns = [_column(table, at) for at in range(len(table.header))]
+    rows = ([*_latex_cells(table, row, spread)] for row in table.rows)
+    told = caption(table, spread)
+    lines = tex.floats(columns, table.header, rows, told, f"tab:{table.name}")
+    return "\n".join([tex.NEEDS, *lines]) + "\n"
 
 
 def wraps(table: Table, at: int) -> bool:
@@ -55,7 +44,7 @@ def wraps(table: Table, at: int) -> bool:
 
 def _column(table: Table, at: int) -> str:
     """How LaTeX sets a column."""
-    return r"p{.3\linewidth}" if wraps(table, at) else "r" if at else "l"
+    return tex.WRAPPED if wraps(table, at) else "r" if at else "l"
 
 
 def values(table: Table, spread: Spread) -> str:
@@ -126,7 +115,7 @@ def _markdown_cells(table: Table, row: Sequence[Cell], spread: Spread) -> Iterat
 
 def _latex_cells(table: Table, row: Sequence[Cell], spread: Spread) -> Iterator[str]:
     for cell in row:
-        text = latex_text(cell if isinstance(cell, str) else said(cell, spread, usual(table)).text)
+        text = tex.text(cell if isinstance(cell, str) else said(cell, spread, usual(table)).text)
         yield rf"\textbf{{{text}}}" if isinstance(cell, Number) and cell.best else text
 
 

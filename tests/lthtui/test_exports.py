@@ -78,8 +78,9 @@ def test_latex(material):
     rows = parsed(text)
     assert rows[0][1:] == [
         "imp",
-        r"50\%\_of \$x\$ \& \{a\}\textasciitilde{}b\textasciicircum{}c\textbackslash{}d\#1 $<$i$>$"
-        r" \textbar{} {*}bold{*} `code` {[}link{]}",
+        r"\begin{tabular}[b]{@{}r@{}}50\%\_of \$x\$ \& \\"
+        r" \{a\}\textasciitilde{}b\textasciicircum{}c\textbackslash{}d\#1 $<$i$>$ \\"
+        r" \textbar{} {*}bold{*} `code` \\ {[}link{]}\end{tabular}",
     ]
     cells = {row[0]: row[1:] for row in rows}
     assert cells[r"test accuracy \%"] == [

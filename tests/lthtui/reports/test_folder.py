@@ -52,7 +52,9 @@ def test_means_and_deviations_are_written_with_how_many_there_are():
 
 def test_long_texts_fill_several_lines(tmp_path):
     table = Table("a", "A.", ("", "x", "y"), (("imp", "long " * 10, "short"), ("b", "c", "d")))
-    assert r"\begin{tabular}{lp{.3\linewidth}r}" in tables.latex(table, "std")
+    assert r"\begin{tabular}{l>{\raggedright\arraybackslash}p{.3\linewidth}r}" in tables.latex(
+        table, "std"
+    )
     folder.write(replace(REPORT, sections=(Section("One", (table,)),)), tmp_path)
     page = (tmp_path / "index.html").read_text()
     assert '<td class="text">long ' in page and '<td class="text">c<' in page
