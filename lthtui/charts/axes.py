@@ -12,6 +12,7 @@ from lthtui.charts import ticks
 from lthtui.charts.ticks import Ticks, Unit
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 Scale = Literal["linear", "log", "symlog"]
 SCALES: tuple[Scale, ...] = ("linear", "log", "symlog")
 HUGE = 1e300  # beyond it, and below its inverse, the width of a range could not be computed
@@ -40,12 +41,12 @@ class Axis:
     flat: float = 1.0
 
     def place(self, values: Floats) -> Floats:
-        """Fractions of the axis, 0 at its beginning; NaN for what the scale can't show."""
+        """Fractions of the axis, 0 at its beginning; NaN for what is not `shown`."""
         low, high = self._scaled(np.array([self.low, self.high]))
         with np.errstate(over="ignore"):
             fractions = np.clip((self._scaled(values) - low) / (high - low), -FAR, FAR)
-        placed: Floats = 1 - fractions if self.falls else fractions
-        return placed
+        placed = 1 - fractions if self.falls else fractions
+        return np.where(shown(values, self.scale), placed, np.nan)
 
     def share(self, value: float) -> float:
         """The fraction of one value, without the rounding that would put an end outside."""
@@ -104,6 +105,12 @@ class Axis:
         return values if finite.all() else np.where(finite, values, np.nan)
 
 
+def shown(values: Floats, scale: Scale) -> Bools:
+    """Which values a scale has a place for, wherever an axis begins and ends."""
+    sized = np.abs(values) < HUGE
+    return sized & (values > 1 / HUGE) if scale == "log" else sized
+
+
 def fit(
     values: Floats,
     scale: Scale = "linear",
@@ -111,20 +118,20 @@ def fit(
     pad: float = 0.0,
     falls: bool = False,
 ) -> Axis:
-    """Make an axis that shows all finite values, widened by `pad` of its length at both ends.
+    """Make an axis with a place for all that is `shown`.
 
-    Percentages are not widened beyond 0 and 100 %.
+    It is widened by `pad` of its length at both ends, percentages not beyond 0 and 100 %.
     """
-    shown = values[np.isfinite(values) & (np.abs(values) < HUGE)]
+    known = values[shown(values, scale)]
     if scale == "log":
-        low, high = _fit_log(shown[shown > 1 / HUGE], pad)
-        if unit == "percent" and low < 1 and not (shown > 1).any():
+        low, high = _fit_log(known, pad)
+        if unit == "percent" and low < 1 and not (known > 1).any():
             high = min(high, 1.0)
         return Axis(low, high, scale, unit, falls)
-    flat = _flat(shown) if scale == "symlog" else 1.0
-    if not shown.size:
+    flat = _flat(known) if scale == "symlog" else 1.0
+    if not known.size:
         return Axis(0.0, 1.0, scale, unit, falls, flat)
-    low, high = float(shown.min()), float(shown.max())
+    low, high = float(known.min()), float(known.max())
     if scale == "symlog" and low < high:
         return Axis(low, high, scale, unit, falls, flat).part(-pad, 1 + pad)
     room = (high - low) * pad or (0 if high > low else _around(low, unit))
@@ -139,9 +146,9 @@ def as_array(values: Any) -> Floats:
     return np.asarray(values, dtype=np.float64).reshape(-1)
 
 
-def _flat(shown: Floats) -> float:
+def _flat(known: Floats) -> float:
     """Where a symlog axis begins to bend: a power of ten, so that it seldom moves as data grow."""
-    top = float(np.abs(shown).max(initial=0.0))
+    top = float(np.abs(known).max(initial=0.0))
     return float(10.0 ** (np.ceil(np.log10(top)) - BENT)) if top > 1e-290 else 1.0
 
 
@@ -150,9 +157,9 @@ def _around(value: float, unit: Unit) -> float:
     return 0.05 if unit == "percent" else abs(value) * 0.1 or 1.0
 
 
-def _fit_log(shown: Floats, pad: float) -> tuple[float, float]:
-    if not shown.size:
+def _fit_log(known: Floats, pad: float) -> tuple[float, float]:
+    if not known.size:
         return 0.01, 1.0
-    low, high = float(shown.min()), float(shown.max())
+    low, high = float(known.min()), float(known.max())
     room = 2.0 if low == high else (high / low) ** pad
     return low / room, high * room

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from engine.errors import UsageError
-from lthtui.charts.axes import Axis
+from lthtui.charts.axes import Axis, Floats, shown
+from lthtui.charts.lost import kinds, lost
 from lthtui.charts.model import Chart, Look, View
 from lthtui.charts.pens import Pen, in_legend, pens
 from lthtui.charts.plot import Plot
@@ -27,8 +28,9 @@ DASHES = ("-", (0, (6, 2)), (0, (6, 2, 1, 2)))  # none of them like `FEWER`
 FEWER = ":"
 COLUMNS = (3, 2, 1)  # of the legend: as many as have room
 NAME = 12  # characters of a name that an inch of a legend has room for
-MARKERS = {"◆": "D", "◇": "d"}
-MARK: Any = {"markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.6}
+MARKERS = {"◆": "D", "◇": "d", "✗": "X", "▲": "^", "▼": "v"}
+MARK: Any = {"linestyle": "", "markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.6}
+EDGE = 0.02  # share of the plot's height that marks at its edges are away from them
 TICKS = (8, 7)  # about how many there are of x and y
 BAND, FAINT = 0.2, 0.35
 SHARP = 200  # dots per inch of a PNG
@@ -81,6 +83,7 @@ def _draw(axes: Any, chart: Chart, view: View) -> None:
     plot = Plot.of(chart, view, (200, 60))
     for pen in drawn:
         _line(axes, pen, plot)
+        _edges(axes, pen, plot)
     if chart.baseline is not None:
         axes.axhline(chart.baseline, color=PAPER.label, linestyle="--", linewidth=0.8)
     for side, axis, most in (("x", plot.x, TICKS[0]), ("y", plot.y, TICKS[1])):
@@ -98,10 +101,11 @@ def _line(axes: Any, pen: Pen, plot: Plot) -> None:
     series, points = pen.series, pen.series.points.within(plot.x.low, plot.x.high)
     if series.edges is not None:
         low, high = series.edges
-        axes.fill_between(low.x, low.y, high.y, color=pen.colour, alpha=BAND, linewidth=0)
-    lone = "o" if np.count_nonzero(np.isfinite(points.y)) == 1 else None
+        limits = [_drawable(edge.y) for edge in (low, high)]
+        axes.fill_between(low.x, *limits, color=pen.colour, alpha=BAND, linewidth=0)
+    heights = _drawable(points.y)
+    lone = "o" if np.count_nonzero(shown(heights, plot.y.scale)) == 1 else None
     looks: Any = {"linewidth": 0.7 if series.faint else 1.3, "zorder": 1.5 if series.faint else 2}
-    heights = points.y
     if series.tally:
         fewer = np.interp(points.x, series.tally.x, series.tally.y) < series.count
         near = fewer | np.append(fewer[1:], False) | np.append(False, fewer[:-1])
@@ -110,9 +114,26 @@ def _line(axes: Any, pen: Pen, plot: Plot) -> None:
         heights = np.where(fewer, np.nan, heights)
     axes.plot(points.x, heights, color=pen.colour, linestyle=DASHES[pen.dash], marker=lone, **looks)
     for x, y, glyph in series.marks:
-        mark: Any = {"marker": MARKERS.get(glyph, "o"), "linestyle": "", "zorder": 3, **MARK}
+        mark: Any = {"marker": MARKERS.get(glyph, "o"), "zorder": 3, **MARK}
         within = plot.x.low <= x <= plot.x.high and plot.y.low <= y <= plot.y.high
         axes.plot([x], [y], color=pen.colour, clip_on=not within, **mark)  # whole at an edge, too
+
+
+def _drawable(heights: Floats) -> Floats:
+    """Heights without those that matplotlib fails at; it leaves out what else has no place."""
+    return np.where(shown(heights, "linear"), heights, np.nan)
+
+
+def _edges(axes: Any, pen: Pen, plot: Plot) -> None:
+    """The marks of values that have no place, at most one for each column of the plot."""
+    points = pen.series.points.within(plot.x.low, plot.x.high)
+    across = axes.get_xaxis_transform()  # x as in the data, y as a fraction of the height
+    for one in lost(points, plot.y.scale):
+        at = {plot.column(x): x for x in one.x.tolist()}
+        at.pop(-1, None)  # the neighbours of what is in view
+        mark: Any = {"marker": MARKERS[one.glyph], "zorder": 3, "clip_on": False, **MARK}
+        height = 1 - EDGE if one.top else EDGE
+        axes.plot([*at.values()], [height] * len(at), color=pen.colour, transform=across, **mark)
 
 
 def _axis(axes: Any, side: str, axis: Axis, most: int) -> None:
@@ -135,10 +156,11 @@ def _legend(axes: Any, chart: Chart, drawn: list[Pen]) -> None:
         seeds = f" (n={pen.series.count})" if pen.series.count > 1 else ""
         line = {"color": pen.colour, "linestyle": DASHES[pen.dash]}
         entries.append((pen.series.label + seeds, line))
+    marks = kinds((pen.series.points for pen in drawn), chart.y_scale)
     if chart.marks_label and any(pen.series.marks for pen in drawn):
-        entries.append(
-            (chart.marks_label, {"color": PAPER.label, "marker": "D", "linestyle": "", **MARK})
-        )
+        marks.insert(0, ("◆", chart.marks_label))
+    for glyph, word in marks:
+        entries.append((word, {"color": PAPER.label, "marker": MARKERS[glyph], **MARK}))
     if chart.baseline is not None:
         dense = {"color": PAPER.label, "linestyle": "--", "linewidth": 0.8}
         entries.append((chart.baseline_label, dense))

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from lthtui.charts import raster
-from lthtui.charts.axes import Floats
+from lthtui.charts.axes import Floats, shown
 from lthtui.charts.canvas import Canvas, packed
+from lthtui.charts.lost import lost
 from lthtui.charts.model import POINTS, Chart, Look, Span, View
 from lthtui.charts.pens import Pen
 from lthtui.charts.plot import Plot
@@ -118,23 +119,16 @@ def _points(canvas: Canvas, drawn: Sequence[Pen], plot: Plot) -> None:
 
 
 def _marks(canvas: Canvas, pen: Pen, plot: Plot) -> None:
-    """The series' marks, and where a value was no number, the edge that it left the plot by."""
+    """The series' marks, and at the plot's edges those of values that have no place in it."""
     ink = packed(pen.colour, bold=True)
     points = pen.series.points.within(plot.x.low, plot.x.high)
-    sunk = points.y == -np.inf
-    if plot.y.scale == "log":
-        sunk |= points.y <= 0
-    bottom = plot.height - 1
-    for where, glyph, row in (
-        (np.isnan(points.y), "✗", bottom),
-        (points.y == np.inf, "▲", 0),
-        (sunk, "▼", bottom),
-    ):
-        for column in {plot.column(value) for value in points.x[where].tolist()}:
-            canvas.put(row, column, glyph, ink)
-    finite = np.isfinite(pen.series.points.y)
-    if np.count_nonzero(finite) == 1:
-        only = Points(pen.series.points.x[finite], pen.series.points.y[finite])
+    for one in lost(points, plot.y.scale):
+        row = 0 if one.top else plot.height - 1
+        for column in {plot.column(value) for value in one.x.tolist()}:
+            canvas.put(row, column, one.glyph, ink)
+    placed = shown(pen.series.points.y, plot.y.scale)
+    if np.count_nonzero(placed) == 1:
+        only = Points(pen.series.points.x[placed], pen.series.points.y[placed])
         canvas.put(plot.row(float(only.y[0])), plot.column(float(only.x[0])), POINTS[0], ink)
     for x, y, glyph in pen.series.marks:
         canvas.put(plot.row(y), plot.column(x), glyph, ink)

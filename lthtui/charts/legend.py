@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
-import numpy as np
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
 from lthtui.charts.canvas import Row
+from lthtui.charts.lost import kinds
 from lthtui.charts.model import Chart, Look, View
 from lthtui.charts.pens import Pen, in_legend
 from lthtui.charts.readout import Reading, against, readings
@@ -117,14 +117,8 @@ def _legend(
 
 def _lost(chart: Chart, drawn: Sequence[Pen], look: Look) -> Iterator[Row]:
     """In words, what stands at the edge of the plot for values that have no place in it."""
-    lost = frozenset[float]().union(*(pen.series.lost for pen in drawn))
-    words = {"✗ NaN": any(value != value for value in lost), "▲ inf": np.inf in lost}
-    if chart.y_scale == "log":
-        words["▼ not above 0"] = any((pen.series.points.y <= 0).any() for pen in drawn)
-    else:
-        words["▼ -inf"] = -np.inf in lost
-    for word in (word for word, there in words.items() if there):
-        yield [(look.say(word), look.style(look.text, bold=True))]
+    for glyph, word in kinds((pen.series.points for pen in drawn), chart.y_scale):
+        yield [(look.say(f"{glyph} {word}"), look.style(look.text, bold=True))]
 
 
 def _entries(

@@ -73,13 +73,6 @@ class Series:
         return Points.of(self.x, self.counts)
 
     @cached_property
-    def lost(self) -> frozenset[float]:
-        """Which of NaN, infinity and its negative are among the values; NaN stands for itself."""
-        y = self.points.y
-        found = {value for value in (np.inf, -np.inf) if (y == value).any()}
-        return frozenset(found | ({np.nan} if np.isnan(y).any() else set()))
-
-    @cached_property
     def marked(self) -> Points:
         """Where the marks are."""
         at = np.array([mark[:2] for mark in self.marks], np.float64).reshape(-1, 2)

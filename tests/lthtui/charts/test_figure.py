@@ -107,6 +107,43 @@ def test_gaps_and_symlog_are_drawn(tmp_path):
     assert {"0", "1000"} <= set(texts(tmp_path / "a.svg"))
 
 
+def spots(picture):
+    """Where something is red, as shares of the height from the top and of the width."""
+    red = (picture[..., 0] > 200) & (picture[..., 1:].max(2) < 80)
+    return np.argwhere(red) / picture.shape[:2]
+
+
+@pytest.mark.parametrize(
+    ("value", "scale", "word", "top"),
+    [
+        (np.nan, "linear", "NaN", False),
+        (np.inf, "linear", "inf", True),
+        (-np.inf, "symlog", "-inf", False),
+        (1e305, "linear", "above 1e+300", True),
+        (-1e305, "linear", "below -1e+300", False),
+        (0.0, "log", "not above 0", False),
+    ],
+)
+def test_what_has_no_place_is_marked_at_an_edge_and_named(tmp_path, value, scale, word, top):
+    y = [1.0, np.nan, value, np.nan, 2.0]  # no two neighbours, and so no line
+    low = [1.0, 1.0, value, 1.0, 1.0]
+    chart = Chart(series=[Series("", range(5), y, "#ff0000", low=low, high=y)], y_scale=scale)
+    save(chart, tmp_path / "a.svg")
+    assert {"NaN", word} <= set(texts(tmp_path / "a.svg"))
+    save(chart, tmp_path / "a.png", view=View(x=(1.05, 2.95)))
+    marks = spots(np.asarray(Image.open(tmp_path / "a.png").convert("RGB")).astype(int))
+    assert len(marks) and (marks[:, 0] < 0.1).all() == top
+    assert (abs(marks[:, 1] - marks[:, 1].mean()) < 0.02).all()  # none of what is out of view
+
+
+def test_of_many_values_without_a_place_a_picture_has_as_many_marks_as_can_be_told(tmp_path):
+    for many in (2_000, 4_000):
+        chart = Chart(series=[Series("a", range(many), np.full(many, np.nan))])
+        save(chart, tmp_path / f"{many}.svg")
+    sizes = [(tmp_path / f"{many}.svg").stat().st_size for many in (2_000, 4_000)]
+    assert sizes[1] < 1.2 * sizes[0]
+
+
 def test_the_part_of_a_mean_that_is_of_fewer_runs_is_dotted(tmp_path):
     chart = Chart(series=[Series("a", range(4), [1, 2, 3, 4], count=2, counts=[2, 2, 1, 1])])
     save(chart, tmp_path / "a.svg")

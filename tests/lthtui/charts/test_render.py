@@ -99,6 +99,9 @@ class TestRender:
             (-np.inf, "linear", "▼ -inf"),
             (-np.inf, "log", "▼ not above 0"),
             (0.0, "log", "▼ not above 0"),
+            (1e305, "linear", "▲ above 1e+300"),
+            (-1e305, "symlog", "▼ below -1e+300"),
+            (1e-305, "log", "▼ below 1e-300"),
         ],
     )
     def test_what_has_no_place_is_named(self, value, scale, word):
@@ -109,6 +112,14 @@ class TestRender:
             for one in (whole, lost)
         )
         assert after == f"{before}  {word}"
+
+    @pytest.mark.parametrize(("value", "mark"), [(1e305, "▲"), (-1e305, "▼")])
+    def test_what_is_too_large_for_an_axis_leaves_a_gap_and_a_mark(self, value, mark):
+        y = np.linspace(1, 2, 41)
+        y[20] = value
+        rows = plot(render(Chart(series=[Series("a", range(41), y)], guides=False), 86, 12, PLAIN))
+        at = (rows[0] if value > 0 else rows[-1]).index(mark)
+        assert not any(bits(row[at]) for row in rows if at < len(row))
 
     def test_the_part_of_a_mean_that_is_of_fewer_runs_is_dotted(self):
         x, y = np.arange(81.0), np.full(81, 0.5)
