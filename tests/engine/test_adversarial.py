@@ -41,7 +41,8 @@ def test_the_share_that_begins_elsewhere_lies_within_epsilon() -> None:
     settings = AdvProp(steps=1, epsilon=8.0, step=1e-6, start=0.8)
     found = attacked(x, ramp, settings, rng(0, "attack"))
     far = (found - x.float()).abs()
-    assert far.max() <= 8.0 and far.max() > 7.5
+    assert far.max() <= 8.0
+    assert (found - x.float()).min() < -7.5 and (found - x.float()).max() > 7.5  # either way
     elsewhere = (far > 1e-3).flatten(1).any(1).float().mean()
     assert float(elsewhere) == pytest.approx(0.8, abs=0.06)
     again = attacked(x, ramp, settings, rng(0, "attack"))

@@ -5,7 +5,7 @@ import pytest
 from maskfiles import draw, write_mask
 
 from engine import packed
-from engine.overlap import describe
+from engine.overlap import Overlap, describe
 from lthtui import overlap
 
 SHAPES = {"a": (4, 2), "b": (10, 10)}
@@ -67,6 +67,12 @@ def test_as_json(tmp_path):
         pytest.approx(0.25 / 2.75)
     )
     assert found["layers"][1]["iou"] == [[None, None], [None, None]]
+    assert found["layers"][1]["by_chance"] == [[None, None], [None, None]]
+
+
+def test_a_layer_without_weights_counts_for_nothing():
+    found = Overlap(("x", "y"), {"a": 4, "none": 0}, {"a": ((2, 1), (1, 2)), "none": ((0, 0),) * 2})
+    assert found.by_chance(0, 1) == 1 / 3  # 1 of 3 in either
 
 
 def test_no_tickets_at_all():

@@ -48,7 +48,8 @@ def test_the_pair_under_the_cursor_is_told_by_layer():
 
 
 def test_a_ticket_and_itself():
-    assert texts(pair(FOUND, 0, 0, 40))[2].startswith("overlap   1")
+    lines = texts(pair(FOUND, 0, 0, 80))
+    assert lines[2].startswith("overlap   1") and lines[4] == "in both   20 weights"
 
 
 def test_layers_of_which_nothing_lives_have_no_overlap():

@@ -149,8 +149,9 @@ def test_validation_images_that_are_all_right_fit_no_temperature(context, margin
     assert document["temperature"] is document["scaled"] is None and "temperature" not in found
 
 
-def test_a_network_without_numbers_is_refused(context):
+@pytest.mark.parametrize("said", ["nan", "inf", "-inf"])
+def test_a_network_without_numbers_is_refused(context, said):
     images = saying(torch.ones(4, 2), torch.zeros(4).long())
-    made = context(Repeats, images, logits=lambda *given: torch.full((4, 2), float("nan")))
+    made = context(Repeats, images, logits=lambda *given: torch.full((4, 2), float(said)))
     with pytest.raises(Diverged, match="level 0 says NaN or infinite of some images"):
         calibration.evaluate(calibration.Settings(), made)

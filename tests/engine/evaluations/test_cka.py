@@ -116,6 +116,15 @@ def test_batches_are_averaged_whatever_their_size(made):
     assert alike.metrics["diagonal"] == pytest.approx(1, abs=1e-9)
 
 
+def test_no_batch_is_too_small_and_the_order_of_images_makes_no_difference(made):
+    test = images(17)  # in eights one would be left
+    turned = test.subset(torch.arange(17).flip(0).tolist())
+    found, same = (
+        cka.evaluate(cka.Settings(batch=8), made(one)).files["cka.json"] for one in (test, turned)
+    )
+    assert found == same and found["within"][0][0] == 1
+
+
 def test_dense_that_is_not_kept_is_left_out(made):
     found = cka.evaluate(cka.Settings(), made(images(8), kept=(2,)))
     assert [*found.metrics] == ["within"] and "other" not in found.files["cka.json"]

@@ -1,14 +1,18 @@
 """The cost of a ticket, against counts by hand."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
 from engine import tickets
-from engine.evaluations import cost
+from engine.evaluations import cost, overlap
 from engine.events import LevelEnded
 from engine.images import Images
 from engine.masks import Mask
+from engine.sources import Source
+from engine.startspec import Start
 
 IMAGES = Images(torch.zeros(2, 1, 2, 2).byte(), torch.tensor([0, 1]), ("a", "b"), ("x", "y"))
 
@@ -65,6 +69,25 @@ def test_all_levels_up_to_the_tickets_count_with_it(context):
     document = found.files["cost.json"]
     assert [one["search"] for one in document["levels"]] == [True, False]
     assert document["not counted"] == []
+
+
+def test_runs_that_it_starts_from_are_named_and_those_that_are_only_compared_with_are_not(
+    context, tiny
+):
+    made, _ = measured(context, ())
+    first, other = (
+        Source(run=name, pick=2, level=2, sha256="0" * 64) for name in ("first", "other")
+    )
+    spec = tiny()
+    spec = spec.model_copy(
+        update={
+            "start": Start(ticket=first),
+            "evaluate": (overlap.Settings(other=other),),
+        }
+    )
+    made = replace(made, subject=replace(made.subject, spec=spec))
+    document = cost.evaluate(cost.Settings(), made).files["cost.json"]
+    assert document["not counted"] == [{"setting": "start.ticket", "run": "first", "level": 2}]
 
 
 def test_what_is_not_known_of_every_level_is_left_out(context):

@@ -34,6 +34,7 @@ def test_areas_and_accuracies_are_those_of_sorting_by_confidence(context):
         told = found[f"accuracy at {coverage:g}"]
         assert told == pytest.approx(1 - risks[ceil(coverage * 120) - 1])
     assert len(document["curve"]) == 100 and document["images"] == 120
+    assert document["curve"][0] == {"coverage": 2 / 120, "risk": risks[1]}  # 1 % is reached by two
     assert document["curve"][-1] == {"coverage": 1, "risk": pytest.approx(mistakes / 120)}
     assert document["curve"][49] == {"coverage": 0.5, "risk": pytest.approx(risks[59])}
 

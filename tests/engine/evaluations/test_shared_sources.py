@@ -141,7 +141,7 @@ def of(ticket: Context, name: str, root: Path) -> Context:
 
 def test_images_of_one_lesion_are_named(context: Make, tmp_path: Path) -> None:
     (tmp_path / "isic2018").mkdir()
-    table = "lesion_id,image_id,dx\nL1,3,nv\nL1,5,nv\nL2,0,nv\nL3,1,nv\nL2,4,nv\n"
+    table = "lesion_id,image_id,dx\nL1,3,nv\nL1,7,nv\nL1,5,nv\nL2,0,nv\nL3,1,nv\nL2,4,nv\n"
     (tmp_path / "isic2018" / "HAM10000_metadata.csv").write_text(table)
     test, train = split(scenes(2, "a"), "test"), split(scenes(6, "b").flip(0)[:4], "train")
     test = replace(test, ids=("imgs/3", "imgs/9"))

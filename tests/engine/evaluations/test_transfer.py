@@ -137,3 +137,42 @@ def test_features_are_what_the_classifier_is_given_and_a_ticket_learns_on(
     assert tuned.metrics.keys() == measures
     right = made.logits(net, made.splits.test).argmax(1) == made.splits.test.y
     assert tuned.metrics["test accuracy"] > right.double().mean().item()
+
+
+@pytest.mark.parametrize(("weights", "given"), [("trained", 7.0), ("rewind", 3.0)])
+def test_a_ticket_is_trained_on_gently_as_its_run_trains(
+    weights: str, given: float, context: Any, tiny: Callable[..., Any]
+) -> None:
+    """On other images: at a tenth of the rate, for the run's own epochs, once."""
+    asked = list[Any]()
+
+    def train(spec: Any, level: Any, data: Any, state: Any, mask: Any) -> nn.Module:
+        asked.append((spec, level, data, state["1.weight"][0, 0].item(), mask))
+        return network()
+
+    made = context(network, split(3), rewind={"1.weight": torch.full((3, 2), 3.0)})
+    ticket = replace(made.subject.ticket, trained={"1.weight": torch.full((3, 2), 7.0)})
+    own = {"epochs": 3, "multiplier": 4.0, "optimizer": {"name": "sgd", "lr": 0.5}}
+    subject = replace(made.subject, ticket=ticket, spec=tiny(train=own))
+    other = replace(made.splits, test=split(4), val=split(5))
+    says = list[Images]()
+
+    def logits(net: nn.Module, images: Images, geometry: Any = None) -> torch.Tensor:
+        says.append(images)  # of class c it is wrong
+        return torch.eye(3)[images.y.where(images.y < 2, 0)]
+
+    around = replace(made.around, train=train, images=lambda data: other, logits=logits)
+    made = replace(made, subject=subject, around=around)
+    data = made.subject.spec.data.model_copy(update={"per_class": 4})
+    found = fine_tune.evaluate(fine_tune.Settings(data=data, weights=weights), made)
+    [(spec, level, shown, first, mask)] = asked
+    assert (spec.train.optimizer.lr, spec.train.epochs, spec.train.multiplier) == (0.05, 3, 1.0)
+    assert (spec.data, spec.seed) == (data, subject.spec.seed) and shown is other
+    assert (level.index, level.density, first) == (0, None, given) and mask is made.mask
+    assert {one.ids for one in says} == {other.test.ids, other.val.ids}
+    right = (other.test.y < 2).double().mean().item()
+    assert found.metrics["test accuracy"] == pytest.approx(right)
+    assert found.metrics["test balanced"] == pytest.approx(2 / 3)
+    fine_tune.evaluate(fine_tune.Settings(epochs=9, lr=2.0), made)
+    spec, _, shown, *_ = asked[-1]
+    assert (spec.train.optimizer.lr, spec.train.epochs) == (2.0, 9) and shown is made.splits
