@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from engine import registry
-from engine.repetition import Repetition, listed
+from engine.repetition import Repetition, listed, overlap
 from lthtui import best, significance
 from lthtui.reports import figures
 from lthtui.reports.curves import Curve, curve
@@ -104,18 +104,20 @@ def _voted(subject: Subject) -> Iterator[str]:
 
 
 def _table(subject: Subject, methods: Sequence[Row], metric: str) -> Table:
-    on_val, on_test = (_by_group(subject.compared(split).rows, metric) for split in ("val", "test"))
-    tested = significance.holm([_tested(subject, row, metric) for row in methods])
+    on_val, on_test = (_by_group(subject.compared(split).rows) for split in ("val", "test"))
+    tested = significance.holm(
+        [_tested(subject, on_val[row.first.group], metric) for row in methods]
+    )
     rows = []
     for row, finding in zip(methods, tested, strict=True):
-        group = row.first.group
-        val, test = on_val.get(group, {}), on_test.get(group, {})
+        picked = on_val[row.first.group].results
+        val, test = (_tests(by[row.first.group].results, metric) for by in (on_val, on_test))
         dense = subject.dense(row, metric)
         rows.append(
             (
                 row.label,
                 str(len(row.results)),
-                Number.of((one.level.density for one in row.results), "density"),
+                Number.of((one.level.density for one in picked or row.results), "density"),
                 Number.of((dense.get(one) for one in val or dense), "accuracy"),
                 Number.of(val.values(), "accuracy"),
                 Number.of((val[one] - dense[one] for one in val if one in dense), "points"),
@@ -133,8 +135,8 @@ def _table(subject: Subject, methods: Sequence[Row], metric: str) -> Table:
     return Table(metric.replace("_", "-"), caption, HEADER, tuple(rows))
 
 
-def _by_group(rows: Iterable[Row], metric: str) -> Mapping[str, dict[Repetition, float]]:
-    return {row.first.group: _tests(row.results, metric) for row in rows}
+def _by_group(rows: Iterable[Row]) -> Mapping[str, Row]:
+    return {row.first.group: row for row in rows}
 
 
 def _tests(results: Iterable[Result], metric: str) -> dict[Repetition, float]:
@@ -143,8 +145,11 @@ def _tests(results: Iterable[Result], metric: str) -> dict[Repetition, float]:
 
 
 def _tested(subject: Subject, row: Row, metric: str) -> significance.Finding | None:
-    picked = _tests((one for one in row.results if one.level.sparse), metric)
-    return significance.test(picked, subject.dense(row, metric), "paired") if picked else None
+    """The gain of what was picked; None where that is dense in every run."""
+    if not any(one.level.sparse for one in row.results):
+        return None
+    mine, dense = _tests(row.results, metric), subject.dense(row, metric)
+    return significance.test(mine, dense, "paired", overlap(mine.keys() & dense.keys()))
 
 
 def _levels(row: Row) -> list[LevelView]:

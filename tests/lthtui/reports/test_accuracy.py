@@ -35,6 +35,44 @@ def test_what_test_images_would_have_picked_stands_beside_it(made):
     assert found["imp", "optimism"] == pytest.approx((0.1,))
 
 
+def test_gain_kept_and_p_are_of_what_validation_picks_whoever_selects(made):
+    runs = [
+        made.run(
+            "imp",
+            seed,
+            level(0, 1.0, 0.5),
+            level(1, 0.5, 0.9, val=0.6),
+            level(2, 0.25, test, val=0.7),
+            winner=1,
+            split="test",
+        )
+        for seed, test in enumerate((0.60, 0.64, 0.65))
+    ]
+    table, _ = accuracy.build(made.subject(*runs)).blocks
+    found = cells(table)
+    assert found["imp", "kept %"] == (0.25,) * 3
+    assert found["imp", "gain"] == pytest.approx((0.10, 0.14, 0.15))
+    # of mean 0.13 and deviation sqrt(0.0007): t^2 = 72.43, and p = 1 - t / sqrt(t^2 + 2)
+    assert found["imp", "p"] == pytest.approx((1 - (72.4286 / 74.4286) ** 0.5,), abs=1e-6)
+
+
+def test_folds_do_not_count_as_independent(made):
+    runs = [
+        made.run(
+            "imp",
+            0,
+            level(0, 1.0, 0.5),
+            level(1, 0.5, test),
+            run_id=f"imp-f{fold}-s0",
+            params={"data.folds": "3", "data.fold": str(fold)},
+        )
+        for fold, test in enumerate((0.60, 0.64, 0.65))
+    ]
+    table, _ = accuracy.build(made.subject(*runs)).blocks
+    # of three folds: 0.13 over sqrt((1/3 + 1/2) * 0.0007), so that t^2 = 28.971
+    assert cells(table)["imp", "p"] == pytest.approx((1 - (28.9714 / 30.9714) ** 0.5,), abs=1e-6)
+
+
 def test_dense_runs_that_were_not_named_are_what_gains_are_over(made):
     ticket = made.run("rigl", 0, level(0, 0.25, 0.6))
     dense = made.run("dense", 0, level(0, 1.0, 0.45))
