@@ -80,8 +80,7 @@ class Check:
             return None
         mean, threshold = self.difference.mean, LEAST / max(1, self.tests)  # as Holm's strictest
         found = self.difference.needed(mean, threshold), self.difference.needed(self.margin - mean)
-        least = min((one for one in found if one), default=None)
-        return least and max(least, len(self.difference.values) + 1)
+        return min((one for one in found if one), default=None)
 
     @property
     def why(self) -> str:

@@ -88,6 +88,17 @@ def test_a_run_with_a_dense_level_serves_where_there_is_no_dense_run():
     assert found["rigl"].cost == 0.25  # of the dense level alone, not of all levels
 
 
+def test_dense_runs_that_were_not_named_come_before_dense_levels_of_other_methods():
+    found = rows(imp(0, 0.70, 0.78), others=[dense(0, 0.72)])
+    assert found["imp"].gains["dense"].spread.mean == pytest.approx(0.06)
+
+
+def test_a_seed_that_picked_its_dense_level_gains_nothing_and_counts():
+    found = rows(imp(0, 0.70, 0.60, winner=0), imp(1, 0.70, 0.76))
+    gain = found["imp"].gains["dense"]
+    assert gain.spread.mean == pytest.approx(0.03) and gain.spread.count == 2
+
+
 def test_a_search_that_stopped_early_is_no_dense_baseline():
     prac = run("prac", 0, level(0, 1.0, 0.1, search=True), level(1, 0.5, 0.7))
     found = table(prac, rigl(0, 0.79))
@@ -164,9 +175,9 @@ def test_a_level_that_no_run_has_is_refused():
 
 
 def test_without_a_common_seed_means_are_compared_and_it_is_said():
-    found = table(dense(0, 0.7), dense(1, 0.8), rigl(2, 0.77))
+    found = table(dense(0, 0.7), dense(1, 0.8), rigl(2, 0.77), rigl(3, 0.79))
     gain = found.rows[1].gains["dense"]
-    assert (gain.paired, gain.spread.mean) == (False, pytest.approx(0.02))
+    assert (gain.paired, gain.spread) == (False, Spread(pytest.approx(0.03), None, 2))
     assert "no seed in common with dense, so of means only: rigl" in found.notes
 
 

@@ -48,6 +48,10 @@ def test_wilcoxon_with_ties_counts_all_signs():
     assert found.n == 7
 
 
+def test_to_wilcoxon_rounding_is_no_difference():
+    assert compared([0.1 + 0.2, 0.5, 0.6], [0.3, 0.4, 0.4], "wilcoxon").n == 2
+
+
 def test_pairs_are_of_the_seeds_in_common():
     mine, other = {0: 0.9, 1: 0.8, 2: 0.1}, {1: 0.7, 0: 0.85, 9: 0.0}
     found = significance.test(mine, other, "paired")
