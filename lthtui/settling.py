@@ -27,20 +27,21 @@ class Mark(Message, bubble=False, no_dispatch=True):
 
 
 class Rounds:
-    """Sends marks, and hears of everything that is dealt with until it is closed."""
+    """Sends marks, and hears of everything that is dealt with until it is closed, or another is."""
 
     def __init__(self, app: App[int]) -> None:
         self._app = app
         self._known: set[DOMNode] = set()
         self._others = 0  # messages that were no marks
 
-    async def settle(self, longest: float) -> None:
-        """Wait until nothing is done any more, though not for longer than some seconds."""
+    async def settle(self, longest: float) -> bool:
+        """Wait until nothing is done any more, but for some seconds at most; whether it is so."""
         quiet, last = 0, time.monotonic() + longest
         while quiet < QUIET and time.monotonic() < last:
             before = self._others
             passed = [await _passed(node, mark, last) for node, mark in self._send()]
             quiet = quiet + 1 if all(passed) and self._others == before else 0
+        return quiet >= QUIET
 
     def close(self) -> None:
         """Hear no more."""

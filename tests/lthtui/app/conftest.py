@@ -118,17 +118,17 @@ def running(root):
 
 async def _answered(app):
     """Wait for keys and threads, and for all that widgets do with what those find out."""
-    rounds = Rounds(app)
     deadline = time.monotonic() + PATIENCE
-    busy = True
-    while busy and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
         if following := app._typeahead._following:
             await following
         with suppress(WorkerFailed, WorkerCancelled):  # as what is superseded is
             await app.workers.wait_for_complete()
-        await rounds.settle(PATIENCE)
-        busy = app._typeahead._following or not all(one.is_finished for one in app.workers)
-    rounds.close()
+        rounds = Rounds(app)
+        settled = await rounds.settle(1.0)  # it may be deaf since keys had rounds of their own
+        rounds.close()
+        if settled and all(one.is_finished for one in app.workers):
+            break
 
 
 def _has_looked(app):

@@ -100,14 +100,15 @@ async def test_what_is_pasted_comes_after_what_was_typed_before(running, root):
 
 
 async def test_a_key_that_cannot_be_followed_holds_up_none_after_it(running, root, monkeypatch):
-    async def gone(rounds, longest):
-        raise ScreenStackError  # as while no screen is there
+    class Gone(Rounds):
+        async def settle(self, longest):
+            raise ScreenStackError  # as while no screen is there
 
     populate(root)
     async with running() as pilot:
         grid = pilot.app.screen.query_one(Grid)
         with monkeypatch.context() as patch:
-            patch.setattr(Rounds, "settle", gone)
+            patch.setattr(typeahead, "Rounds", Gone)
             send(pilot, *"jjj")
             await pilot.settle(lambda: grid.cursor_index == 3)
         send(pilot, "/", *"imp")
