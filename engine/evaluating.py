@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from engine import causes, outstanding, surroundings
+from engine import causes, levels, outstanding, surroundings
 from engine.causes import Cause
 from engine.context import Result, Surroundings
-from engine.errors import Inapplicable, LthError, Stopped
+from engine.errors import Damaged, Inapplicable, LthError, Stopped
 from engine.events import Evaluated, EvaluationFailed, EvaluationStarted, LevelEnded
 from engine.outstanding import Task, Told
 from engine.registry import load
@@ -27,7 +27,7 @@ class Evaluations:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         told = outstanding.told(setup.directory)
-        self._made, self._cut = told.made, told.cut
+        self._made, self._cut = {**told.made}, told.cut
         self.failed = told.failed if _by_itself(setup.directory) else frozenset()
 
     def make(self, history: Sequence[LevelEnded], *, over: bool) -> None:
@@ -52,7 +52,7 @@ class Evaluations:
                 self._setup.emit(self._outcome(task, around))
 
     def _tasks(self, history: Sequence[LevelEnded], over: bool) -> list[Task]:
-        done = Told(history, self._made | self.failed)
+        done = Told(history, {**self._made, **dict.fromkeys(self.failed, ())})
         tasks = outstanding.tasks(self._setup.directory, self._setup.spec, done, over=over)
         return sorted(tasks, key=lambda task: task.key in self._cut)
 
@@ -68,27 +68,39 @@ class Evaluations:
                 raise
             why = f"{type(error).__name__}: {error}"
         else:
-            self._made |= {task.key}
+            self._made[task.key] = ()  # whatever becomes of the ticket: once is enough
             return made
         self.failed |= {task.key}
         return EvaluationFailed(level=task.level, name=task.settings.label, error=why)
 
     def _evaluated(self, task: Task, around: Surroundings) -> Evaluated:
-        settings = task.settings
+        settings, directory = task.settings, self._setup.directory
+        if levels.ticket_path(directory, task.level) is None:
+            raise Damaged(outstanding.unkept(directory, task.level))
         context = surroundings.context(around, task.level, self._setup.spec.seed)
+        tickets = task.tickets(context.subject.ticket.card["sha256"])
         try:
             result: Result = load("evaluations", settings.name).evaluate(settings, context)
         except Inapplicable as error:
             return Evaluated(
-                level=task.level, name=settings.label, metrics={}, inapplicable=str(error)
+                level=task.level,
+                name=settings.label,
+                metrics={},
+                inapplicable=str(error),
+                tickets=tickets,
             )
-        return keep(self._setup.directory, task.level, settings.label, result)
+        return keep(directory, task.level, settings.label, result, tickets)
 
 
-def keep(directory: RunDirectory, level: int, label: str, result: Result) -> Evaluated:
+def keep(
+    directory: RunDirectory, level: int, label: str, result: Result, tickets: tuple[str, ...] = ()
+) -> Evaluated:
     """Store the files of what `label` found in a level, and say what it found.
 
     Those of an evaluation that was given settings lie in a folder of their own.
+
+    Args:
+        tickets: as of `Evaluated`.
     """
     folder = directory.evaluations / f"{level:02d}"
     if " " in label:
@@ -98,7 +110,9 @@ def keep(directory: RunDirectory, level: int, label: str, result: Result) -> Eva
     for file, document in result.files.items():
         write_json(folder / file, document, indent=1)
         paths.append(str((folder / file).relative_to(directory.path)))
-    return Evaluated(level=level, name=label, metrics=result.metrics, files=tuple(paths))
+    return Evaluated(
+        level=level, name=label, metrics=result.metrics, files=tuple(paths), tickets=tickets
+    )
 
 
 def _by_itself(directory: RunDirectory) -> bool:

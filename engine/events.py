@@ -37,6 +37,11 @@ class Event(BaseModel):
     epoch: int | None = None
     step: int | None = None
 
+    @property
+    def about(self) -> object:
+        """What else it tells of: once that is another, it is written again."""
+        return None
+
 
 class RunStarted(Event):
     """A worker opened the run: what it found and where it runs.
@@ -151,6 +156,11 @@ class TicketSaved(Event):
     bytes: int
     search: bool = False
 
+    @property
+    def about(self) -> str:
+        """The ticket."""
+        return self.sha256
+
 
 class EvaluationStarted(Event):
     """A worker begins an evaluation of a level's ticket, named as in `Evaluated`.
@@ -167,6 +177,8 @@ class Evaluated(Event):
 
     `name` is its name with the settings that are not at their defaults; `files` are paths within
     the run's folder; `inapplicable` is why it means nothing for this ticket, if it does not.
+    `tickets` are the checksums of the tickets it is of: the level's, then those that its settings
+    name; none from older versions, and where a method tells of its own training.
     """
 
     kind: Literal["evaluated"] = "evaluated"
@@ -175,6 +187,17 @@ class Evaluated(Event):
     metrics: dict[str, float]
     files: tuple[str, ...] = ()
     inapplicable: str | None = None
+    tickets: tuple[str, ...] = ()
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """The tickets."""
+        return self.tickets
+
+    def outdated(self, since: TicketSaved | Evaluated) -> bool:
+        """Whether an event that came after it tells of another ticket of its level."""
+        new = (since.sha256,) if isinstance(since, TicketSaved) else since.tickets[:1]
+        return bool(self.level == since.level and self.tickets and new) and self.tickets[:1] != new
 
 
 class EvaluationFailed(Event):
@@ -304,19 +327,20 @@ class Journal:
 
     def __init__(self, path: Path, run_id: str, attempt: int) -> None:
         self._stamp = {"run_id": run_id, "attempt": attempt}
-        self._written = {_key(event) for event in Tail(path).read() if event.once}
+        self._written = {_key(event): event.about for event in Tail(path).read() if event.once}
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         os.ftruncate(self._file, _terminated(path))
 
     def append(self, event: Event) -> bool:
-        """Write an event with run, attempt and time; False if an earlier attempt already did."""
+        """Write an event with run, attempt and time; False if that was done already."""
         event = event.model_copy(update={**self._stamp, "time": event.time or time.time()})
-        if event.once and _key(event) in self._written:
+        key = _key(event) if event.once else None
+        if key in self._written and self._written[key] == event.about:
             return False
         line = event.model_dump_json(exclude_none=True) + "\n"
         _write_all(self._file, line.encode())
-        if event.once:
-            self._written.add(_key(event))
+        if key:
+            self._written[key] = event.about
         return True
 
     def sync(self) -> None:

@@ -81,9 +81,7 @@ def of_run(
         folders.rooted(replaced(settings, find, f"{settings.name}.")) for settings in wanted
     )
     told = outstanding.told(run)
-    for settings in found:
-        _check_kept(run, settings, told, spec)
-    return found
+    return tuple(_fixed(run, settings, told, spec) for settings in found)
 
 
 def final(run: RunDirectory) -> RunDirectory:
@@ -136,27 +134,28 @@ def left(run: Watched) -> list[outstanding.Task]:
     return outstanding.unreached(run.directory, run.directory.spec())
 
 
-def _check_kept(
+def _fixed(
     run: RunDirectory, settings: EvaluationSettings, told: outstanding.Told, spec: RunSpec
-) -> None:
-    """Refuse levels of a finished run whose tickets are not there, and were asked for by number.
+) -> EvaluationSettings:
+    """The same of the tickets of a finished run that are there; should one be gone later, it fails.
 
-    Words, such as all, mean those that are there.
+    Words, such as all, mean those that are there; other levels are refused.
     """
+    if not told.history:
+        return settings
     levels = {
         level
         for word in settings.levels
         for level in retention.named(word, spec.select, told.history)
     }
     ended = range(len(told.history))
-    kept = [level for level in ended if (run.level(level) / TICKET).is_file()]
+    kept = {level for level in ended if (run.level(level) / TICKET).is_file()}
     beyond = [w for w in settings.levels if isinstance(w, int) and w not in ended]
-    if beyond and told.history:
+    if beyond:
         raise UsageError(f"{run.run_id} has no level {beyond[0]}, only 0 to {len(ended) - 1}")
-    named = {level for level in levels if level in settings.levels}
-    if told.history and levels and (named - {*kept} or not levels & {*kept}):
-        raise UsageError(
-            f"{run.run_id} has not kept the weights of level {min(levels - {*kept})}; kept:"
-            f" {', '.join(map(str, kept)) or 'none'}; name one of these with --level, or run it"
-            " again with keep: [all] and --again"
-        )
+    named = levels.intersection(settings.levels)
+    if levels and (named - kept or not levels & kept):
+        raise UsageError(outstanding.unkept(run, min(levels - kept)))
+    if status(run) != Status.FINISHED or not levels:
+        return settings
+    return settings.model_copy(update={"levels": tuple(sorted(levels & kept))})

@@ -82,7 +82,7 @@ class RunProgress:
         time: of the newest event (seconds since 1970); 0 before the first.
         started: when its first attempt started.
         flops: operations for one image through the network without a mask.
-        evaluations: by level and name, the newest of each.
+        evaluations: by level and name, the newest of each, of the level's newest ticket.
         evaluating: level and name of the evaluation that was begun last, until it was made.
         unevaluated: by level and name, why an evaluation could not be made, if it has not since.
         warning, error: the newest, as written by the worker.
@@ -135,13 +135,13 @@ class RunProgress:
                 self.levels[event.level].kept = event.kept
             case LevelEnded():
                 self._level_ended(event)
-            case TicketSaved() if event.level in self.levels:
-                level = self.levels[event.level]
-                level.ticket, level.bytes = event.path, event.bytes
+            case TicketSaved():
+                self._ticket_saved(event)
             case EvaluationStarted():
                 self.evaluating = event.level or 0, event.name
             case Evaluated():
                 self.evaluating = None
+                self._forget(event)
                 self.evaluations[event.level or 0, event.name] = event
                 self.unevaluated.pop((event.level or 0, event.name), None)
             case EvaluationFailed():
@@ -198,6 +198,17 @@ class RunProgress:
                 figures[2] = value
             if value > figures[3]:
                 figures[3] = value
+
+    def _ticket_saved(self, event: TicketSaved) -> None:
+        self._forget(event)
+        if event.level in self.levels:
+            level = self.levels[event.level]
+            level.ticket, level.bytes = event.path, event.bytes
+
+    def _forget(self, event: TicketSaved | Evaluated) -> None:
+        """Drop what was found of a ticket in whose place there is another."""
+        known = self.evaluations.items()
+        self.evaluations = {key: one for key, one in known if not one.outdated(event)}
 
     def _run_started(self, event: RunStarted) -> None:
         self.planned_levels, self.planned_epochs = event.levels, event.epochs

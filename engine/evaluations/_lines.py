@@ -90,6 +90,7 @@ def recalibrate(net: nn.Module, images: Images, context: Context) -> bool:
         norm.train()
     with torch.no_grad():
         for positions in torch.split(torch.arange(len(images)), BATCH) if norms else ():
+            context.around.tick()
             if len(positions) > 1:  # one has no variance
                 shown = context.around.plain(images.batch(positions, context.splits.geometry))
                 net(normalise(shown.x, shown.geometry))

@@ -14,6 +14,7 @@ def rounds(
     most: int,
     seconds: float,
     wait: Callable[[], object],
+    tick: Callable[[], None],
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Seconds that actions took, in rounds of one call of each: what disturbs, disturbs all alike.
@@ -21,6 +22,7 @@ def rounds(
     Args:
         most: rounds, or fewer once `seconds` have passed.
         wait: returns when the device has done what it was told.
+        tick: called before every round.
     """
     for action in actions.values():
         for _ in range(WARM):
@@ -29,6 +31,7 @@ def rounds(
     times: dict[str, list[float]] = {name: [] for name in actions}
     end, made = clock() + seconds, 0
     while made < most and (made < LEAST or clock() < end):
+        tick()
         for name, action in actions.items():
             began = clock()
             action()

@@ -54,7 +54,9 @@ def evaluate(settings: Settings, context: Context) -> Result:
         shown = _shown(context, size)
         actions = {name: _forward(net, shown, bf16) for name, net in nets.made.items()}
         with torch.no_grad():
-            times = _timing.rounds(actions, settings.repeats, settings.seconds, _waiting(device))
+            times = _timing.rounds(
+                actions, settings.repeats, settings.seconds, _waiting(device), context.around.tick
+            )
         found = {name: _timing.summary(taken, times["dense"]) for name, taken in times.items()}
         batches[str(size)] = found
         metrics |= _figures(f"batch {size}", found)

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from engine import outstanding
 from engine.evaluationspec import EvaluationSettings
-from engine.events import Evaluated, EvaluationFailed, Tail
+from engine.events import Evaluated, EvaluationFailed, Tail, TicketSaved
 from engine.repetition import Repetition
 from engine.rundir import RunDirectory
 from lthtui.runview import LevelView, RunView
@@ -20,6 +20,7 @@ from lthtui.text import clean_line
 
 FEW = 6  # values of a setting that are told
 MOST = 3  # tickets that a note names
+REPLACED = "was of a ticket in whose place there is another now; `lthtui evaluate` makes it again"
 Which = Literal["dense", "ticket"] | int  # a run's own dense level, its picked one, or a number
 
 
@@ -179,23 +180,31 @@ def _asked(directory: RunDirectory) -> Iterator[EvaluationSettings]:
 class _Told(NamedTuple):
     """What a journal tells by level and label: the newest results, and why there are none."""
 
-    made: dict[tuple[int, str], Made]
-    lost: dict[tuple[int, str], str]
+    made: dict[outstanding.Key, Made]
+    lost: dict[outstanding.Key, str]
 
 
 def _read(directory: RunDirectory) -> _Told:
-    """The newest of each, in the order in which they were first made."""
-    found = _Told({}, {})
+    """The newest of each, of the newest tickets, in the order in which they were first made."""
+    newest, vain = dict[outstanding.Key, Evaluated](), dict[outstanding.Key, str]()
     tail = Tail(directory.events_file)
     for line in tail.lines():
-        event = tail.event(line) if b'"evaluat' in line else None
-        if isinstance(event, Evaluated) and not event.inapplicable:
-            level = event.level or 0
-            made = Made(level, event.name, event.metrics, event.files, directory.path)
-            found.made[level, event.name] = made
-            found.lost.pop((level, event.name), None)
-        elif isinstance(event, Evaluated):
-            found.lost[event.level or 0, event.name] = f"does not apply: {event.inapplicable}"
+        told = b'"evaluat' in line or b'"ticket_saved"' in line
+        event = tail.event(line) if told else None
+        if isinstance(event, TicketSaved | Evaluated):
+            for key in [key for key, one in newest.items() if one.outdated(event)]:
+                del newest[key]
+                vain[key] = REPLACED
+        if isinstance(event, Evaluated):
+            newest[event.level or 0, event.name] = event
+            vain.pop((event.level or 0, event.name), None)
+        if isinstance(event, Evaluated) and event.inapplicable:
+            vain[event.level or 0, event.name] = f"does not apply: {event.inapplicable}"
         elif isinstance(event, EvaluationFailed):
-            found.lost[event.level or 0, event.name] = f"failed: {event.error}"
-    return found
+            vain[event.level or 0, event.name] = f"failed: {event.error}"
+    made = {
+        (level, label): Made(level, label, one.metrics, one.files, directory.path)
+        for (level, label), one in newest.items()
+        if not one.inapplicable
+    }
+    return _Told(made, vain)

@@ -12,6 +12,7 @@ import pytest
 
 from engine import evaluating, outstanding, surroundings
 from engine.context import Result
+from engine.errors import Inapplicable
 from engine.evaluations import layer_density
 from engine.events import (
     Evaluated,
@@ -54,12 +55,18 @@ def make(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> Callable[..., li
             directory=run, spec=run.spec(), emit=events.append, stopping=lambda: False
         )
         monkeypatch.setattr(surroundings, "surroundings", lambda *_: None)
-        monkeypatch.setattr(surroundings, "context", lambda around, level, seed: level)
-        monkeypatch.setattr(layer_density, "evaluate", lambda settings, level: evaluate(level))
+        monkeypatch.setattr(surroundings, "context", lambda around, level, seed: _context(level))
+        monkeypatch.setattr(layer_density, "evaluate", lambda settings, one: evaluate(one.level))
         evaluating.Evaluations(setup).make(outstanding.told(run).history, over=True)
         return events
 
     return make
+
+
+def _context(level: int) -> Any:
+    """Of a ticket whose checksum is `sha-<level>`."""
+    ticket = SimpleNamespace(card={"sha256": f"sha-{level}"})
+    return SimpleNamespace(level=level, subject=SimpleNamespace(ticket=ticket))
 
 
 def _launched(run: RunDirectory, retries: int) -> None:
@@ -80,6 +87,32 @@ def test_what_was_cut_short_comes_last(run: RunDirectory, make: Callable[..., li
     assert [f"{event.kind} {event.level}" for event in found] == [
         f"{kind} {level}" for level in (1, 2, 0) for kind in ("evaluation_started", "evaluated")
     ]
+
+
+def test_a_result_has_the_checksum_of_its_ticket(
+    run: RunDirectory, make: Callable[..., list[Event]]
+) -> None:
+    def evaluate(level: int) -> Result:
+        if level == 1:
+            raise Inapplicable("as it is dense")
+        return Result({}, {})
+
+    made = [event for event in make(evaluate) if isinstance(event, Evaluated)]
+    assert [event.tickets for event in made] == [("sha-1",), ("sha-2",), ("sha-0",)]
+
+
+def test_a_ticket_that_is_gone_by_then_fails_and_costs_the_others_nothing(
+    run: RunDirectory, make: Callable[..., list[Event]]
+) -> None:
+    outstanding.ask(run, [layer_density.Settings(levels=(1,))])
+    (run.level(1) / TICKET).unlink()
+    events = make(lambda level: Result({}, {}))
+    assert _made(events) == [2, 0]
+    (failed,) = [event for event in events if isinstance(event, EvaluationFailed)]
+    assert failed.level == 1 and failed.error == (
+        f"{run.run_id} has not kept the weights of level 1; kept: 0, 2; name one of these with"
+        " --level, or run it again with keep: [all] and --again"
+    )
 
 
 def test_what_failed_is_tried_again_when_somebody_asks_and_not_by_itself(

@@ -7,6 +7,7 @@ import pytest
 
 from engine.events import (
     EpochEnded,
+    Evaluated,
     Journal,
     LevelStarted,
     RunEnded,
@@ -75,6 +76,15 @@ def test_what_an_earlier_attempt_wrote_is_not_written_again(path):
         ("level_started", 2),
         ("warned", 2),
     ]
+
+
+def test_what_is_of_another_ticket_is_written_again(path):
+    def evaluated(*tickets):
+        return Evaluated(level=0, name="fgsm", metrics={}, tickets=tickets)
+
+    assert write(path, 1, evaluated(), evaluated("a")) == [True, True]
+    again = [evaluated("a"), evaluated("b"), evaluated("b"), evaluated("a"), evaluated("a", "c")]
+    assert write(path, 2, *again) == [False, True, False, True, True]
 
 
 def test_a_late_line_of_a_replaced_attempt_does_not_count(path):

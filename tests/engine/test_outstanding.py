@@ -6,15 +6,18 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+from maskfiles import write_ticket
 
 from engine import outstanding
 from engine.choice import Choice
-from engine.evaluations import layer_density
+from engine.evaluations import layer_density, overlap
 from engine.evaluationspec import EvaluationSettings
 from engine.events import Evaluated, EvaluationFailed, EvaluationStarted, Journal, LevelEnded
 from engine.outstanding import Told
 from engine.rundir import RunDirectory
+from engine.sources import TICKET, Source
 from engine.spec import RunSpec
 
 Folders = Callable[..., RunDirectory]
@@ -46,7 +49,7 @@ def run(tiny: Specs, run_folder: Folders) -> Callable[..., RunDirectory]:
 def _levels(
     directory: RunDirectory, words: list[Any], over: bool, made: tuple[int, ...] = ()
 ) -> list[int]:
-    told = Told(HISTORY, frozenset((level, "layer_density") for level in made))
+    told = Told(HISTORY, {(level, "layer_density"): () for level in made})
     more = [layer_density.Settings(levels=tuple(words))]
     found = outstanding.tasks(directory, directory.spec(), told, over=over, more=more)
     return [task.level for task in found]
@@ -61,8 +64,7 @@ def _levels(
         (["all"], [0, 1, 3]),  # the weights of level 2 are gone
         (["every 2"], [0]),
         ([3, "best", "dense"], [0, 1, 3]),
-        ([2], []),
-        ([7], []),
+        ([2, 7], [2]),  # which has to be told
     ],
 )
 def test_words_and_numbers_name_tickets_that_are_there(
@@ -79,6 +81,43 @@ def test_which_is_the_best_is_known_when_training_is_over(
 
 def test_what_was_made_is_not_made_again(run: Callable[..., RunDirectory]) -> None:
     assert _levels(run([0, 1, 2, 3]), ["all"], over=True, made=(1, 3)) == [0, 2]
+
+
+def test_what_was_made_of_other_tickets_is_made_again(run: Callable[..., RunDirectory]) -> None:
+    directory, own = run([0]), {"layer": np.ones((2, 2), bool)}
+    for level, checksum in ((1, "now"), (2, "now")):
+        write_ticket(directory.level(level) / TICKET, own, sha256=checksum)
+    there = directory.path / "there.safetensors"
+    other = overlap.Settings(levels=("all",), other=Source(path=str(there), sha256="b"))
+    made = {
+        (0, other.label): ("damaged since", "b"),
+        (1, other.label): ("now", "b"),
+        (2, other.label): ("before", "b"),
+        (3, other.label): ("gone", "b"),
+    }
+
+    def left(other: EvaluationSettings) -> list[int]:
+        told = Told(HISTORY, made)
+        found = outstanding.tasks(directory, directory.spec(), told, more=[other])
+        return [task.level for task in found]
+
+    assert left(other) == [0, 2]
+    changed = other.model_copy(update={"other": Source(path=str(there), sha256="c")})
+    assert left(changed) == [0, 1, 2]
+
+
+def test_of_two_tickets_of_one_name_the_last_that_was_asked_for_counts(
+    run: Callable[..., RunDirectory],
+) -> None:
+    directory = run([0])
+    one, two = (
+        overlap.Settings(levels=("dense",), other=Source(path="/t.safetensors", sha256=64 * letter))
+        for letter in "ab"
+    )
+    for asked in (one, two, one):
+        outstanding.ask(directory, [asked])
+    found = outstanding.tasks(directory, directory.spec(), Told(HISTORY, {}))
+    assert [task.settings for task in found] == [one]
 
 
 def test_the_same_is_asked_for_once_and_what_cannot_be_read_is_left_alone(

@@ -1,6 +1,6 @@
 """What a journal's events add up to."""
 
-from engine.events import EpochEnded, Evaluated
+from engine.events import EpochEnded, Evaluated, TicketSaved
 from lthtui.progress import RunProgress
 
 
@@ -41,3 +41,18 @@ def test_what_is_no_number_is_the_newest_value_but_no_extreme():
     assert folded(epoch(1, 2.0), epoch(2, nan)).extremes["epoch/train_loss"] == (2.0, 2.0)
     assert folded(epoch(1, inf)).extremes["epoch/train_loss"] == (inf, inf)
     assert folded(epoch(1, 1.0), epoch(2, -inf)).extremes["epoch/train_loss"] == (-inf, 1.0)
+
+
+def test_what_was_found_of_a_ticket_goes_with_it():
+    def of(level, name, *tickets):
+        return Evaluated(level=level, name=name, metrics={}, tickets=tickets)
+
+    def saved(level, sha256):
+        counts = {"density": 0.5, "kept": 1, "total": 2, "bytes": 1}
+        return TicketSaved(level=level, sha256=sha256, path="t", **counts)
+
+    before = [saved(1, "a"), of(0, "fgsm", "a"), of(1, "fgsm", "a", "x"), of(1, "old")]
+    assert [*folded(*before, saved(1, "a")).evaluations] == [(0, "fgsm"), (1, "fgsm"), (1, "old")]
+    assert [*folded(*before, saved(1, "b")).evaluations] == [(0, "fgsm"), (1, "old")]
+    newer = folded(*before, of(1, "pgd", "b"))
+    assert [*newer.evaluations] == [(0, "fgsm"), (1, "old"), (1, "pgd")]

@@ -1,6 +1,7 @@
 """Latency: its bookkeeping by a clock that is given, formats by hand, and what is not timed."""
 
 import itertools
+from functools import partial
 
 import pytest
 import torch
@@ -37,17 +38,22 @@ def ticket():
 def test_rounds_take_turns_and_end_in_time():
     ticks, calls = itertools.count(0.0, 1.0), []
     actions = {name: lambda name=name: calls.append(name) for name in "ab"}
-    times = _timing.rounds(actions, 9, 14.0, lambda: calls.append("."), lambda: next(ticks))
+    wait, tick = (partial(calls.append, mark) for mark in ".?")
+    times = _timing.rounds(actions, 9, 14.0, wait, tick, lambda: next(ticks))
     # the clock: 0 for the end at 14, 4 readings a round, and a question from the third on
     assert times == {"a": [1.0] * 4, "b": [1.0] * 4}
-    assert "".join(calls) == "aabb." + 4 * "a.b."
+    assert "".join(calls) == "aabb." + 4 * "?a.b."
 
 
 def test_three_rounds_are_made_however_long_they_take_and_no_more_than_asked():
-    slow, quick = itertools.count(0.0, 100.0), itertools.count(0.0, 0.001)
-    nothing = {"a": lambda: None}
-    assert len(_timing.rounds(nothing, 9, 1.0, lambda: None, lambda: next(slow))["a"]) == 3
-    assert len(_timing.rounds(nothing, 5, 1.0, lambda: None, lambda: next(quick))["a"]) == 5
+    def made(most, clock):
+        def nothing():
+            pass
+
+        return len(_timing.rounds({"a": nothing}, most, 1.0, nothing, nothing, clock)["a"])
+
+    assert made(9, partial(next, itertools.count(0.0, 100.0))) == 3
+    assert made(5, partial(next, itertools.count(0.0, 0.001))) == 5
 
 
 def test_a_summary_pairs_rounds():
@@ -117,7 +123,7 @@ def test_networks_are_timed_beside_dense(context, monkeypatch):
     took = {"dense": 0.006, "masked": 0.006, "narrowed": 0.003, "csr": 0.012}
     seen = []
 
-    def rounds(actions, most, seconds, wait):
+    def rounds(actions, most, seconds, wait, tick):
         seen.append(tuple(action().shape for action in actions.values()))
         return {name: [took[name]] * most for name in actions}
 

@@ -78,10 +78,16 @@ def test_statistics_are_taken_anew_of_the_training_images(context: Any) -> None:
     rng = torch.Generator().manual_seed(0)
     x = torch.randint(0, 256, (1201, 2, 3, 3), dtype=torch.uint8, generator=rng)
     images = Images(x, torch.zeros(1201).long(), tuple(map(str, range(1201))), CLASSES)
-    made = context(lambda: nn.Sequential(nn.BatchNorm2d(2), nn.Flatten()), images)
+    asked = list[None]()
+    made = context(
+        lambda: nn.Sequential(nn.BatchNorm2d(2), nn.Flatten()),
+        images,
+        tick=lambda: asked.append(None),
+    )
     net = made.net()
     net[0].running_mean.fill_(7)
     assert _lines.recalibrate(net, images, made) and not net[0].training
+    assert len(asked) == 3  # once a batch, whether to stop
     parts = torch.split(normalise(x, made.splits.geometry), 500)
     assert len(parts) == 3
     means = torch.stack([part.mean((0, 2, 3)) for part in parts]).mean(0)

@@ -55,6 +55,19 @@ def test_what_failed_or_does_not_apply_is_told_with_why(made):
     assert found.lost[0] in making.make(made.subject(*runs), "lthtui report").notes
 
 
+def test_what_was_of_a_ticket_that_was_replaced_is_told_and_not_shown(made):
+    run = made.imp(0, 0.5, 0.6)
+    for name, ticket in (("fgsm", "before"), ("pgd", "before"), ("fgsm", "now")):
+        of = Evaluated(level=1, name=name, metrics={"a": 1.0}, tickets=(ticket,), attempt=1)
+        made.noted(run, of)
+    found = Evaluations([run])
+    assert found.labels == ("fgsm",)
+    assert found.lost == (
+        f"pgd of level 1 of {run.run_id} was of a ticket in whose place there is another now;"
+        " `lthtui evaluate` makes it again",
+    )
+
+
 def test_documents_that_are_gone_or_damaged_are_left_out(made):
     runs = [made.imp(seed, 0.5, 0.6) for seed in range(3)]
     for run in runs:
