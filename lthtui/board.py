@@ -210,7 +210,7 @@ def operations(count: float | None) -> str:
     if count is None:
         return "–"
     for unit in ("", "k", "M", "G", "T", "P"):
-        if count < 999.5:
+        if abs(count) < 999.5:
             return f"{count:#.3g}".rstrip(".") + (f" {unit}" if unit else "")
         count /= 1000
     return f"{count:#.3g}".rstrip(".") + " E"
@@ -261,7 +261,7 @@ def _chain(above: Mapping[str, str], id: str) -> tuple[str, ...]:
     at = id
     while at in above:
         at = above[at]
-        if at in found or at == id:
+        if at in found:
             return ()
         found.append(at)
     return tuple(reversed(found))

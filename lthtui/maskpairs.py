@@ -26,18 +26,19 @@ def measured(rows: Sequence[Row], base: Row) -> Iterator[Measured]:
     found = []
     for row in rows:
         mine = {one.run.repetition: one for one in row.results}
-        pairs = {which: _pair(one, theirs.get(which)) for which, one in mine.items()}
-        found.append({which: pair for which, pair in pairs.items() if pair})
+        pairs = {which: pair(one, theirs.get(which)) for which, one in mine.items()}
+        found.append({which: one for which, one in pairs.items() if one})
     others = [one for row, one in zip(rows, found, strict=True) if row is not base]
     if any(others):
         for at, name in enumerate((f"IoU with {base.label}", "IoU by chance")):
             yield (
                 Measure(name, "share"),
-                [{which: pair[at] for which, pair in one.items()} for one in found],
+                [{which: both[at] for which, both in one.items()} for one in found],
             )
 
 
-def _pair(mine: Result, other: Result | None) -> tuple[float, float] | None:
+def pair(mine: Result, other: Result | None) -> tuple[float, float] | None:
+    """How much two tickets share, and by chance; None of others than `measured` counts."""
     if other is None:
         return None
     folders = [_folder(one) for one in (mine, other)]

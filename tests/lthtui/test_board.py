@@ -92,7 +92,9 @@ def test_run_that_waits_has_no_figures():
 
 
 def test_stalled_is_said():
-    assert texts([run(status="running", stalled=True)])[0][1] == "● stalled"
+    stalled = run(status="running", stalled=True)
+    cell = rows_of(board({stalled.run_id: stalled}, {}, {}))[0].cells[1]
+    assert (cell.text, cell.tone) == ("● stalled", "lost")
 
 
 def test_gain_is_on_test_images_where_they_were_scored():
@@ -149,6 +151,24 @@ def test_what_was_kept_is_said_of_the_level_whose_accuracy_is_shown():
 
 def test_loss_against_dense_is_shown_with_a_true_minus():
     assert texts([run(0, [level(0, 0.9, 0.88), level(1, 0.94, 0.85)])])[0][6] == "−3.0"
+
+
+def test_the_tenth_seed_comes_behind_the_second():
+    seeds = (10, 2, 1)
+    names = [row[0] for row in texts([run(seed, created=100.0 - seed) for seed in seeds])]
+    assert names == ["digits  n=3", "s1", "s2", "s10"]
+
+
+def test_what_is_nested_under_several_stands_under_the_nearest():
+    top = run(group="top", name="top", run_id="t", stored="t", created=4.0)
+    chain = [
+        run(group=one, name=one, run_id=one, stored=one, parent=parent, created=created)
+        for one, parent, created in (("a", "t", 3.0), ("b", "t", 2.0), ("below b", "b", 9.0))
+    ]
+    names = [row[0] for row in texts([top, *chain])]
+    assert names == ["top", "a", "b", "below b"]
+    circle = [replace(top, parent="below b"), *chain]
+    assert sorted(row[0] for row in texts(circle)) == ["a", "b", "below b", "top"]
 
 
 def test_groups_are_newest_first_and_members_by_seed():
@@ -332,6 +352,7 @@ def test_duration(value, text):
         (999_500, "1.00 M"),
         (1.204e15, "1.20 P"),
         (5e18, "5.00 E"),
+        (-2_000_000, "-2.00 M"),
     ],
 )
 def test_operations(value, text):

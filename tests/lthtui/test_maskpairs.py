@@ -12,6 +12,8 @@ from scored import TOTAL, run
 from engine.rundir import RunDirectory
 from lthtui.comparison import compare
 from lthtui.maskpairs import measured
+from lthtui.reports import masks
+from lthtui.reports.subject import Subject
 
 
 @pytest.fixture
@@ -66,3 +68,28 @@ def test_tickets_that_cannot_be_compared_do_not_count(masked):
     dense = replace(masked("e", 0, range(400)), winner=0)
     write_mask(RunDirectory(dense.directory).level(0), {"layer": np.ones(TOTAL, bool)})
     assert found(base, dense) == {}
+
+
+def table(*runs):
+    """Of a report: the cells of each line."""
+    made = Subject("r", (), runs, runs, {run.group: run.group for run in runs}, {}, "std", {})
+    return [row for one in masks.table(made) for row in one.rows]
+
+
+def test_reports_have_overlaps_with_other_seeds_and_with_other_methods(masked):
+    runs = [masked("a", seed, range(at, at + 400)) for seed, at in enumerate((0, 100, 200))]
+    runs += [masked("b", 0, range(0, 100)), masked("b", 7, range(100))]
+    # of a: 300/500 of two pairs, 200/600 of one; b with a: seed 0 alone
+    assert [row[:4] for row in table(*runs)] == [
+        ("a", "itself", "3", "51.11"),
+        ("b", "itself", "1", "100.00"),
+        ("b", "a", "1", "25.00"),
+    ]
+    assert table(*runs)[0][4] == "25.00"  # 160 / 640
+
+
+def test_reports_have_no_overlaps_of_dense_networks_or_single_tickets(masked):
+    dense = run("dense", 0, {1.0: 0.5})
+    assert table(dense, masked("a", 0, range(400))) == []
+    pair = table(dense, masked("a", 0, range(400)), masked("b", 0, range(200, 600)))
+    assert pair == [("b", "a", "1", "33.33", "25.00")]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from lthtui import baseline
+from lthtui.counting import counted
 from lthtui.reports import beside, figures
 from lthtui.reports.beside import Line
 from lthtui.reports.model import Block, Cell, Details, Figure, Kind, Number, Section, Table
@@ -153,8 +154,9 @@ def _latency(subject: Subject) -> Iterator[Table]:
             caption = (
                 "How many times faster than the dense network tickets are on"
                 f" {_where(subject, label)} ({label}): medians over repeats, mean"
-                " over runs. Zeros alone gain nothing;"
-                " networks without their dead channels say the same, and so do compressed rows."
+                " over runs. Zeros alone gain nothing: how far they are from 1 is how exact all"
+                " of this is. Networks without their dead channels say the same, and so do"
+                " compressed rows."
                 " A dash: the network or the device gains nothing from it, or cannot do it."
             )
             yield Table(f"latency{which}", caption, header, tuple(rows))
@@ -185,8 +187,13 @@ def _batches(subject: Subject, row: Row, label: str) -> list[str]:
 def _where(subject: Subject, label: str) -> str:
     """The devices that they were timed on."""
     told = dict.fromkeys(
-        f"{one.get('device', 'a device')} ({one.get('threads', '?')} threads,"
-        f" {one.get('precision', '?')})"
+        f"{one.get('device', 'a device')} ({_threads(one)}, {one.get('precision', '?')})"
         for one in subject.evaluations.every(label)
     )
     return ", ".join(told) or "a device"
+
+
+def _threads(document: dict[str, Any]) -> str:
+    """How many there were, as far as it is told."""
+    known = document.get("threads")
+    return counted(known, "thread") if isinstance(known, int) else "? threads"

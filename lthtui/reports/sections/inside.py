@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from lthtui.reports import beside, figures
+from lthtui.reports import beside, figures, masks
 from lthtui.reports.beside import Line
 from lthtui.reports.evaluated import Which
 from lthtui.reports.model import Absent, Block, Cell, Figure, Number, Section, Table
@@ -67,9 +67,10 @@ def _masks(subject: Subject) -> Iterator[Block]:
     caption = (
         "Weights that live in both masks over those that live in either (IoU), and what masks of"
         " as many weights in every layer share by chance. overlap: with the level before of those"
-        " whose weights were kept, which stands behind it."
+        " whose weights were kept, which stands behind it; with all weights it is the share kept."
     )
     yield from _table("overlap", caption, header, overlaps)
+    yield from masks.table(subject)
     norms = [
         ((row.label,), [_of(subject, row, label, metric, "number") for metric in _NORMS])
         for row in subject.methods

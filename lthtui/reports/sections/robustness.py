@@ -211,4 +211,5 @@ def _bounds(subject: Subject, label: str) -> Iterator[tuple[str, str]]:
     made = (subject.evaluations.of(run, label) for run in subject.runs)
     names = dict.fromkeys(metric for one in made if one for metric in one.metrics)
     for metric in names:
-        yield metric, f"{metric} %"
+        bound = metric.removeprefix("accuracy at ")
+        yield metric, f"{metric} %" if bound == metric else f"accuracy at epsilon {bound}/255, %"

@@ -33,7 +33,7 @@ def test_sizes_and_latency_stand_beside_the_dense_network(made):
     assert [row[1] for row in latency.rows] == ["1", "128"]
     assert latency.rows[0][2].values == (1.01,) and latency.rows[0][3].values == ()
     assert latency.rows[1][3].values == (2.5,)
-    assert "cpu (1 threads, fp32)" in latency.caption
+    assert "cpu (1 thread, fp32)" in latency.caption
 
 
 def test_runs_of_unknown_cost_have_no_picture(made):

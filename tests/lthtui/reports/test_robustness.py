@@ -72,8 +72,8 @@ def test_attacks_list_what_each_epsilon_leaves(made):
         made.evaluated(run, index, "fgsm", metrics)
     (table,) = robustness.build(made.subject(run)).blocks
     found = cells(table)
-    assert found["accuracy at 8 %", "ticket − dense"] == pytest.approx((0.1,))
-    assert found["accuracy at 8 %", "p"] == ()
+    assert found["accuracy at epsilon 8/255, %", "ticket − dense"] == pytest.approx((0.1,))
+    assert found["accuracy at epsilon 8/255, %", "p"] == ()
 
 
 def test_several_methods_are_named_in_their_lines(made):
