@@ -185,6 +185,24 @@ def test_levels_of_a_stored_run_are_told_from_when_they_ended(histories, store):
     assert points(found["level/density"][WHOLE], "density") == [(1.0, 1.0), (0.8, 0.8)]
 
 
+def test_an_epoch_that_ends_with_its_level_belongs_to_it(histories, store):
+    """Clocks of stores count milliseconds: both may have ended in the same one."""
+    store.log("epoch/train_loss", (1, 110, 3.0), (2, 120, 2.0), (3, 130, 5.0), (4, 140, 4.0))
+    store.log("level/density", (0, 120, 1.0), (1, 140, 0.8))
+    run = stored(levels=(level(0, 1.0), level(1, 0.8)))
+    found = histories.read([run], ["epoch/train_loss"])["r"]["epoch/train_loss"]
+    losses = {index: points(trace, "epoch") for index, trace in found.items()}
+    assert losses == {0: [(1, 3), (2, 2)], 1: [(1, 5), (2, 4)]}
+
+
+def test_all_runs_that_are_looked_at_together_are_kept(histories, store):
+    store.log("loss", (0, 100, 1.0))
+    many = [replace(stored(), run_id=f"r{index}") for index in range(KEPT + 1)]
+    for _ in range(2):
+        histories.read(many, ["loss"])
+    assert len(store.asked) == KEPT + 1
+
+
 def test_runs_that_nobody_looks_at_any_more_are_forgotten(histories, store):
     store.log("loss", (0, 100, 1.0))
     many = [stored(), *(stored(name=f"n{index}") for index in range(KEPT))]
