@@ -271,7 +271,7 @@ def _explained(server: str) -> Iterator[None]:
             " names a file with its certificates"
         ) from None
     except failures.Timeout:
-        raise StoreAway(f"{server} did not answer in time") from None
+        raise StoreAway(f"{server} did not answer in time; see whether it is up") from None
     except failures.RequestException as error:
         ended = isinstance(_bottom(error), ConnectionResetError | BrokenPipeError)
         kind = HungUp if ended else StoreAway

@@ -19,6 +19,7 @@ from engine.errors import StoreAway, StoreError
 STORE, ARTIFACTS, LOCK = "mlflow.db", "artifacts", ".mlflow.lock"
 BESIDE = ("-wal", "-shm", "-journal")
 _REVISION = re.compile(r'^((?:down_)?revision)\s*(?::[^=]*)?=\s*["\'](\w+)["\']', re.MULTILINE)
+PATIENCE = 5.0  # seconds that somebody else's lock is waited for
 SHARED_BYTES = 32_768  # of the shared memory beside a store with a write-ahead log
 _WRITE_AHEAD = 2  # the value of bytes 18 and 19 of a file with such a log
 
@@ -83,7 +84,7 @@ def merge_log(file: Path, patience: float = 0.0) -> None:
         raise StoreAway(f"{file}: its log is in use; try again later")
 
 
-def reader(file: Path, patience: float = 5.0) -> sqlite3.Connection:
+def reader(file: Path, patience: float = PATIENCE) -> sqlite3.Connection:
     """A connection that only reads, for any thread; the caller closes it.
 
     Where nothing can be written, as on a full disk, the shared memory of a write-ahead log can't be

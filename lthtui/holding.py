@@ -1,4 +1,4 @@
-"""Which processes of this machine keep others out of a root's MLflow store."""
+"""Which processes of this machine keep others out of an MLflow store."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.storefile import LOCK, STORE
+from engine.storefile import LOCK
 
 
-def holders(root: Path) -> set[int]:
-    """Ids of other processes that hold a writer's lock on the store, as far as the kernel tells."""
+def locked(file: Path) -> str:
+    """That a store is locked, and by whom as far as can be told."""
+    known = ", ".join(map(described, sorted(holders(file))))
+    return f"{file} is locked" + (f" by {known}" if known else "")
+
+
+def holders(file: Path) -> set[int]:
+    """Ids of other processes that hold a writer's lock on a store, as far as the kernel tells."""
     inodes = set()
-    for name in (STORE, f"{STORE}-shm", LOCK):
+    for one in (file, file.with_name(f"{file.name}-shm"), file.with_name(LOCK)):
         with contextlib.suppress(OSError):
-            inodes.add((root / name).stat().st_ino)
+            inodes.add(one.stat().st_ino)
     return {pid for pid, inode in _write_locks() if inode in inodes and pid != os.getpid()}
 
 

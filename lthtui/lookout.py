@@ -23,6 +23,7 @@ from lthtui.viewcache import Kept, ViewCache
 if TYPE_CHECKING:
     from lthtui.monitor import Monitor, Watched
 
+PATIENCE = 2.0  # seconds that a store may be locked until a look goes on without it
 MOMENT = 0.2  # seconds of a look that may go into what the first one left out
 
 
@@ -46,7 +47,7 @@ class Lookout:
         self._folders: dict[str, RunView] = {}
         self._unreadable: set[str] = set()
         self._wanted: frozenset[str] = frozenset()
-        self._book = Book(root)
+        self._book = Book(root, PATIENCE)
         self._told: object = None
         self._board = Board()
         self._known: dict[tuple[str, ...], dict[str, str]] = {}  # by groups, what tells them apart
@@ -208,9 +209,9 @@ def _apart(labels: Mapping[str, str], first: Mapping[str, RunView]) -> dict[str,
 
 def _shelf(root: Path, store: str | None) -> Shelf:
     if store is None:
-        return LocalShelf(Store(root), lambda: _trashed(root))
+        return LocalShelf(Store(root, PATIENCE), lambda: _trashed(root))
     if store.startswith("sqlite:"):
-        return LocalShelf(Store(store))
+        return LocalShelf(Store(store, PATIENCE))
     from lthtui.courier import ServerShelf
 
     return ServerShelf(Store(store))

@@ -13,6 +13,7 @@ from typing import Any
 
 from engine import schema
 from engine.errors import StoreError
+from engine.storefile import PATIENCE
 from lthtui.store import Store
 
 CHANGES = "notes.json"
@@ -57,10 +58,14 @@ class Notes:
 
 
 class Book:
-    """What people noted of all runs of a root. Runs of a server: what was changed here."""
+    """What people noted of all runs of a root. Runs of a server: what was changed here.
 
-    def __init__(self, root: Path) -> None:
-        self._store = Store(root)
+    Args:
+        patience: seconds that the store may be locked.
+    """
+
+    def __init__(self, root: Path, patience: float = PATIENCE) -> None:
+        self._store = Store(root, patience)
         self._version: object = None
         self._tags: dict[str, dict[str, str]] = {}
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import schema
-from engine.storefile import reader, version
+from engine.storefile import PATIENCE, reader, version
 from lthtui.records import EXACT, Curve, RunSummary, TicketRecord, curve, number, summary, ticket
 
 TESTED = {"dc11669786a5"}  # MLflow 3.17
@@ -97,8 +97,8 @@ class SqlReader:
     Every method raises `sqlite3.Error` where the file is broken or locked for long.
     """
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, file: Path, patience: float = PATIENCE) -> None:
+        self._file, self._patience = file, patience
         self._watching = threading.Lock()
         self._watch: tuple[tuple[int, int], sqlite3.Connection] | None = None
         self._closed = False
@@ -200,7 +200,7 @@ class SqlReader:
             identity = found.st_dev, found.st_ino
             if self._watch is None or self._watch[0] != identity:
                 self._let_go()
-                self._watch = identity, reader(self._file)
+                self._watch = identity, reader(self._file, self._patience)
             (change,) = self._watch[1].execute("PRAGMA data_version").fetchone()
         return *identity, int(change)
 
@@ -217,7 +217,7 @@ class SqlReader:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        with contextlib.closing(reader(self._file)) as store:
+        with contextlib.closing(reader(self._file, self._patience)) as store:
             yield store
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from engine import remote, schema
-from engine.errors import StoreError
-from engine.storefile import expected_version, foreign
+from engine.errors import StoreAway, StoreError
+from engine.storefile import PATIENCE, expected_version, foreign
 from lthtui.once import Once
 from lthtui.records import (
     EXACT,
@@ -55,16 +55,17 @@ class Store:
 
     Args:
         where: the root of all state, or a tracking address (`https://...`, `sqlite:////...`).
+        patience: seconds that a local one may be locked.
     """
 
-    def __init__(self, where: Path | str) -> None:
+    def __init__(self, where: Path | str, patience: float = PATIENCE) -> None:
         address = str(where)
         if address.startswith(("http://", "https://")):
             self.uri, self._sql, self._file = address, None, None
             return
         local = address.startswith("sqlite:///")
         self._file = Path(address[10:] if local else Path(where).absolute() / "mlflow.db")
-        self.uri, self._sql = f"sqlite:///{self._file}", SqlReader(self._file)
+        self.uri, self._sql = f"sqlite:///{self._file}", SqlReader(self._file, patience)
 
     def runs(self, experiment: str | None = None, *, measured: bool = True) -> list[RunSummary]:
         """All runs that were not deleted, or those of one experiment; newest first.
@@ -234,6 +235,11 @@ class Store:
         except StoreError:
             raise
         except (sqlite3.Error, OSError) as error:
+            if self._file is not None and "locked" in str(error):
+                from lthtui import holding
+
+                said = f"{holding.locked(self._file)}; it can be read once that lets go"
+                raise StoreAway(said) from None
             raise StoreError(f"{self._file or self.uri}: {error}") from None
         except Exception as error:
             if found := remote.reason(error):

@@ -112,7 +112,7 @@ class _Bystander:
 
     def look(self, sync: int) -> None:
         """Look who holds the store besides `sync`, a process of ours; most do for an instant."""
-        found = holding.holders(self._root) - {sync}
+        found = holding.holders(self._root / STORE) - {sync}
         for holder in sorted(found & self._before - self._told):
             message = f"waiting for {holding.described(holder)}, which holds {self._root / STORE}"
             typer.echo(clean_line(f"{message}; Ctrl-C ends the waiting", 1000), err=True)

@@ -61,7 +61,7 @@ def _readable(file: Path) -> str:
 def _unreadable(case: Case, error: sqlite3.Error) -> Finding:
     file = case.root / STORE
     if "locked" in str(error):
-        return Finding("store", Severity.WARNING, f"{file} is locked{_by(file)}", "lthtui doctor")
+        return Finding("store", Severity.WARNING, holding.locked(file), "lthtui doctor")
     if not os.access(file, os.R_OK):
         remedy = f"ls -l {shlex.quote(str(file))}"
         return Finding("store", Severity.ERROR, f"{file} can't be read: {error}", remedy)
@@ -134,16 +134,10 @@ def _writable(case: Case) -> Iterator[Finding]:
             store.execute("ROLLBACK")
     except sqlite3.Error as error:
         if "locked" in str(error):
-            message = f"{file} is locked by a writer{_by(file)}; runs wait with what they log"
+            message = f"{holding.locked(file)}; runs wait with what they log"
             yield Finding("store", Severity.WARNING, message, "lthtui doctor")
         else:
             yield Finding("store", Severity.ERROR, f"{file}: {error}", "lthtui gc --dry-run")
-
-
-def _by(file: Path) -> str:
-    """Who holds a lock on a store that keeps others out, as far as can be told."""
-    holders = sorted(holding.holders(file.parent))
-    return f" by {', '.join(map(holding.described, holders))}" if holders else ""
 
 
 def _fix(case: Case) -> str:

@@ -319,7 +319,7 @@ class SlowConnection:
 
 def test_a_store_is_closed_only_when_no_thread_looks_for_changes(ours, monkeypatch):
     slow = SlowConnection()
-    monkeypatch.setattr(sqlstore, "reader", lambda file: slow)
+    monkeypatch.setattr(sqlstore, "reader", lambda *_: slow)
     reader = SqlReader(ours / "mlflow.db")
     looks, closes = threading.Thread(target=reader.version), threading.Thread(target=reader.close)
     looks.start()

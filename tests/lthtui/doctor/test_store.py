@@ -146,7 +146,7 @@ def test_who_holds_the_store_is_told(doctor, root, spawn, monkeypatch, journal):
     assert holder.stdout.readline() == b"held\n"
     code, (found,), _ = doctor()
     assert (code, found["severity"]) == (0, "warning")
-    assert f"locked by a writer by process {holder.pid} ({sys.executable}" in found["message"]
+    assert f"is locked by process {holder.pid} ({sys.executable}" in found["message"]
     holder.communicate()
     assert doctor()[1] == []
 
