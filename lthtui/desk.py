@@ -118,6 +118,7 @@ class Desk:
         turn = queue.Turn(wish.priority, tuple(map(self._open, wish.after)), wish.hold)
         submitted = queue.submit(self.root, [run.spec for run in expansion.runs], turn=turn)
         left = awaiting.leave_runs(self.root, expansion.later, turn)
+        left += awaiting.leave_listed(self.root, [expansion], submitted, turn)
         return _became(submitted, len(left))
 
     @Once
@@ -315,11 +316,15 @@ class Desk:
 def _left(done: str, runs: Sequence[RunDirectory]) -> str:
     """What to say of runs that were told to end; some may have come to their end before."""
     from engine.rundir import Status, status
+    from lthtui import evaluations
 
-    finished = sum(status(run) == Status.FINISHED for run in runs)
-    others = len(runs) - finished
-    before = [f"{counted(finished, 'run')} finished before that"] if finished else []
-    return "; ".join([f"{done} {counted(others, 'run')}; R resumes"] * (others > 0) + before)
+    finished = [run for run in runs if status(run) == Status.FINISHED]
+    cut = sum(evaluations.missed(run) > 0 for run in finished)
+    others, before = len(runs) - len(finished), len(finished) - cut
+    said = [f"{done} {counted(others, 'run')}; R resumes"] if others else []
+    said += [f"{done} the evaluations of {counted(cut, 'run')}; R resumes"] if cut else []
+    said += [f"{counted(before, 'run')} finished before that"] if before else []
+    return "; ".join(said)
 
 
 def _became(submitted: Sequence[Submitted], left: int = 0) -> str:

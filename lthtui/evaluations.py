@@ -134,6 +134,18 @@ def left(run: Watched) -> list[outstanding.Task]:
     return outstanding.unreached(run.directory, run.directory.spec())
 
 
+def missed(run: RunDirectory) -> int:
+    """How many evaluations a finished run has yet to make, and nobody has tried in vain."""
+    try:
+        return len(outstanding.unreached(run, run.spec())) if _finished(run) else 0
+    except (OSError, ValueError):
+        return 0
+
+
+def _finished(run: RunDirectory) -> bool:
+    return status(run) == Status.FINISHED
+
+
 def _fixed(
     run: RunDirectory, settings: EvaluationSettings, told: outstanding.Told, spec: RunSpec
 ) -> EvaluationSettings:
@@ -156,6 +168,6 @@ def _fixed(
     named = levels.intersection(settings.levels)
     if levels and (named - kept or not levels & kept):
         raise UsageError(outstanding.unkept(run, min(levels - kept)))
-    if status(run) != Status.FINISHED or not levels:
+    if not _finished(run) or not levels:
         return settings
     return settings.model_copy(update={"levels": tuple(sorted(levels & kept))})

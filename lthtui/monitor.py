@@ -176,6 +176,10 @@ class Watched:
                 one.model_dump(mode="json", include=_EVALUATED)
                 for _, one in sorted(progress.evaluations.items())
             ],
+            "unevaluated": [
+                {"level": level, "name": name, "error": why}
+                for (level, name), why in sorted(progress.unevaluated.items())
+            ],
             "winning": {**won.model_dump(), "ticket": self._path(won.ticket)} if won else None,
             "error": self.error(),
             **(known or notes.read(self.directory)).shown,

@@ -155,13 +155,14 @@ class Lines:
         """The lines about what happened to a run since the last call."""
         name, progress = self._names[watched.run_id], watched.progress
         ended, own = progress.finished_levels, self._own.get(watched.run_id)
+        made = {(key, one.time): one for key, one in progress.evaluations.items()}
         told = self._told.get(watched.run_id)
         if told is None:
-            new = own is not None and own.action == "new"
+            young = own is not None and own.action == "new"
             told = self._told[watched.run_id] = _Told(
-                0 if new else len(ended),
+                0 if young else len(ended),
                 own.attempt if own else 0,
-                set() if new else {*progress.evaluations},
+                set() if young else {*made},
             )
         if watched.status == Status.RUNNING or own:
             launch = watched.directory.launch()
@@ -171,9 +172,9 @@ class Lines:
         for level in ended[told.levels :]:
             yield _level(name, level)
         told.levels = len(ended)
-        for key in [one for one in progress.evaluations if one not in told.evaluated]:
-            told.evaluated.add(key)
-            yield f"{name}  level {key[0]} {_evaluated(progress.evaluations[key])}"
+        for new in [one for one in made if one not in told.evaluated]:
+            told.evaluated.add(new)
+            yield f"{name}  level {made[new].level} {_evaluated(made[new])}"
         failed = progress.unevaluated.items()
         for key, why in [one for one in failed if one not in told.unevaluated]:
             told.unevaluated.add((key, why))
@@ -204,7 +205,7 @@ class _Told:
 
     levels: int
     attempt: int = 0
-    evaluated: set[tuple[int, str]] = field(default_factory=set)
+    evaluated: set[tuple[tuple[int, str], float]] = field(default_factory=set)  # and when
     unevaluated: set[tuple[tuple[int, str], str]] = field(default_factory=set)
     warning: str | None = None
     status: Status | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.errors import FAILED, OK, RESUMABLE, UsageError
+from engine.errors import UsageError
 from lthtui import completion, overrides, runnames, settings
 from lthtui.commands import Json, Root
 from lthtui.commands.runs import (
@@ -80,12 +80,12 @@ def evaluate(
     """Measure tickets of runs that have been trained: robustness, calibration, overlap, ...
 
     Each run has its evaluations made by a worker of its own, on its own images, and logged to its
-    own MLflow run. What was made before is not made again; what fails costs the run nothing. A run
-    that still goes on makes them when it is over.
+    own MLflow run. What was made before of these very tickets is not made again; what fails costs
+    the run nothing. A run that still goes on makes them when it is over.
     """
     from lthtui import evaluations
-    from lthtui.commands import awaiting
-    from lthtui.launch import queue, retrying
+    from lthtui.commands import lacking
+    from lthtui.launch import queue
 
     words, changes = overrides.separate(arguments)
     if not words:
@@ -107,8 +107,7 @@ def evaluate(
         print_json("summary", [one.describe() for one in watched])
     else:
         _show(watched)
-    missing = [_missing(run) for run in watched if not retrying.goes_on(run.directory)]
-    raise typer.Exit(code or awaiting.worst(OK, *missing))
+    raise typer.Exit(code or lacking.code(watched))
 
 
 def _meant(root: Path, word: str) -> list[RunDirectory]:
@@ -129,23 +128,6 @@ def _meant(root: Path, word: str) -> list[RunDirectory]:
         except UsageError as error:
             say(f"left out: {error}")
     return found
-
-
-def _missing(run: Watched) -> int:
-    """Say what a run still lacks of what was asked of it, and why; the exit code for that."""
-    from engine.rundir import wish
-    from lthtui import evaluations
-    from lthtui.launch import retrying
-
-    if cut := evaluations.left(run):
-        why = f" ({run.trouble()})" if retrying.cause(run.directory) else ""
-        what = f"make {cut[0]}, which its worker did not get to{why}"
-    elif run.progress.unevaluated:
-        what = "try what failed"
-    else:
-        return OK
-    say(f"{run.run_id}: give the command again to {what}; lthtui logs {run.run_id}")
-    return RESUMABLE if cut and wish(run.directory) else FAILED
 
 
 def _show(watched: Sequence[Watched]) -> None:

@@ -18,6 +18,7 @@ from lthtui.commands import Json, Root
 from lthtui.commands.meant import Everything, Experiment, Meant, Run, Runs, User, meant
 from lthtui.commands.runs import After, Hold, turn
 from lthtui.commands.saying import say
+from lthtui.counting import counted
 from lthtui.text import clean_line
 
 if TYPE_CHECKING:
@@ -297,7 +298,16 @@ def _stop(
         say(chosen.none("waits or runs") if chosen.bulk else "none of these runs waits or runs")
     stop(active)
     for run in active:
-        typer.echo(f"{run.run_id} {status(run)}")
+        typer.echo(f"{run.run_id} {status(run)}{_unevaluated(run)}")
+
+
+def _unevaluated(run: RunDirectory) -> str:
+    """What makes the evaluations that a finished run was kept from."""
+    from lthtui import evaluations
+
+    missed = evaluations.missed(run)
+    more = counted(missed, "evaluation")
+    return f"; `lthtui resume {run.run_id}` makes {more} that it lacks" if missed else ""
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def launch(
         UsageError: the root cannot be written to.
     """
     from lthtui import layouts
-    from lthtui.commands import awaiting
+    from lthtui.commands import awaiting, lacking
     from lthtui.launch import queue
     from lthtui.verbs import ask
 
@@ -141,16 +141,43 @@ def launch(
     if short := _shortage(folder, submitted):
         say(f"{short}; runs wait for room, and `lthtui gc --dry-run` shows what could go")
     if detach:
-        _detached(submitted, [*left, *awaiting.leave_runs(folder, awaited, turn)], as_json)
+        left = [*left, *awaiting.leave_runs(folder, awaited, turn)]
+        left += awaiting.leave_listed(folder, expansions, submitted, turn)
+        _detached(submitted, left, as_json)
         return
-    watched, code = follow(folder, submitted, as_json)
-    if awaited and code != INTERRUPTED:
-        expansions, complete = awaiting.ready(folder, awaited)
-        specs = [run.spec for expansion in expansions for run in expansion.runs]
-        more, then = follow(folder, queue.submit(folder, specs, again=again, turn=turn), as_json)
-        watched, code = [*watched, *more], awaiting.worst(code, then, OK if complete else FAILED)
+    watched, code = _to_the_end(folder, expansions, submitted, turn, again, as_json)
     _sum_up(watched, as_json)
-    raise typer.Exit(code)
+    raise typer.Exit(awaiting.worst(code, lacking.code(watched)))
+
+
+def _to_the_end(
+    folder: Path,
+    expansions: Sequence[Expansion],
+    submitted: Sequence[Submitted],
+    turn: Turn,
+    again: bool,
+    as_json: bool,
+) -> tuple[list[Watched], int]:
+    """Follow runs, then the controls that their spec files list, then what awaits a ticket."""
+    from lthtui.commands import awaiting
+    from lthtui.launch import queue
+
+    awaited = [one for expansion in expansions for one in expansion.later]
+
+    def controls() -> tuple[list[Expansion], bool]:
+        found, complete = awaiting.controlled(folder, expansions, submitted, again)
+        awaited.extend(one for expansion in found for one in expansion.later)
+        return found, complete
+
+    watched, code = follow(folder, submitted, as_json)
+    for made in (controls, lambda: awaiting.ready(folder, awaited)):
+        if code == INTERRUPTED:
+            break
+        found, complete = made()
+        specs = [run.spec for expansion in found for run in expansion.runs]
+        more, end = follow(folder, queue.submit(folder, specs, again=again, turn=turn), as_json)
+        watched, code = [*watched, *more], awaiting.worst(code, end, OK if complete else FAILED)
+    return watched, code
 
 
 def _shortage(root: Path, submitted: Sequence[Submitted]) -> str | None:

@@ -14,9 +14,11 @@ import pytest
 from rundirs import FakeRun
 from staging import FINISH
 
+from engine import outstanding
 from engine.errors import UsageError
-from engine.rundir import Status, status
-from lthtui import lookout
+from engine.events import LevelEnded
+from engine.rundir import RunDirectory, Status, status
+from lthtui import evaluations, lookout
 from lthtui.desk import Desk, Wish
 from lthtui.fields import Field
 from lthtui.launch import entries, later, lease, queue
@@ -104,6 +106,13 @@ def test_stop_and_resume(stage, desk):
     stage.allow("go")
     settled(stage, desk, {"finished": 2})
     assert desk.pause([first, second]) == "2 runs finished before that"
+    run = stage.root / "runs" / first
+    with (run / "events.jsonl").open("a") as journal:
+        ended = LevelEnded(level=0, density=1, kept=8, total=8, epochs=1, seconds=1.0, attempt=9)
+        journal.write(ended.model_dump_json() + "\n")
+    outstanding.ask(RunDirectory(run), evaluations.wanted("fgsm", (), "0"))
+    said = "paused the evaluations of 1 run; R resumes; 1 run finished before that"
+    assert desk.pause([first, second]) == said
 
 
 def texts(chunk):

@@ -118,7 +118,7 @@ def test_evaluations_that_somebody_stopped_can_be_gone_on_with(here, capsys):
 
     def somebody():
         here.wait(lambda: status(here.runs()[0]) == Status.RUNNING and here.runs()[0].heartbeat())
-        stopping.cancel(here.runs())
+        main(["pause", "play"])
 
     thread = threading.Thread(target=somebody)
     thread.start()
@@ -126,7 +126,24 @@ def test_evaluations_that_somebody_stopped_can_be_gone_on_with(here, capsys):
     thread.join()
     (run,) = here.runs()
     assert retrying.due(run) is None
-    assert "did not get to; lthtui logs" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "did not get to; lthtui logs" in told.err
+    told_by_pause = "ID-s0 finished; `lthtui resume ID-s0` makes 1 evaluation that it lacks"
+    assert told_by_pause in lines(told.out)
+
+
+def test_an_evaluation_that_fails_costs_the_run_nothing_and_shows_in_the_exit_code(here, capsys):
+    *trained, ended = whole()
+    failed = {"kind": "evaluation_failed", "level": 1, "name": "layer_density", "error": "no idea"}
+    here.play(*trained, saved(1), {"emit": failed}, ended)
+    assert main(["run", "play.yaml", "--json"]) == 1
+    told = capsys.readouterr()
+    assert lines(told.err)[-1] == (
+        "ID-s0: give the command again to try what failed; lthtui logs ID-s0"
+    )
+    (run,) = json.loads(told.out.splitlines()[-1])["runs"]
+    assert run["status"] == "finished" and run["winning"]
+    assert run["unevaluated"] == [{"level": 1, "name": "layer_density", "error": "no idea"}]
 
 
 def test_the_log_is_followed_across_tries(here, capsys):

@@ -92,8 +92,8 @@ def test_the_object_of_a_run_has_every_field(make):
         "ticket": str(run.path / "levels/01/ticket.safetensors"),
         "beats_dense": True,
     }
-    assert set(found) == {*facts, "evaluations", "levels", "winning"}
-    assert found["evaluations"] == []
+    assert set(found) == {*facts, "evaluations", "unevaluated", "levels", "winning"}
+    assert found["evaluations"] == found["unevaluated"] == []
     assert found["levels"][0] == {
         "level": 0,
         "density": 1.0,

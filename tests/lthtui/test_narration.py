@@ -8,6 +8,7 @@ import pytest
 from engine import outstanding
 from engine.events import (
     EpochEnded,
+    Evaluated,
     EvaluationStarted,
     Journal,
     LevelEnded,
@@ -137,9 +138,14 @@ def test_of_a_finished_run_it_says_what_is_evaluated_and_nothing_of_training(mak
     emit(run, EvaluationStarted(attempt=2, level=0, name="calibration"))
     plain.now += 11
     assert show(plain, run) == ["s0  evaluating calibration of level 0, 2 left"]
-    ticket.unlink()
+    made = [Evaluated(level=0, name=name, metrics={}) for name in ("calibration", "fgsm")]
+    emit(run, *made, attempt=2)
+    told = [f"s0  level 0 evaluated: {one.name}" for one in made]
+    assert show(plain, run) == told
     plain.now += 11
     assert show(plain, run) == ["s0  evaluating"]
+    emit(run, made[1].model_copy(update={"tickets": ("another",)}), attempt=2)
+    assert show(plain, run) == told[1:]
 
 
 @pytest.mark.parametrize(
