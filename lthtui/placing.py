@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from engine.errors import UsageError
+from engine.errors import LthError, UsageError
 from lthtui.text import clean_line
 
 
@@ -24,18 +25,18 @@ def whole(file: Path) -> Path:
 
 
 def check(file: Path, endings: Iterable[str]) -> None:
-    """Refuse a file of another ending, or in a folder that is missing.
+    """Refuse a file of another ending, one that is a folder, or is to be in none.
 
     Args:
         endings: none where any will do.
 
     Raises:
-        UsageError: it has none of the endings, or nowhere to be.
+        UsageError: it has none of the endings, is a folder, or has nowhere to be.
     """
     known = [*endings]
     if known and file.suffix.lower() not in known:
         raise UsageError(f"{clean_line(file.name)}: give it one of the endings {', '.join(known)}")
-    _folder(whole(file))
+    _room(whole(file))
 
 
 def in_the_way(file: Path, beside: Iterable[str] = ()) -> list[Path]:
@@ -55,11 +56,12 @@ def place(file: Path, write: Callable[[Path], object], overwrite: bool = False) 
         write: is given another path with the same ending.
 
     Raises:
-        UsageError: the folder is missing, or the file exists.
-        OSError: it cannot be written.
+        UsageError: the folder is missing, or the file exists, or is a folder.
+        LthError: it cannot be written.
+        OSError: what it is made of cannot be read.
     """
     file = whole(file)
-    _folder(file)
+    _room(file)
     if not overwrite and os.path.lexists(file):
         raise _there(file)
     aside = file.with_name(f".{threading.get_native_id()}.{file.name}")
@@ -69,8 +71,14 @@ def place(file: Path, write: Callable[[Path], object], overwrite: bool = False) 
             aside.replace(file)
         else:
             _name(aside, file)
+    except OSError as error:
+        if error.filename not in (None, str(aside)):
+            raise
+        why = clean_line(error.strerror or str(error))
+        raise LthError(f"{clean_line(str(file))}: {why}; nothing was written") from None
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # as of a disk that is gone
+            aside.unlink(missing_ok=True)
     return file
 
 
@@ -97,6 +105,8 @@ def _there(file: Path) -> UsageError:
     return UsageError(f"{clean_line(str(file))} exists already; it was left as it is")
 
 
-def _folder(file: Path) -> None:
+def _room(file: Path) -> None:
+    if file.is_dir():
+        raise UsageError(f"{clean_line(str(file))} is a folder; name a file in it")
     if not file.parent.is_dir():
         raise UsageError(f"{clean_line(str(file.parent))} is no folder; make it first")

@@ -20,7 +20,7 @@ def write(chart: Chart, view: View, file: Path, overwrite: bool = False) -> str:
 
     Raises:
         UsageError: the folder is missing, or the file exists.
-        OSError: it cannot be written.
+        LthError: it cannot be written.
     """
 
     def fill(aside: Path) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
+import disks
 import pytest
 
-from engine.errors import UsageError
+from engine.errors import LthError, UsageError
 from lthtui import placing
 
 
@@ -32,9 +33,39 @@ def test_what_fails_leaves_nothing_and_no_other_file_is_touched(tmp_path):
         raise OSError("no room")
 
     for overwrite in (False, True):
-        with pytest.raises(OSError, match="no room"):
+        with pytest.raises(LthError, match=r"/out\.csv: no room; nothing was written"):
             placing.place(tmp_path / "out.csv", fail, overwrite)
         assert names(tmp_path) == []
+
+
+def test_on_a_full_disk_the_file_that_was_there_stays_and_is_the_one_that_is_named(tmp_path):
+    with disks.mounted(tmp_path / "disk", 1) as disk:
+        file = disk.folder / "out.csv"
+        file.write_text("before")
+        disk.fill()
+        with pytest.raises(LthError) as caught:
+            placing.place(file, lambda aside: aside.write_bytes(bytes(9999)), overwrite=True)
+        assert str(caught.value) == f"{file}: No space left on device; nothing was written"
+        assert names(disk.folder) == ["filler", "out.csv"] and file.read_text() == "before"
+        disk.remount("ro")
+        with pytest.raises(LthError, match=r"/out\.csv: Read-only file system; nothing was"):
+            placing.place(file, lambda aside: aside.write_bytes(b"new"), overwrite=True)
+
+
+def test_what_cannot_be_read_meanwhile_is_named_itself(tmp_path):
+    with pytest.raises(FileNotFoundError, match="source"):
+        placing.place(tmp_path / "out.csv", lambda _: (tmp_path / "source").read_bytes())
+
+
+def test_a_folder_is_no_file(tmp_path):
+    (tmp_path / "out.csv").mkdir()
+    for refuse in (
+        lambda file: placing.check(file, [".csv"]),
+        lambda file: placing.place(file, lambda aside: aside.write_text("new"), overwrite=True),
+    ):
+        with pytest.raises(UsageError, match="out.csv is a folder; name a file in it"):
+            refuse(tmp_path / "out.csv")
+    assert names(tmp_path) == ["out.csv"] and names(tmp_path / "out.csv") == []
 
 
 @pytest.mark.parametrize("links", [True, False])
