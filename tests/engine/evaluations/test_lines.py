@@ -118,6 +118,39 @@ def test_a_barrier_of_outdated_statistics_goes_with_them(context: Any, pixels: I
     assert line.metrics()["error_of_ends"] == 0
 
 
+def test_statistics_are_those_of_training_images_as_a_test_shows_them(
+    context: Any, pixels: Images
+) -> None:
+    darker = replace(pixels, x=pixels.x.clamp(max=55))  # on average 40: 45 is then light
+    made = context(Normalised, pixels, train=darker)
+    assert _lines.walk(made, Normalised(), Normalised(), 3).anew == (0.1,) * 3
+
+    def brighter(batch: Any) -> Any:
+        return replace(batch, x=batch.x + 27)  # on average 67: now 55 and 65 are dark
+
+    made = replace(made, around=replace(made.around, plain=brighter))
+    assert _lines.walk(made, Normalised(), Normalised(), 3).anew == (0.2,) * 3
+
+
+def test_a_batch_of_one_image_has_no_statistics(context: Any) -> None:
+    x = torch.arange(501).remainder(100).to(torch.uint8).view(501, 1, 1, 1)
+    images = Images(x, torch.zeros(501).long(), tuple(map(str, range(501))), CLASSES)
+    made = context(Normalised, images)
+    net = made.net()
+    assert _lines.recalibrate(net, images, made)
+    assert net.norm.running_mean.item() == pytest.approx(49.5)  # of the first 500
+
+
+def test_a_line_leads_from_the_other_network_to_the_ticket(context: Any, pixels: Images) -> None:
+    made = context(_threshold(50, 1), pixels, level=1)
+    other = replace(made.subject, net=_threshold(90, 1), level=0)
+    made = replace(made, around=replace(made.around, kept=(0, 1), at=lambda level: other))
+    found = connectivity.evaluate(connectivity.Settings(points=3), made)
+    document = found.files["connectivity.json"]
+    assert document["share"] == (0, 0.5, 1)
+    assert document["error"] == pytest.approx((0.4, 0.2, 0))
+
+
 def test_the_other_end_is_the_level_before_the_dense_one_or_another_run(
     context: Any, pixels: Images
 ) -> None:
@@ -151,19 +184,24 @@ def test_two_copies_part_where_they_are_told_to(context: Any, pixels: Images) ->
         calls.append((spec.seed, level, state["edge"].item()))
         return _threshold(state["edge"].item() + 10 * len(calls), 1)()
 
-    made = context(_threshold(50, 1), pixels, level=1, plan=plan)
+    start = _threshold(30, 1)().state_dict()
+    made = context(_threshold(50, 1), pixels, level=1, plan=plan, rewind=start)
     made = replace(made, around=replace(made.around, train=train))
     at_once, later = (instability.Settings(after=(a,)) for a in (Duration(), Duration(1)))
     found = instability.evaluate(at_once, made)
-    assert [(one, edge) for _, one, edge in calls] == [(level, 50), (level, 50)]
+    assert [(one, edge) for _, one, edge in calls] == [(level, 30), (level, 30)]
     assert calls[0][0] != calls[1][0]  # other noise
+    seed = made.subject.spec.seed + 1
+    again = replace(made.subject, spec=made.subject.spec.model_copy(update={"seed": seed}))
+    instability.evaluate(at_once, replace(made, subject=again))
+    assert len({noise for noise, *_ in calls}) == 4  # of each seed its own
     assert found.metrics["distance"] == pytest.approx(10) and found.metrics["stable"] == 0
     calls.clear()
     instability.evaluate(later, made)
     (_, first, _), *copies = calls
     assert (first.at, first.lasts) == (Duration(1), Duration(1))
     assert {(one.at, one.lasts, edge) for _, one, edge in copies} == {
-        (Duration(0, 20), Duration(0, 20), 60)
+        (Duration(0, 20), Duration(0, 20), 40)
     }
     with pytest.raises(SpecError, match="3ep is not before the end of level 1"):
         instability.evaluate(instability.Settings(after=(Duration(3),)), made)
