@@ -59,6 +59,15 @@ def test_seeds_are_averaged_where_they_have_the_level():
     assert found.densities["conv1.weight", 1] == pytest.approx(0.9)
 
 
+def test_what_is_not_known_of_a_layer_counts_nowhere():
+    runs = [{0: {"conv1.weight": 50}, 1: {"conv1.weight": 20}}, one_run(1)]
+    found = gather(runs, TOTALS)
+    assert found.densities["layer4.1.conv2.weight", 0] == 1.0
+    _, conv1, conv2, *_ = texts(found, 80)
+    assert conv1.split() == ["conv1", "75%", "20%", "20%", "100"]
+    assert conv2.split() == ["layer4.1.conv2", "100%", "100%", "1,000"]  # level 0 was the last
+
+
 def test_a_layer_that_is_gone_stands_out():
     found = gather([{0: {"conv1.weight": 3, "layer4.1.conv2.weight": 0}}], TOTALS)
     row = lines(found, 80)[2]

@@ -181,7 +181,7 @@ def test_names_between_commas_have_their_columns():
 
 @pytest.mark.parametrize(
     ("key", "smaller"),
-    [("epoch/val_loss", True), ("val_error", True), ("floss", False), ("level/seconds", True)],
+    [("epoch/val_loss", True), ("Val_Error", True), ("floss", False), ("level/seconds", True)],
 )
 def test_what_is_best_is_told_by_the_words_of_a_name(key, smaller):
     assert fields.smaller_is_better(key) is smaller

@@ -113,6 +113,8 @@ def found(text):
             ("created!=2026-11-19", "ac"),
         ),
         *(("created=2026-11-20T11:00", "a"), ("created>2026-11-20T11:00", "")),
+        *(("created=2026-11-20T10:59:59", ""), ("created=2026-11-20T11:00:00", "a")),
+        *(("created>2026-11-20T10:59:59", "a"), ("created=Yesterday", "b")),
         *(("isic (imp or failed)", "ab"), ("imp or isic failed", "ab"), ("not (isic or s7)", "")),
         *(("control=null", "c"), ("not control:*", "ab"), ("group=gb", "b"), ("group:g*", "abc")),
         *(("winning=yes", "a"), ("winning=false", "b"), ("not winning:*", "c")),

@@ -13,7 +13,7 @@ def test_contrast_is_that_of_the_guidelines():
     assert contrast("#0000ff", "#ffffff") == pytest.approx(8.59, abs=0.005)
 
 
-@pytest.mark.parametrize("paper", ["#ffffff", "#e0e0e0", "#16161e", "#5a4b5f"])
+@pytest.mark.parametrize("paper", ["#ffffff", "#e0e0e0", "#16161e", "#5a4b5f", "#a0a0a0"])
 @pytest.mark.parametrize("colour", ["#f0e442", "#009e73", "#f8f9fb", "#16161e"])
 def test_what_is_hard_to_see_moves_away_from_the_paper(colour, paper):
     seen = legible(colour, paper)
