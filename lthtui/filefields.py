@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -53,6 +53,26 @@ _Seeds = Annotated[
         }
     ),
 ]
+_Control = Literal[
+    "same_layer",
+    "random",
+    "uniform",
+    "erk",
+    "reinit",
+    "shuffle",
+    "labels",
+    "small_dense",
+    "null",
+    "budget",
+    "all",
+    "split",
+    "sanity",
+]
+_Controls = Annotated[
+    tuple[_Control, ...],
+    Field(max_length=20),
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+]
 _Values = Annotated[list[Any], Field(min_length=1, max_length=1000)]
 _Grid = dict[Dotted, _Values]
 
@@ -69,6 +89,12 @@ class SpecFile(Frozen):
     )
     search: Search | None = Field(
         None, description="a search over settings: {over: {sparsifier.rate: [0.1, 0.4]}, trials: 9}"
+    )
+
+    control: _Controls = Field(
+        (),
+        description="controls of each run's picked ticket that are run when it has finished, as"
+        " `lthtui control --kind` names them: [same_layer, null]",
     )
 
     @property

@@ -74,13 +74,11 @@ class Row(_Made):
 
     Attributes:
         numbers: as printed, of the first columns; others have none.
-        of: the name of the runs whose controls are in this row.
         cpu: whether the spec for a CPU makes its runs, too.
     """
 
     label: str
     numbers: tuple[float | None, ...] = ()
-    of: str = ""
     cpu: bool = True
     remark: str = ""
 
@@ -205,8 +203,6 @@ def _cells(entry: Entry, row: Row, runs: Iterable[RunView], small: bool) -> Iter
 def command(entry: Entry, row: Row, column: Column, small: bool) -> str:
     """What makes the runs of a cell, of the specs for a CPU if `small`."""
     end = TWIN if small else ""
-    if column.control and not column.spec:
-        return f"lthtui control {row.of}{end} --kind {column.control}"
     made = next(one for one in (row, column, entry) if one.spec)
     files = (f"specs/paper/{name}{end}.yaml" for name in (made.first, made.spec) if name)
     return f"lthtui run {' '.join(files)}"

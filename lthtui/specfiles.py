@@ -24,6 +24,7 @@ from lthtui.sweeps import Axis
 from lthtui.yamlfile import Document, FileError, Keys, Problem
 
 _Patience = sources.Patience | None
+_READ_BEFORE = (("seed",), ("seeds",), ("control",))  # overrides that set no field of a run
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Expansion:
         search: the search that it asks for; `runs` are then those without it, or with the first
             value of each searched field where they cannot be without it.
         later: runs whose tickets have yet to be made.
+        control: kinds of controls that are to follow each run.
         ends: runs with what each searched range ends with, or each choice; trials may be such.
     """
 
@@ -43,6 +45,7 @@ class Expansion:
     search: Search | None = None
     ends: tuple[Ready, ...] = ()
     later: tuple[sources.Found, ...] = ()
+    control: tuple[str, ...] = ()
 
 
 def load(path: str | Path, changes: Sequence[str] = ()) -> list[RunSpec]:
@@ -130,7 +133,7 @@ class _Expander:
         self.source, self.tried, self.maker = document.source, tried, Maker(stem, patience)
 
     def expand(self) -> Expansion:
-        seeds = self._take_seeds()
+        seeds, control = self._take_seeds(), self._take_control()
         search = self._take_search()
         check = None
         if search and self.tried is None:
@@ -155,13 +158,16 @@ class _Expander:
         if check and runs:
             search = check.checked(axes, base, runs[0])
             notes.append(f"a search of up to {search.most} trials; `lthtui search` runs it")
+        if control:
+            notes.append(f"controls of every run follow: {', '.join(control)}")
+            self._check_control(search)
         if self.maker.problems:
             raise FileError(self.maker.problems)
         for run in runs:
             notes += [*run.images.warnings, *run.plan.notes]
         noted, ends = tuple(dict.fromkeys(notes)), tuple(check.ends if check else ())
         later = tuple(self.maker.later)
-        return Expansion(self.source, tuple(runs), noted, search, ends, later)
+        return Expansion(self.source, tuple(runs), noted, search, ends, later, control)
 
     def _combinations(self, axes: Sequence[Axis], seeds: Sequence[int] = (0,)) -> Iterator[Ready]:
         for values in itertools.product(*(axis.values for axis in axes)):
@@ -185,6 +191,22 @@ class _Expander:
         seeds = self.tree.data.get(name, 0)
         self.tree.data.pop("seed", None), self.tree.data.pop("seeds", None)
         return self._part({"seeds": seeds}, {"seeds": name}).seeds
+
+    def _take_control(self) -> tuple[str, ...]:
+        """Read which controls are to follow each run."""
+        for change in self.changes:
+            if change.path == ("control",):
+                values = [document.data for document in change.values]
+                value = values if change.sweeps else values[0]
+                self.tree.set(change.path, value, Origin(change.values[0]))
+        return self._part({"control": self.tree.data.pop("control", ())}, {}).control
+
+    def _check_control(self, search: Search | None) -> None:
+        """Refuse controls of what has no ticket yet when they are asked for."""
+        if search or self.maker.later:
+            what = "trials of a search" if search else "runs whose own tickets have yet to be made"
+            why = f"control: not of {what}; leave it out, and use `lthtui control` afterwards"
+            self.maker.problems.append(Problem(self.source, why))
 
     def _take_search(self) -> Search | None:
         for change in self.changes:
@@ -217,13 +239,13 @@ class _Expander:
         return found
 
     def _changes(self) -> dict[Keys, overrides.Override]:
-        """The overrides by field, the last one of each; seeds have been taken already."""
+        """The overrides by field, the last one of each; some have been read before."""
         found: dict[Keys, overrides.Override] = {}
         for change in self.changes:
             if change.path[0] == "vary":
                 why = "to sweep, list values after a field: sparsifier.rate=0.1,0.2"
                 self.maker.problems.append(Problem(change.values[0].source, why))
-            elif change.path not in (("seed",), ("seeds",)) and change.path[0] != "search":
+            elif change.path not in _READ_BEFORE and change.path[0] != "search":
                 found.pop(change.path, None)
                 found[change.path] = change
         return found

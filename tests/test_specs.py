@@ -20,7 +20,7 @@ ROWS = {  # of Table 1: the loss, the network and its convolutions
     ("cross_entropy", "resnet18", "harmonic"),
 }
 SMALL = {("cross_entropy", "vgg16", "plain"), ("cross_entropy", "mobilenet_v2", "plain")}
-SIZES = ("table5", "table6", "figure2")  # whose twins have the two smallest sizes only
+SIZES = ("table5", "table6", "figure2", "figure5")  # whose twins have the two smallest sizes only
 
 
 @pytest.fixture(autouse=True)

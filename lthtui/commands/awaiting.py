@@ -1,10 +1,11 @@
-"""What `run` and `control` do about tickets that have yet to be made: wait, or leave word."""
+"""What `run` and `control` do about what has yet to be made: wait for it, or leave word."""
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from lthtui.text import clean_line
 
 if TYPE_CHECKING:
     from lthtui.launch.later import Later
-    from lthtui.launch.queue import Turn
+    from lthtui.launch.queue import Submitted, Turn
 
 
 def patience(folder: Path, before: Sequence[Expansion], again: bool) -> Patience:
@@ -89,6 +90,44 @@ def ready(folder: Path, awaited: Sequence[Found]) -> tuple[list[Expansion], bool
     return found, complete
 
 
+def listed(
+    expansions: Iterable[Expansion], submitted: Iterable[Submitted]
+) -> Iterator[tuple[RunDirectory, str]]:
+    """The runs whose controls spec files list, and kinds as `lthtui control` takes them.
+
+    Args:
+        submitted: the runs of all these spec files, in their order.
+    """
+    following = iter(submitted)
+    for expansion in expansions:
+        runs = [next(following).directory for _ in expansion.runs]
+        yield from ((run, ",".join(expansion.control)) for run in runs if expansion.control)
+
+
+def controlled(
+    folder: Path, expansions: Iterable[Expansion], submitted: Iterable[Submitted], again: bool
+) -> tuple[list[Expansion], bool]:
+    """The controls that spec files list, of runs that have finished; whether these are all."""
+    from lthtui import controlkinds, controls, layouts
+    from lthtui.verbs import ask
+
+    complete, found = True, list[Expansion]()
+    waiting = partial(patience, folder, again=again)
+    for run, kinds in listed(expansions, submitted):
+        if status(run) != Status.FINISHED:
+            complete = False
+            continue
+        try:
+            runs = controls.originals(folder, [run.run_id], "best")
+            derived = controls.derive(controlkinds.kinds(kinds), runs, ask, waiting)
+            layouts.check([one for _, one in derived], ask, say)
+            found += [one for _, one in derived]
+        except LthError as error:
+            say(str(error))
+            complete = False
+    return found, complete
+
+
 def worst(*codes: int) -> int:
     """What a command ends with that did several things."""
     return next(code for code in (INTERRUPTED, FAILED, RESUMABLE, OK) if code in codes)
@@ -139,6 +178,17 @@ def leave_controls(
         )
         left.append(later.leave(folder, word))
     return left
+
+
+def leave_listed(
+    folder: Path, expansions: Iterable[Expansion], submitted: Iterable[Submitted], turn: Turn
+) -> list[Later]:
+    """Leave word with the queue to run the controls that spec files list."""
+    return [
+        one
+        for run, kinds in listed(expansions, submitted)
+        for one in leave_controls(folder, [run], (), "best", kinds, turn)
+    ]
 
 
 def tell(left: Sequence[Later]) -> None:

@@ -17,6 +17,7 @@ from engine.rundir import Status, status
 from lthtui import identity
 from lthtui.cli import main
 from lthtui.commands import awaiting
+from lthtui.desk import Desk
 from lthtui.launch import entries, later, lease, queue
 from lthtui.launch.dispatcher import Dispatcher
 from lthtui.launch.entries import Entry
@@ -282,3 +283,44 @@ def test_a_ticket_that_nothing_makes_is_refused_with_how_it_could_be_made(here, 
     code, _, said = command("check", "lost.yaml")
     assert code == 2 and "no run 'nobody'" in said
     assert "may stand before this one in one `lthtui run`" in said
+
+
+def test_controls_that_a_spec_lists_are_run_when_its_runs_have_finished(here, capsys):
+    unfinish(sources(here)[0], hold=False)
+    assert main(["run", "imp.yaml", "seeds=0,1", "control=reinit,shuffle", "--json"]) == 0
+    said = capsys.readouterr()
+    last = json.loads(said.out.splitlines()[-1])
+    known = {run.run_id for run in sources(here)}
+    assert sorted(run["name"] for run in last["runs"] if run["run_id"] not in known) == [
+        *("imp-reinit", "imp-reinit", "imp-shuffle", "imp-shuffle")
+    ]
+    assert {run["controls"]["run"] for run in last["runs"] if run["controls"]} == known
+    assert "imp.yaml: controls of every run follow: reinit, shuffle" in said.err
+
+
+def test_of_a_run_that_failed_no_controls_are_run(here, capsys):
+    unfinish(sources(here)[0], hold=False)
+    here.play({"emit": {"kind": "run_ended", "status": "failed", "error": "no"}}, {"exit": 1})
+    assert main(["run", "imp.yaml", "seeds=0,1", "control=reinit"]) == 1
+    assert [run.spec().seed for run in made(here, "imp-reinit")] == [1]
+
+
+def test_controls_that_a_spec_lists_are_left_with_the_queue(idle, capsys):
+    first, second = sources(idle)
+    unfinish(first)
+    assert main(["run", "imp.yaml", "seeds=0,1", "control=reinit", "-d", "--json"]) == 0
+    left = json.loads(capsys.readouterr().out)["later"]
+    names = ["control-of-imp-s0", "control-of-imp-s1"]
+    assert [(one["name"], one["after"]) for one in left] == [
+        (name, [run.run_id]) for name, run in zip(names, (first, second), strict=True)
+    ]
+    dispatch(idle)
+    assert [run.spec().seed for run in made(idle, "imp-reinit")] == [1]
+    finish_again(first)
+    spec = idle.folder / "imp.yaml"
+    spec.write_text(spec.read_text() + "control: [reinit]\n")
+    said = Desk(idle.root, idle.folder).submit("imp.yaml")
+    assert said.endswith("1 run to be queued once other runs have finished")
+    dispatch(idle)
+    assert sorted(run.spec().seed for run in made(idle, "imp-reinit")) == [0, 1]
+    assert later.read(idle.root) == []

@@ -57,6 +57,7 @@ BROKEN = {
         "did you mean per_class?",
     ),
     "seed for seeds": (HEAD + "¦sedes: [1]\n", "did you mean seeds?"),
+    "no kind of control": (HEAD + "control: [¦nul]\n", "null"),
     "both seed and seeds": (HEAD + "seeds: [1]\n¦seed: 1\n", "seed or seeds, not both"),
     "a nonsense field": (HEAD + "¦zzzzqqq: 1\n", "unknown field 'zzzzqqq'; known: "),
     "a field of another place": (HEAD + "¦epochs: 9\n", "did you mean train.epochs?"),

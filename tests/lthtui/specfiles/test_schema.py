@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.registry import names
 from engine.spec import RunSpec
-from lthtui import specfiles
+from lthtui import controlkinds, specfiles
 from lthtui.specschema import json_schema
 
 
@@ -21,3 +21,8 @@ def test_the_schema_knows_every_field_of_a_file():
     assert imp["description"].startswith("Iterative magnitude pruning with rewinding")
     optimizer = schema["$defs"]["TrainSpec"]["properties"]["optimizer"]["anyOf"]
     assert optimizer[0] == {"enum": ["adam", "sgd"]}
+
+
+def test_a_file_may_list_every_kind_of_controls():
+    known = json_schema()["properties"]["control"]["items"]["enum"]
+    assert {*known} == {*controlkinds.KINDS, *controlkinds.SETS}

@@ -98,6 +98,12 @@ def test_a_spec_with_a_search_is_run_only_without_it(folder):
         specfiles.trials(spec_file(folder, GOOD))
 
 
+def test_no_controls_follow_the_trials_of_a_search(folder):
+    text = f"{GOOD}search: {{over: {{sparsifier.rate: [0.1, 0.4]}}}}\ncontrol: [reinit]\n"
+    with pytest.raises(FileError, match="control: not of trials of a search"):
+        specfiles.expand(spec_file(folder, text))
+
+
 def test_a_trial_is_the_runs_that_its_settings_would_be_in_the_file(folder):
     over = "{over: {sparsifier.rate: [0.1, 0.4], sparsifier.rewind: {low: 0, high: 3, unit: ep}}}"
     expansion, trial = searching(folder, over, "seeds=0,1", "train.epochs=7")
