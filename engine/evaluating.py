@@ -9,6 +9,7 @@ from engine import causes, levels, outstanding, surroundings
 from engine.causes import Cause
 from engine.context import Result, Surroundings
 from engine.errors import Damaged, Inapplicable, LthError, Stopped
+from engine.evaluationspec import EvaluationSettings
 from engine.events import Evaluated, EvaluationFailed, EvaluationStarted, LevelEnded
 from engine.outstanding import Task, Told
 from engine.registry import load
@@ -66,7 +67,7 @@ class Evaluations:
         except Exception as error:  # an evaluation must never cost the run its result
             if causes.of(error) == Cause.DISK:  # nor is it to blame for this: it is tried again
                 raise
-            why = f"{type(error).__name__}: {error}"
+            why = _why(error, task.settings)
         else:
             self._made[task.key] = ()  # whatever becomes of the ticket: once is enough
             return made
@@ -112,6 +113,19 @@ def keep(
         paths.append(str((folder / file).relative_to(directory.path)))
     return Evaluated(
         level=level, name=label, metrics=result.metrics, files=tuple(paths), tickets=tickets
+    )
+
+
+def _why(error: Exception, settings: EvaluationSettings) -> str:
+    """What an unforeseen error says, and what to do where memory ran out."""
+    told = f"{type(error).__name__}: {error}".removesuffix(": ")
+    if causes.of(error) != Cause.MEMORY:
+        return told
+    fields = [one for one in ("batch", "batches") if one in type(settings).model_fields]
+    smaller = f", or with a smaller {settings.name}.{fields[0]}" if fields else ""
+    return (
+        f"{told.splitlines()[0]}; nothing of the run is lost: evaluate it again when less runs on"
+        f" its device{smaller}"
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from engine import images
+from engine import halving, images
 from engine.images import Images
 
 # values per batch: 200 images of 3 x 32 x 32 stay in a core's caches, a GPU wants more at once
@@ -76,7 +76,7 @@ def _said(
     for ids, y in zip(batches, torch.split(split.y, per_batch), strict=True):
         with torch.inference_mode(), judge.autocast():
             x = images.normalise(split.batch(ids, geometry).x, geometry)
-            said = judge.logits(net(x))
+            said = halving.halved(lambda part: judge.logits(net(part)), x)
         yield said, y
     net.train(was_training)
 

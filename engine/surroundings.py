@@ -9,7 +9,7 @@ from functools import cache, partial
 import torch
 from torch import Tensor, nn
 
-from engine import levels, masks, networks, retraining, seeds, tickets
+from engine import halving, levels, masks, networks, retraining, seeds, tickets
 from engine.context import Context, Subject, Surroundings
 from engine.datasets import _cifar_shifts
 from engine.dataspec import DataSettings
@@ -51,7 +51,7 @@ def surroundings(setup: Setup, history: Sequence[LevelEnded]) -> Surroundings:
             with judged.autocast():
                 return judged.logits(net(normalise(x, data.geometry))).float()
 
-        return batch
+        return lambda x: batch(x) if torch.is_grad_enabled() else halving.halved(batch, x)
 
     def at(level: int) -> Subject:
         return _subject(setup.spec, levels.ticket(setup.directory, level), lambda: data, device)
@@ -148,6 +148,12 @@ def _features(
     watched = networks.head_of(net)[1].register_forward_pre_hook(
         lambda module, inputs: given.append(inputs[0])
     )
+
+    def features(x: Tensor) -> Tensor:
+        said = net(x)
+        # a head that only training has gives the features themselves
+        return (given.pop() if given else said).float().cpu()
+
     found = []
     try:
         for positions in torch.split(torch.arange(len(images)), BATCH):
@@ -155,9 +161,7 @@ def _features(
             batch = images.batch(positions, data.geometry)
             shown = plain(batch) if split == "train" else batch
             with torch.inference_mode():
-                said = net(normalise(shown.x, normalised))
-            # a head that only training has gives the features themselves
-            found.append((given.pop() if given else said).float().cpu())
+                found.append(halving.halved(features, normalise(shown.x, normalised)))
     finally:
         watched.remove()
     return torch.cat(found)

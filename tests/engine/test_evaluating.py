@@ -9,11 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from engine import evaluating, outstanding, surroundings
 from engine.context import Result
 from engine.errors import Inapplicable
-from engine.evaluations import layer_density
+from engine.evaluations import cka, layer_density
 from engine.events import (
     Evaluated,
     EvaluationFailed,
@@ -126,6 +127,22 @@ def test_what_failed_is_tried_again_when_somebody_asks_and_not_by_itself(
     _launched(run, retries=1)
     write_json(run.attempt_file, 3)  # by hand, after that
     assert _made(make(lambda level: whole)) == [1, 2, 0]
+
+
+@pytest.mark.parametrize(("name", "more"), [(LAYERS, ""), ("cka", ", or with a smaller cka.batch")])
+def test_who_ran_out_of_memory_is_told_what_to_do(
+    name: str, more: str, run: RunDirectory, make: Callable[..., list[Event]], monkeypatch: Any
+) -> None:
+    def evaluate(*_: Any) -> Result:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee ...")
+
+    monkeypatch.setattr(cka, "evaluate", evaluate)
+    outstanding.ask(run, [cka.Settings(levels=(1,))])
+    failed = [event for event in make(evaluate) if isinstance(event, EvaluationFailed)]
+    assert [one.error for one in failed if one.name == name][0] == (
+        "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.; nothing of the run is"
+        f" lost: evaluate it again when less runs on its device{more}"
+    )
 
 
 def test_a_full_disk_fails_no_evaluation(
