@@ -11,6 +11,7 @@ from lthtui.text import clean_line
 from lthtui.views import View
 
 if TYPE_CHECKING:
+    from lthtui.compared import Compared
     from lthtui.ticketview import TicketView
 
 SECTION = "experiments"  # of what is remembered: the one chosen last, by what is looked at
@@ -48,6 +49,12 @@ class Memory:
         self._ticket_view = ticketview.recall(self._about)
         return self._ticket_view
 
+    def compared(self) -> Compared:
+        """What was compared here last."""
+        from lthtui import compared
+
+        return compared.recall(self._about)
+
     def put(self, section: str, key: str, value: Any) -> str:
         """Remember a value, see `state.put`; what to say about it."""
         return self._try(lambda: state.put(section, key, value))
@@ -68,6 +75,12 @@ class Memory:
 
         before, self._ticket_view = self._ticket_view or ticketview.TicketView(), view
         return self._try(lambda: ticketview.remember(self._about, view, before))
+
+    def compare(self, chosen: Compared) -> str:
+        """Remember what is compared; what to say about it."""
+        from lthtui import compared
+
+        return self._try(lambda: compared.remember(self._about, chosen))
 
     def _key(self, experiment: str) -> str:
         return f"{self._about}\n{experiment}"

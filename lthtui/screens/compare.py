@@ -16,9 +16,10 @@ from textual.widgets import Static
 
 from lthtui import marks, sides
 from lthtui.board import Board, Group
+from lthtui.compared import Compared
 from lthtui.contrast import SPLITS
 from lthtui.counting import counted
-from lthtui.messages import Ask, Folded, Highlighted
+from lthtui.messages import Act, Ask, Folded, Highlighted
 from lthtui.screens.base import RunsScreen
 from lthtui.sides import DRAWN, Asked, Sides
 from lthtui.significance import TESTS
@@ -91,14 +92,16 @@ class CompareScreen(RunsScreen):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Start with the figures in focus."""
+        """Start with the figures in focus, and with what was compared in the last session."""
         self.query_one("#figures-table").focus()
         self._entitle()
+        self.post_message(Ask(self, "last", lambda desk: desk.memory.compared(), self._begin))
 
     def compare(self, keys: tuple[str, ...]) -> None:
         """Compare other groups, by their keys as `marks.whole` gives them."""
         self._keys, self._first = keys, 0
         self._asked = replace(self._asked, baseline="", level=Asked.level)
+        self._keep()
         self.show_board(self.board)
 
     def show_board(self, board: Board) -> None:
@@ -178,6 +181,7 @@ class CompareScreen(RunsScreen):
     def action_whole(self) -> None:
         """Show all settings, or only those that differ."""
         self._whole = not self._whole
+        self._keep()
         self._fill()
 
     def action_export(self) -> None:
@@ -197,9 +201,21 @@ class CompareScreen(RunsScreen):
 
     # ---- showing
 
+    def _begin(self, last: Compared) -> None:
+        """Go on as the last session was left, unless something is compared by now."""
+        if not self._keys:
+            self._keys, self._asked, self._whole = last.keys, last.asked, last.whole
+            self.show_board(self.board)
+
     def _change(self, asked: Asked) -> None:
         self._asked = asked
+        self._keep()
         self._ask()
+
+    def _keep(self) -> None:
+        """Have what is compared remembered."""
+        chosen = Compared(self._keys, self._asked, self._whole)
+        self.post_message(Act(lambda desk: desk.memory.compare(chosen)))
 
     def _ask(self) -> None:
         groups, colours, asked = self._groups, self.board.colours, self._asked

@@ -3,7 +3,9 @@
 import pytest
 
 from lthtui import state
+from lthtui.compared import SECTION, Compared
 from lthtui.memory import Memory
+from lthtui.sides import Asked
 from lthtui.ticketindex import WHICH
 from lthtui.ticketview import TicketView
 from lthtui.views import View
@@ -27,6 +29,24 @@ def test_the_last_experiment_of_each_root_comes_back_with_its_view(home):
     assert one.last() == ("", View()) and other.last() == ("cifar", View())
     other.keep("isic", View(filter="cs"))
     assert one.view("isic") == View(filter="imp") and other.view("isic") == View(filter="cs")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "text",
+        {"keys": "imp", "asked": [], "whole": 1},
+        {"keys": None, "asked": {"test": "moon", "split": 1, "drawn": [], "level": -2}},
+        {"keys": [1], "asked": {"baseline": 3, "level": True}, "more": 1},
+    ],
+)
+def test_a_comparison_that_cannot_be_read_is_as_at_first(home, broken):
+    memory = Memory(home)
+    kept = Compared(("run", "group/imp"), Asked("imp", "unpaired", "val", "loss", 2), whole=True)
+    memory.compare(kept)
+    assert memory.compared() == kept and Memory(home / "other").compared() == Compared()
+    state.put(SECTION, str(home), broken)
+    assert memory.compared() == Compared()
 
 
 def test_a_place_that_cannot_be_written_to_is_said_once(home):

@@ -60,6 +60,18 @@ def comparing(running, trained):
     return open_comparison
 
 
+async def test_what_is_compared_is_compared_again_in_the_next_session(running, comparing):
+    async with comparing() as pilot:
+        before = cells(pilot, "figures")
+        await pilot.press("B", "P", "equals_sign")
+        await pilot.settle(lambda: "wilcoxon" in screen(pilot.app).lower())
+        turned = cells(pilot, "figures")
+        assert turned != before and "all settings" in screen(pilot.app)
+    async with running() as pilot:
+        await pilot.settle(lambda: compared(pilot) and cells(pilot, "figures") == turned)
+        assert "wilcoxon" in screen(pilot.app).lower() and "all settings" in screen(pilot.app)
+
+
 async def test_marks_stay_through_a_filter_and_choose_what_is_compared(running, trained):
     async with running() as pilot:
         await pilot.press("space", "space")
