@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from engine.errors import UsageError
+from engine.errors import LthError, UsageError
 from engine.rundir import write_json
 from lthtui.reports import figures, tables, values
 from lthtui.reports.model import Report
@@ -41,7 +41,7 @@ def write(report: Report, folder: Path) -> list[Path]:
 
     Raises:
         UsageError: see `check`.
-        OSError: a file cannot be written.
+        LthError: a file cannot be written.
     """
     check(folder)
     pictures = {figure.name: figures.drawn(figure) for figure in report.figures}
@@ -49,17 +49,28 @@ def write(report: Report, folder: Path) -> list[Path]:
     made[values.FILE] = values.text(report.values).encode()
     svg = {name: forms["svg"] for name, forms in pictures.items()}
     made[PAGE] = page(report, svg).encode()
+    try:
+        _fill(folder, report.title, made)
+    except OSError as error:
+        why = clean_line(error.strerror or str(error))
+        raise LthError(
+            f"{clean_line(str(folder))}: {why}; not all of the report is there, make it again"
+        ) from None
+    return [folder / name for name in made]
+
+
+def _fill(folder: Path, title: str, made: Mapping[str, bytes]) -> None:
+    """Write files, and take away what an earlier report has left."""
     before = _listed(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / LIST, {"title": report.title, "files": sorted({*before, *made})})
+    write_json(folder / LIST, {"title": title, "files": sorted({*before, *made})})
     for name, content in made.items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
     for name in before - made.keys():
         (folder / name).unlink(missing_ok=True)
-    write_json(folder / LIST, {"title": report.title, "files": sorted(made)})
-    return [folder / name for name in made]
+    write_json(folder / LIST, {"title": title, "files": sorted(made)})
 
 
 def _tables(report: Report) -> dict[str, bytes]:

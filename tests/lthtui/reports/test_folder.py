@@ -5,9 +5,10 @@ import io
 import json
 from dataclasses import replace
 
+import disks
 import pytest
 
-from engine.errors import UsageError
+from engine.errors import LthError, UsageError
 from lthtui.reports import folder, tables
 from lthtui.reports.model import Absent, Details, Figure, Number, Report, Section, Table
 from lthtui.reports.wording import minus, said
@@ -184,6 +185,15 @@ def test_a_link_to_nowhere_and_a_folder_of_others_are_refused(tmp_path, monkeypa
     monkeypatch.setattr(folder.os, "access", lambda path, mode: path != tmp_path)
     with pytest.raises(UsageError, match="cannot be written to"):
         folder.check(tmp_path / "a" / "b")
+
+
+def test_a_report_that_has_no_room_is_named(tmp_path):
+    with disks.mounted(tmp_path / "disk", 1) as disk:
+        disk.fill()
+        with pytest.raises(LthError, match=r"/disk/r: No space left on device; not all of"):
+            folder.write(REPORT, disk.folder / "r")
+        disk.empty()
+        folder.write(REPORT, disk.folder / "r")
 
 
 def test_a_list_that_leads_out_of_the_folder_removes_nothing_there(tmp_path):
