@@ -121,14 +121,19 @@ class Cell:
     Attributes:
         number: as runs measure it: a fraction of 1, or a ratio; None where none is printed.
         groups: runs that differ in their repetition only; none where there are no such runs.
-        command: makes these runs, and what they lack of evaluations.
+        files: the spec that makes these runs, behind one that has to be run before.
     """
 
     row: Row
     column: Column
     number: float | None
     groups: tuple[tuple[RunView, ...], ...]
-    command: str
+    files: tuple[str, ...]
+
+    @property
+    def command(self) -> str:
+        """Makes these runs, and what they lack of evaluations."""
+        return f"lthtui run {' '.join(self.files)}"
 
 
 @dataclass(frozen=True)
@@ -196,16 +201,15 @@ def _cells(entry: Entry, row: Row, runs: Iterable[RunView], small: bool) -> Iter
             column,
             column.measured(printed),
             tuple(map(tuple, groups.values())),
-            command(entry, row, column, small and row.cpu),
+            files(entry, row, column, small and row.cpu),
         )
 
 
-def command(entry: Entry, row: Row, column: Column, small: bool) -> str:
-    """What makes the runs of a cell, of the specs for a CPU if `small`."""
+def files(entry: Entry, row: Row, column: Column, small: bool) -> tuple[str, ...]:
+    """The specs that make the runs of a cell, of those for a CPU if `small`."""
     end = TWIN if small else ""
     made = next(one for one in (row, column, entry) if one.spec)
-    files = (f"specs/paper/{name}{end}.yaml" for name in (made.first, made.spec) if name)
-    return f"lthtui run {' '.join(files)}"
+    return tuple(f"specs/paper/{name}{end}.yaml" for name in (made.first, made.spec) if name)
 
 
 def _kind(run: RunView) -> str:

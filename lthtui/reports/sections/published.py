@@ -30,7 +30,7 @@ def build(subject: Subject) -> Section | Absent | None:
     paper = published.load()
     tables = [_table(subject, one) for one in known]
     remarks = " ".join([f"{paper.title}.", *map(_sentence, (*paper.remarks, *_unlike(subject)))])
-    return Section("Beside the published numbers", (remarks, *tables, *_missing(known)))
+    return Section("Beside the published numbers", (remarks, *tables, *_missing(subject, known)))
 
 
 def _sentence(text: str) -> str:
@@ -128,14 +128,17 @@ def _which(run: RunView, column: Column) -> Which | None:
     return run.ended_levels[-1].index if run.ended_levels else None
 
 
-def _missing(known: Sequence[Beside]) -> Iterator[Details]:
-    """The commands that make what stands empty."""
+def _missing(subject: Subject, known: Sequence[Beside]) -> Iterator[Details]:
+    """The commands that make what stands empty, and that have it in the report."""
+    cells = [cell for one in known for row in one.rows for cell in row]
+    missing = [cell for cell in cells if cell.number is not None and not cell.groups]
     rows: dict[str, list[str]] = {}
-    for one in known:
-        for row in one.rows:
-            for cell in row:
-                if cell.number is not None and not cell.groups:
-                    rows.setdefault(cell.command, []).append(cell.row.label)
-    lines = (f"{command}    # {', '.join(dict.fromkeys(of))}" for command, of in rows.items())
-    if rows:
-        yield Details("What was not run", "\n".join(lines))
+    for cell in missing:
+        rows.setdefault(cell.command, []).append(cell.row.label)
+    lines = [f"{command}    # {', '.join(dict.fromkeys(of))}" for command, of in rows.items()]
+    named = {Path(word).stem for word in subject.words}
+    files = dict.fromkeys(cell.files[-1] for cell in missing)
+    if others := [file for file in files if Path(file).stem not in named]:
+        lines.append(f"{subject.again(*others, '-o', 'DIR')}    # with their runs")
+    if lines:
+        yield Details("What is not in this report", "\n".join(lines))

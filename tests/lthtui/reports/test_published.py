@@ -36,6 +36,10 @@ def test_ours_stand_beside_what_is_printed_with_what_differs(made):
     assert "model.width 8 instead of 64" in remarks and "single seed" in remarks
     assert isinstance(missing, Details)
     assert "table1-cifar10-1pct-cpu.yaml    # t-vMF loss, Full conv." in missing.text
+    others = "table1-cifar10-1pct.yaml specs/paper/table1-cifar10-1pct-simclr-cpu.yaml"
+    assert missing.text.splitlines()[-1] == (
+        f"lthtui report {SPEC} specs/paper/{others} -o DIR    # with their runs"
+    )
 
 
 def test_runs_of_no_table_are_beside_none(made):
