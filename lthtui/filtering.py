@@ -11,7 +11,8 @@ field, an operator and a value:
 
 `val@5%>60%` asks for the accuracy of the level that keeps about 5% of the weights. Case counts
 nowhere. A run without a value meets none but `!=`, `!~` and `not`. Quotes hold names, words and
-values together: `"my metric">3`.
+values together: `"my metric">3`. Words as `-imp` and `/imp.*/`, which mean something to other
+programs, have to be quoted.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Word:
     text: str
 
     def __str__(self) -> str:
-        return _quoted(self.text)
+        return _named(self.text)
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Term:
     value: str
 
     def __str__(self) -> str:
-        return f"{_quoted(self.field.name, self.field)}{self.operator}{_quoted(self.value)}"
+        return f"{_named(self.field.name, self.field)}{self.operator}{_quoted(self.value)}"
 
 
 @dataclass(frozen=True)
@@ -199,6 +200,8 @@ class _Reader:
         begin = self._at
         quoted = self._text[begin] in "\"'"
         name = self._quotes() if quoted else self._name()
+        if not quoted and (meant := _meant(name)):
+            raise Misread(begin + 1, meant)
         after = self._at
         self._ended()
         operator = next((one for one in OPERATORS if self._text.startswith(one, self._at)), "")
@@ -313,6 +316,20 @@ def _fields(node: Node) -> Iterator[Field]:
 
 def _bracketed(node: Node, *kinds: type[And] | type[Or]) -> str:
     return f"({node})" if isinstance(node, kinds) else str(node)
+
+
+def _meant(name: str) -> str:
+    """What to write for what has a meaning elsewhere; empty for what has none."""
+    if name.startswith("-"):
+        return f"did you mean `not {name[1:] or '…'}`? quotes make it a word"
+    if len(name) > 2 and name.startswith("/") and name.endswith("/"):
+        return f"did you mean name~{name[1:-1]}? quotes make it a word"
+    return ""
+
+
+def _named(text: str, asked: Field | None = None) -> str:
+    """A word, or the name of a field, as it is read back."""
+    return _in_quotes(text) if _meant(text) else _quoted(text, asked)
 
 
 def _quoted(text: str, asked: Field | None = None) -> str:

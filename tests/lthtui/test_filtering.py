@@ -142,6 +142,10 @@ def test_a_filter_finds(text, runs):
         ("(isic", 1, "this bracket is never closed"),
         ("()", 2, "expected a word or a field"),
         ("a !control", 3, "`not` is for what must not be"),
+        ("isic -control", 6, "did you mean `not control`? quotes make it a word"),
+        ("-val>60%", 1, "did you mean `not val`?"),
+        ("- isic", 1, "did you mean `not …`?"),
+        ("isic /im.$/ or s0", 6, "did you mean name~im.$? quotes make it a word"),
         ("isic seed in (0, 1)", 11, "values do not come in lists: seed=0 or seed=1"),
         ("winning=maybe", 9, "expected yes or no, not 'maybe'"),
         ("isic)", 5, "this bracket was never opened"),
@@ -180,9 +184,8 @@ def test_what_is_no_filter_is_said_at_its_column(text, column, said):
 def made(draw, depth):
     kind = draw.randrange(5 if depth else 2)
     if kind == 0:
-        return Word(
-            draw.choice(["isic", "or", "a b", 'a"b', "x=1", "(", "s0", "back\\", "best(x)", "né"])
-        )
+        words = ["isic", "or", "a b", 'a"b', "x=1", "(", "s0", "back\\", "best(x)", "né"]
+        return Word(draw.choice([*words, "-x", "/x/", "/", "//"]))
     if kind == 1:
         field = draw.choice(["name", "train.lr", "tags.why", "tags.a b", "tags.x=y", "params.or"])
         value = draw.choice(
@@ -204,6 +207,12 @@ def test_what_is_printed_reads_as_the_same_filter():
         text = str(node)
         again = Filter.parse(text)
         assert str(again) == text and again.node == node, text
+
+
+def test_what_means_something_elsewhere_is_a_word_or_a_name_in_quotes():
+    for text in ('"-x"', '"/x/"', '"-x/y">3', "/x", "created>-24h"):
+        node = Filter.parse(text).node
+        assert str(node) == text and Filter.parse(str(node)).node == node
 
 
 def test_no_text_at_all_ends_in_anything_but_a_filter_or_a_misread():
