@@ -87,6 +87,8 @@ def _measured(
     trained = (
         ("val_accuracy", level.val, UNITS["accuracy"]),
         ("test_accuracy", level.test, UNITS["accuracy"]),
+        ("val_balanced_accuracy", level.val_balanced, UNITS["accuracy"]),
+        ("test_balanced_accuracy", level.test_balanced, UNITS["accuracy"]),
         ("seconds", level.seconds, UNITS["seconds"]),
         ("device_seconds", level.device_seconds, UNITS["seconds"]),
         ("joules", level.joules, UNITS["joules"]),

@@ -141,6 +141,21 @@ def test_the_picture_tells_percent_and_both_methods(made):
     assert ">100<" in svg and ">50<" in svg
 
 
+def test_diamonds_are_of_tickets_and_filled_where_these_are_known_to_win(made):
+    searched = level(1, 0.8, 0.1, search=True)
+    runs = [
+        made.run("imp", seed, level(0, 1.0, 0.5), searched, level(2, 0.5, 0.6), beats_dense=won)
+        for seed, won in enumerate((True, False, None))
+    ]
+    dense = made.run("imp", 3, level(0, 1.0, 0.5), searched, level(2, 0.5, 0.4), winner=0)
+    _, figure = accuracy.build(made.subject(*runs, dense)).blocks
+    canvas = Figure()
+    figure.draw(canvas)
+    line, *diamonds = canvas.axes[0].lines
+    assert [*line.get_xdata()] == [1.0, 0.5]  # no search
+    assert [one.get_markerfacecolor() != "white" for one in diamonds] == [True, False, False]
+
+
 def test_methods_that_pick_by_balanced_accuracy_are_told_by_it_too(made):
     levels = (
         level(0, 1.0, 0.8, val_balanced=0.3, test_balanced=0.35),

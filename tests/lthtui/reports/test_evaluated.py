@@ -26,6 +26,7 @@ def test_the_newest_of_an_evaluation_counts_and_settings_tell_labels_apart(made)
     made.evaluated(run, 1, "fgsm", {"accuracy": 0.1})
     made.evaluated(run, 1, "fgsm epsilon=4", {"accuracy": 0.3})
     made.evaluated(run, 1, "fgsm", {"accuracy": 0.2})
+    made.evaluated(run, 1, "fgsm_of_mine", {"accuracy": 0.9})
     found = Evaluations([run])
     assert found.called("fgsm") == ("fgsm", "fgsm epsilon=4")
     assert found.of(run, "fgsm").metrics == {"accuracy": 0.2}

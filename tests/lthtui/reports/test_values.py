@@ -39,3 +39,15 @@ def test_controls_that_were_not_named_are_there_once(made):
     table = read(made.subject(run, known=[null]))
     found = table[(table.method == "null") & (table.metric == "test_accuracy")]
     assert [*found["value"]] == [0.4]
+
+
+def test_of_a_fold_of_a_run_under_way_nothing_is_picked_for_good(made):
+    params = {"data.folds": "3", "data.fold": "2", "data.seed": "1"}
+    levels = level(0, 1.0, 0.5), level(1, 0.5, 0.6, val_balanced=0.4, test_balanced=0.45)
+    going = made.run("imp", 0, *levels, status="running", final=False, params=params)
+    table = read(made.subject(going))
+    assert not table["picked"].any()
+    assert {*zip(table["draw"], table["fold"], table["seed"], strict=True)} == {(1, 2, 0)}
+    balanced = table[table.metric.str.contains("balanced")]
+    found = [*zip(balanced["metric"], balanced["level"], balanced["value"], strict=True)]
+    assert found == [("val_balanced_accuracy", 1, 0.4), ("test_balanced_accuracy", 1, 0.45)]
