@@ -65,6 +65,8 @@ class Experiment:
         self.done: list[Finished] = []
         for folder in (directory.path, directory.levels, directory.rewind, directory.partial):
             clean(folder)
+        for folder in directory.evaluations.glob("**/"):
+            clean(folder)
         self._environment = environment
         data = self._load()
         self.setup = Setup(

@@ -19,6 +19,7 @@ from lthtui.commands.runs import (
     follow,
     print_json,
     tell_known,
+    tell_shortage,
     turn,
 )
 from lthtui.commands.saying import say
@@ -97,6 +98,7 @@ def evaluate(
     final = {run.run_id: run for word in words for run in _meant(folder, word)}.values()
     asked = [(run, evaluations.of_run(wanted, run, folder)) for run in final]
     submitted = queue.evaluate(asked, turn=turn(folder, priority, after, hold))
+    tell_shortage(folder, submitted)
     if detach:
         tell_known(submitted, MADE)
         for one in submitted:

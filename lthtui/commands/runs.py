@@ -138,8 +138,7 @@ def launch(
         raise UsageError(f"{folder} cannot be written to ({why}); --root names another") from None
     for name in _on_other_images(submitted, ready):
         say(f"{name} was trained on other images than its data.root gives now")
-    if short := _shortage(folder, submitted):
-        say(f"{short}; runs wait for room, and `lthtui gc --dry-run` shows what could go")
+    tell_shortage(folder, submitted)
     if detach:
         left = [*left, *awaiting.leave_runs(folder, awaited, turn)]
         left += awaiting.leave_listed(folder, expansions, submitted, turn)
@@ -180,12 +179,13 @@ def _to_the_end(
     return watched, code
 
 
-def _shortage(root: Path, submitted: Sequence[Submitted]) -> str | None:
-    """Why the first of these runs has to wait for room on the disk."""
+def tell_shortage(root: Path, submitted: Sequence[Submitted]) -> None:
+    """Say why the first of these runs has to wait, if it has to, for room on the disk."""
     from lthtui.launch import space
 
     first = next((one.directory for one in submitted if one.queued), None)
-    return space.shortage(root, first) if first else None
+    if first and (short := space.shortage(root, first)):
+        say(f"{short}; runs wait for room, and `lthtui gc --dry-run` shows what could go")
 
 
 def _hint(folder: Path, expansions: Sequence[Expansion]) -> None:

@@ -13,7 +13,7 @@ from engine import filesystems
 from engine.events import RunStarted, parse
 from engine.footprint import used_bytes
 from engine.launchspec import show_size
-from engine.rundir import RunDirectory
+from engine.rundir import RunDirectory, last_end
 from lthtui import identity
 
 RESERVE = 200 * 2**20  # bytes that stay free for MLflow, logs and everything else
@@ -59,7 +59,10 @@ def expected(directory: RunDirectory) -> int:
 
 
 def _still(directory: RunDirectory) -> int:
-    """Bytes that a run may still write."""
+    """Bytes that a run may still write: hardly any once it is only evaluated."""
+    ended = last_end(directory)
+    if ended and ended.status == "finished":
+        return 0
     return max(0, expected(directory) - used_bytes(directory.path))
 
 

@@ -23,6 +23,7 @@ from engine.events import (
     Journal,
     LevelEnded,
 )
+from engine.experiment import Experiment
 from engine.processes import Process
 from engine.rundir import Launch, RunDirectory, write_json
 from engine.sources import TICKET
@@ -157,3 +158,13 @@ def test_a_full_disk_fails_no_evaluation(
     with pytest.raises(OSError, match="as it happens"):
         make(evaluate)
     assert told == [1, 2]
+
+
+def test_what_a_killed_worker_left_of_a_document_is_cleared_away(run: RunDirectory) -> None:
+    folder = run.evaluations / "01" / "fgsm_epsilon:4"
+    folder.mkdir(parents=True)
+    (folder / "fgsm.json").write_text("{}")
+    (folder / f".fgsm.json.{2**30}.tmp").write_text("{")  # no process has such a number
+    cpu = torch.device("cpu")
+    Experiment(run, run.spec(), cpu, lambda event: None, lambda: None, lambda: False, {})
+    assert [path.name for path in folder.iterdir()] == ["fgsm.json"]

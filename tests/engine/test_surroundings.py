@@ -15,9 +15,11 @@ from engine.spec import RunSpec
 from engine.surroundings import context, surroundings
 
 SLOW = {  # and the function that is then stopped
-    **dict.fromkeys(("accuracy", "connectivity"), "logits"),
+    "accuracy": "logits",
+    "connectivity": "recalibrate",
     **dict.fromkeys(("pgd", "corruptions", "cka", "residual_ratio"), "batch"),
     **dict.fromkeys(("fine_tune", "instability"), "train_level"),
+    "latency": "rounds",
     "linear_probe": "_features",
     "shared_sources": "nearest",
 }

@@ -8,7 +8,7 @@ import pytest
 from rundirs import FakeRun
 
 from engine import filesystems
-from engine.events import Journal, RunStarted, Warned
+from engine.events import Journal, RunEnded, RunStarted, Warned
 from lthtui.launch import space
 
 MB = 2**20
@@ -64,6 +64,14 @@ def test_a_run_that_has_begun_needs_what_it_has_not_written_yet(tmp_path, disk):
     assert "needed" in (space.shortage(tmp_path, run) or "")
     (run.path / "partial").mkdir()
     (run.path / "partial" / "weights").write_bytes(bytes(100 * MB))
+    assert space.shortage(tmp_path, run) is None
+
+
+def test_a_run_that_is_only_evaluated_needs_the_reserve(tmp_path, disk):
+    run = run_of(tmp_path, peak=500)
+    disk(free=200)
+    assert "needed" in (space.shortage(tmp_path, run) or "")
+    Journal(run.events_file, run.run_id, 1).append(RunEnded(status="finished"))
     assert space.shortage(tmp_path, run) is None
 
 
