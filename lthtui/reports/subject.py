@@ -87,11 +87,6 @@ class Subject:
         """Whether runs have folders, so that more can be evaluated of them."""
         return any(run.directory for run in self.runs)
 
-    def split(self) -> str:
-        """The images that select, in words."""
-        splits = {run.split for run in self.runs}
-        return "test" if splits == {"test"} else "validation" if splits == {"val"} else "selecting"
-
     def command(self, verb: str, *options: str) -> str:
         """A command on the same groups, controls aside; what makes a report is `again`."""
         groups = (row.first.group[:SHORT] for row in self.methods)

@@ -75,9 +75,10 @@ def test_folds_do_not_count_as_independent(made):
 
 def test_dense_runs_that_were_not_named_are_what_gains_are_over(made):
     ticket = made.run("rigl", 0, level(0, 0.25, 0.6))
-    dense = made.run("dense", 0, level(0, 1.0, 0.45))
-    table, figure = accuracy.build(made.subject(ticket, known=[dense])).blocks
+    dense = [made.run("dense", seed, level(0, 1.0, 0.45 + seed)) for seed in range(2)]
+    table, figure = accuracy.build(made.subject(ticket, known=dense)).blocks
     found = cells(table)
+    assert found["rigl", "dense %"] == (0.45,)  # of the seed of the ticket
     assert ">rigl<" in drawn(figure)["svg"].decode()
     assert found["rigl", "gain"] == pytest.approx((0.15,))
     assert found["rigl", "p"] == ()  # of one seed nothing can be told

@@ -1,5 +1,7 @@
 """Every level of a report's runs, whichever is picked."""
 
+from dataclasses import replace
+
 import pytest
 from reported import level
 
@@ -18,6 +20,14 @@ def test_levels_stand_with_their_gain_run_by_run_and_how_many_picked_them(made):
     assert found["1"][5].values == pytest.approx((0.1, 0.2))
     assert found["2"][2].values == (0.25,) and found["2"][5].values == (0.0,)
     assert [row[6] for row in table.rows] == ["0 of 2", "2 of 2", "0 of 2"]
+
+
+def test_the_best_so_far_of_a_run_under_way_is_not_picked_yet(made):
+    done, going = (made.imp(seed, 0.5, 0.6) for seed in range(2))
+    (table,) = levels.build(
+        made.subject(done, replace(going, status="running", final=False))
+    ).blocks
+    assert [row[6] for row in table.rows] == ["0 of 2", "1 of 2"]
 
 
 def test_methods_that_pick_by_balanced_accuracy_are_told_by_it_too(made):

@@ -1,6 +1,7 @@
 """Scores in a report, by class, of probabilities and when abstaining, against figures by hand."""
 
 import pytest
+from matplotlib.figure import Figure
 from reported import cells
 
 from lthtui.reports.figures import drawn
@@ -35,6 +36,12 @@ def test_accuracies_by_class_and_confusions_are_over_all_runs(made):
     shares = scores.confusion(subject, row, "accuracy", 2)
     assert shares == [[8 / 12, 4 / 12], [0.25, 0.75]]  # of all runs' images of the class
     assert ">67<" in drawn(confused)["svg"].decode() and ">dog<" in drawn(bars)["svg"].decode()
+    canvas = Figure()
+    confused.draw(canvas)
+    axes = canvas.axes[0]
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("is", "taken for")
+    shown = {text.get_position(): text.get_text() for text in axes.texts}
+    assert shown == {(0, 0): "67", (1, 0): "33", (0, 1): "25", (1, 1): "75"}
 
 
 def test_a_class_without_test_images_has_no_accuracy_and_is_drawn(made):

@@ -16,6 +16,7 @@ def test_accuracies_stand_by_size_with_dense_beside_ticket(made):
     runs = [
         sized(made, 0, 0.01, "basic", 0.2, 0.3),
         sized(made, 1, 0.01, "basic", 0.2, 0.4),
+        replace(sized(made, 2, 0.01, "basic", 0.2, 0.1), winner=0),  # which is no ticket
         sized(made, 0, 0.1, "basic", 0.6, 0.7),
         sized(made, 0, 0.1, "rand", 0.7, 0.8),
         replace(
@@ -26,7 +27,7 @@ def test_accuracies_stand_by_size_with_dense_beside_ticket(made):
     assert table.header == ("", "network", "10 %", "1 %")  # from many images to few
     found = {(row[0], row[1]): [cell.values for cell in row[2:]] for row in table.rows}
     assert found["basic", "ticket"] == [(0.7,), (0.3, 0.4)]
-    assert found["basic", "dense"] == [(0.6,), (0.2, 0.2)]
+    assert found["basic", "dense"] == [(0.6,), (0.2, 0.2, 0.2)]
     assert found["rand", "ticket"] == [(0.8,), ()]
     svg = drawn(grid)["svg"].decode()
     assert ">10 %<" in svg and ">1 %<" in svg and ">rand<" in svg

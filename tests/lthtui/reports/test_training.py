@@ -33,6 +33,11 @@ def test_losses_of_other_kinds_have_panels_of_their_own(made):
     assert ">cosine<" in svg and ">cross entropy<" in svg
 
 
+def test_an_epochs_loss_is_of_the_runs_that_came_so_far():
+    assert [*training._by_epoch([(3.0, 2.0, 1.0), (5.0,)])] == [(3.0, 5.0), (2.0,), (1.0,)]
+    assert [*training._by_epoch([])] == []
+
+
 def test_short_trainings_tell_no_tenth_and_without_losses_there_is_nothing(made):
     assert training.still([1.0] * 9) is None and training.still([0.0] * 20) is None
     assert training.build(made.subject(made.imp(0, 0.5, 0.6))) is None
