@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.repetition import Repetition, overlap
 from lthtui import significance
@@ -11,6 +11,7 @@ from lthtui.reports import evaluated
 from lthtui.reports.model import Cell, Kind, Number, Table
 from lthtui.reports.subject import Subject
 from lthtui.rows import Row
+from lthtui.runview import BALANCED
 from lthtui.significance import Finding
 
 HEADER = ("", "dense", "ticket", "ticket − dense", "p")
@@ -26,6 +27,7 @@ class Line:
         text: what it is called, with its unit.
         difference: of what kind differences are.
         tested: whether it is a hypothesis that differences are tested for.
+        balanced: the number that is the same of balanced accuracy, if there is one.
     """
 
     label: str
@@ -34,14 +36,16 @@ class Line:
     kind: Kind = "accuracy"
     difference: Kind = "points"
     tested: bool = True
+    balanced: str = ""
 
 
 def table(subject: Subject, name: str, caption: str, lines: Sequence[Line]) -> Table | None:
     """Every line of every method that knows it; None if none does.
 
-    Differences are paired by repetition, their p Holm-corrected over the table.
+    Accuracies are balanced ones, too, where methods pick levels by these. Differences are paired by
+    repetition, their p Holm-corrected over the table.
     """
-    known = [*_known(subject.methods, lines, subject)]
+    known = [*_known(subject.methods, [*_weighed(lines, subject)], subject)]
     if not known:
         return None
     findings = significance.holm(
@@ -59,6 +63,16 @@ def table(subject: Subject, name: str, caption: str, lines: Sequence[Line]) -> T
     )
     seen = evaluated.told(subject.evaluations, [line.label for line in lines])
     return Table(name, f"{caption}{seen}{_of(subject, known)}{tested}", HEADER, tuple(rows))
+
+
+def _weighed(lines: Iterable[Line], subject: Subject) -> Iterator[Line]:
+    """With those of balanced accuracy behind them, if a method picks levels by it."""
+    wanted = any(row.first.metric == BALANCED for row in subject.methods)
+    for line in lines:
+        yield line
+        if wanted and line.balanced:
+            text = f"{line.text.removesuffix(' %').removesuffix(',')}, balanced over classes %"
+            yield replace(line, metric=line.balanced, text=text, balanced="")
 
 
 def _of(subject: Subject, known: Sequence[tuple[Row, Line, Values, Values]]) -> str:

@@ -41,8 +41,8 @@ def _corruptions(subject: Subject) -> Iterator[Block]:
     for number, label in enumerate(subject.evaluations.called("corruptions")):
         which = f"-{number}" if number else ""
         lines = [
-            Line(label, "clean", "clean images %", tested=False),
-            Line(label, "mean", "mean of all corruptions %"),
+            Line(label, "clean", "clean images %", tested=False, balanced="clean balanced"),
+            Line(label, "mean", "mean of all corruptions %", balanced="mean balanced"),
             *(Line(label, f"mean of {group}", f"{group} %") for group in GROUPS),
             Line(label, "mCE", "mean corruption error, relative to dense", "number", "number"),
         ]
@@ -165,14 +165,15 @@ def _drawable(document: Any) -> bool:
 def _others(subject: Subject) -> Iterator[Block]:
     lines = [
         *(
-            Line(label, metric, text)
+            Line(label, metric, f"{text}{_set(label)}")
             for label in subject.evaluations.called("cifar10_2")
             for metric, text in (("accuracy", "CIFAR-10.2 %"), ("drop", "drop from CIFAR-10"))
         ),
         *(
-            Line(label, metric, text, tested="share" not in metric)
+            line
             for label in subject.evaluations.called("shared_sources")
-            for metric, text in _shared()
+            for kind, said in (("alike", "near-duplicates"), ("same source", "shared sources"))
+            for line in _shared(label, kind, f"{said}{_set(label)}")
         ),
     ]
     caption = (
@@ -184,20 +185,23 @@ def _others(subject: Subject) -> Iterator[Block]:
         yield found
 
 
-def _shared() -> Iterator[tuple[str, str]]:
-    for kind, said in (("alike", "near-duplicates"), ("same source", "shared sources")):
-        yield f"{kind} - share", f"test images with {said} %"
-        yield f"{kind} - accuracy without", f"without {said} %"
-        yield f"{kind} - accuracy of these", f"of {said} %"
+def _set(label: str) -> str:
+    """How an evaluation was set other than by default."""
+    told = label.partition(" ")[2]
+    return f" ({told})" if told else ""
+
+
+def _shared(label: str, kind: str, said: str) -> Iterator[Line]:
+    yield Line(label, f"{kind} - share", f"test images with {said} %", tested=False)
+    for which in ("without", "of these"):
+        text = f"{which.removesuffix(' these')} {said} %"
+        yield Line(label, f"{kind} - accuracy {which}", text, balanced=f"{kind} - balanced {which}")
 
 
 def _attacks(subject: Subject, name: str) -> Iterator[Block]:
     for number, label in enumerate(subject.evaluations.called(name)):
         which = f"-{number}" if number else ""
-        lines = [
-            Line(label, metric, said, tested=metric != "clean accuracy")
-            for metric, said in _bounds(subject, label)
-        ]
+        lines = [*_bounds(subject, label)]
         caption = (
             f"Test accuracy under attack by {ATTACKS[name]} ({label}): pixels moved by at most"
             " epsilon grey levels of 255, and kept within 0 and 255."
@@ -207,9 +211,13 @@ def _attacks(subject: Subject, name: str) -> Iterator[Block]:
             yield found
 
 
-def _bounds(subject: Subject, label: str) -> Iterator[tuple[str, str]]:
+def _bounds(subject: Subject, label: str) -> Iterator[Line]:
+    """Accuracy without an attack, and at each epsilon."""
     made = (subject.evaluations.of(run, label) for run in subject.runs)
     names = dict.fromkeys(metric for one in made if one for metric in one.metrics)
-    for metric in names:
+    for metric in (one for one in names if "accuracy" in one):
         bound = metric.removeprefix("accuracy at ")
-        yield metric, f"{metric} %" if bound == metric else f"accuracy at epsilon {bound}/255, %"
+        clean = bound == metric
+        text = f"{metric} %" if clean else f"accuracy at epsilon {bound}/255, %"
+        balanced = metric.replace("accuracy", "balanced")
+        yield Line(label, metric, text, tested=not clean, balanced=balanced)

@@ -33,7 +33,9 @@ def build(subject: Subject) -> Section | Absent:
 
 def _blocks(subject: Subject, name: str) -> Iterator[Block]:
     labels = subject.evaluations.called(name)
-    lines = [Line(label, METRIC, f"on {target(label)} %") for label in labels]
+    lines = [
+        Line(label, METRIC, f"on {target(label)} %", balanced="test balanced") for label in labels
+    ]
     caption = f"Test accuracy of {NAMES[name]} ({name})."
     found = beside.table(subject, name.replace("_", "-"), caption, lines)
     if found is None:
