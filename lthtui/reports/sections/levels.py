@@ -39,7 +39,7 @@ def _lines(subject: Subject, row: Row, metric: str) -> Iterator[tuple[Cell, ...]
         for level in run.ended_levels:
             if not level.search:
                 levels.setdefault(level.index, []).append((run, level))
-    dense = subject.dense(row, metric)
+    dense, done = subject.dense(row, metric), sum(run.done for run in row.runs)
     for index, found in sorted(levels.items()) if len(levels) > 1 else ():
         scores = {run.repetition: level.scored("test", metric) for run, level in found}
         tests = {one: score for one, score in scores.items() if score is not None}
@@ -51,5 +51,5 @@ def _lines(subject: Subject, row: Row, metric: str) -> Iterator[tuple[Cell, ...]
             Number.of((level.scored("val", metric) for _, level in found), "accuracy"),
             Number.of(tests.values(), "accuracy"),
             Number.of((tests[one] - dense[one] for one in tests if one in dense), "points"),
-            f"{picked} of {len(row.runs)}",
+            f"{picked} of {done}",
         )
