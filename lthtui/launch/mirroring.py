@@ -32,6 +32,7 @@ BACK_OFF = (1.0, 600.0)  # seconds between tries, twice as many each time
 PATIENCE = 24 * 3600.0  # seconds after which a store that is out of reach is given up
 LONGEST = 3600.0  # seconds after which a process that brings runs over is killed
 LOOK = 0.05  # seconds at a time to look at what earlier queue processes left: others wait meanwhile
+NEGLECTED = 60.0  # seconds that who changes a note has to bring it over; to do so may take 10
 LATER = "lthtui sync"
 _OFF = re.compile(rb"^tracking:\s*['\"]?off\b", re.MULTILINE)
 _LAST = {MLFLOW_STATUS[one] for one in (Status.FINISHED, Status.FAILED, Status.STOPPED)}
@@ -103,6 +104,11 @@ def given_up(directory: RunDirectory) -> str | None:
     return found.message if same and abs(time.time() - found.time) < PATIENCE else None
 
 
+def overdue(root: Path) -> bool:
+    """Whether notes wait that who wrote them should have brought over, as where that was killed."""
+    return any(needs(run) for run in candidates(root) if _neglected(run))
+
+
 def candidates(root: Path) -> Iterator[RunDirectory]:
     """All runs under `root`, any of which may need to be brought over, as after a power cut."""
     try:
@@ -110,6 +116,19 @@ def candidates(root: Path) -> Iterator[RunDirectory]:
     except FileNotFoundError:
         return
     yield from map(RunDirectory, paths)
+
+
+def _neglected(directory: RunDirectory) -> bool:
+    """Whether a run was noted of a while ago, and after MLflow was last told of it."""
+    try:
+        changed = os.stat(directory.path / noted.FILE).st_mtime
+    except OSError:
+        return False
+    try:
+        told = os.stat(directory.mlflow_file).st_mtime
+    except OSError:
+        told = 0.0
+    return told < changed < time.time() - NEGLECTED
 
 
 @dataclass

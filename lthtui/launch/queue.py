@@ -30,6 +30,7 @@ from lthtui.launch import (
     later,
     lease,
     limits,
+    mirroring,
     owner,
     slots,
     waits,
@@ -201,7 +202,7 @@ def rouse(root: Path) -> None:
 
 def _left_alone(root: Path) -> bool:
     """Whether a queue process would find something to do."""
-    if slots.Ledger(lease.slots(root)).places() or later.due(root):
+    if slots.Ledger(lease.slots(root)).places() or later.due(root) or mirroring.overdue(root):
         return True
     turns = Turns(root, limits.read(root), {})
     obstacles = (turns.obstacle(entry) for entry in entries.read(root))

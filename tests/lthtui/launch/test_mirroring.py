@@ -9,16 +9,18 @@ import select
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from rundirs import FakeRun
 from waiting import PATIENCE
 
-from engine import link
+from engine import link, noted
 from engine.processes import Process
 from engine.rundir import Launch, write_json
-from lthtui.launch import mirroring
+from lthtui import notes
+from lthtui.launch import lease, mirroring, queue
 from lthtui.launch.mirroring import Mirroring, candidates, given_up, needs
 from lthtui.store import Store
 
@@ -166,6 +168,26 @@ def test_a_run_that_never_began_is_no_matter_of_mlflows(tmp_path):
 
 
 # -- bringing it over -------------------------------------------------------------------------
+
+
+def test_a_note_whose_writer_was_killed_is_brought_over_by_whoever_looks_next(
+    tmp_path, monkeypatch
+):
+    calls = []
+    monkeypatch.setattr(lease, "detach", lambda command, log: calls.append(command[-1]))
+    run = note(FakeRun(tmp_path, "a").start().train(1).end("finished"), status="FINISHED")
+    queue.rouse(tmp_path)
+    notes.change(tmp_path, [run.directory], {"mlflow.note.content": "better"})
+    queue.rouse(tmp_path)  # while its writer may still be at it
+    assert calls == []
+    long_ago = time.time() - mirroring.NEGLECTED - 1
+    os.utime(run.directory.path / noted.FILE, (long_ago, long_ago))
+    os.utime(run.directory.mlflow_file, (long_ago - 1, long_ago - 1))
+    queue.rouse(tmp_path)
+    assert calls == [str(tmp_path)]
+    note(run, status="FINISHED", noted=noted.read(run.directory).newest)
+    queue.rouse(tmp_path)
+    assert calls == [str(tmp_path)]
 
 
 def test_runs_are_brought_over_together_and_once(play):
