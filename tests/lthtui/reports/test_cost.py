@@ -1,6 +1,7 @@
 """What tickets cost, in a report, against figures by hand."""
 
 import pytest
+from matplotlib.figure import Figure
 from reported import cells, level
 
 from lthtui.reports.figures import drawn
@@ -34,6 +35,15 @@ def test_sizes_and_latency_stand_beside_the_dense_network(made):
     assert latency.rows[0][2].values == (1.01,) and latency.rows[0][3].values == ()
     assert latency.rows[1][3].values == (2.5,)
     assert "cpu (1 thread, fp32)" in latency.caption
+
+
+def test_every_kind_of_training_has_its_own_dense_point(made):
+    runs = [made.imp(0, 0.5, 0.6), made.imp(0, 0.3, 0.4, group="b", family="other")]
+    _, picture, *_ = cost.build(made.subject(*runs)).blocks
+    canvas = Figure()
+    picture.draw(canvas)
+    points = [(*one[0].get_xdata(), *one[0].get_ydata()) for one in canvas.axes[0].containers]
+    assert points == [(900.0, 0.6), (900.0, 0.4), (600.0, 0.5), (600.0, 0.3)]
 
 
 def test_runs_of_unknown_cost_have_no_picture(made):

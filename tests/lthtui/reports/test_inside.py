@@ -48,6 +48,16 @@ def test_residual_ratios_of_networks_of_other_blocks_have_pictures_of_their_own(
     assert ">two.bn2<" in drawn(second)["svg"].decode()
 
 
+def test_ratios_of_a_block_are_those_of_all_runs(made):
+    runs = [made.imp(seed, 0.5, 0.6) for seed in range(2)]
+    for run in runs:
+        document = {"one.bn2": 1.0 + run.seed, "two.bn2": None}
+        made.evaluated(run, 1, "residual_ratio", {"mean": 1.5}, residual_ratio=document)
+    subject = made.subject(*runs)
+    (row,) = subject.methods
+    assert inside.ratios(subject, row, "ticket") == {"one.bn2": (1.0, 2.0)}
+
+
 def kept(**layers):
     return {name: {"kept": 1, "total": 2, "density": value} for name, value in layers.items()}
 

@@ -64,7 +64,11 @@ def test_a_gain_is_split_by_controls_that_were_not_named(made):
     assert found["imp", "ticket − null"] == pytest.approx((0.07, 0.08))
     assert found["imp", "budget − dense"] == ()
     (row,) = checks.rows
-    assert row[2].values == pytest.approx((0.05, 0.07)) and row[-1] in ("needed", "not known")
+    assert row[2].values == pytest.approx((0.05, 0.07))
+    # 12.706 standard errors of 0.01 around 0.06; t = 6 with one degree of freedom
+    assert (row[3], row[-1]) == ("−6.71 to +18.71", "not known")
+    assert row[4].values == pytest.approx((0.1051,), abs=1e-4)
+    assert "below 1 point." in checks.caption
     assert isinstance(said[-1], Details) and "budget" in said[-1].text
     assert all(isinstance(one, str) and one.startswith("imp: ") for one in said[:-1])
 
