@@ -14,6 +14,7 @@ from lthtui.written import figure, pair
         ("operations", 2.2e12, 16.3e9, "2.200±0.016 T"),
         ("operations", 999.6, 3.0, "999.6±3.0"),
         ("operations", 40e9, 60e9, "40±60 G"),
+        ("operations", 100.0, 5000.0, "0.1±5.0 k"),
         ("accuracy", 0.512, 0.0, "51.20±0.00"),
         ("points", 0.036, 0.01, "+3.60±1.00"),
         ("points", -0.036, 0.01, "-3.60±1.00"),
