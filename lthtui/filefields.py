@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -35,6 +35,13 @@ def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if twice is not None:
         raise PydanticCustomError("seeds", "{why}", {"why": f"seed {twice} is listed twice"})
     return seeds
+
+
+def _kinds(value: Any) -> Any:
+    """Read one kind or a list; among others YAML's null is the kind of this name."""
+    if isinstance(value, list | tuple):
+        return tuple("null" if one is None else one for one in value)
+    return () if value is None else (value,)
 
 
 _Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -71,7 +78,8 @@ _Control = Literal[
 _Controls = Annotated[
     tuple[_Control, ...],
     Field(max_length=20),
-    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    BeforeValidator(_kinds),
+    WithJsonSchema({"type": "array", "items": {"enum": [*get_args(_Control), None]}}),
 ]
 _Values = Annotated[list[Any], Field(min_length=1, max_length=1000)]
 _Grid = dict[Dotted, _Values]

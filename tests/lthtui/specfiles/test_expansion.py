@@ -134,3 +134,20 @@ def test_specs_in_folders_are_found_by_their_name_too(folder, monkeypatch):
     assert specpaths.find("twin").as_posix() == "specs/twin.yaml"
     with pytest.raises(UsageError, match="did you mean specs/paper/deep.yaml"):
         specpaths.find("depe")
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "kinds"),
+    [
+        ("", [], ()),
+        ("control: [same_layer, null]", [], ("same_layer", "null")),  # as YAML reads that
+        ("control: all", [], ("all",)),
+        ("control: all", ["control=null"], ()),
+        ("control: all", ["control=reinit,null"], ("reinit", "null")),
+    ],
+)
+def test_controls_that_follow(folder, text, changes, kinds):
+    found = expand(spec_file(folder, f"{GOOD}{text}\n"), changes)
+    assert found.control == kinds and len(found.runs) == 1
+    said = f"controls of every run follow: {', '.join(kinds)}"
+    assert (said in found.notes) == bool(kinds)

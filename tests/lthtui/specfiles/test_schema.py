@@ -25,4 +25,4 @@ def test_the_schema_knows_every_field_of_a_file():
 
 def test_a_file_may_list_every_kind_of_controls():
     known = json_schema()["properties"]["control"]["items"]["enum"]
-    assert {*known} == {*controlkinds.KINDS, *controlkinds.SETS}
+    assert {*known} == {*controlkinds.KINDS, *controlkinds.SETS, None}
