@@ -35,6 +35,7 @@ class Table(NamedTuple):
         hidden: headings that are left out because all that is shown has the same there.
         archived: how many more runs would be shown if they were not archived.
         met: the ids of the runs that meet the filter.
+        folded: the keys of groups whose runs are folded away.
     """
 
     columns: tuple[Column, ...] = ()
@@ -45,6 +46,7 @@ class Table(NamedTuple):
     hidden: tuple[Heading, ...] = ()
     archived: int = 0
     met: frozenset[str] = frozenset()
+    folded: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -71,11 +73,15 @@ class Tabler:
         self._filter, self._read = Filter(), ("", 0.0)  # from what, and when
         self._suited: tuple[object, tuple[Heading, ...]] = (None, columns.DEFAULT)  # to which runs
 
-    def table(self, board: Board, view: View, experiment: str = "") -> Table:
+    def table(
+        self, board: Board, view: View, experiment: str = "", quiet: Collection[str] = ()
+    ) -> Table:
         """What a view shows of a board. A group's figures count all its runs, shown or not.
 
         Args:
             experiment: the one whose runs are shown; empty for all.
+            quiet: keys of groups that are folded unless the view has them unfolded, or its filter
+                asks for some of what is below them.
 
         Raises:
             Misread: the view's filter cannot be read.
@@ -86,7 +92,9 @@ class Tabler:
         }
         if view.headings == columns.DEFAULT:
             view = replace(view, headings=self._usual(board))
-        found, archived = self._found(board, view, experiment)
+        found, archived, part = self._found(board, view, experiment)
+        folded = view.folded.union(key for key in quiet if key not in view.unfolded | part)
+        view = replace(view, folded=folded)
         found = self._sorted(found, view.order)
         hidden = self._constant(found, view) if view.hide_constant else ()
         headings = tuple(one for one in _named(view.headings) if one not in hidden)
@@ -103,6 +111,7 @@ class Tabler:
             hidden=hidden,
             archived=archived,
             met=frozenset(run.run_id for _, runs in found for run in runs),
+            folded=folded,
         )
 
     def _usual(self, board: Board) -> tuple[Heading, ...]:
@@ -111,30 +120,38 @@ class Tabler:
             self._suited = board.runs, suited(board.runs.values())
         return self._suited[1]
 
-    def _found(self, board: Board, view: View, experiment: str) -> tuple[_Found, int]:
+    def _found(
+        self, board: Board, view: View, experiment: str
+    ) -> tuple[_Found, int, frozenset[str]]:
         """Groups with their runs that meet the filter, and how many archived ones are left out.
 
-        These are shown if the view has them shown, or its filter asks which are archived.
+        These are shown if the view has them shown, or its filter asks which are archived. Also the
+        keys of groups of which the filter asks for some runs, or for what is nested under them.
         """
         read, at = self._read
         if view.filter != read or time.monotonic() - at > STALE:
             self._filter, self._read = Filter.parse(view.filter), (view.filter, time.monotonic())
         wanted, every = self._filter, view.archived or ARCHIVED in self._filter.fields
         found: _Found = []
+        part: set[str] = set()
         archived = 0
         for group in board.groups:
             runs: Sequence[RunView] = group.runs
             if experiment:
                 runs = [run for run in runs if run.experiment == experiment]
             if wanted.node is not None:
-                runs = [run for run in runs if wanted(run, group)]
+                whole, runs = runs, [run for run in runs if wanted(run, group)]
+                part |= {group.key} if len(runs) < len(whole) else set()
             if not every:
                 here = [run for run in runs if not run.archived]
                 archived += len(runs) - len(here)
                 runs = here
             if runs:
                 found.append((group, runs))
-        return found, archived
+        if wanted.node is not None:
+            above = {id for group, _ in found for id in group.under}
+            part |= {group.key for group in board.groups if group.id in above}
+        return found, archived, frozenset(part)
 
     def _sorted(self, found: _Found, order: Sequence[Order]) -> _Found:
         for one in reversed(order):  # sorting is stable: the first key comes last

@@ -146,7 +146,7 @@ class RunTable(Vertical):
         group = self.board.group_of(message.key)
         if group is None or not self.board.folds(group):
             return
-        key, folded = group.key, self._folded()
+        key, folded = group.key, self._table.folded
         unfold = key in folded if message.unfold is None else message.unfold
         if not unfold:
             self._grid.select(key)
@@ -223,12 +223,9 @@ class RunTable(Vertical):
                 if not any(run.active for run in group.runs):
                     self._quiet.add(group.key)
 
-    def _folded(self) -> frozenset[str]:
-        return self.view.folded | (self._quiet - self.view.unfolded)
-
     def _fill(self) -> None:
         """Show what the view says of the runs, once these are known."""
-        shown = replace(self.view, folded=self._folded(), filter=self._line.wanted)
+        shown = replace(self.view, filter=self._line.wanted)
         if self._seen:
             self._draw(shown)
         if (metrics := shown.extremes) != self._wanted:
@@ -236,7 +233,7 @@ class RunTable(Vertical):
             self._ask("extremes", lambda desk: desk.want(metrics), lambda _: None)
 
     def _draw(self, shown: View) -> None:
-        self._table = self._tabler.table(self.board, shown, self.experiment)
+        self._table = self._tabler.table(self.board, shown, self.experiment, self._quiet)
         grid, empty = self._grid, ALL_ARCHIVED if self._table.archived else self._empty
         if (self._table.columns, empty) != (grid.columns, grid.empty):
             grid.columns, grid.empty = self._table.columns, empty

@@ -320,6 +320,19 @@ def test_a_folded_group_hides_its_runs_but_not_its_figures():
     assert (folded.groups, folded.runs) == (1, 3)
 
 
+def test_a_filter_unfolds_quiet_groups_that_it_asks_for_single_runs_of():
+    runs, quiet = [*seeds("a"), *seeds("b")], {"group:a", "group:b"}
+
+    def keys(**view):
+        return [one.key for one in Tabler().table(boarded(*runs), View(**view), quiet=quiet).rows]
+
+    assert keys() == keys(filter="val>0.5") == ["group:a", "group:b"]
+    assert keys(filter="name=a val>0.5") == ["group:a"]
+    assert keys(filter="name=a val>0.92") == ["group:a", "a1", "a2"]
+    assert keys(filter="name=a val>0.92", folded=frozenset({"group:a"})) == ["group:a"]
+    assert keys(filter="name=a", unfolded=frozenset({"group:a"})) == ["group:a", "a0", "a1", "a2"]
+
+
 def test_only_groups_that_changed_are_made_again():
     tabler, runs = Tabler(), [*seeds("a"), *seeds("b")]
     before = boarded(*runs)
