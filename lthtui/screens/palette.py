@@ -105,8 +105,9 @@ class Palette(Provider):
         return cast("LthApp", self.app)
 
     def _actions(self) -> Iterator[Offer]:
-        """Every action that has a key on this screen."""
-        for active in self.screen.active_bindings.values():
+        """Every action that has a key on this screen, those that the key bar shows first."""
+        every = self.screen.active_bindings.values()
+        for active in sorted(every, key=lambda one: not one.binding.show):
             binding = active.binding
             if binding.id and binding.description and active.enabled:
                 act = partial(self.app.run_action, binding.action, active.node)

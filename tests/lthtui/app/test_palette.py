@@ -80,6 +80,14 @@ async def test_runs_specs_places_and_themes_are_found(running, root, specs):
         assert pilot.app.theme == "nord"
 
 
+async def test_before_anything_is_typed_it_offers_what_the_key_bar_shows_first(running, root):
+    populate(root)
+    async with running() as pilot:
+        palette = Palette(pilot.app.screen)
+        names = [hit.text async for hit in palette.discover()]
+        assert names[0] == "Open" and names.index("Filter") < names.index("Page down")
+
+
 def test_whoever_quits_does_not_wait_for_what_the_palette_asks(root, capsys):
     asked, free, waited = Event(), Event(), []
 
