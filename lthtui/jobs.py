@@ -20,13 +20,13 @@ STOPPED = "R resumes it"
 LATELY = 20  # stopped and as many failed runs that are listed
 SIGNS = {**GLYPHS, "stalled": GLYPHS["running"]}
 COLUMNS = (
-    Column("job", rank=1),
+    Column("job", rank=0),
     Column("status", rank=2),
     Column("prio", rank=4, right=True),
     Column("user", rank=6),
     Column("where", rank=5),
     Column("for", rank=3, right=True),
-    Column("why", rank=0),
+    Column("why", rank=1),
 )
 
 

@@ -173,20 +173,23 @@ class RunScreen(EvaluatingScreen):
 
 
 def _facts(runs: tuple[RunView, ...], group: Group) -> str:
-    """What and where the runs are, and on a second line what came of them."""
+    """How the runs are doing and what they are, and on a second line what came of them."""
     first = runs[0]
-    what = [f"{first.sparsifier} on {first.dataset} with {first.model}"] * (not first.foreign)
     if len(runs) > 1:
         which = listed(run.repetition for run in runs)
-        parts = [f"{group.label}, {which}", columns.summary(STATUS, group).text]
+        parts = [columns.summary(STATUS, group).text, f"{group.label}, {which}"]
     else:
-        named = filter(None, (first.called, first.run_id))
-        parts = [*named, status_cell(first).text]
-        if first.current:
-            parts.append(f"level {first.level}/{first.planned_levels - 1}")
-            parts.append(f"epoch {first.epoch}/{first.planned_epochs}")
-        if first.eta is not None:
-            parts.append(f"eta {duration(first.eta)}")
-        if first.extends:
-            parts.append(f"extends {first.extends}")
-    return "  ".join([*parts, *what]) + "\n" + verdict.note(group, runs)
+        parts = [status_cell(first).text, *_progress(first)]
+        parts += filter(None, (first.called, first.run_id))
+        parts += [f"extends {first.extends}"] if first.extends else []
+    parts += [] if first.foreign else [f"{first.sparsifier} on {first.dataset} with {first.model}"]
+    return "  ".join(parts) + "\n" + verdict.note(group, runs)
+
+
+def _progress(run: RunView) -> list[str]:
+    """Where a run is in its plan, and how long it will still take; nothing of what is finished."""
+    if run.status == "finished":
+        return []
+    at = [f"level {run.level}/{run.planned_levels - 1}", f"epoch {run.epoch}/{run.planned_epochs}"]
+    left = [] if run.eta is None else [f"eta {duration(run.eta)}"]
+    return [*(at if run.current else []), *left]

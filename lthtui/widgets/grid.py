@@ -24,6 +24,7 @@ from lthtui.widgets.tones import laid, tone
 GAPS = (2, 1)  # cells between columns, the second where the first would cut the first column
 NARROWEST = 14  # of the column that takes what is left
 NAMES = 0.375  # of the width: so much names may take to be told apart, before figures give way
+TEXT = 0.45  # of the width: so much columns of texts keep where they are cut
 MARK = "*"
 HEAD = "  "  # before the title of the column of names, where rows have folds and marks
 
@@ -300,12 +301,8 @@ class Grid(ScrollView, can_focus=True):
     def _fit(self) -> list[int]:
         """Choose the gap, and a width for each column; 0 for those that have to give way."""
         self._room = self.size.width
-        wanted = [
-            column.width
-            or max([cell_len(row.cells[at].text) for row in self.rows] + [cell_len(column.title)])
-            for at, column in enumerate(self.columns)
-        ]
-        every = range(len(wanted))
+        every = range(len(self.columns))
+        wanted = [self._wanted(at) for at in every]
         blank = [self._blank(at) for at in every]
         loose = [at for at in every if self.columns[at].rank > 1 and not blank[at]]
         self._slid = min(self._slid, max(len(loose) - 1, 0))
@@ -320,6 +317,11 @@ class Grid(ScrollView, can_focus=True):
         whole = max([NARROWEST, *map(cell_len, names)])
         most = round(NAMES * self.size.width)
         telling = max(NARROWEST, min(apart(names) if whole > most else whole, most))
+        told = [at for at in shown[1:] if not blank[at]]
+        lacking = telling + sum(wanted[at] + 1 for at in told) + 1 - self.size.width
+        if lacking > 0:
+            wanted = [self._cut(at, wanted[at], lacking) for at in every]
+            shown = [shown[0], *told]
         while True:
             for self._gap in GAPS:
                 room = self.size.width - sum(wanted[at] + self._gap for at in shown[1:]) - self._gap
@@ -331,6 +333,17 @@ class Grid(ScrollView, can_focus=True):
                     self._tell_apart(widths[shown[0]], names if whole > widths[shown[0]] else [])
                     return widths
             shown.pop()
+
+    def _wanted(self, at: int) -> int:
+        column = self.columns[at]
+        texts = (column.title, *(row.cells[at].text for row in self.rows))
+        return column.width or max(map(cell_len, texts))
+
+    def _cut(self, at: int, wanted: int, lacking: int) -> int:
+        """A width where so many cells lack: texts are cut before other columns give way."""
+        fixed = self.columns[at].right or self.columns[at].width
+        least = min(wanted, round(TEXT * self.size.width))
+        return wanted if fixed else max(least, wanted - lacking)
 
     def _tell_apart(self, width: int, names: list[str]) -> None:
         """Find out what is to be shown of names that are too long, unless that is known."""

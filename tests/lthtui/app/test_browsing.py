@@ -68,7 +68,7 @@ async def test_what_a_server_calls_its_runs_is_shown_as_text(running, root):
             assert r"[bold]x\x1b[2J\ud800[/]" in screen(pilot.app)
             await pilot.press("enter")
             await pilot.settle(lambda: len(pilot.app.screen_stack) > 1)
-            named = rf" [bold]x\x1b[2J\ud800[/]  {'a' * 32}  ✓ finished"  # and of no known method
+            named = rf" ✓ finished  [bold]x\x1b[2J\ud800[/]  {'a' * 32}"  # and of no known method
             assert screen(pilot.app).splitlines()[0] == named
             await pilot.press("colon", *"bold")
             await pilot.settle(

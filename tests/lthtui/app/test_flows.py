@@ -141,7 +141,7 @@ async def test_open_a_run_and_go_through_its_tabs(running, root):
         await pilot.press("end", "enter")
         await pilot.settle()
         assert isinstance(pilot.app.screen, RunScreen)
-        assert "level 3/5  epoch 14/24  eta 0:17  imp on digits with resnet20" in screen(pilot.app)
+        assert "● running  level 3/5  epoch 14/24  eta 0:17  " in screen(pilot.app)
         assert "best so far" in screen(pilot.app)
         await pilot.press("right_square_bracket")
         await pilot.settle(lambda: "level 3  validation accuracy" in screen(pilot.app))
@@ -168,6 +168,13 @@ async def test_open_a_group(running, root):
         await pilot.press("end", "h", "enter", "right_square_bracket", "right_square_bracket")
         await pilot.settle(lambda: "3 ◆ ×2" in screen(pilot.app))
         assert "94.1±0.7 (2)" in screen(pilot.app)
+
+
+async def test_no_long_name_hides_how_a_run_is_doing(running, root):
+    FakeRun(root, "a-long-name-" * 5).start(alive=True).train(3, 2)
+    async with running(size=(80, 24)) as pilot:
+        await pilot.press("enter")
+        await pilot.settle(lambda: "● running  level 3/5  epoch 14/24" in screen(pilot.app))
 
 
 async def test_what_a_tab_hides_gives_the_focus_to_nothing_beside_it(running, root):

@@ -65,6 +65,18 @@ async def test_cursor_goes_to_the_neighbour_of_a_row_that_vanishes():
         assert app.seen[-1] is None
 
 
+async def test_long_texts_are_cut_before_other_columns_give_way():
+    app = GridApp()
+    async with app.run_test(size=(50, 4)) as pilot:
+        grid = app.query_one(Grid)
+        grid.columns = (Column("name", 0), Column("status", 2), Column("why", 1))
+        fits = "a device is gone for good"
+        for why, shown in ((fits, fits), ("no " * 20, "no " * 8 + "no…")):  # 27 of 50 cells
+            grid.show([Row("k0", (Cell("name 0"), Cell("failed"), Cell(why)))])
+            await pilot.pause()
+            assert app.lines[1].partition(" failed ")[2].strip() == shown
+
+
 async def test_columns_give_way_by_rank_and_never_the_first():
     app = GridApp()
     async with app.run_test(size=(30, 4)) as pilot:

@@ -69,6 +69,15 @@ def entry(run):
     return entries.find(run.directory)
 
 
+async def test_a_narrow_terminal_has_room_for_every_status(opened, root):
+    failed, alive = (FakeRun(root, "a-name-that-is-rather-long-" * 2, seed) for seed in (0, 1))
+    failed.start().train(1).end("failed", "the driver said no " * 9)
+    alive.start(alive=True).train(1, 1)
+    async with opened(size=(80, 24)) as pilot:
+        await pilot.settle(lambda: "✗ failed " in screen(pilot.app))
+        assert "s1 ● running CPU   0:00 level 1/5, 80% kept, 0:34 left" in screen(pilot.app)
+
+
 async def test_it_says_what_runs_and_why_others_wait_or_failed(opened, root, waiting):
     populate(root)
     waiting("held", hold=True)

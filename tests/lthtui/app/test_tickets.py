@@ -79,6 +79,11 @@ async def test_tickets_are_listed_sorted_and_narrowed(opened, two):
         assert rows(pilot) == [named(good, 2)]
 
 
+async def test_a_low_terminal_has_room_for_nine_tickets(opened, two):
+    async with opened(size=(80, 24)) as pilot:
+        assert pilot.app.screen.query_one(Grid).size.height == 1 + 9
+
+
 async def test_a_filter_asks_the_tickets(opened, two):
     good, bad = two
     async with opened() as pilot:
