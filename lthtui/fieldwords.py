@@ -10,7 +10,7 @@ from engine import registry
 from lthtui import overrides, runnames, specfields, specpaths
 from lthtui.yamlfile import Keys
 
-OF_FILES = ("seeds", "vary", "search")  # fields of spec files, but of no run
+OF_FILES = ("seeds", "vary", "search", "control")  # fields of spec files, but of no run
 HIDDEN = [("version",), ("seed",), ("controls",), ("extends",)]  # which nobody types
 
 

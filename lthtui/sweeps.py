@@ -14,6 +14,7 @@ FIXED = {
     **dict.fromkeys(("seed", "seeds"), "seeds vary by `seeds: [0, 1, 2]`"),
     "vary": "vary holds fields such as sparsifier.rate",
     "search": "a search is one for the whole file",
+    "control": "controls are listed once, for the whole file",
     "version": "the version of the format cannot vary",
 }
 

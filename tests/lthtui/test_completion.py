@@ -102,6 +102,7 @@ def test_spec_files_and_their_fields(bash):
     assert "sparsifier.drop_schedule=" in bash("lthtui run quick sparsifier=rigl sparsifier.d")
     assert bash("lthtui run quick train.epochs=") == ["7", "200"]
     assert {"true", "false"} == {*bash("lthtui run quick train.optimizer.nesterov=")}
+    assert bash("lthtui run quick contr") == ["control="]
     assert bash("lthtui extend digits-imp sparsifier.lev")[0] == "sparsifier.levels="
 
 

@@ -276,6 +276,7 @@ BROKEN = {
     "vary without values": (HEAD + "vary: {train.epochs: ¦[]}\n", "at least 1 item"),
     "vary with one value": (HEAD + "vary: {train.epochs: ¦3}\n", "expected a list, found 3"),
     "vary seeds": (HEAD + "vary:\n  ¦seeds: [[0], [1]]\n", "seeds vary by"),
+    "vary controls": (HEAD + "vary:\n  ¦control: [[all]]\n", "listed once, for the whole file"),
     "vary an unknown field": (
         HEAD + "vary:\n  ¦sparsifier.rte: [0.1]\n",
         "unknown field 'rte'; did you mean rate?",
