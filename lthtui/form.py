@@ -20,7 +20,7 @@ from lthtui.template import WRITTEN_ELSEWHERE, about, plain
 from lthtui.text import clean_line
 from lthtui.yamlfile import Keys
 
-_LISTED = ("seeds",)  # several values are a list of theirs, and no sweep over them
+_LISTED = ("seeds", "control")  # several values are a list of theirs, and no sweep over them
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def put(text: str, knob: Knob, typed: str) -> str:
             raise UsageError("vary lists several grids here; say in the editor which one is meant")
         return specedit.set_value(text, vary, values)
     text = specedit.remove(text, vary)
-    if knob.key in _LISTED:
+    if knob.key == "seeds":
         text = specedit.remove(text, ("seed",))
     value = values if read.sweeps else values[0]
     if knob.kind == "block" and isinstance(value, str):

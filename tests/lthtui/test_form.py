@@ -91,6 +91,11 @@ def test_seeds_are_listed_in_any_way():
     assert yamlfile.parse(one, "x").data == {"seeds": [1, 2]}
 
 
+def test_controls_are_a_list_of_their_own():
+    listed = put("seed: 3\n", "control", "reinit, random")
+    assert yamlfile.parse(listed, "x").data == {"seed": 3, "control": ["reinit", "random"]}
+
+
 def test_blocks_that_take_turns_are_left_to_the_editor():
     text = "vary:\n  sparsifier:\n    - dense\n    - {name: imp, levels: 2}\n"
     found = of(text)
