@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from engine import causes, levels, outstanding, surroundings
 from engine.causes import Cause
@@ -79,7 +80,9 @@ class Evaluations:
         if levels.ticket_path(directory, task.level) is None:
             raise Damaged(outstanding.unkept(directory, task.level))
         context = surroundings.context(around, task.level, self._setup.spec.seed)
-        tickets = task.tickets(context.subject.ticket.card["sha256"])
+        card = context.subject.ticket.card
+        self._check(card)
+        tickets = task.tickets(card["sha256"])
         try:
             result: Result = load("evaluations", settings.name).evaluate(settings, context)
         except Inapplicable as error:
@@ -91,6 +94,16 @@ class Evaluations:
                 tickets=tickets,
             )
         return keep(directory, task.level, settings.label, result, tickets)
+
+    def _check(self, card: Mapping[str, Any]) -> None:
+        """Refuse a ticket of another run, whose images or network may be others."""
+        ours, theirs = self._setup.spec.digest, card["digest"]
+        if theirs != ours:
+            raise Damaged(
+                f"the ticket of level {card['level']} is of a run with the digest {theirs[:6]}, but"
+                f" {self._setup.directory.spec_file} has {ours[:6]}: one of them was changed since;"
+                " put it back, or run the spec that you mean as a run of its own"
+            )
 
 
 def keep(

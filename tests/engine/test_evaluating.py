@@ -57,7 +57,10 @@ def make(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> Callable[..., li
             directory=run, spec=run.spec(), emit=events.append, stopping=lambda: False
         )
         monkeypatch.setattr(surroundings, "surroundings", lambda *_: None)
-        monkeypatch.setattr(surroundings, "context", lambda around, level, seed: _context(level))
+        digest = setup.spec.digest
+        monkeypatch.setattr(
+            surroundings, "context", lambda around, level, seed: _context(level, digest)
+        )
         monkeypatch.setattr(layer_density, "evaluate", lambda settings, one: evaluate(one.level))
         evaluating.Evaluations(setup).make(outstanding.told(run).history, over=True)
         return events
@@ -65,9 +68,9 @@ def make(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> Callable[..., li
     return make
 
 
-def _context(level: int) -> Any:
+def _context(level: int, digest: str) -> Any:
     """Of a ticket whose checksum is `sha-<level>`."""
-    ticket = SimpleNamespace(card={"sha256": f"sha-{level}"})
+    ticket = SimpleNamespace(card={"sha256": f"sha-{level}", "digest": digest, "level": level})
     return SimpleNamespace(level=level, subject=SimpleNamespace(ticket=ticket))
 
 

@@ -115,6 +115,16 @@ def test_one_that_fails_says_so_and_costs_the_run_nothing(here, command):
     assert evaluated(first) == [(2, "layer_density")]
 
 
+def test_a_ticket_of_another_run_is_told_and_not_taken_for_this_run_s(here, command):
+    first, second = runs(here)
+    shutil.rmtree(first.level(2))
+    shutil.copytree(second.level(2), first.level(2))
+    code, _, err = command("evaluate", first.run_id, "--with", "layer_density")
+    ours, theirs = (run.spec().digest[:6] for run in (first, second))
+    assert code == 1 and f"with the digest {theirs}, but" in err and f"spec.yaml has {ours}:" in err
+    assert evaluated(first) == [] and status(first) == Status.FINISHED
+
+
 def test_one_that_does_not_apply_is_no_failure_and_says_why(here, command):
     why = "CIFAR-10.2 has CIFAR-10's classes; this run is on digits"
     first, _ = runs(here)
