@@ -64,6 +64,7 @@ class Watching(Asking):
         missed: what they came to be like while another screen hid this one.
     """
 
+    ALLOW_IN_MAXIMIZED_VIEW = "KeyBar"
     BINDINGS = [Binding("z", "zoom", "Zoom pane", show=False, id="pane.zoom")]
 
     def __init__(self) -> None:

@@ -178,6 +178,8 @@ async def test_the_pane_in_focus_can_have_all_the_room(running, root):
         assert screen(pilot.app).count("run") < 20
         await pilot.press("z")
         await pilot.settle(lambda: screen(pilot.app).count("run") >= 20)
+        *rows, keys = screen(pilot.app).splitlines()
+        assert "? Help" in keys and "run00" in "".join(rows)
         await pilot.press("end", "z")
         await pilot.settle(lambda: "run00" in screen(pilot.app))
         await pilot.settle(lambda: screen(pilot.app).count("run") < 20)
