@@ -73,7 +73,8 @@ def evaluate(settings: Settings, context: Context) -> Result:
     theirs = _watched(settings, context, other) if other else mine
     own, across, foreign = _totals(mine, theirs, _batches(settings, context))
     within = aligned(own, own.diagonal(), own.diagonal())
-    document: dict[str, Any] = {"layers": [*mine.maps], "within": _listed(within)}
+    images = len(_samples.positions(context.splits.test, settings.images))
+    document: dict[str, Any] = {"images": images, "layers": [*mine.maps], "within": _listed(within)}
     metrics = {"within": within[~torch.eye(len(within), dtype=torch.bool, device=within.device)]}
     if other:
         between = aligned(across, own.diagonal(), foreign.diagonal())

@@ -88,7 +88,7 @@ def test_layers_within_a_network_and_across(made):
     test = images(12)
     found = cka.evaluate(cka.Settings(), made(test))
     document = found.files["cka.json"]
-    assert document["layers"] == ["0", "3"]
+    assert document["layers"] == ["0", "3"] and document["images"] == 12
     assert document["other"]["name"] == "level 0" and document["other"]["layers"] == ["0", "2", "3"]
     x = test.x.double()
     with torch.no_grad():
