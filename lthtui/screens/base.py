@@ -92,6 +92,12 @@ class Watching(Asking):
         elif self.focused is not None:
             self.maximize(self.focused)
 
+    @on(events.DescendantFocus)
+    def _show_focus(self, event: events.DescendantFocus) -> None:
+        """Let no pane hide what has the focus, such as a line that is typed in."""
+        if self.maximized is not None and self.maximized not in event.widget.ancestors_with_self:
+            self.minimize()
+
     def unsaved(self) -> list[str]:
         """What was typed here and would be lost by quitting."""
         return []

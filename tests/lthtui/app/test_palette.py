@@ -184,3 +184,16 @@ async def test_the_pane_in_focus_can_have_all_the_room(running, root):
         await pilot.settle(lambda: "run00" in screen(pilot.app))
         await pilot.settle(lambda: screen(pilot.app).count("run") < 20)
         assert isinstance(pilot.app.focused, Grid)
+
+
+async def test_what_gets_the_focus_beside_a_pane_with_all_the_room_comes_into_view(running, root):
+    populate(root)
+    async with running() as pilot:
+        keys = {"wide": ("slash", *"wide"), "accuracy by weights": ("right_square_bracket",)}
+        for seen, typed in keys.items():
+            await pilot.press("z")
+            assert pilot.app.screen.maximized
+            await pilot.press(*typed)
+            await pilot.settle()
+            assert pilot.app.screen.maximized is None and seen in screen(pilot.app)
+            await pilot.press("escape")
