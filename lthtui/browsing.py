@@ -42,7 +42,11 @@ def list_runs(
 
 def show(address: str, word: str, as_json: bool) -> None:
     """See `lthtui show`."""
-    run = browsed.find(browsed.read(address), word)
+    tell(browsed.find(browsed.read(address), word), as_json)
+
+
+def tell(run: RunView, as_json: bool) -> None:
+    """Say all that is known of a run without a folder."""
     facts = browsed.describe(run)
     if as_json:
         typer.echo(json.dumps(facts))

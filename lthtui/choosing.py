@@ -179,7 +179,8 @@ def _named(root: Path, known: Sequence[RunView], word: str) -> list[RunView]:
             return members
     if any(run.run_id == word for run in known):
         return [run for run in known if run.run_id == word][:1]
-    stored = {run.run_id: run for run in known if run.stored and word in run.run_id}
+    ours = (run for run in known if run.stored)
+    stored = {run.run_id: run for run in ours if word == run.display_name or word in run.run_id}
     if len(stored) == 1:
         return [*stored.values()]
     (directory,) = runnames.find(root, [word])

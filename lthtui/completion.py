@@ -12,10 +12,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from engine.errors import LthError
+
+if TYPE_CHECKING:
+    from lthtui.runview import RunView
 
 NEWEST = 2000  # runs that are offered, or looked into for their experiments
 
@@ -97,6 +101,7 @@ def experiments(ctx: typer.Context, incomplete: str) -> list[str]:
         with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
             identity = json.loads((root / "runs" / run / "identity.json").read_bytes())
             found[str(identity["experiment"])] += 1
+    found.update(run.experiment for run in _stored(ctx))
     return matching(sorted(found), incomplete)
 
 
@@ -149,9 +154,20 @@ def _runs(ctx: typer.Context, incomplete: str, among: str) -> list[str]:
     if incomplete[:1].isdecimal():
         return matching(known, incomplete)
     names = [*runnames.short(known).values()]
+    if among == runnames.RUNS:
+        names += [run.display_name or run.name for run in _stored(ctx)]
     shared = Counter(map(runnames.named, known))
     several = [name for name, count in shared.items() if name and count > 1]
     return matching([*([runnames.LAST] if known else []), *several, *names], incomplete)
+
+
+def _stored(ctx: typer.Context) -> list[RunView]:
+    """The runs that only the root's store knows."""
+    from lthtui import rootruns
+
+    with contextlib.suppress(LthError, OSError):
+        return rootruns.stored_only(_root(ctx))
+    return []
 
 
 def _settings(ctx: typer.Context, incomplete: str) -> list[str]:

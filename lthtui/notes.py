@@ -213,6 +213,19 @@ def find(
     return [*found.values()]
 
 
+def stored_of(root: Path, experiment: str) -> list[RunSummary]:
+    """The runs of an experiment that only the root's store knows."""
+    return [run for run in _strays(root) if run.experiment == experiment]
+
+
+def _strays(root: Path) -> list[RunSummary]:
+    """All runs that only the root's store knows; none where it cannot be read."""
+    known = {*runnames.ids(root), *runnames.trashed(root)}
+    with closing(Store(root)) as store, suppress(StoreError):
+        return [one for one in store.runs() if one.run_id not in known]
+    return []
+
+
 def _check(runs: Iterable[RunDirectory]) -> None:
     """Refuse runs whose folders are gone, before any other is changed."""
     for run in runs:
@@ -255,14 +268,7 @@ def _untold(run: RunDirectory) -> bool:
 
 def _stored(root: Path, word: str) -> RunSummary | None:
     """The run without a folder that is meant by its name, or by the first digits of its id."""
-    store = Store(root)
-    try:
-        known = {run.run_id for run in runnames.every(root)}
-        runs = [one for one in store.runs() if one.run_id not in known]
-    except StoreError:
-        return None
-    finally:
-        store.close()
+    runs = _strays(root)
     by_id = re.fullmatch(r"[0-9a-f]{6,32}", word) is not None
     meant = [
         one for one in runs if one.name == word or (by_id and one.mlflow_run_id.startswith(word))

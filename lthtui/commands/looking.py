@@ -9,8 +9,6 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,9 +23,7 @@ from lthtui.text import clean, clean_line
 
 if TYPE_CHECKING:
     from lthtui.identity import Identity
-    from lthtui.monitor import Watched
-    from lthtui.notebook import Book, Notes
-    from lthtui.runview import RunView
+    from lthtui.rootruns import Known
 
 
 def register(app: typer.Typer) -> None:
@@ -88,7 +84,7 @@ def list_runs(
     numbers, 60%, 1h30m, 2026-11-20 or -24h, by : with text and *, by ~ and !~ with regular
     expressions; terms stand side by side or between and, or, not and brackets.
     """
-    from lthtui import browsing, identity, listing
+    from lthtui import browsed, browsing, listing, rootruns
     from lthtui.labels import by_experiment
     from lthtui.launch import queue
     from lthtui.notebook import Book
@@ -100,13 +96,18 @@ def list_runs(
     queue.rouse(folder)
     with closing(Book(folder)) as book:
         book.refresh()
-        aside = archived or "archived" in wanted
-        known, hidden = _known(folder, book, aside, listing.needs_curves(wanted, sort, columns))
-    besides = [(run, one) for run in known for one in identity.others(run.watched.directory)]
-    named = [run.watched.identity for run in known]
+        curves = listing.needs_curves(wanted, sort, columns)
+        extremes = browsed.extremes(wanted, sort, columns)
+        every = rootruns.known(folder, book, curves, extremes, say)
+    aside = archived or "archived" in wanted
+    known = [run for run in every if aside or not run.facts["archived"]]
+    hidden = len(every) - len(known)
+    besides = [(run, one) for run in known for one in run.identities[1:]]
+    named = [one for run in known for one in run.identities[:1]]
     labels = by_experiment([*named, *(one for _, one in besides)])
     for run in known:
-        run.facts["label"] = labels[run.facts["experiment"], run.facts["group"]]
+        own = run.facts["sparsifier"] or run.facts["name"]
+        run.facts["label"] = labels.get((run.facts["experiment"], run.facts["group"]), own)
     table = None
     if wanted or sort or columns:
         known, table = _arranged(known, labels, wanted, sort, columns)
@@ -129,23 +130,9 @@ def list_runs(
 Labels = Mapping[tuple[str, str], str]  # by experiment and group
 
 
-@dataclass(eq=False)
-class _Known:
-    """A run that can be read, and the JSON object that it is."""
-
-    watched: Watched
-    facts: dict[str, Any]
-    notes: Notes
-
-    def view(self) -> RunView:
-        from lthtui import runview
-
-        return runview.view(self.watched, notes=self.notes)
-
-
 def _draw(
-    known: Sequence[_Known],
-    again: Sequence[tuple[_Known, Identity]],
+    known: Sequence[Known],
+    again: Sequence[tuple[Known, Identity]],
     labels: Labels,
     nested: bool,
 ) -> None:
@@ -162,36 +149,17 @@ def _draw(
 
 
 def _arranged(
-    known: list[_Known], labels: Labels, wanted: str, sort: str, columns: str
-) -> tuple[list[_Known], list[list[str]] | None]:
+    known: list[Known], labels: Labels, wanted: str, sort: str, columns: str
+) -> tuple[list[Known], list[list[str]] | None]:
     """The runs that are asked for, in their order, and the table of their columns if any are."""
     from lthtui import listing
 
     by_group = {group: label for (_, group), label in labels.items()}
     asked = listing.Listing([run.view() for run in known], by_group)
     runs = asked.arranged(asked.found(wanted), sort)
-    by_id = {run.watched.run_id: run for run in known}
+    by_id = {run.facts["run_id"]: run for run in known}
     table = asked.table(runs, columns) if columns else None
     return [by_id[run.run_id] for run in runs], table
-
-
-def _known(folder: Path, book: Book, archived: bool, curves: bool) -> tuple[list[_Known], int]:
-    """Runs that can be read, and how many are archived and so left out."""
-    from lthtui.monitor import Watched
-
-    found, hidden = [], 0
-    for directory in runnames.every(folder):
-        watched = Watched(directory, curves=curves)
-        try:
-            notes = book.of(directory.path, watched.identity.asked)
-            if not archived and notes.archived:
-                hidden += 1
-                continue
-            watched.refresh()
-            found.append(_Known(watched, watched.describe(notes), notes))
-        except (OSError, ValueError) as error:
-            say(f"{directory.run_id}: its spec can't be read: {error}")
-    return found, hidden
 
 
 def _echo(lines: Iterable[str]) -> None:
@@ -203,18 +171,22 @@ def show(
     name: Run, as_json: Json = False, root: Root = None, tracking_uri: Tracking = None
 ) -> None:
     """Show one run: what it is, its levels, its winning ticket."""
-    from lthtui import browsing, epilogue, evaluationtable, extending, runview
+    from lthtui import browsing, epilogue, evaluationtable, extending, rootruns, runview
     from lthtui.labels import method
     from lthtui.launch import queue
     from lthtui.monitor import Watched
+    from lthtui.runview import RunView
 
     folder = settings.root(root)
     if address := tracking.listed(folder, tracking_uri):
         browsing.show(address, name, as_json)
         return
     queue.rouse(folder)
-    (directory,) = runnames.find(folder, [name])
-    watched = Watched(directory)
+    found = rootruns.meant(folder, name)
+    if isinstance(found, RunView):
+        browsing.tell(found, as_json)
+        return
+    watched = Watched(found)
     watched.refresh()
     facts = watched.describe()
     if as_json:

@@ -12,7 +12,7 @@ import typer
 from engine import schema
 from engine.errors import UsageError
 from engine.rundir import RunDirectory
-from lthtui import completion, overrides, runnames, settings
+from lthtui import completion, overrides, people, runnames, settings
 from lthtui.commands import Root
 from lthtui.commands.meant import Experiment, Runs, User, meant
 from lthtui.commands.saying import say, tell_mlflow
@@ -20,6 +20,7 @@ from lthtui.text import clean, clean_line
 
 if TYPE_CHECKING:
     from lthtui.notes import Subject
+    from lthtui.records import RunSummary
 
 NAMED = "Any unique part of a run's id, NAME-s0, @last, or a NAME, for all its seeds"
 Run = Annotated[
@@ -157,7 +158,24 @@ def chosen(
 
     if names and experiment is None and user is None:
         return notes.find(root, names, runnames.seeds)
-    return [*chosen_folders(root, names, experiment, user)]
+    stored = notes.stored_of(root, experiment) if experiment and not names else []
+    try:
+        folders = chosen_folders(root, names, experiment, user)
+    except UsageError:
+        if not stored:
+            raise
+        folders = []
+    return [*folders, *_own(stored, user)]
+
+
+def _own(stored: Sequence[RunSummary], user: str | None) -> list[RunSummary]:
+    """A person's of runs without a folder; says what others have, unless that was asked for."""
+    owners = [one.tags.get(schema.USER, "") for one in stored]
+    taken = [people.meant(owner, user) for owner in owners]
+    theirs = [owner for owner, mine in zip(owners, taken, strict=True) if not mine]
+    if user is None and (told := people.left_alone(theirs, "stored run")):
+        say(told)
+    return [one for one, mine in zip(stored, taken, strict=True) if mine]
 
 
 def chosen_folders(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import manyruns
 import pytest
 import typer
 from rundirs import FakeRun
@@ -74,6 +75,12 @@ def test_names_of_commands_and_options(bash):
     assert {"run", "tag", "trash", "ticket"} <= {*bash("lthtui ")}
     assert "--append" in bash("lthtui note digits --a")
     assert bash("lthtui ticket e") == ["export"]
+
+
+def test_runs_and_experiments_that_only_the_store_knows(here, bash, template):
+    manyruns.store(template, here, 1)
+    assert bash("lthtui show spec") == ["spec0"]
+    assert "Default" in bash("lthtui metrics --experiment ")
 
 
 def test_runs_by_the_names_that_commands_take(bash):
