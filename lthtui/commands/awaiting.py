@@ -107,7 +107,10 @@ def listed(
 def controlled(
     folder: Path, expansions: Iterable[Expansion], submitted: Iterable[Submitted], again: bool
 ) -> tuple[list[Expansion], bool]:
-    """The controls that spec files list, of runs that have finished; whether these are all."""
+    """The controls that spec files list, of runs that have finished; whether all can be made.
+
+    What became of other runs, their own exit codes say.
+    """
     from lthtui import controlkinds, controls, layouts
     from lthtui.verbs import ask
 
@@ -115,7 +118,6 @@ def controlled(
     waiting = partial(patience, folder, again=again)
     for run, kinds in listed(expansions, submitted):
         if status(run) != Status.FINISHED:
-            complete = False
             continue
         try:
             runs = controls.originals(folder, [run.run_id], "best")

@@ -174,7 +174,8 @@ def _to_the_end(
             break
         found, complete = made()
         specs = [run.spec for expansion in found for run in expansion.runs]
-        more, end = follow(folder, queue.submit(folder, specs, again=again, turn=turn), as_json)
+        queued = queue.submit(folder, specs, again=again, turn=turn) if specs else []
+        more, end = follow(folder, queued, as_json)
         watched, code = [*watched, *more], awaiting.worst(code, end, OK if complete else FAILED)
     return watched, code
 

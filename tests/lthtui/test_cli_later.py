@@ -305,6 +305,13 @@ def test_of_a_run_that_failed_no_controls_are_run(here, capsys):
     assert [run.spec().seed for run in made(here, "imp-reinit")] == [1]
 
 
+def test_of_a_run_that_can_go_on_the_exit_code_is_its_own(here, capsys):
+    unfinish(sources(here)[0], hold=False)
+    here.play({"emit": {"kind": "run_ended", "status": "stopped"}}, {"exit": 75})
+    assert main(["run", "imp.yaml", "control=reinit"]) == 75
+    assert made(here, "imp-reinit") == []
+
+
 def test_controls_that_a_spec_lists_are_left_with_the_queue(idle, capsys):
     first, second = sources(idle)
     unfinish(first)
