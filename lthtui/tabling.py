@@ -175,15 +175,21 @@ class Tabler:
     def _same(self, found: _Found, asked: Field) -> bool:
         values: set[Value | None] = set()
         for group, runs in found:
-            different = self._kept[group.id].different
-            if len(runs) < len(group.runs):
-                values.update(asked.of(run, group) for run in runs)
-            elif asked not in different:
-                different[asked] = frozenset(asked.of(run, group) for run in runs)
-            values |= different.get(asked, frozenset())
+            values |= self._different(group, runs, asked)
             if len(values) > 1:
                 return False
         return True
+
+    def _different(
+        self, group: Group, runs: Sequence[RunView], asked: Field
+    ) -> frozenset[Value | None]:
+        """The values of a group's runs that are shown; those of all of them are kept."""
+        if len(runs) < len(group.runs):
+            return frozenset(asked.of(run, group) for run in runs)
+        kept = self._kept[group.id].different
+        if asked not in kept:
+            kept[asked] = frozenset(asked.of(run, group) for run in runs)
+        return kept[asked]
 
     def _rows(
         self, place: _Place, headings: tuple[Heading, ...], view: View, colour: str

@@ -29,6 +29,7 @@ def test_columns_move_no_further_than_the_ends():
     assert names(picking.moved(at("test"), -1)) == "name test val"
     assert names(picking.moved(at("val"), 5)) == "name test val"
     assert names(picking.moved(at("val"), -5)) == "val name test"
+    assert names(picking.moved(at("name"), -1)) == "name val test"
     assert picking.moved(at("seed"), 1) == picking
 
 

@@ -102,6 +102,42 @@ def test_the_state_and_the_settings_of_a_group_are_those_of_all_its_runs():
     assert shown[1:] == ["●1 ✓1", "0/2", "0:30", "0, 9", "1, 2"]
 
 
+def test_what_counts_first_is_sorted_by_first():
+    runs = [
+        *seeds("best", {0: 0.99}),
+        *seeds("least", {0: 0.80}),
+        *seeds("other", {0: 0.95}, sparsifier="dense"),
+    ]
+    names = [row[0] for row in texts(runs, columns="name", sort="sparsifier,-val")]
+    assert names == ["other", "best", "least"]
+
+
+def test_what_is_no_number_comes_last_in_either_direction():
+    figures = {"nan": float("nan"), "one": 1.0, "two": 2.0, "none": None}
+    runs = [
+        *(run(name, group=name, name=name, metrics={"a/b": value} if value is not None else {})
+          for name, value in figures.items())
+    ]  # fmt: skip
+    up, down = ([row[0] for row in texts(runs, columns="name", sort=by)] for by in ("a/b", "-a/b"))
+    assert (up[:2], down[:2]) == (["one", "two"], ["two", "one"])
+
+
+def test_what_is_the_same_in_all_that_is_shown_is_hidden():
+    runs = [replace(one, params={"lr": str(one.seed // 2)}) for one in seeds()]
+    made, tabler = boarded(*runs), Tabler()
+    view = View(headings=columns.parse("name,params.lr,val"), hide_constant=True)
+    for filter, hidden in (("seed<2", ["params.lr"]), ("", []), ("seed<2", ["params.lr"])):
+        found = tabler.table(made, replace(view, filter=filter))
+        assert [one.field.name for one in found.hidden] == hidden
+
+
+def test_rows_are_made_again_where_other_columns_are_asked_for():
+    made, tabler = boarded(*seeds(vals={0: 0.90})), Tabler()
+    for name, shown in (("val", "90.0 @1"), ("test", "89.0"), ("val", "90.0 @1")):
+        (row,) = tabler.table(made, View(headings=columns.parse(f"name,{name}"))).rows
+        assert row.cells[1].text == shown
+
+
 def test_groups_are_sorted_by_what_their_cells_show():
     low = [*seeds("low", {0: 0.80}), *seeds("low", {1: 0.99}, status="running")]
     high = [*seeds("high", {0: 0.85}), *seeds("high", {1: 0.10}, status="running")]
@@ -194,6 +230,9 @@ def test_the_level_of_a_group_is_that_of_runs_that_go_on_and_tags_say_how_many_h
     assert cells[1:] == [texts([second, third], columns="level")[0][1], "baseline (1)"]
     alone = texts([failed, replace(second, status="failed", level=1)], columns="level")[0]
     assert alone[1].startswith("0/")
+    longer = replace(second, planned_levels=first.planned_levels + 2, level=1)
+    last = first.planned_levels + 1
+    assert texts([third, longer], columns="level")[0][1] == f"1/{last}"
 
 
 def test_gain_and_level_of_a_group_are_those_of_its_runs_together():

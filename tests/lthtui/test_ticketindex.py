@@ -46,6 +46,7 @@ def test_fields_are_of_the_ticket_not_of_its_run():
     assert keys(several(), "all", "density<70%") == ["good:2"]  # 0.8 squared
     assert keys(several(), "all", "val>86% or method:rigl", "density,-val") == ["good:1", "new:1"]
     assert keys(several(), "all", "", "size")[0] == "bad:1"
+    assert keys(several(), "all", "level=2") == ["good:2"]
     # over dense's 79 on test images: +9, +5, +2, -10
     assert keys(several(), "all", "", "-gain") == ["good:1", "good:2", "new:1", "bad:1"]
 
@@ -84,6 +85,10 @@ def test_groups_that_did_not_change_keep_their_tickets():
     before = index.tickets(board)
     assert all(one is two for one, two in zip(index.tickets(board), before, strict=True))
     assert index.tickets(boarded(board.runs["good"])) != before
+    index.tickets(board)
+    runs = {**board.runs, "new": replace(board.runs["new"], winner=None)}
+    now = {one.key: one.picked for one in index.tickets(boarded(*runs.values()))}
+    assert now == {"good:1": True, "good:2": False, "bad:1": True, "new:1": False}
 
 
 def test_the_columns_say_what_they_are_sorted_by():

@@ -79,6 +79,14 @@ def test_layers_are_those_of_the_picked_tickets(made):
     assert ">conv3<" in drawn(picture)["svg"].decode() and drawn(levels)["png"]
 
 
+def test_layers_of_another_network_are_left_out(made):
+    runs = [made.imp(seed, 0.5, 0.6) for seed in range(2)]
+    for run, document in zip(runs, (kept(conv1=0.8, conv2=0.1), kept(fc=0.5)), strict=True):
+        made.evaluated(run, 1, "layer_density", {}, layer_density=document)
+    table, *_ = layers.build(made.subject(*runs)).blocks
+    assert cells(table)["imp", "densest layer %"] == (0.8,)
+
+
 def test_a_layer_that_lost_everything_is_drawn(made):
     run = made.imp(0, 0.5, 0.6)
     for index in (0, 1):
