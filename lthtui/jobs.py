@@ -76,9 +76,9 @@ def look(root: Path, board: Board) -> tuple[Job, ...]:
         *(_unread(run, board) for run in unread),
         *_commands(root),
         *(Job(one.run_id, _label(one.run_id, board), "paused", why=PAUSED) for one in paused),
+        *(_failed(run, board) for run in _newest(failed)),
         *(Job(one.run_id, _label(one.run_id, board), "stopped", why=STOPPED)
           for one in _newest(stopped)),
-        *(_failed(run, board) for run in _newest(failed)),
     )  # fmt: skip
 
 
