@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-
 import pytest
 from rundirs import BEGAN, FakeRun, populate
 
 from engine.events import RunEnded
 from engine.launchspec import LaunchSpec
-from engine.rundir import write_json
 from lthtui import jobs
-from lthtui.jobs import Job
 from lthtui.launch import entries, later
 from lthtui.launch.entries import Entry
 from lthtui.launch.later import Later
@@ -59,9 +54,9 @@ def test_what_runs_comes_before_what_waits_what_failed_and_what_was_stopped(root
         runs["imp-s2"].run_id,
         high.run_id,
         low.run_id,
-        runs["queued"].run_id,
         runs["failed"].run_id,
         runs["stopped"].run_id,
+        runs["queued"].run_id,
     ]
     assert [job.place for job in found] == [None, 0, 1, None, None, None]
     assert found[0].label == "digits-imp s2" and found[0].device == "CPU"
@@ -131,30 +126,3 @@ def test_paused_runs_stand_among_the_jobs_and_say_how_they_go_on(root):
     assert (job.status, job.why) == ("paused", "R goes on from its checkpoint")
     (row,) = jobs.rows([job], BEGAN)
     assert row.cells[1].text == "‖ paused"
-
-
-def test_users_are_named_beside_one_another_only(root):
-    one, other = (Job(name, name, "queued", user=name) for name in ("ann", ""))
-    assert [row.cells[3].text for row in jobs.rows([one, other], 0.0)] == ["–", "–"]
-    bob = Job("bob", "bob", "queued", user="bob")
-    assert [row.cells[3].text for row in jobs.rows([one, other, bob], 0.0)] == ["ann", "–", "bob"]
-
-
-def test_what_has_run_longest_comes_first_and_what_is_silent_is_stalled(root):
-    new, old = (FakeRun(root, name, seed).start(alive=True) for seed, name in enumerate("ab"))
-    for run, time in ((new, BEGAN + 60), (old, BEGAN + 30)):
-        file = run.directory.launch_file
-        write_json(file, {**json.loads(file.read_text()), "time": time})
-    lookout = Lookout(root)
-    board = lookout.look()
-    lookout.close()
-    assert [job.key for job in jobs.look(root, board)] == [old.run_id, new.run_id]
-    silent = replace(board.runs[old.run_id], stalled=True)
-    board = replace(board, runs={**board.runs, old.run_id: silent})
-    assert [job.status for job in jobs.look(root, board)] == ["stalled", "running"]
-    (row, _) = jobs.rows(jobs.look(root, board), BEGAN + 100)
-    assert (row.cells[1].text, row.cells[1].tone, row.cells[5].text) == (
-        "● stalled",
-        "lost",
-        "1:10",
-    )
