@@ -65,6 +65,13 @@ def test_best_is_the_best_sparse_level_and_ties_go_to_the_sparser():
     assert best([level(0, 0.9), level(1, 0.95, ended=False)], "val") == 0
     assert best([], "val") is None
     assert best([level(0, 0.9, 0.1), level(1, 0.9, 0.2), level(2, 0.95, 0.1)], "test") == 1
+    again = [level(at, 0.9 - at / 10, density=1.0) for at in range(3)]
+    assert best(again, "val") == 1  # where nothing is pruned, what was trained again
+
+
+def test_of_levels_as_sparse_as_is_meant_the_later_counts():
+    twice = [level(0, 0.9), level(1, 0.95, density=0.5), level(2, 0.8, density=0.5)]
+    assert run(0, twice).meant(0.5).index == 2 and run(0, twice).meant(0.4) is None
 
 
 def test_group_shows_mean_and_sample_deviation():

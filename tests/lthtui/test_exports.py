@@ -13,7 +13,9 @@ from PIL import Image
 from scored import run, shown
 
 from engine.errors import UsageError
+from engine.repetition import Repetition
 from lthtui import exports, sides
+from lthtui.contrast import Contrast, Entry, Line, Measure
 from lthtui.exports import Material, save
 from lthtui.sides import Asked
 from lthtui.significance import Finding
@@ -90,6 +92,19 @@ def test_latex(material):
     assert cells["sparsifier.rate"] == ["0.2", "0.5"]
     assert [text.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [2, 2, 2]
     assert "Paired t-test by seed against imp, n = 5: {*} p$<$0.05" in text
+
+
+def test_csv_tells_a_p_from_the_one_that_is_corrected():
+    findings = [None, Finding(0.1, 3, 0.01, 0.02), Finding(0.2, 3, 0.03, 0.03)]
+    entries = tuple(Entry({Repetition(seed=0): 0.5}, one) for one in findings)
+    line = Line(Measure("test accuracy", "accuracy", "more"), entries)
+    table = exports.values(Material(Contrast(("a", "b", "c"), ("a", "b", "c"), (line,))))
+    rows = [row for row in csv.DictReader(io.StringIO(table)) if row["n"]]
+    assert [(row["difference"], row["p"], row["p_holm"]) for row in rows] == [
+        ("", "", ""),
+        ("0.1", "0.01", "0.02"),
+        ("0.2", "0.03", "0.03"),
+    ]
 
 
 def test_csv_has_every_seed_in_full(material):

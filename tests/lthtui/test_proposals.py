@@ -5,8 +5,8 @@ from itertools import islice
 
 import pytest
 
-from lthtui.proposals import best, next_points, rounds
-from lthtui.search import Search
+from lthtui.proposals import best, met, next_points, rounds
+from lthtui.search import Density, Search
 
 OVER = {"alpha": [0.1, 0.6], "interval": {"low": 50, "high": 1000, "step": 50, "unit": "it"}}
 
@@ -92,6 +92,14 @@ def test_a_range_that_does_not_reach_the_density_says_so():
     _, remark = density(lambda x: 0.1 + 0.1 * x, over={"x": [0, 2]})
     assert remark == "x from 0 to 2 gives densities from 10.00% to 30.00%; widen over"
     assert density(lambda x: None, over={"x": [0, 2]})[1] == "every trial failed"
+
+
+@pytest.mark.parametrize(
+    ("density", "enough"), [(0.105, True), (0.095, True), (0.106, False), (0.094, False)]
+)
+def test_how_far_off_a_density_may_be_is_a_share_of_it(density, enough):
+    assert met(Density(density=0.1, tolerance=0.0501), density) is enough
+    assert not met(Density(density=0.1), None)
 
 
 def test_the_nearest_density_is_the_best():

@@ -1,5 +1,7 @@
 """What it took to have a level, with the runs that it started from, worked out by hand."""
 
+from dataclasses import replace
+
 from lthtui.runview import LevelView, RunView
 from lthtui.spent import Spent, spent
 
@@ -54,6 +56,8 @@ def test_a_run_that_is_named_twice_counts_once_up_to_its_later_level():
     params = starting("sparsifier.source", "imp-s0", "0") | starting("data.examples", "imp-s0", "1")
     one = run("ticket", level(0, 0.25), params=params)
     assert summed(one, first, search).seconds == 10 + 20 + 10
+    turned = starting("sparsifier.source", "imp-s0", "1") | starting("data.examples", "imp-s0", "0")
+    assert summed(replace(one, params=turned), first, search).seconds == 10 + 20 + 10
     params |= starting("sparsifier.weights_source", "imp-s0")
     one = run("ticket", level(0, 0.25), params=params)
     assert summed(one, first, search).seconds == 10 + 30 + 10
