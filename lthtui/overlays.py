@@ -25,7 +25,8 @@ def density_overlay(groups: Sequence[Group], colours: Mapping[str, str], split: 
     """
     curves = [_curve(group, colours.get(group.id, ""), split) for group in groups]
     name = "test accuracy" if split == "test" else "validation accuracy"
-    return accuracy_panel(curves, name, _dense(groups, split))
+    told = "winning ticket" if any(curve.winning for curve in curves) else "no winning ticket"
+    return accuracy_panel(curves, name, _dense(groups, split), told)
 
 
 def training_overlay(

@@ -157,10 +157,11 @@ def _legend(axes: Any, chart: Chart, drawn: list[Pen]) -> None:
         line = {"color": pen.colour, "linestyle": DASHES[pen.dash]}
         entries.append((pen.series.label + seeds, line))
     marks = kinds((pen.series.points for pen in drawn), chart.y_scale)
-    if chart.marks_label and any(pen.series.marks for pen in drawn):
-        marks.insert(0, ("◆", chart.marks_label))
+    glyphs = {glyph for pen in drawn for _, _, glyph in pen.series.marks}
+    if chart.marks_label and glyphs:
+        marks.insert(0, (min(glyphs), chart.marks_label))
     for glyph, word in marks:
-        entries.append((word, {"color": PAPER.label, "marker": MARKERS[glyph], **MARK}))
+        entries.append((word, {"color": PAPER.label, "marker": MARKERS.get(glyph, "o"), **MARK}))
     if chart.baseline is not None:
         dense = {"color": PAPER.label, "linestyle": "--", "linewidth": 0.8}
         entries.append((chart.baseline_label, dense))

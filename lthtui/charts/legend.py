@@ -103,9 +103,9 @@ def _legend(
     base = against(chart, view) if read else ""
     if base:
         entries.insert(0, [(look.say(f"vs {base}"), look.style(look.label))])
-    marks = [mark for pen in drawn for mark in pen.series.marks]
+    marks = {glyph for pen in drawn for _, _, glyph in pen.series.marks}
     if marks and chart.marks_label:
-        glyph = (look.say(marks[0][2]), look.style(look.text, bold=True))
+        glyph = (look.say(min(marks)), look.style(look.text, bold=True))
         entries.append([glyph, (" " + look.say(chart.marks_label), look.style(look.label))])
     entries += _lost(chart, drawn, look)
     if chart.baseline is not None:

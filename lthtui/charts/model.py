@@ -88,7 +88,7 @@ class Chart:
         x_falls: whether x runs from high to low.
         guides: dotted lines at the ticks of y.
         baseline: height of a dashed line, or None.
-        marks_label: what a mark means, for the legend.
+        marks_label: what a mark means, for the legend; of ◆ and ◇ it is ◆ that is meant.
         empty: what to say when there is nothing to draw.
     """
 

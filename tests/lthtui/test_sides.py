@@ -30,6 +30,13 @@ def test_a_spec_name_that_all_share_is_left_out():
     assert looked({"a": "imp · x", "b": "imp"}).contrast.labels == ("imp · x", "imp")
 
 
+@pytest.mark.parametrize(("won", "told"), [(True, "winning ticket"), (False, "no winning ticket")])
+def test_a_chart_says_of_its_marks_whether_any_ticket_wins(won, told):
+    board = shown(run("a", 0, {1.0: 0.7, 0.5: 0.7}, beats_dense=won))
+    panel = sides.look([*board.groups], {}, Asked()).panel
+    assert panel.marks_label == told and panel.lines[0].marks
+
+
 def test_columns_begin_with_the_baseline():
     found = looked({"a": "a", "b": "b", "c": "c", "d": "d"}, Asked(baseline="c"))
     assert sides.order(found, 0) == [2, 0, 1, 3]

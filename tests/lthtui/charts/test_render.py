@@ -152,6 +152,15 @@ class TestRender:
         assert lines[0].startswith("loss  ━● series 0")
         assert "more" in lines[1] and "series" not in "".join(lines[2:])
 
+    def test_of_both_kinds_of_marks_the_legend_tells_of_winning_tickets(self):
+        marks = [[(0, 0, "◇")], [(1, 1, "◆"), (0, 0, "◇")]]
+        series = [
+            Series(name, [0, 1], [0, 1], marks=of) for name, of in zip("ab", marks, strict=True)
+        ]
+        for chosen, glyph in ((series, "◆"), (series[:1], "◇")):
+            rows = render(Chart(series=chosen, marks_label="as it is"), 60, 10, PLAIN)
+            assert f"{glyph} as it is" in to_text(rows)
+
     def test_names_of_the_legend_are_told_apart_in_a_narrow_chart(self):
         names = [
             f"imp resnet18 cross_entropy convolution={one} · table1" for one in ("full", "dct")
