@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 from rundirs import BEGAN, FakeRun, populate
 
 from engine.events import RunEnded
 from engine.launchspec import LaunchSpec
+from engine.rundir import write_json
 from lthtui import jobs
+from lthtui.jobs import Job
 from lthtui.launch import entries, later
 from lthtui.launch.entries import Entry
 from lthtui.launch.later import Later
@@ -126,3 +131,26 @@ def test_paused_runs_stand_among_the_jobs_and_say_how_they_go_on(root):
     assert (job.status, job.why) == ("paused", "R goes on from its checkpoint")
     (row,) = jobs.rows([job], BEGAN)
     assert row.cells[1].text == "‖ paused"
+
+
+def test_users_are_named_beside_one_another_only():
+    one, other = (Job(name, name, "queued", user=name) for name in ("ann", ""))
+    assert [row.cells[3].text for row in jobs.rows([one, other], 0.0)] == ["–", "–"]
+    bob = Job("bob", "bob", "queued", user="bob")
+    assert [row.cells[3].text for row in jobs.rows([one, other, bob], 0.0)] == ["ann", "–", "bob"]
+
+
+def test_what_has_run_longest_comes_first_and_what_is_silent_is_stalled(root):
+    new, old = (FakeRun(root, name, seed).start(alive=True) for seed, name in enumerate("ab"))
+    for run, time in ((new, BEGAN + 60), (old, BEGAN + 30)):
+        file = run.directory.launch_file
+        write_json(file, {**json.loads(file.read_text()), "time": time})
+    lookout = Lookout(root)
+    board = lookout.look()
+    lookout.close()
+    assert [job.key for job in jobs.look(root, board)] == [old.run_id, new.run_id]
+    silent = replace(board.runs[old.run_id], stalled=True)
+    board = replace(board, runs={**board.runs, old.run_id: silent})
+    row, other = jobs.rows(jobs.look(root, board), BEGAN + 100)
+    assert [cell.text for cell in row.cells][1:6] == ["● stalled", "–", "–", "CPU", "1:10"]
+    assert (row.cells[1].tone, other.cells[1].text) == ("lost", "● running")
