@@ -193,7 +193,12 @@ class FakeStore:
 @pytest.fixture
 def store(monkeypatch):
     stores = []
-    monkeypatch.setattr(lookout, "Store", lambda root: stores.append(FakeStore(root)) or stores[-1])
+
+    def make(root, patience):
+        stores.append(FakeStore(root))
+        return stores[-1]
+
+    monkeypatch.setattr(lookout, "Store", make)
     return stores
 
 
