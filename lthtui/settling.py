@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from weakref import WeakSet
 
 from textual.app import App
 from textual.dom import DOMNode
 from textual.message import Message
 
 LOOK = 0.05  # seconds between two looks at whether somebody is gone who was sent a mark
+TURNS = 20  # of everybody who has something to do, before the next round is worth its cost
 QUIET = 2  # rounds: what has no message of its own, such as a screen that closes, may send some
 
 
@@ -27,26 +29,25 @@ class Mark(Message, bubble=False, no_dispatch=True):
 
 
 class Rounds:
-    """Sends marks, and hears of everything that is dealt with until it is closed, or another is."""
+    """Sends marks, and hears of everything that is dealt with; one for all of an app's life.
+
+    Several may wait at a time.
+    """
 
     def __init__(self, app: App[int]) -> None:
         self._app = app
-        self._known: set[DOMNode] = set()
+        self._known: WeakSet[DOMNode] = WeakSet()  # those whose messages are heard
         self._others = 0  # messages that were no marks
 
-    async def settle(self, longest: float) -> bool:
-        """Wait until nothing is done any more, but for some seconds at most; whether it is so."""
+    async def settle(self, longest: float) -> None:
+        """Wait until nothing is done any more, though not for longer than some seconds."""
         quiet, last = 0, time.monotonic() + longest
         while quiet < QUIET and time.monotonic() < last:
             before = self._others
             passed = [await _passed(node, mark, last) for node, mark in self._send()]
+            if self._others != before:
+                await _turns()
             quiet = quiet + 1 if all(passed) and self._others == before else 0
-        return quiet >= QUIET
-
-    def close(self) -> None:
-        """Hear no more."""
-        for node in self._known:
-            node.message_signal.unsubscribe(self._app)
 
     def _send(self) -> list[tuple[DOMNode, Mark]]:
         """Send marks to the app, its screens and all that the one on top shows."""
@@ -66,6 +67,12 @@ class Rounds:
             message.passed.set()
         else:
             self._others += 1
+
+
+async def _turns() -> None:
+    """Let others go on."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
 
 
 async def _passed(node: DOMNode, mark: Mark, last: float) -> bool:

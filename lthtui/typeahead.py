@@ -24,10 +24,14 @@ LEADS = "leads"  # the name of workers that find out what is needed to open what
 
 
 class TypeAhead:
-    """Knows whose turn it is."""
+    """Knows whose turn it is.
+
+    Attributes:
+        rounds: tells when the app has nothing left to do.
+    """
 
     def __init__(self, app: App[int]) -> None:
-        self._app = app
+        self._app, self.rounds = app, Rounds(app)
         self._turn: Event | None = None
         self._waiting: deque[Event] = deque()
         self._following: asyncio.Task[None] | None = None
@@ -60,11 +64,7 @@ class TypeAhead:
 
     async def _settled(self) -> None:
         """Wait for all that the last key did."""
-        rounds = Rounds(self._app)
-        try:
-            await rounds.settle(LONGEST)
-        finally:
-            rounds.close()
+        await self.rounds.settle(LONGEST)
 
     async def _led(self) -> bool:
         """Wait for threads that find out what is to be opened; whether there were any."""

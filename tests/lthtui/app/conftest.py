@@ -18,7 +18,6 @@ from lthtui import gauges
 from lthtui.desk import Desk
 from lthtui.gauges import Gauge, Machine
 from lthtui.screens import main
-from lthtui.settling import Rounds
 
 SPEC = "data: {name: digits, per_class: 20, validation: 300}\nmodel: resnet20\nseeds: [0, 1, 2]\n"
 
@@ -124,10 +123,8 @@ async def _answered(app):
             await following
         with suppress(WorkerFailed, WorkerCancelled):  # as what is superseded is
             await app.workers.wait_for_complete()
-        rounds = Rounds(app)
-        settled = await rounds.settle(1.0)  # it may be deaf since keys had rounds of their own
-        rounds.close()
-        if settled and all(one.is_finished for one in app.workers):
+        await app._typeahead.rounds.settle(PATIENCE)
+        if not app._typeahead._following and all(one.is_finished for one in app.workers):
             break
 
 

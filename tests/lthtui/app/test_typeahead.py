@@ -108,9 +108,9 @@ async def test_a_key_that_cannot_be_followed_holds_up_none_after_it(running, roo
     async with running() as pilot:
         grid = pilot.app.screen.query_one(Grid)
         with monkeypatch.context() as patch:
-            patch.setattr(typeahead, "Rounds", Gone)
+            patch.setattr(pilot.app._typeahead, "rounds", Gone(pilot.app))
             send(pilot, *"jjj")
-            await pilot.settle(lambda: grid.cursor_index == 3)
+            await until(lambda: grid.cursor_index == 3)
         send(pilot, "/", *"imp")
         await pilot.settle(lambda: "/imp" in screen(pilot.app))
 
