@@ -24,9 +24,11 @@ from lthtui.text import clean_line
 
 if TYPE_CHECKING:
     from lthtui.app import LthApp
+    from lthtui.runview import RunView
 
 MOST = 50  # runs that are offered at a time
-BREATH = 200  # candidates that are looked at before keys are
+REST = 0.1  # seconds without another letter before anything is looked for
+BREATH = 200  # runs that are looked at before keys are
 LONGEST, LOOK = 3.0, 0.02  # seconds that enter waits for the search, and between two looks at it
 
 
@@ -78,20 +80,21 @@ class Palette(Provider):
             yield DiscoveryHit(Content(offer.name), offer.act, offer.name, escape(offer.what))
 
     async def search(self, query: str) -> Hits:
-        """Whatever answers to what is typed."""
+        """Whatever answers to what is typed; each letter gives up the search for those before."""
+        await asyncio.sleep(REST)
         await asyncio.shield(self._reading)
         for offer in (*self._actions(), *self._themes(), *self._of_specs()):
             if (found := finding.match(query, offer.name)) is not None:
                 yield self._hit(offer, found)
-        best: list[tuple[finding.Match, Offer]] = []
-        for count, offer in enumerate(self._runs(), start=1):
-            if (found := finding.match(query, offer.name)) is not None:
-                best.append((found, offer))
+        best: list[tuple[finding.Match, RunView]] = []
+        for count, run in enumerate(self._lth.board.runs.values(), start=1):
+            if (found := finding.match(query, _named(run))) is not None:
+                best.append((found, run))
             if count % BREATH == 0:
                 await asyncio.sleep(0)
         best.sort(key=lambda one: -one[0].score)
-        for found, offer in best[:MOST]:
-            yield self._hit(offer, found)
+        for found, run in best[:MOST]:
+            yield self._hit(self._of_run(run), found)
 
     def _hit(self, offer: Offer, found: finding.Match) -> Hit:
         shown = Content(offer.name)
@@ -124,10 +127,13 @@ class Palette(Provider):
             act = partial(self.screen.post_message, SpecWanted(path))
             yield Offer(clean_line(path), "spec", act)
 
-    def _runs(self) -> Iterator[Offer]:
-        for key, run in self._lth.board.runs.items():
-            act = partial(self.screen.post_message, RunWanted(key))
-            what = f"{GLYPHS[run.status]} {run.status}"
-            what += "" if run.foreign else f" · {run.sparsifier} on {run.dataset}"
-            called = f"{run.called}  " if run.called else ""
-            yield Offer(f"{called}{run.run_id}", f"run {what}", act)
+    def _of_run(self, run: RunView) -> Offer:
+        act = partial(self.screen.post_message, RunWanted(run.run_id))
+        what = f"{GLYPHS[run.status]} {run.status}"
+        what += "" if run.foreign else f" · {run.sparsifier} on {run.dataset}"
+        return Offer(_named(run), f"run {what}", act)
+
+
+def _named(run: RunView) -> str:
+    """What a run is called, and its id."""
+    return f"{run.called}  {run.run_id}" if run.called else run.run_id

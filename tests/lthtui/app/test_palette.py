@@ -12,8 +12,9 @@ from textual.command import CommandPalette
 from textual.widgets import Label, OptionList
 from waiting import PATIENCE
 
-from lthtui import state
+from lthtui import finding, state
 from lthtui.app import build_app
+from lthtui.screens import palette
 from lthtui.screens.main import MainScreen
 from lthtui.screens.palette import Palette
 from lthtui.screens.run import RunScreen
@@ -110,6 +111,27 @@ def test_whoever_quits_does_not_wait_for_what_the_palette_asks(root, capsys):
         assert waited == [] and capsys.readouterr().err == ""
     finally:
         free.set()
+
+
+async def test_letters_that_follow_one_another_are_looked_for_together(running, root, monkeypatch):
+    asked, rested, match = set(), asyncio.Event(), finding.match
+
+    async def rest(seconds):
+        await (rested.wait() if seconds == palette.REST else asyncio.sleep(seconds))
+
+    def noted(query, text):
+        asked.add(query)
+        return match(query, text)
+
+    populate(root)
+    own = SimpleNamespace(**{**vars(asyncio), "sleep": rest})
+    async with running() as pilot:
+        monkeypatch.setattr(palette, "asyncio", own)
+        monkeypatch.setattr(finding, "match", noted)
+        await pilot.press("colon", *"halted")
+        rested.set()
+        await pilot.settle(lambda: "-halted-" in screen(pilot.app))
+    assert asked == {"halted"}
 
 
 async def test_names_with_markup_are_text_in_the_palette(running, root):
