@@ -167,7 +167,6 @@ class LthApp(App[int], inherit_bindings=False):
     def on_log_wanted(self, message: messages.LogWanted) -> None:
         """Follow another log, from its beginning."""
         self._errands.follow(message)
-        self._errands.look()
 
     def on_act(self, message: messages.Act) -> None:
         """Have the desk do something; the screens show what came of it."""

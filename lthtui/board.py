@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from statistics import fmean as mean
 from typing import TYPE_CHECKING
 
@@ -87,17 +88,25 @@ class Board:
         """The runs that a row stands for."""
         if key in self.runs:
             return (self.runs[key or ""],)
-        return next((group.runs for group in self.groups if group.key == key), ())
+        group = self._groups_by_key.get(key or "")
+        return group.runs if group else ()
 
     def group_of(self, key: str | None) -> Group | None:
         """The group of a row."""
         members = self.members(key)
-        wanted = members[0].group if members else None
-        return next((group for group in self.groups if group.id == wanted), None)
+        return self._groups_by_id.get(members[0].group) if members else None
 
     def folds(self, group: Group) -> bool:
         """Whether other rows stand under a group's."""
         return len(group.runs) > 1 or any(group.id in one.under for one in self.groups)
+
+    @cached_property
+    def _groups_by_key(self) -> dict[str, Group]:
+        return {group.key: group for group in self.groups}
+
+    @cached_property
+    def _groups_by_id(self) -> dict[str, Group]:
+        return {group.id: group for group in self.groups}
 
 
 def board(

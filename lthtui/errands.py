@@ -57,16 +57,19 @@ class Errands:
 
     def look(self) -> None:
         """Look at the runs and the log, unless the last look still lasts."""
-        busy = self._busy()
-        if "poll" not in busy:
+        if "poll" not in self._busy():
             self._run(self._poll, "poll")
-        if self._followed and "log" not in busy:
-            self._run(partial(self._read_log, *self._followed), "log")
+        self._look_at_log()
 
     def follow(self, wanted: LogWanted) -> None:
-        """Follow another log, from its beginning."""
+        """Follow another log, from its beginning; that is no reason to look at all runs."""
         tail = self._desk.follow(wanted.run_id)
         self._followed = (wanted, tail) if tail else None
+        self._look_at_log()
+
+    def _look_at_log(self) -> None:
+        if self._followed and "log" not in self._busy():
+            self._run(partial(self._read_log, *self._followed), "log")
 
     def act(self, wanted: Act) -> None:
         """Have the desk do something."""

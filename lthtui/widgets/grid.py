@@ -93,7 +93,8 @@ class Grid(ScrollView, can_focus=True):
             self._widths = widths
             self.refresh()
         else:
-            self._refresh_lines(old != new for old, new in zip(before, rows, strict=True))
+            pairs = enumerate(zip(before, rows, strict=True))
+            self._refresh_lines(at for at, (old, new) in pairs if old != new)
         if self.cursor not in self._index:
             self._put_cursor(min(at, len(rows) - 1))
         elif self.cursor_index != at:
@@ -107,7 +108,8 @@ class Grid(ScrollView, can_focus=True):
     def mark(self, keys: Iterable[str]) -> None:
         """Mark these rows and no others; a mark outlasts its row."""
         before, self.marked = self.marked, frozenset(keys)
-        self._refresh_lines(row.key in before ^ self.marked for row in self.rows)
+        changed = before ^ self.marked
+        self._refresh_lines(self._index[key] for key in changed if key in self._index)
 
     def action_move(self, by: int) -> None:
         """Move the cursor by rows."""
@@ -363,7 +365,7 @@ class Grid(ScrollView, can_focus=True):
             return
         self.cursor = cursor
         self._reveal(index)
-        self._refresh_lines(at in (before, index) for at in range(len(self.rows)))
+        self._refresh_lines((before, index))
         self.post_message(Highlighted(cursor))
 
     def _reveal(self, index: int) -> None:
@@ -382,10 +384,9 @@ class Grid(ScrollView, can_focus=True):
             self.scroll_to(y=max(top + by, 0), animate=False, force=True)
         self._reveal(self.cursor_index)
 
-    def _refresh_lines(self, changed: Iterable[bool]) -> None:
-        for index, one in enumerate(changed):
-            if one:
-                self.refresh(Region(0, index + 1 - self.scroll_offset.y, self.size.width, 1))
+    def _refresh_lines(self, changed: Iterable[int]) -> None:
+        for index in changed:
+            self.refresh(Region(0, index + 1 - self.scroll_offset.y, self.size.width, 1))
 
 
 def _wider(row: Row) -> Row:

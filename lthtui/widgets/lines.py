@@ -10,7 +10,7 @@ from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -56,6 +56,7 @@ class Lines(ScrollView, can_focus=True):
         self._rows: Sequence[Row] = ()
         self._first: Sequence[int] = ()  # the row where each line begins
         self._placing = False
+        self._under = Style()  # while lines are drawn
         self.wrap = False
         self.needle: Needle | None = None
         self.chosen: int | None = None
@@ -118,14 +119,19 @@ class Lines(ScrollView, can_focus=True):
         """Tell who has to know."""
         self._resized()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw what is to be seen now, on a ground that is found once for all lines."""
+        self._under = self.rich_style
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Draw one row."""
         left, top = self.scroll_offset
         segments = [
             segment for row in self._rows[y + top : y + top + 1] for segment in self._segments(row)
         ]
-        strip = Strip(segments).crop_extend(left, left + self.size.width, self.rich_style)
-        return strip.apply_style(self.rich_style)
+        strip = Strip(segments).crop_extend(left, left + self.size.width, self._under)
+        return strip.apply_style(self._under)
 
     def _row(self, start: int) -> int:
         """The row where the line begins that is at a byte, or else the first one behind it."""

@@ -78,7 +78,8 @@ class LogView(Vertical):
         if chunk.fresh:
             self._path, self._following, self._loading = chunk.path, True, None
             self._trouble = ""
-            self._look_for(self._search.needle if self._search else None)
+            if self._search:
+                self._look_for(self._search.needle)
         if not self._alarms:
             self._window.grow(chunk)
         elif chunk.fresh:

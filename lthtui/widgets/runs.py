@@ -45,6 +45,7 @@ class RunTable(Vertical):
         self._met: set[str] = set()
         self._quiet: set[str] = set()  # groups that are folded unless somebody unfolds them
         self._marked: frozenset[str] = frozenset()
+        self._met_marked: tuple[RunView, ...] = ()  # the runs of these that are shown
         self._wanted = self.view.extremes
 
     def compose(self) -> ComposeResult:
@@ -86,11 +87,8 @@ class RunTable(Vertical):
 
         A group may also be shown for those that are nested under it: then it is meant as a whole.
         """
-        met = self._table.met
-        groups = marks.groups(self.board, self.marked) if self._marked else ()
-        marked = (run for group in groups for run in group.runs if run.run_id in met)
-        shown = (run for run in self.chosen if run.run_id in met)
-        return tuple(marked) or tuple(shown) or self.chosen
+        shown = tuple(run for run in self.chosen if run.run_id in self._table.met)
+        return self._met_marked or shown or self.chosen
 
     @property
     def marked(self) -> tuple[str, ...]:
@@ -239,12 +237,20 @@ class RunTable(Vertical):
             grid.columns, grid.empty = self._table.columns, empty
             grid.refresh()
         grid.show(self._table.rows)
+        self._meet_marked()
         self._entitle()
 
     def _mark(self, keys: frozenset[str]) -> None:
         self._marked = keys
         self._grid.mark(keys)
+        self._meet_marked()
         self._entitle()
+
+    def _meet_marked(self) -> None:
+        """Find out once what every key asks for, as there may be thousands of runs."""
+        groups = marks.groups(self.board, self.marked) if self._marked else ()
+        runs = (run for group in groups for run in group.runs)
+        self._met_marked = tuple(run for run in runs if run.run_id in self._table.met)
 
     def _beyond(self) -> str:
         """How many rows are marked of which no run is shown; they are compared, but not changed."""

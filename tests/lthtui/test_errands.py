@@ -106,6 +106,13 @@ def test_looks_are_rare_while_another_window_has_the_focus(monkeypatch):
     assert len(looks) == 19
 
 
+async def test_a_log_is_read_at_once_without_a_look_at_the_runs():
+    async with bare() as pilot:
+        pilot.app.errands.follow(LogWanted(pilot.app, "a"))
+        await pilot.until(lambda: pilot.app.desk.reads == 1)
+        assert pilot.app.desk.polls == 0
+
+
 async def test_slow_questions_and_actions_stop_neither_looks_nor_one_another(monkeypatch):
     monkeypatch.setattr(errands, "MOST", 4)
     free = Event()

@@ -6,11 +6,14 @@ import pytest
 from rundirs import FakeRun
 from textual.css.stylesheet import Stylesheet
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from lthtui.app import LthApp
+from lthtui.widgets.grid import Grid
 from lthtui.widgets.log import LogView
 from lthtui.widgets.topbar import TopBar
+from lthtui.widgets.training import Training
 
 from .conftest import screen
 
@@ -40,6 +43,25 @@ async def test_what_does_not_change_is_styled_once(running, root, styled):
         await pilot.settle(lambda: log in styled)
         assert not any(isinstance(one, TopBar | Screen) for one in styled)
         assert log.styles.border_top != curve.styles.border_top
+
+
+async def test_panes_keep_what_is_no_other_for_another_row(running, root, monkeypatch):
+    for name, model in (("one", "resnet20"), ("two", "resnet44")):
+        FakeRun(root, name, model=model).start().train(2).end()
+    whole, refresh = [], Widget.refresh
+
+    def noted(self, *regions, **how):
+        if not regions:
+            whole.append(self)
+        return refresh(self, *regions, **how)
+
+    async with running() as pilot:
+        await pilot.settle(lambda: "two s0  log" in screen(pilot.app))
+        with monkeypatch.context() as patch:
+            patch.setattr(Widget, "refresh", noted)
+            await pilot.press("j")
+            await pilot.settle(lambda: "one s0  log" in screen(pilot.app))
+    assert whole and not [one for one in whole if isinstance(one, Grid | LogView | Training)]
 
 
 async def test_nothing_is_drawn_that_is_not_shown(running, root, monkeypatch):
