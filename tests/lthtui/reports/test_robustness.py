@@ -11,16 +11,16 @@ from lthtui.reports.model import Absent, Figure, Table
 from lthtui.reports.sections import robustness
 
 
-def corrupted(made, run, index, fog, snow):
+def corrupted(made, run, index, fog, snow, published=False):
     """Errors at severities 1 and 5 of two corruptions; a tenth of clean images is wrong."""
     errors = {"fog": fog, "snow": snow}
     each = {name: 1 - sum(found) / 2 for name, found in errors.items()}
     metrics = {"clean": 1 - fog[0], "mean": sum(each.values()) / 2, **each}
     document = {
         "severities": [1, 5],
-        "clean error": {"ticket": 0.1},
-        "errors": {"ticket": errors},
-        "published": False,
+        "clean error": {"dense": 0.3, "ticket": 0.1},
+        "errors": {"dense": {name: [0.9, 0.9] for name in errors}, "ticket": errors},
+        "published": published,
     }
     made.evaluated(run, index, "corruptions", metrics, corruptions=document)
 
@@ -42,6 +42,17 @@ def test_accuracies_stand_beside_dense_and_differences_are_paired(made):
     assert severities.name == "corruptions-severity" and each.name == "corruptions-each"
     svg = drawn(each)["svg"].decode()
     assert ">fog<" in svg and ">imp, dense<" in svg
+
+
+def test_where_images_come_from_is_said_if_it_is_the_same_of_all(made):
+    said = []
+    for group, sources in (("a", (True, True)), ("b", (True, False))):
+        runs = [made.imp(seed, 0.5, 0.6, group=group) for seed in range(2)]
+        for run, published in zip(runs, sources, strict=True):
+            corrupted(made, run, 1, [0.1, 0.2], [0.1, 0.2], published)
+        said.append(robustness.build(made.subject(*runs)).blocks[0].caption)
+    assert "those of the published files" in said[0]
+    assert "published files" not in said[1] and "made here" not in said[1]
 
 
 def test_severities_are_means_over_corruptions_with_clean_images_first(made):
@@ -66,14 +77,19 @@ def test_documents_of_another_shape_are_left_out_of_pictures(made):
 
 
 def test_attacks_list_what_each_epsilon_leaves(made):
-    run = made.imp(0, 0.5, 0.6)
-    for index, value in ((0, 0.05), (1, 0.15)):
-        metrics = {"clean accuracy": 0.5, "accuracy at 8": value}
-        made.evaluated(run, index, "fgsm", metrics)
-    (table,) = robustness.build(made.subject(run)).blocks
+    runs = [made.imp(seed, 0.5, 0.6) for seed in range(2)]
+    for run in runs:
+        for index, value in ((0, 0.05), (1, 0.15 + run.seed / 10)):
+            metrics = {"clean accuracy": 10 * value, "accuracy at 8": value}
+            made.evaluated(run, index, "fgsm", metrics)
+    (table,) = robustness.build(made.subject(*runs)).blocks
     found = cells(table)
-    assert found["accuracy at epsilon 8/255, %", "ticket − dense"] == pytest.approx((0.1,))
-    assert found["accuracy at epsilon 8/255, %", "p"] == ()
+    assert found["accuracy at epsilon 8/255, %", "ticket − dense"] == pytest.approx((0.1, 0.2))
+    # as above: t = 3 with one degree of freedom; clean images are no hypothesis of this table
+    assert found["accuracy at epsilon 8/255, %", "p"] == pytest.approx((0.2048,), abs=1e-4)
+    assert [name for name, column in found if column == "p" and not found[name, column]] == [
+        "clean accuracy %"
+    ]
 
 
 def test_several_methods_are_named_in_their_lines(made):
