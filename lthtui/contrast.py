@@ -145,7 +145,12 @@ def contrast(
         for measure, found in measured
         if any(map(bool, found))
     ]
-    told = [*notes, *_unpaired(rows, lines, base, test), *_dependent(lines, base, test)]
+    told = [
+        *notes,
+        *_unpaired(rows, lines, base, test),
+        *_dependent(lines, base, test),
+        *_reached(rows),
+    ]
     labels = tuple(row.label for row in rows)
     return Contrast(tuple(ids), labels, tuple(lines), test, base, tuple(told))
 
@@ -225,6 +230,14 @@ def _of_densities(rows: Sequence[Row], split: Split) -> Iterator[Measured]:
             levels = ((run.repetition, at(run, density)) for run in row.runs)
             found.append(_known((which, getattr(one, split, None)) for which, one in levels))
         yield Measure(f"{split} accuracy", "accuracy", "more", density), found
+
+
+def _reached(rows: Sequence[Row]) -> Iterator[str]:
+    """Runs that count nowhere but at densities."""
+    for row in rows:
+        read = {one.run.run_id for one in row.results}
+        for run in (one for one in row.runs if one.run_id not in read and any(_trained(one))):
+            yield f"{row.label} {run.repetition} counts at the densities that it got to"
 
 
 def _known(values: Iterable[tuple[Repetition, float | None]]) -> dict[Repetition, float]:

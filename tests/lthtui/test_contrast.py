@@ -165,6 +165,7 @@ def test_a_group_without_finished_levels_has_no_figures_and_says_why():
     assert values(found, "test accuracy") == [{0: 0.7}, {}]
     assert line(found, "test accuracy").entries[1].mean is None
     assert "new s0 is left out: it is running" in found.notes
+    assert not any("densities" in note for note in found.notes)
     only = table(new)
     assert only.lines == () and only.baseline is None and only.tested == ""
 
@@ -174,6 +175,8 @@ def test_the_levels_of_what_still_runs_count_at_their_densities():
     found = table(*runs)
     assert values(found, "test accuracy") == [{}, {0: 0.5}]
     assert values(found, "test accuracy", 0.8) == [{0: 0.74}, {0: 0.5}]
+    told = [note for note in found.notes if "densities" in note]
+    assert told == ["a s0 counts at the densities that it got to"]
 
 
 def test_one_seed_has_neither_deviation_nor_p():
