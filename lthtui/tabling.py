@@ -93,7 +93,7 @@ class Tabler:
         if view.headings == columns.DEFAULT:
             view = replace(view, headings=self._usual(board))
         found, archived, part = self._found(board, view, experiment)
-        folded = view.folded.union(key for key in quiet if key not in view.unfolded | part)
+        folded = view.folded.union(set(quiet) - view.unfolded - part)
         view = replace(view, folded=folded)
         found = self._sorted(found, view.order)
         hidden = self._constant(found, view) if view.hide_constant else ()
