@@ -208,8 +208,9 @@ async def test_only_what_is_shown_is_changed(running, stored):
     shown, hidden = ended(stored, "two", 0), ended(stored, "two", 1)
     other = ended(stored, "other", model="resnet44")
     async with running() as pilot:
-        await pilot.press("slash", *"seed=0", "enter", "end")
+        await pilot.press("slash", *"seed=0", "enter", "end", "left")
         await pilot.settle(lambda: "(1 shown)" in screen(pilot.app))
+        assert pilot.app.screen.query_one(Grid).cursor.startswith("group:")
         await pilot.press("A")
         await pilot.settle(lambda: known(pilot, shown).archived)
         assert not known(pilot, hidden).archived
