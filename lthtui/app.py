@@ -277,15 +277,18 @@ class LthApp(App[int], inherit_bindings=False):
     # ---- keys that work everywhere
 
     async def action_go(self, place: str) -> None:
-        """Go to one of the places; each is as it was left."""
-        if place != self.current_mode:
+        """Go to one of the places, which is as it was left; in it, leave what was opened there."""
+        if place == self.current_mode:
+            await self._enter(place)
+        else:
             await self.switch_mode(place)
             self._remember("places", self._looked_at, place)
-        self._show_board()
+            self._show_board()
 
     async def _enter(self, place: str) -> None:
         """Go to one of the places itself, and not to what was opened there."""
-        await self.action_go(place)
+        if place != self.current_mode:
+            await self.action_go(place)
         while len(self.screen_stack) > 1:
             await self.pop_screen()
         self._show_board()

@@ -460,6 +460,22 @@ async def test_two_quick_presses_go_two_tabs_on(running, root):
         await pilot.settle(lambda: tabs.active == "tab-levels")
 
 
+async def test_the_number_of_a_place_leads_to_what_was_open_there_and_once_more_to_itself(
+    running, root
+):
+    populate(root)
+    async with running() as pilot:
+        await pilot.press("enter", "1")
+        await pilot.settle()
+        assert isinstance(pilot.app.screen, MainScreen)
+        await pilot.press("enter", "2", "1")
+        await pilot.settle()
+        assert isinstance(pilot.app.screen, RunScreen)
+        await pilot.press("1")
+        await pilot.settle(lambda: "runs  6 groups" in screen(pilot.app))
+        assert isinstance(pilot.app.screen, MainScreen)
+
+
 async def test_the_log_of_an_open_run_goes_on_after_another_place_was_seen(running, root):
     run = FakeRun(root, "one").start(alive=True).train(1)
     run.log("before\n")
