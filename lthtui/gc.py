@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -182,19 +183,24 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def freed(files: Iterable[Path]) -> int:
-    """Bytes that are free when these files are gone: none of one that has a link elsewhere."""
+    """Bytes that are free when these files are gone: none of one that has a link elsewhere.
+
+    Nor of what somebody removes meanwhile.
+    """
     found: dict[tuple[int, int], list[os.stat_result]] = {}
     for file in files:
         for inner in _within(file):
-            about = inner.lstat()
-            found.setdefault((about.st_dev, about.st_ino), []).append(about)
+            with suppress(FileNotFoundError):
+                about = inner.lstat()
+                found.setdefault((about.st_dev, about.st_ino), []).append(about)
     whole = (links[0] for links in found.values() if len(links) == links[0].st_nlink)
     return sum(about.st_blocks * 512 for about in whole)
 
 
 def _within(path: Path) -> Iterator[Path]:
     if path.is_dir() and not path.is_symlink():
-        yield from (inner for inner in path.rglob("*") if not inner.is_dir())
+        for folder, _, names in os.walk(path):
+            yield from (Path(folder, name) for name in names)
     elif path.exists():
         yield path
 

@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -99,10 +100,13 @@ def names_seed(word: str) -> bool:
 
 
 def every(root: Path, among: str = RUNS) -> list[RunDirectory]:
-    """All runs of a root, the oldest first."""
-    folder = root.absolute() / among
-    runs = [RunDirectory(folder / name) for name in ids(root, among)]
-    return sorted(runs, key=lambda run: (run.spec_file.stat().st_mtime_ns, run.run_id))
+    """All runs of a root, the oldest first; without those that are taken away meanwhile."""
+    found = []
+    for name in ids(root, among):
+        run = RunDirectory(root.absolute() / among / name)
+        with suppress(FileNotFoundError):
+            found.append((run.spec_file.stat().st_mtime_ns, name, run))
+    return [run for _, _, run in sorted(found, key=lambda one: one[:2])]
 
 
 def experiment(run: RunDirectory) -> str:

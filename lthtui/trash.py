@@ -52,11 +52,13 @@ class Trashed:
 
 
 def listed(root: Path) -> list[Trashed]:
-    """The runs in the trash, the oldest first."""
-    return [
-        Trashed(run, run.path.stat().st_ctime, gc.freed([run.path, *_artifacts(run)]))
-        for run in runnames.every(root, FOLDER)
-    ]
+    """The runs in the trash, the oldest first; without those that are taken out meanwhile."""
+    found = []
+    for run in runnames.every(root, FOLDER):
+        with contextlib.suppress(FileNotFoundError):
+            since = run.path.stat().st_ctime
+            found.append(Trashed(run, since, gc.freed([run.path, *_artifacts(run)])))
+    return found
 
 
 def needed(root: Path) -> dict[str, str]:

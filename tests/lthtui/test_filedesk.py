@@ -189,7 +189,7 @@ def test_copies_replace_nothing_and_folders_are_not_copied(tmp_path):
     for to, why in {
         target: "exists",
         tmp_path / "no" / "folder": "is no folder",
-        one.directory.path: "exists",
+        one.directory.path: "is a folder; name a file in it",
         tmp_path / ("a" * 300): "File name too long",
     }.items():
         with pytest.raises(UsageError, match=why):

@@ -78,6 +78,22 @@ def test_a_file_that_is_linked_elsewhere_frees_nothing(root, tmp_path):
     assert freed([tmp_path / "nothing"]) == 0
 
 
+def test_what_is_removed_meanwhile_frees_nothing(tmp_path, monkeypatch):
+    for name in "ab":
+        (tmp_path / name).write_bytes(bytes(WEIGHTS))
+    alone = freed([tmp_path / "a"])
+    assert freed([tmp_path]) == 2 * alone >= 2 * WEIGHTS
+    real = os.walk
+
+    def walk(path):
+        for found in real(path):
+            (tmp_path / "b").unlink()
+            yield found
+
+    monkeypatch.setattr(os, "walk", walk)
+    assert freed([tmp_path]) == alone
+
+
 def test_by_default_each_run_keeps_what_its_spec_says(root):
     two = [finished(root, "one", keep=["last"]), finished(root, "two", keep=["dense", "best"])]
     sweep(root, keep=None).clear()

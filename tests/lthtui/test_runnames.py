@@ -102,6 +102,12 @@ def test_all_runs_come_in_the_order_of_their_making(root):
     assert [run.run_id for run in runnames.every(root)] == [*IDS[1:], IDS[0]]
 
 
+def test_a_run_that_is_taken_away_meanwhile_is_left_out(root, monkeypatch):
+    there = runnames.ids(root)
+    monkeypatch.setattr(runnames, "ids", lambda *_: [there[0], "20260101-gone-cccccc-s0"])
+    assert [run.run_id for run in runnames.every(root)] == there[:1]
+
+
 def test_short_names_tell_runs_apart():
     assert runnames.short(IDS) == {
         IDS[0]: IDS[0],

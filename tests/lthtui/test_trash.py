@@ -59,6 +59,15 @@ def stages(root):
     return {run.data.tags["lthtui.run_id"]: run.info.lifecycle_stage for run in found}
 
 
+def test_what_is_taken_out_of_the_trash_meanwhile_is_not_listed(root, monkeypatch):
+    run, other = ended(root), ended(root, "two")
+    trash.throw(root, [run, other], ask)
+    thrown = runnames.every(root, trash.FOLDER)
+    trash.restore(root, thrown[:1], ask)
+    monkeypatch.setattr(runnames, "every", lambda *_: thrown)
+    assert [one.directory for one in trash.listed(root)] == thrown[1:]
+
+
 def test_a_run_goes_into_the_trash_and_comes_back_as_it_was(root, command):
     run, other = ended(root), ended(root, "two")
     for one in (run, other):
