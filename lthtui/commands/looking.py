@@ -85,7 +85,6 @@ def list_runs(
     expressions; terms stand side by side or between and, or, not and brackets.
     """
     from lthtui import browsed, browsing, listing, rootruns
-    from lthtui.labels import by_experiment
     from lthtui.launch import queue
     from lthtui.notebook import Book
 
@@ -103,11 +102,7 @@ def list_runs(
     known = [run for run in every if aside or not run.facts["archived"]]
     hidden = len(every) - len(known)
     besides = [(run, one) for run in known for one in run.identities[1:]]
-    named = [one for run in known for one in run.identities[:1]]
-    labels = by_experiment([*named, *(one for _, one in besides)])
-    for run in known:
-        own = run.facts["sparsifier"] or run.facts["name"]
-        run.facts["label"] = labels.get((run.facts["experiment"], run.facts["group"]), own)
+    labels = _label(known, [one for _, one in besides])
     table = None
     if wanted or sort or columns:
         known, table = _arranged(known, labels, wanted, sort, columns)
@@ -128,6 +123,17 @@ def list_runs(
 
 
 Labels = Mapping[tuple[str, str], str]  # by experiment and group
+
+
+def _label(known: Sequence[Known], besides: Sequence[Identity]) -> Labels:
+    """Find out what groups are called, and have each run's facts say so."""
+    from lthtui.labels import by_experiment
+
+    labels = by_experiment([*(one for run in known for one in run.identities[:1]), *besides])
+    for run in known:
+        own = run.facts["sparsifier"] or run.facts["name"]
+        run.facts["label"] = labels.get((run.facts["experiment"], run.facts["group"]), own)
+    return labels
 
 
 def _draw(
