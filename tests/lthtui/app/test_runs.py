@@ -397,3 +397,15 @@ async def test_devices_are_shown_where_there_is_room(running, root, monkeypatch)
         main._look()
         await pilot.settle()
         assert len(looks) == before
+
+
+async def test_what_is_done_is_done_to_all_marked_runs_that_are_shown(running, root):
+    runs = populate(root)
+    both = {runs["imp-s0"].run_id, runs["imp-s1"].run_id}
+    async with running() as pilot:
+        pilot.app.screen._table._mark(frozenset(both))
+        await pilot.press("end")
+        assert {run.run_id for run in pilot.app.screen.meant()} == both
+        await pilot.press("slash", *"seed=0", "enter")
+        await pilot.settle(lambda: "not shown" in screen(pilot.app))
+        assert {run.run_id for run in pilot.app.screen.meant()} == {runs["imp-s0"].run_id}
